@@ -66,7 +66,7 @@ class Kind(StrEnum):
 SEED_FRAME = "seed_frame"
 """The one role that is not also a kind: the last frame of the take before, where a chain continues."""
 
-FORBIDDEN_IN_NAMES = frozenset('/\\@:')
+FORBIDDEN_IN_NAMES = frozenset("/\\@:")
 MAX_NAME = 200
 MAX_SEED = 2**64 - 1
 
@@ -94,7 +94,7 @@ Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "strin
 def check_seed(text: str) -> str:
     """``text`` if it is a seed: an unsigned 64-bit integer in decimal, without sign, exponent or leading zero."""
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or len(text) > 20:
-        raise ValueError("a seed is a string of decimal digits without a leading zero, such as \"42\"")
+        raise ValueError('a seed is a string of decimal digits without a leading zero, such as "42"')
     if int(text) > MAX_SEED:
         raise ValueError("a seed is at most 18446744073709551615 (2^64 − 1)")
     return text
