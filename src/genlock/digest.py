@@ -36,11 +36,6 @@ def digest_of(content: bytes) -> Digest:
     return PREFIX + hashlib.sha256(content).hexdigest()
 
 
-def from_hash(hasher: "hashlib._Hash") -> Digest:
-    """The digest that a finished ``hashlib.sha256`` stands for."""
-    return PREFIX + hasher.hexdigest()
-
-
 def to_raw(digest: Digest) -> bytes:
     """The 32 bytes of a digest, as the database keeps them."""
     return bytes.fromhex(check_digest(digest).removeprefix(PREFIX))
