@@ -1,0 +1,134 @@
+"""Connections to PostgreSQL: one pool, one transaction per request or step, SQL in and frozen values out."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from genlock.db.refusals import as_genlock_error
+from genlock.errors import GenlockError, Unavailable
+
+T = TypeVar("T")
+Conn = psycopg.AsyncConnection[Any]
+"""A connection inside a transaction that somebody else opened and will end."""
+
+APPLICATION_ROLE = "genlock_app"
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """A pool of connections that act as the application's role.
+
+    ``restricted`` says whether that role could be taken: without it the tables still refuse changes by trigger,
+    but the login role may own them, which ``/readyz`` warns about.
+    """
+
+    def __init__(self, conninfo: str, *, min_size: int = 1, max_size: int = 10, application: str = "genlock") -> None:
+        self.conninfo = conninfo
+        self.restricted = True
+        self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
+            conninfo,
+            min_size=min_size,
+            max_size=max_size,
+            open=False,
+            configure=self._configure,
+            check=AsyncConnectionPool.check_connection,
+            timeout=30,
+            kwargs={"options": "-c search_path=genlock,queue,pg_catalog", "application_name": application},
+        )
+
+    async def open(self) -> None:
+        """Open the pool and wait for its first connection; ``Unavailable`` when there is none."""
+        try:
+            await self._pool.open(wait=True, timeout=30)
+        except PoolTimeout as error:
+            await self._pool.close()
+            raise Unavailable(
+                "The database cannot be reached.", hint="Check the database URL and that the server is running."
+            ) from error
+
+    async def close(self) -> None:
+        """Close the pool and its connections."""
+        await self._pool.close()
+
+    async def _configure(self, conn: Conn) -> None:
+        async with conn.transaction():
+            found = await conn.execute(
+                "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(oid, 'MEMBER'))",
+                (APPLICATION_ROLE,),
+            )
+            row = await found.fetchone()
+        self.restricted = bool(row and row[0])
+        if self.restricted:
+            await conn.set_autocommit(True)
+            await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APPLICATION_ROLE)))
+            await conn.set_autocommit(False)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Conn]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Database errors come out as one of Genlock's six.
+        """
+        try:
+            async with self._pool.connection() as conn:
+                yield conn
+        except PoolTimeout as error:
+            raise Unavailable(
+                "All database connections are busy or the database is down.", hint="Try again in a moment."
+            ) from error
+        except psycopg.Error as error:
+            raise as_genlock_error(error) from error
+
+
+async def many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> tuple[T, ...]:
+    """Every row of a query, each as one ``cls``."""
+    async with conn.cursor(row_factory=class_row(cls)) as cursor:
+        await cursor.execute(query, params)
+        return tuple(await cursor.fetchall())
+
+
+async def maybe(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> T | None:
+    """The first row of a query as one ``cls``, or ``None``."""
+    async with conn.cursor(row_factory=class_row(cls)) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchone()
+
+
+async def one(conn: Conn, cls: type[T], missing: GenlockError, query: LiteralString, **params: Any) -> T:
+    """The first row of a query as one ``cls``; raises ``missing`` when there is none."""
+    row = await maybe(conn, cls, query, **params)
+    if row is None:
+        raise missing
+    return row
+
+
+async def rows(conn: Conn, query: LiteralString, **params: Any) -> list[dict[str, Any]]:
+    """Every row of a query as a dictionary, where no concept has that shape."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchall()
+
+
+async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:
+    """The first column of the first row, or ``None``."""
+    cursor = await conn.execute(query, params)
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
+    """Run a statement; the number of rows it touched."""
+    cursor = await conn.execute(query, params)
+    return cursor.rowcount
+
+
+async def execute_many(conn: Conn, query: LiteralString, params: Sequence[dict[str, Any]]) -> None:
+    """Run one statement for each set of parameters, pipelined; for handfuls, never for large sets."""
+    async with conn.cursor() as cursor:
+        await cursor.executemany(query, params)

@@ -1,0 +1,11 @@
+"""Revision 0001: written as SQL in the file of the same name."""
+
+from genlock.db.migrations.script import run_sql
+
+revision = "0001"
+down_revision: str | None = None
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql(__file__)

@@ -1,0 +1,1 @@
+"""The revisions: one per room, each an SQL file."""

@@ -1,0 +1,55 @@
+"""What PostgreSQL refuses, in Genlock's words: the one place where database errors become ours, by constraint name."""
+
+import psycopg
+from psycopg import errors
+
+from genlock.errors import Conflict, GenlockError, Invalid, NotFound, Unavailable
+
+_CONFLICTS = {
+    "projects_slug_unique": ("A project with this slug exists already.", "Choose another slug, or use that project."),
+    "scenes_name_unique": ("A scene of this name exists in the project.", "Choose another name, or use that scene."),
+    "assets_name_unique": (
+        "An asset of this kind and name exists here.",
+        "Add a version to it, or choose another name.",
+    ),
+    "asset_versions_digest_unique": ("A version of this asset has these bytes already.", "Use that version."),
+    "receipts_claim_once": ("This claim is being recorded by another request.", "Send it again to get its ids."),
+    "receipts_step_once": ("This step was recorded already.", "Nothing is lost: read the plan's steps."),
+    "plan_holds_segment_once": (
+        "A segment of this plan is in another running plan.",
+        "Wait for that plan, or cancel it.",
+    ),
+    "plan_holds_asset_once": (
+        "An asset of this plan is being made by another running plan.",
+        "Wait for it, or cancel it.",
+    ),
+    "pins_unique": ("This asset is pinned here already.", "Remove the pin first."),
+    "written_once": ("This record is written once and cannot be changed.", "Record something new instead."),
+}
+_MISSING = {
+    "assets_project_exists": "The project does not exist.",
+    "scenes_project_exists": "The project does not exist.",
+    "segments_scene_exists": "The scene does not exist.",
+    "takes_segment_exists": "The segment does not exist.",
+    "derivation_source_exists": "A version named in derived_from does not exist.",
+    "pins_version_exists": "The version to pin does not exist.",
+    "waivers_segment_exists": "A segment to waive does not exist.",
+}
+
+
+def as_genlock_error(error: psycopg.Error) -> GenlockError:
+    """The one of the six errors that says what a database error means for the caller."""
+    name = error.diag.constraint_name or ""
+    if isinstance(error, errors.IntegrityError):
+        if name in _MISSING:
+            return NotFound(_MISSING[name])
+        message, hint = _CONFLICTS.get(name, (f"The database refuses this: {error.diag.message_primary}.", None))
+        return Conflict(message, hint=hint, code=name or None)
+    if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)):
+        return Conflict("Somebody changed the same thing at the same moment.", hint="Try again.", code="contention")
+    if isinstance(error, errors.DataError):
+        return Invalid(f"The database cannot keep this value: {error.diag.message_primary or error}.")
+    return Unavailable(
+        f"The database did not finish this: {str(error).strip() or type(error).__name__}.",
+        hint="Nothing of this request was kept. Try again; `genlock up` restarts the embedded server when it is down.",
+    )
