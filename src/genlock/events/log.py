@@ -1,0 +1,46 @@
+"""Appends to the log of events: the last thing a writing transaction does."""
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from genlock.db.connection import Conn, scalar
+from genlock.model import Actor
+
+CHANNEL = "genlock_events"
+"""The channel that rings when a transaction with events commits; the table is the truth, this only the bell."""
+
+_LOCK = 0x6576656E7473  # "events": one appender at a time for the whole log
+
+
+async def append(
+    conn: Conn,
+    verb: str,
+    actor: Actor,
+    *,
+    project_id: int | None = None,
+    subject: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> int:
+    """Append one event and give its id; visible, and rung, when the transaction commits.
+
+    Call it last: from here to the commit the transaction holds the lock of the whole log. Without that lock an
+    event with a lower id could become visible after one with a higher id, and a reader's cursor would skip it.
+    """
+    # The materialised lock is taken before the row's identity value is drawn, in the same round trip.
+    return await scalar(
+        conn,
+        """
+        WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(%(lock)s), pg_notify(%(channel)s, ''))
+        INSERT INTO events (actor, verb, project_id, subject, data)
+        SELECT %(actor)s, %(verb)s, %(project_id)s::bigint, %(subject)s, %(data)s FROM turn
+        RETURNING id
+        """,
+        lock=_LOCK,
+        channel=CHANNEL,
+        actor=actor.name,
+        verb=verb,
+        project_id=project_id,
+        subject=subject,
+        data=Jsonb(data or {}),
+    )
