@@ -1,0 +1,35 @@
+"""What the operating system refuses, said so that a person can act on it."""
+
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from genlock.errors import Unavailable
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""No room left, a quota that is used up, or a limit on the size of files: freeing space is the answer to all."""
+
+
+def trouble(error: OSError, doing: str) -> Unavailable:
+    """The ``Unavailable`` that says what could not be done, and why."""
+    reason = error.strerror or str(error)
+    if error.errno in FULL:
+        return Unavailable(
+            f"There is no room left for {doing}: {reason}.",
+            hint="Free space on the disk of the data folder, then try again. Nothing was kept.",
+            code="disk_full",
+        )
+    return Unavailable(
+        f"The disk refused {doing}: {reason}.",
+        hint="See that the data folder's disk is healthy, mounted, and writable by the server.",
+        code="disk_trouble",
+    )
+
+
+@contextmanager
+def naming_trouble(doing: str) -> Generator[None]:
+    """Turn an ``OSError`` inside the block into the ``Unavailable`` that says what could not be done."""
+    try:
+        yield
+    except OSError as error:
+        raise trouble(error, doing) from error
