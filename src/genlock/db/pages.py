@@ -3,9 +3,13 @@
 import base64
 import binascii
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from genlock.errors import Invalid
+from genlock.model import Page
+
+T = TypeVar("T")
 
 MAX_LIMIT = 500
 
@@ -35,3 +39,11 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
             code="bad_cursor",
         )
     return tuple(keys)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def page_of(
+    found: tuple[T, ...], limit: int, keys: Callable[[T], tuple[int | str | None, ...]], total: int | None = None
+) -> Page[T]:
+    """A page from a query that asked for one row more than ``limit``; ``keys`` gives a row's sort keys."""
+    items = found[:limit]
+    return Page(items=items, next=encode_cursor(*keys(items[-1])) if len(found) > limit else None, total=total)

@@ -22,7 +22,7 @@ CREATE TABLE assets (
     archived_at     timestamptz,
     CONSTRAINT assets_name_unique UNIQUE NULLS NOT DISTINCT (kind, name, project_id)
 );
-CREATE INDEX assets_by_name ON assets (name text_pattern_ops, id);
+CREATE INDEX assets_by_name ON assets (name COLLATE "C", id);
 
 -- One row per digest that was ever named for an asset, registered or not. Registering fills it in,
 -- and every receipt that named the digest before matches from then on without being touched.

@@ -5,6 +5,7 @@ CREATE TABLE scenes (
     project_id   bigint NOT NULL CONSTRAINT scenes_project_exists REFERENCES projects,
     name         text NOT NULL,
     position     integer NOT NULL,
+    segments_total  integer NOT NULL DEFAULT 0,      -- not archived ones; moves with the scene's lock
     created_at   timestamptz NOT NULL DEFAULT now(),
     created_by   text NOT NULL,
     archived_at  timestamptz,

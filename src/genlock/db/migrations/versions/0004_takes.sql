@@ -121,9 +121,19 @@ CREATE TABLE selected_takes (
     workload_id   integer
 ) WITH (fillfactor = 80);
 CREATE INDEX selected_takes_of_run ON selected_takes (run_id, run_position) INCLUDE (segment_id, scene_id, workload_id);
-CREATE INDEX selected_takes_of_project ON selected_takes (project_id, scene_id);
+CREATE INDEX selected_takes_of_scene ON selected_takes (scene_id);
 CREATE INDEX selected_takes_of_take ON selected_takes (take_id);
-CREATE INDEX selected_takes_unknown ON selected_takes (project_id, run_id) WHERE unknown;
+
+-- A run: segments that continue one another. Causes pass along it, so closure is arithmetic on positions.
+CREATE TABLE runs (
+    run_id        bigint PRIMARY KEY REFERENCES segments,
+    project_id    bigint NOT NULL,
+    scene_id      bigint NOT NULL,
+    length        integer NOT NULL,
+    unknown_from  integer,                    -- the first position whose take is unknown: all behind it are, too
+    workload_id   integer                     -- when all its takes share one, else null
+) WITH (fillfactor = 80);
+CREATE INDEX runs_of_project ON runs (project_id, scene_id);
 
 -- A link that no longer fits: the selected take before this one has another frame than this one continues.
 CREATE TABLE broken_links (

@@ -33,3 +33,12 @@ CREATE TABLE waivers (
 );
 CREATE INDEX waivers_of_segment ON waivers (segment_id) WHERE withdrawn_at IS NULL;
 CREATE INDEX waivers_of_project ON waivers (project_id, id);
+
+-- An activation whose consequences have not been told yet. Written with the activation, removed with its events,
+-- so that a crash between the two loses no event.
+CREATE TABLE untold_activations (
+    activation_id  bigint PRIMARY KEY REFERENCES activations,
+    asset_id       bigint NOT NULL,
+    from_version   integer NOT NULL,
+    at             timestamptz NOT NULL DEFAULT now()
+);

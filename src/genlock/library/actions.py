@@ -1,0 +1,82 @@
+"""Decisions about assets and versions. What follows from them for segments is decided higher up, in ``staleness``."""
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from genlock.db.connection import Conn
+from genlock.errors import Conflict, NotFound
+from genlock.events import log
+from genlock.library import sql
+from genlock.library.model import Added, Asset, NewAsset, NewVersion, Outcome, VersionRef
+from genlock.model import Actor
+
+
+async def create_asset(conn: Conn, new: NewAsset, actor: Actor) -> Asset:
+    """A new asset without versions. ``Conflict`` when its kind and name are taken there."""
+    asset_id = await sql.insert_asset(conn, new, actor)
+    await log.append(
+        conn, "asset.created", actor, project_id=new.project_id, subject=f"asset/{asset_id}", data={"name": new.name}
+    )
+    return await sql.get_asset(conn, asset_id)
+
+
+async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) -> Added:
+    """Register bytes that are already stored as a version of an asset.
+
+    Bytes that the asset already has make no new version: a copy is not news. The caller holds the library's lock.
+    Raises ``NotFound`` for unknown sources and ``Conflict`` when a version would become its own ancestor.
+    """
+    asset = await sql.lock_asset(conn, asset_id)
+    if asset.archived:
+        raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before adding versions.")
+    sources = tuple(sorted(set(new.derived_from), key=lambda ref: (ref.asset_id, ref.number)))
+    await _check_sources(conn, sources)
+    number = await sql.version_with_digest(conn, asset_id, new.digest)
+    outcome = Outcome.EXISTS
+    if number is None:
+        equal = await sql.first_equal(conn, asset_id, new.effective_digest)
+        outcome = Outcome.CREATED if equal is None else Outcome.EQUIVALENT
+        number = await sql.insert_version(
+            conn, asset_id, new, equal, actor, Jsonb(new.details), _nullable_json(new.bindings)
+        )
+    derivation_id = None
+    if sources:
+        if await sql.descends_from(conn, sources, asset_id, new.effective_digest):
+            raise Conflict(
+                f"{asset.name} v{number} would become its own ancestor.",
+                hint="Leave out of derived_from what was itself made from this version.",
+                code="own_ancestor",
+            )
+        derivation_id = await sql.insert_derivation(conn, VersionRef(asset_id=asset_id, number=number), sources, actor)
+    version = await sql.get_version(conn, asset_id, number)
+    return Added(outcome=outcome, version=version, derivation_id=derivation_id)
+
+
+async def activate(
+    conn: Conn, asset_id: int, number: int, actor: Actor, note: str = ""
+) -> tuple[int | None, int | None]:
+    """Make a version the active one: (the version before, the log line's id, or ``None`` if it was active already).
+
+    The caller holds the library's lock.
+    """
+    asset = await sql.lock_asset(conn, asset_id)
+    if asset.archived:
+        raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before activating a version.")
+    if await sql.missing_versions(conn, (VersionRef(asset_id=asset_id, number=number),)):
+        raise NotFound(f"{asset.name} has no version {number}.", hint=f"It has versions 1 to {asset.versions_total}.")
+    if asset.active_version == number:
+        return number, None
+    return asset.active_version, await sql.move_active(conn, asset_id, asset.active_version, number, actor, note)
+
+
+async def _check_sources(conn: Conn, sources: tuple[VersionRef, ...]) -> None:
+    for missing in await sql.missing_versions(conn, sources):
+        raise NotFound(
+            f"derived_from names version {missing.number} of asset {missing.asset_id}, which does not exist.",
+            hint="Upload the source first, or name a version it has.",
+        )
+
+
+def _nullable_json(value: dict[str, Any] | None) -> Jsonb | None:
+    return None if value is None else Jsonb(value)

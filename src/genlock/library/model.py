@@ -1,0 +1,125 @@
+"""What goes in: assets, their versions, and what each version was made from."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from genlock.digest import Digest
+from genlock.model import Kind, Model, Name
+
+
+class UsedBy(Model):
+    """How many segments use something now, and how many of those are stale."""
+
+    segments: int
+    stale: int
+
+
+class Asset(Model):
+    """A named thing that goes into a generation. ``project_id`` is null when all projects share it."""
+
+    id: int
+    project_id: int | None
+    kind: Kind
+    name: str
+    active_version: int | None
+    versions_total: int
+    archived: bool
+    created_at: datetime
+    created_by: str
+    used_by: UsedBy | None = None
+
+
+class NewAsset(Model):
+    """What a caller says of an asset that does not exist yet."""
+
+    kind: Kind
+    name: Name
+    project_id: int | None = None
+
+
+class VersionRef(Model):
+    """One version of one asset."""
+
+    asset_id: int
+    number: int
+
+
+class Derivation(Model):
+    """One act of making: the version was made from these sources, by a receipt or as declared at upload."""
+
+    id: int
+    sources: tuple[VersionRef, ...]
+    receipt_id: int | None = None
+    created_at: datetime
+
+
+class Version(Model):
+    """The immutable content of an asset, numbered from 1.
+
+    ``digest`` is of the bytes; ``effective_digest`` decides equality. ``equivalent_to`` names the earlier
+    version that is equal to this one although its bytes differ.
+    """
+
+    asset_id: int
+    number: int
+    digest: Digest
+    effective_digest: Digest
+    size_bytes: int
+    media_type: str
+    filename: str
+    note: str
+    equivalent_to: int | None
+    in_place: bool
+    active: bool
+    created_by: str
+    created_at: datetime
+    derivations: tuple[Derivation, ...] = ()
+    used_by: UsedBy | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+    bindings: dict[str, Any] | None = None
+
+
+class NewVersion(Model):
+    """A version about to be registered: what its bytes are, and what the caller says of it."""
+
+    digest: Digest
+    effective_digest: Digest
+    size_bytes: int
+    media_type: str
+    filename: str
+    note: str = ""
+    details: dict[str, Any] = Field(default_factory=dict)
+    bindings: dict[str, Any] | None = None
+    in_place: str | None = None
+    derived_from: tuple[VersionRef, ...] = ()
+
+
+class Outcome(StrEnum):
+    """What became of an upload."""
+
+    CREATED = "created"
+    EQUIVALENT = "equivalent"
+    EXISTS = "exists"
+
+
+class Added(Model):
+    """An upload's outcome, and the version that has its bytes."""
+
+    outcome: Outcome
+    version: Version
+    derivation_id: int | None = None
+
+
+class Activation(Model):
+    """One line of the activation log: who moved the active version, when, from where to where."""
+
+    id: int
+    asset_id: int
+    from_version: int | None
+    to_version: int
+    actor: str
+    at: datetime
+    note: str
