@@ -1,0 +1,1 @@
+"""What we want: projects, scenes, segments in their order, pins."""

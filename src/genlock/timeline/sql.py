@@ -1,0 +1,414 @@
+"""The timeline's rows: projects, scenes, segments, pins and the scopes that pins open."""
+
+from genlock.db.connection import Conn, execute, many, maybe, one, scalar
+from genlock.db.pages import decode_cursor, page_of
+from genlock.errors import NotFound
+from genlock.model import Actor, Page
+from genlock.timeline.model import NewPin, NewProject, Pin, Project, Scene, Segment
+
+_SELECT_PROJECT = """
+        SELECT p.id, p.slug, p.name, p.archived_at IS NOT NULL AS archived, p.created_at, p.created_by
+          FROM projects p
+"""
+_SELECT_SCENE = """
+        SELECT s.id, s.project_id, s.name, s.position, s.archived_at IS NOT NULL AS archived,
+               s.created_at, s.created_by
+          FROM scenes s
+"""
+_SELECT_SEGMENT = """
+        SELECT g.id, g.scene_id, g.project_id, g.position, g.name, g.chained, g.archived_at IS NOT NULL AS archived
+          FROM segments g
+"""
+_SELECT_PIN = """
+        SELECT p.id, p.project_id, p.scene_id, p.asset_id, a.kind, a.name, p.number AS version, a.active_version,
+               p.reason, p.created_by, p.created_at
+          FROM pins p JOIN assets a ON a.id = p.asset_id
+"""
+
+
+# projects ----------------------------------------------------------------------------------------
+
+
+async def insert_project(conn: Conn, new: NewProject, actor: Actor) -> int:
+    """A new project without scenes; its id."""
+    return await scalar(
+        conn,
+        "INSERT INTO projects (slug, name, created_by) VALUES (%(slug)s, %(name)s, %(actor)s) RETURNING id",
+        slug=new.slug,
+        name=new.name,
+        actor=actor.name,
+    )
+
+
+async def get_project(conn: Conn, project_id: int) -> Project:
+    """A project by id; ``NotFound`` when there is none."""
+    return await one(
+        conn,
+        Project,
+        NotFound(f"There is no project {project_id}.", hint="`genlock project list` shows all projects."),
+        _SELECT_PROJECT + " WHERE p.id = %(id)s",
+        id=project_id,
+    )
+
+
+async def list_projects(
+    conn: Conn, *, slug: str | None = None, archived: bool = False, after: str | None = None, limit: int = 100
+) -> Page[Project]:
+    """Projects, oldest first; ``slug`` keeps the one of that slug."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        Project,
+        _SELECT_PROJECT
+        + """
+         WHERE (p.archived_at IS NOT NULL) = %(archived)s AND p.id > %(after)s
+           AND (%(slug)s::text IS NULL OR p.slug = %(slug)s)
+         ORDER BY p.id
+         LIMIT %(limit)s + 1
+        """,
+        archived=archived,
+        slug=slug,
+        after=key[0] if key else 0,
+        limit=limit,
+    )
+    return page_of(found, limit, lambda last: (last.id,))
+
+
+async def rename_project(conn: Conn, project_id: int, name: str) -> None:
+    """Give a project another name."""
+    await execute(conn, "UPDATE projects SET name = %(name)s WHERE id = %(id)s", name=name, id=project_id)
+
+
+async def set_project_archived(conn: Conn, project_id: int, archived: bool) -> bool:
+    """Hide a project or bring it back; whether anything changed."""
+    changed = await execute(
+        conn,
+        """
+        UPDATE projects SET archived_at = CASE WHEN %(archived)s THEN now() END
+         WHERE id = %(id)s AND (archived_at IS NOT NULL) <> %(archived)s
+        """,
+        archived=archived,
+        id=project_id,
+    )
+    return changed > 0
+
+
+# scenes ------------------------------------------------------------------------------------------
+
+
+async def insert_scene(conn: Conn, project_id: int, name: str, actor: Actor) -> int:
+    """A new scene at the end of a project; its id."""
+    await execute(conn, "SELECT 1 FROM projects WHERE id = %(id)s FOR NO KEY UPDATE", id=project_id)
+    return await scalar(
+        conn,
+        """
+        INSERT INTO scenes (project_id, name, position, created_by)
+        SELECT %(project_id)s, %(name)s, coalesce(max(position), 0) + 1, %(actor)s
+          FROM scenes WHERE project_id = %(project_id)s
+        RETURNING id
+        """,
+        project_id=project_id,
+        name=name,
+        actor=actor.name,
+    )
+
+
+async def get_scene(conn: Conn, scene_id: int) -> Scene:
+    """A scene by id; ``NotFound`` when there is none."""
+    return await one(
+        conn,
+        Scene,
+        NotFound(f"There is no scene {scene_id}.", hint="`genlock project show` lists a project's scenes."),
+        _SELECT_SCENE + " WHERE s.id = %(id)s",
+        id=scene_id,
+    )
+
+
+async def lock_scene(conn: Conn, scene_id: int) -> Scene:
+    """A scene, held against every other change of its order or its selected takes until the transaction ends."""
+    await execute(conn, "SELECT 1 FROM scenes WHERE id = %(id)s FOR NO KEY UPDATE", id=scene_id)
+    return await get_scene(conn, scene_id)
+
+
+async def lock_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
+    """All scenes of a project, held as by ``lock_scene``, lowest id first; their ids."""
+    found = await many(
+        conn,
+        Scene,
+        _SELECT_SCENE + " WHERE s.project_id = %(id)s ORDER BY s.id FOR NO KEY UPDATE",
+        id=project_id,
+    )
+    return tuple(scene.id for scene in found)
+
+
+async def scenes_of(
+    conn: Conn,
+    project_id: int,
+    *,
+    name: str | None = None,
+    archived: bool = False,
+    after: str | None = None,
+    limit: int = 100,
+) -> Page[Scene]:
+    """A project's scenes in their order; ``name`` keeps the one of that name."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        Scene,
+        _SELECT_SCENE
+        + """
+         WHERE s.project_id = %(project_id)s AND (s.archived_at IS NOT NULL) = %(archived)s
+           AND (%(name)s::text IS NULL OR s.name = %(name)s)
+           AND s.position > %(after)s
+         ORDER BY s.position
+         LIMIT %(limit)s + 1
+        """,
+        project_id=project_id,
+        name=name,
+        archived=archived,
+        after=key[0] if key else 0,
+        limit=limit,
+    )
+    return page_of(found, limit, lambda last: (last.position,))
+
+
+async def rename_scene(conn: Conn, scene_id: int, name: str) -> None:
+    """Give a scene another name."""
+    await execute(conn, "UPDATE scenes SET name = %(name)s WHERE id = %(id)s", name=name, id=scene_id)
+
+
+async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
+    """Hide a scene or bring it back; whether anything changed."""
+    changed = await execute(
+        conn,
+        """
+        UPDATE scenes SET archived_at = CASE WHEN %(archived)s THEN now() END
+         WHERE id = %(id)s AND (archived_at IS NOT NULL) <> %(archived)s
+        """,
+        archived=archived,
+        id=scene_id,
+    )
+    return changed > 0
+
+
+# segments ----------------------------------------------------------------------------------------
+
+
+async def get_segment(conn: Conn, segment_id: int) -> Segment:
+    """A segment by id; ``NotFound`` when there is none."""
+    return await one(
+        conn,
+        Segment,
+        NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists a project's segments."),
+        _SELECT_SEGMENT + " WHERE g.id = %(id)s",
+        id=segment_id,
+    )
+
+
+async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
+    """The segments of a scene in their order, without archived ones."""
+    return await many(
+        conn,
+        Segment,
+        _SELECT_SEGMENT + " WHERE g.scene_id = %(id)s AND g.position IS NOT NULL ORDER BY g.position",
+        id=scene_id,
+    )
+
+
+async def segment_at(conn: Conn, scene_id: int, position: int) -> Segment | None:
+    """The segment at a position of a scene, if there is one."""
+    return await maybe(
+        conn,
+        Segment,
+        _SELECT_SEGMENT + " WHERE g.scene_id = %(id)s AND g.position = %(position)s",
+        id=scene_id,
+        position=position,
+    )
+
+
+async def make_room(conn: Conn, scene_id: int, position: int, count: int) -> None:
+    """Move the segments from ``position`` on by ``count`` (which may be negative), and keep the scene's total."""
+    await execute(
+        conn,
+        """
+        WITH counted AS (
+            UPDATE scenes SET segments_total = segments_total + %(count)s WHERE id = %(scene_id)s
+        )
+        UPDATE segments SET position = position + %(count)s
+         WHERE scene_id = %(scene_id)s AND position >= %(position)s
+        """,
+        scene_id=scene_id,
+        position=position,
+        count=count,
+    )
+
+
+async def insert_segments(
+    conn: Conn, scene: Scene, position: int, count: int, name: str | None, chained: bool, actor: Actor
+) -> tuple[Segment, ...]:
+    """New segments from ``position`` on, where room was made; without a name each is named after its position."""
+    return await many(
+        conn,
+        Segment,
+        """
+        INSERT INTO segments (project_id, scene_id, position, name, chained, created_by)
+        SELECT %(project_id)s, %(scene_id)s, n, coalesce(%(name)s, 'segment ' || n), %(chained)s, %(actor)s
+          FROM generate_series(%(position)s::int, %(position)s::int + %(count)s::int - 1) AS n
+        RETURNING id, scene_id, project_id, position, name, chained, false AS archived
+        """,
+        project_id=scene.project_id,
+        scene_id=scene.id,
+        position=position,
+        count=count,
+        name=name,
+        chained=chained,
+        actor=actor.name,
+    )
+
+
+async def move_segment(conn: Conn, segment: Segment, position: int) -> None:
+    """Put a segment at another position of its scene; those between move by one."""
+    await execute(
+        conn,
+        """
+        UPDATE segments
+           SET position = CASE WHEN id = %(id)s THEN %(to)s
+                               WHEN %(to)s < %(from)s THEN position + 1 ELSE position - 1 END
+         WHERE scene_id = %(scene_id)s
+           AND position BETWEEN least(%(from)s, %(to)s) AND greatest(%(from)s, %(to)s)
+        """,
+        **{"id": segment.id, "scene_id": segment.scene_id, "from": segment.position, "to": position},
+    )
+
+
+async def change_segment(conn: Conn, segment_id: int, name: str | None, chained: bool | None) -> None:
+    """Change a segment's name or whether it is chained."""
+    await execute(
+        conn,
+        """
+        UPDATE segments SET name = coalesce(%(name)s, name), chained = coalesce(%(chained)s, chained)
+         WHERE id = %(id)s
+        """,
+        id=segment_id,
+        name=name,
+        chained=chained,
+    )
+
+
+async def take_segment_out(conn: Conn, segment: Segment) -> None:
+    """Archive a segment: it leaves the order and remembers where it stood."""
+    await execute(
+        conn,
+        """
+        UPDATE segments SET archived_at = now(), archived_position = position, position = NULL WHERE id = %(id)s
+        """,
+        id=segment.id,
+    )
+
+
+async def put_segment_back(conn: Conn, segment: Segment) -> int:
+    """Restore a segment to where it stood, or to the end when the scene is shorter now; its position."""
+    position: int = await scalar(
+        conn,
+        """
+        SELECT least(g.archived_position, s.segments_total + 1)
+          FROM segments g JOIN scenes s ON s.id = g.scene_id
+         WHERE g.id = %(id)s
+        """,
+        id=segment.id,
+    )
+    await make_room(conn, segment.scene_id, position, 1)
+    await execute(
+        conn,
+        """
+        UPDATE segments SET archived_at = NULL, archived_position = NULL, position = %(position)s WHERE id = %(id)s
+        """,
+        id=segment.id,
+        position=position,
+    )
+    return position
+
+
+async def segments_total(conn: Conn, scene_id: int) -> int:
+    """How many segments a scene has, without archived ones."""
+    return await scalar(conn, "SELECT segments_total FROM scenes WHERE id = %(id)s", id=scene_id)
+
+
+# pins and scopes ---------------------------------------------------------------------------------
+
+
+async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> tuple[Pin, ...]:
+    """The pins of a project with those of its scenes; with ``scene_id`` those that count there."""
+    return await many(
+        conn,
+        Pin,
+        _SELECT_PIN
+        + """
+         WHERE p.project_id = %(project_id)s
+           AND (%(scene_id)s::bigint IS NULL OR p.scene_id IS NULL OR p.scene_id = %(scene_id)s)
+         ORDER BY p.scene_id NULLS FIRST, p.id
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
+    )
+
+
+async def put_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, new: NewPin, actor: Actor) -> int:
+    """Pin an asset here, in place of an earlier pin of it, and open the scope; the pin's id."""
+    return await scalar(
+        conn,
+        """
+        WITH scope AS (
+            INSERT INTO scopes (project_id, scene_id) VALUES (%(project_id)s, %(scene_id)s)
+            ON CONFLICT ON CONSTRAINT scopes_unique DO NOTHING
+        )
+        INSERT INTO pins (project_id, scene_id, asset_id, number, reason, created_by)
+        VALUES (%(project_id)s, %(scene_id)s, %(asset_id)s, %(number)s, %(reason)s, %(actor)s)
+        ON CONFLICT ON CONSTRAINT pins_unique
+        DO UPDATE SET number = excluded.number, reason = excluded.reason, created_by = excluded.created_by,
+                      created_at = now()
+        RETURNING id
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
+        asset_id=asset_id,
+        number=new.version,
+        reason=new.reason,
+        actor=actor.name,
+    )
+
+
+async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int) -> bool:
+    """Remove a pin; whether there was one. A scope without pins stays until ``close_scope``."""
+    removed = await execute(
+        conn,
+        """
+        DELETE FROM pins
+         WHERE project_id = %(project_id)s AND scene_id IS NOT DISTINCT FROM %(scene_id)s AND asset_id = %(asset_id)s
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
+        asset_id=asset_id,
+    )
+    return removed > 0
+
+
+async def get_pin(conn: Conn, pin_id: int) -> Pin:
+    """A pin by id."""
+    return await one(conn, Pin, NotFound(f"There is no pin {pin_id}."), _SELECT_PIN + " WHERE p.id = %(id)s", id=pin_id)
+
+
+async def close_scope(conn: Conn, project_id: int, scene_id: int | None) -> int | None:
+    """Remove the scope of a project or scene if no pin is left in it; the id it had."""
+    return await scalar(
+        conn,
+        """
+        DELETE FROM scopes s
+         WHERE s.project_id = %(project_id)s AND s.scene_id IS NOT DISTINCT FROM %(scene_id)s
+           AND NOT EXISTS (SELECT FROM pins p WHERE p.project_id = s.project_id
+                                                AND p.scene_id IS NOT DISTINCT FROM s.scene_id)
+        RETURNING id
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
+    )
