@@ -1,0 +1,261 @@
+"""Video: written bit-identically, decoded frame by frame within limits, and digested by what it shows.
+
+What is read may come from anybody. Only container formats that hold their own frames are opened (a playlist could
+name other files), sizes are checked before the first frame is decoded, and the decoder itself gets the same limit.
+"""
+
+# PyAV's stubs leave the stream type of a packet and the keyword arguments of add_stream open.
+# pyright: reportUnknownMemberType=false
+
+import hashlib
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from genlock.digest import PREFIX, Digest, canonical, digest_of
+from genlock.engines.pictures import Pixels, png_of
+from genlock.errors import Invalid, Unavailable
+from genlock.model import Model
+
+MP4 = "video/mp4"
+PNG = "image/png"
+JPEG = "image/jpeg"
+
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,apng,gif,webp_pipe,png_pipe,jpeg_pipe"
+_BYTES_PER_SAMPLE = {
+    **dict.fromkeys(("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuva420p", "gray"), 1),
+    **dict.fromkeys(("yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv444p12le", "gray10le"), 2),
+}
+"""Pixel formats of separate planes, whose bytes are digested as they were decoded."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a video is read before it is refused."""
+
+    frame_pixels: int = 48_000_000
+    frames: int = 200_000
+
+
+class VideoFacts(Model):
+    """What a video's container says about its pictures; ``frames`` is counted, not believed."""
+
+    width: int
+    height: int
+    frames: int
+    fps: float
+
+
+class Examined(Model):
+    """A video's facts, the digest of what it shows, and its last frame as PNG."""
+
+    facts: VideoFacts
+    frames_digest: Digest
+    last_frame: bytes
+
+
+def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
+    """Write ``frames`` as H.264 in MP4 and give their number; the same frames always make the same bytes.
+
+    x264 gets one thread, since its bytes differ between thread counts, and colours are converted here in whole
+    numbers, since the converter in FFmpeg differs between processors. Width and height must be even.
+    """
+    written = 0
+    try:
+        with av.open(
+            str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
+        ) as container:
+            stream: VideoStream | None = None
+            for pixels in frames:
+                if stream is None:
+                    stream = container.add_stream(
+                        "libx264", rate=_rate(fps), options={"preset": "medium", "crf": "16", "threads": "1"}
+                    )
+                    stream.width, stream.height = pixels.shape[1], pixels.shape[0]
+                    stream.pix_fmt = "yuv420p"
+                    stream.codec_context.thread_count = 1
+                    # 1 is BT.709 and limited range in FFmpeg's tables: what _to_yuv writes, and what browsers assume.
+                    stream.color_primaries = stream.color_trc = stream.colorspace = stream.color_range = 1
+                frame = VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
+                frame.pts = written
+                container.mux(stream.encode(frame))
+                written += 1
+            if stream is None:
+                raise Invalid("A video needs at least one frame.", hint="Ask for one frame or more.")
+            container.mux(stream.encode(None))
+    except FFmpegError as error:
+        raise Unavailable(
+            f"The video could not be written: {error}.",
+            hint="Look whether the disk is full, then try again.",
+            code="video_not_written",
+        ) from error
+    return written
+
+
+def examine(path: Path, limits: Limits | None = None) -> Examined:
+    """What a video is and shows, in one pass over its frames; ``Invalid`` if it does not decode to its end."""
+    digest = hashlib.sha256()
+    width = height = frames = 0
+    last: VideoFrame | None = None
+    with _opened(path, limits or Limits()) as (container, stream):
+        fps = stream.average_rate or stream.guessed_rate or Fraction(0)
+        for frame in _frames(container, stream, path.name, limits or Limits()):
+            if last is None:
+                width, height = frame.width, frame.height
+            _digest_frame(digest.update, frame)
+            frames, last = frames + 1, frame
+    if last is None:
+        raise _unreadable(path.name, "it holds no frame")
+    return Examined(
+        facts=VideoFacts(width=width, height=height, frames=frames, fps=float(fps)),
+        frames_digest=PREFIX + digest.hexdigest(),
+        last_frame=png_of(_to_rgb(last)),
+    )
+
+
+def probe(path: Path, limits: Limits | None = None) -> VideoFacts:
+    """Width, height, number of frames and frames per second; ``Invalid`` if the file is no whole video."""
+    return examine(path, limits).facts
+
+
+def frames_digest(path: Path, limits: Limits | None = None) -> Digest:
+    """The digest of what a video shows, whatever its container, its tags and its timing.
+
+    SHA-256 over all frames in the order they are shown; for each, the canonical JSON
+    ``{"height":…,"pixel_format":…,"width":…}``, one line feed, and then the samples as the decoder gave them: plane
+    by plane (Y, U, V), row by row, without padding. H.264 and VP9 define these bytes exactly, so every right decoder
+    agrees on them. Frames in other pixel formats than planes of 8, 10 or 12 bits are converted to RGB first and
+    called ``rgb24``. Time stamps are not digested.
+    """
+    return examine(path, limits).frames_digest
+
+
+def last_frame_of(path: Path, limits: Limits | None = None) -> bytes:
+    """The last frame of a video as PNG: what a chain continues from when a take came without one."""
+    return examine(path, limits).last_frame
+
+
+def decoded(path: Path, limits: Limits | None = None) -> Iterator[Pixels]:
+    """The frames of a video in the order they are shown, as RGB, one at a time."""
+    with _opened(path, limits or Limits()) as (container, stream):
+        for frame in _frames(container, stream, path.name, limits or Limits()):
+            yield _to_rgb(frame)
+
+
+def picture_digest(pixels: Pixels) -> Digest:
+    """The digest of one picture's pixels: ``frames_digest`` of a video of this one frame in RGB."""
+    height, width, _ = pixels.shape
+    return digest_of(_frame_header(width, height, "rgb24") + np.ascontiguousarray(pixels).tobytes())
+
+
+@contextmanager
+def _opened(path: Path, limits: Limits) -> Generator[tuple[InputContainer, VideoStream]]:
+    """A video file and its first video stream; FFmpeg's errors inside become ``Invalid``."""
+    try:
+        # A file object, not a name: FFmpeg then has no path from which to reach anything else.
+        with path.open("rb") as file, av.open(file, "r", options={"format_whitelist": _CONTAINERS}) as container:
+            if not container.streams.video:
+                raise _unreadable(path.name, "it holds no video stream")
+            stream = container.streams.video[0]
+            _require_size(stream.width, stream.height, path.name, limits)
+            stream.codec_context.options = {"max_pixels": str(limits.frame_pixels)}
+            yield container, stream
+    except FFmpegError as error:
+        raise _unreadable(path.name, str(error.strerror or error)) from error
+
+
+def _frames(container: InputContainer, stream: VideoStream, name: str, limits: Limits) -> Iterator[VideoFrame]:
+    """Every frame of the stream; ``Invalid`` at a damaged packet or past a limit."""
+    count = 0
+    for packet in container.demux(stream):
+        if packet.is_corrupt:
+            raise _unreadable(name, "it is cut short or damaged")
+        for frame in stream.decode(packet):
+            count += 1
+            if count > limits.frames:
+                raise Invalid(
+                    f"{name} has more than {limits.frames} frames.",
+                    hint="Cut it into shorter videos.",
+                    too_large=True,
+                    code="video_too_large",
+                )
+            _require_size(frame.width, frame.height, name, limits)
+            yield frame
+
+
+def _require_size(width: int, height: int, name: str, limits: Limits) -> None:
+    if width * height > limits.frame_pixels:
+        raise Invalid(
+            f"{name} has frames of {width} × {height}; at most {limits.frame_pixels} pixels are read.",
+            hint="Scale the video down.",
+            too_large=True,
+            code="video_too_large",
+        )
+
+
+def _unreadable(name: str, why: str) -> Invalid:
+    return Invalid(
+        f"{name} is not a video that can be read: {why}.",
+        hint="Upload a whole MP4, WebM, MKV, MOV, AVI, GIF or animated PNG.",
+        code="not_a_video",
+    )
+
+
+def _digest_frame(update: Callable[[bytes], None], frame: VideoFrame) -> None:
+    size = _BYTES_PER_SAMPLE.get(frame.format.name)
+    if size is None:
+        pixels = _to_rgb(frame)
+        update(_frame_header(frame.width, frame.height, "rgb24"))
+        update(np.ascontiguousarray(pixels).tobytes())
+        return
+    update(_frame_header(frame.width, frame.height, frame.format.name))
+    for plane in frame.planes:
+        # The cast is for the checker: a plane offers its bytes through the buffer protocol.
+        rows = np.frombuffer(cast(bytes, plane), dtype=np.uint8).reshape(-1, plane.line_size)
+        update(np.ascontiguousarray(rows[: plane.height, : plane.width * size]).tobytes())
+
+
+def _frame_header(width: int, height: int, pixel_format: str) -> bytes:
+    return canonical({"height": height, "pixel_format": pixel_format, "width": width}) + b"\n"
+
+
+def _to_rgb(frame: VideoFrame) -> Pixels:
+    return np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+
+
+def _rate(fps: float) -> Fraction:
+    """Frames per second as FFmpeg counts them: 23.976 is 24000/1001."""
+    return Fraction(fps).limit_denominator(1001)
+
+
+def _to_yuv(pixels: Pixels) -> Pixels:
+    """RGB as planar YUV 4:2:0, BT.709 in limited range, in whole numbers of 2^-16; the planes stacked for FFmpeg."""
+    height, width, _ = pixels.shape
+    if height % 2 or width % 2:
+        raise Invalid(
+            f"A video of {width} × {height} cannot be written: H.264 in 4:2:0 needs even sizes.",
+            hint="Use an even width and height.",
+        )
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    luma = (11966 * red + 40254 * green + 4064 * blue + (16 << 16) + (1 << 15)) >> 16
+    small = [_quarters(channel) for channel in (red, green, blue)]
+    cb = (-6596 * small[0] - 22189 * small[1] + 28784 * small[2] + (128 << 18) + (1 << 17)) >> 18
+    cr = (28784 * small[0] - 26145 * small[1] - 2639 * small[2] + (128 << 18) + (1 << 17)) >> 18
+    planes = [plane.reshape(-1, width) for plane in (luma, cb.reshape(1, -1), cr.reshape(1, -1))]
+    return np.concatenate(planes).clip(0, 255).astype(np.uint8)
+
+
+def _quarters(channel: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The sums of 2 × 2 pixels."""
+    return channel[0::2, 0::2] + channel[0::2, 1::2] + channel[1::2, 0::2] + channel[1::2, 1::2]

@@ -1,0 +1,138 @@
+"""What every engine takes and gives: the spec, the result, and the one protocol.
+
+An engine never sees an asset, a version or a segment. It gets a frozen ``RenderSpec`` and a mapping from each
+input's key to a file whose bytes the caller has verified; it writes files into ``spec.workdir`` and names them.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import Field
+
+from genlock.digest import Digest
+from genlock.model import Kind, Model
+
+Produces = Literal["video", "image"]
+"""What a run makes: ``video`` for a segment, ``image`` for a new version of a variant."""
+
+VIDEO = "video"
+IMAGE = "image"
+LAST_FRAME = "last_frame"
+THUMBNAIL = "thumbnail"
+
+
+class EngineInput(Model):
+    """One input of a run. ``key`` finds its file; ``role`` and ``ordinal`` say where it goes."""
+
+    key: str
+    role: str
+    ordinal: int = Field(default=0, ge=0)
+    kind: Kind | None = None
+    strength_model: float | None = None
+    strength_clip: float | None = None
+    filename: str | None = None
+    """For messages only: no engine may let a name act in the picture."""
+
+    @property
+    def label(self) -> str:
+        """How messages call this input."""
+        named = f" ({self.filename})" if self.filename else ""
+        return f"{self.role} {self.ordinal}{named}"
+
+
+class RenderSpec(Model):
+    """Everything that determines one run.
+
+    ``graph`` is the exact graph to run; without it the file of the input in the role ``workflow`` is read.
+    ``parameters`` are the words of a receipt (``prompt``, ``cfg``, ``seed`` as a string, …) and win over the graph.
+    """
+
+    run: str = Field(min_length=1, max_length=200)
+    workdir: Path
+    produces: Produces = "video"
+    inputs: tuple[EngineInput, ...] = ()
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any])
+    graph: bytes | None = None
+
+    def in_role(self, role: str) -> tuple[EngineInput, ...]:
+        """The inputs in ``role``, in their order."""
+        return tuple(sorted((item for item in self.inputs if item.role == role), key=lambda item: item.ordinal))
+
+
+class OutputFile(Model):
+    """One file that a run wrote."""
+
+    path: Path
+    media_type: str
+
+
+class Rendered(Model):
+    """What came of one run.
+
+    ``outputs`` by part: ``video``, ``last_frame`` (lossless PNG) and ``thumbnail`` when the run made a video,
+    ``image`` (lossless PNG) and ``thumbnail`` when it made a picture.
+    """
+
+    produces: Produces
+    outputs: dict[str, OutputFile]
+    frames_digest: Digest
+    """Digest of the decoded frames, as ``engines.media.frames_digest`` defines it."""
+    graph: bytes
+    """Canonical JSON of the graph that really ran, after binding."""
+    parameters: dict[str, Any]
+    """Every parameter that acted, defaults and the graph's own values included."""
+    used: tuple[str, ...]
+    """Keys of the inputs whose bytes went into the run."""
+    environment: dict[str, str]
+    per_node_s: dict[str, float]
+    duration_s: float
+
+
+class EngineInfo(Model):
+    """What an engine is and what it understands."""
+
+    name: str
+    version: str
+    parameters: tuple[str, ...]
+    """Names of the parameters it has; a receipt is complete only with those of them that are required."""
+    roles: tuple[str, ...]
+    """Roles of the inputs it can use."""
+    produces: tuple[Produces, ...]
+    environment: dict[str, str]
+
+
+class Report(Protocol):
+    """Told how far a run is: ``progress`` from 0 to 1, never falling, on the event loop's thread.
+
+    It must return at once and must not raise.
+    """
+
+    def __call__(self, progress: float, message: str) -> None:
+        """Take note of how far the run is."""
+        ...
+
+
+class Engine(Protocol):
+    """Turns a spec and input files into output files. Knows no database, no project, no receipt."""
+
+    @property
+    def name(self) -> str:
+        """The engine's name, as receipts and requests write it."""
+        ...
+
+    async def describe(self) -> EngineInfo:
+        """What the engine is at the moment; ``Unavailable`` if it cannot be reached."""
+        ...
+
+    async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
+        """Run ``spec`` and give what it wrote.
+
+        ``Invalid`` for what cannot be bound or read, ``Unavailable`` for what is missing on this machine,
+        ``Conflict`` with the code ``cancelled`` after ``cancel``, ``Conflict`` if the run is already under way.
+        """
+        ...
+
+    async def cancel(self, run: str) -> None:
+        """Stop a run that is under way here; nothing happens if there is none of that name."""
+        ...

@@ -1,0 +1,1 @@
+"""The built-in engine `sketch`: a small convolution network in numpy that redraws a start image, frame by frame."""
