@@ -1,0 +1,1 @@
+"""How rows are kept: the connection, the embedded server, the migrations."""

@@ -1,0 +1,92 @@
+"""A new cluster with its database, which is there as a whole or not at all."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from genlock.db.embedded.binaries import MAJOR, Binaries
+from genlock.db.embedded.folders import NAME, Folders, own
+from genlock.db.embedded.owner import Owner
+from genlock.db.embedded.progress import OnProgress
+from genlock.db.embedded.trouble import said
+from genlock.errors import Invalid
+
+UNFINISHED = "cluster.new-"
+
+
+def exists(folders: Folders, owner: Owner) -> bool:
+    """Whether there is a cluster that this version can run. Raises ``Invalid`` where something else is in its place."""
+    cluster = folders.cluster
+    if not cluster.is_dir():
+        if cluster.exists() or cluster.is_symlink():
+            raise Invalid(f"{cluster} is not a folder.", hint="Move it away, or choose another data folder.")
+        return False
+    version = cluster / "PG_VERSION"
+    if not version.is_file():
+        if any(cluster.iterdir()):
+            raise Invalid(
+                f"{cluster} holds files, but not those of a PostgreSQL database.",
+                hint="Nothing was changed. Move them away, or choose another data folder.",
+            )
+        return False
+    found = version.read_text(errors="replace").strip()
+    if found != str(MAJOR):
+        raise Invalid(
+            f"The data folder {folders.home} holds a database of PostgreSQL {found or '(unknown)'}; this is {MAJOR}.",
+            hint="Start the Genlock that wrote it and dump its database, then restore the dump into a new data folder.",
+        )
+    holder = cluster.stat().st_uid
+    if holder != owner.uid:
+        raise Invalid(
+            f"The database in {cluster} belongs to user {holder}, and its server would run as user {owner.uid}.",
+            hint=f"Give it back: chown -R {owner.uid} '{cluster}', or run Genlock as the user that made it.",
+        )
+    return True
+
+
+def initialise(
+    folders: Folders, owner: Owner, binaries: Binaries, *, durable: bool, start_lock: int, on_progress: OnProgress
+) -> None:
+    """Makes the cluster in a folder of its own and gives it its name at the end.
+
+    So a cluster that has its name is whole, and what an interrupted attempt left is never one and is removed.
+    """
+    on_progress("Making a new database.")
+    for leftover in folders.home.glob(f"{UNFINISHED}*"):
+        shutil.rmtree(leftover)
+    making = folders.home / f"{UNFINISHED}{secrets.token_hex(4)}"
+    own(making, owner)
+    initdb: list[str | Path] = [
+        binaries.program("initdb"),
+        *("--pgdata", making),
+        f"--username={NAME}",
+        "--encoding=UTF8",
+        # Sorted the same on every system, because PostgreSQL brings this locale itself.
+        *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
+        # Whoever can enter the socket's folder is the owner or root.
+        *("--auth-local=trust", "--auth-host=reject"),
+        "--no-instructions",
+        *(() if durable else ("--no-sync",)),
+    ]
+    _run(initdb, "", folders, owner, start_lock)
+    single = [binaries.program("postgres"), "--single", "-D", making, "-c", f"fsync={'on' if durable else 'off'}"]
+    _run([*single, "postgres"], f"CREATE DATABASE {NAME}\n", folders, owner, start_lock)
+    making.rename(folders.cluster)
+    _sync(folders.home)
+
+
+def _run(command: list[str | Path], text: str, folders: Folders, owner: Owner, start_lock: int) -> None:
+    # The program inherits the lock: should this process be killed, the next one waits until the program has ended too.
+    done = owner.run(command, text=text, keep_open=[start_lock])
+    # In single-user mode a failed statement does not show in the exit code.
+    if done.returncode or "ERROR:" in done.stdout:
+        raise said(done.stdout, home=folders.home, doing="Making a new database")
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

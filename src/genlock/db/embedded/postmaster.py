@@ -1,0 +1,207 @@
+"""The server's first process: found, started, awaited and stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from genlock.db.embedded import process, tuning
+from genlock.db.embedded.binaries import Binaries
+from genlock.db.embedded.folders import NAME, SOCKET_NAME, Folders
+from genlock.db.embedded.greeting import Answer, greet
+from genlock.db.embedded.owner import Owner
+from genlock.db.embedded.progress import Log, OnProgress
+from genlock.db.embedded.trouble import BY_URL, said
+from genlock.errors import Conflict, GenlockError, Unavailable
+
+GLANCE_S = 0.02
+GREETING_S = 0.5
+LONGEST_LOG = 4 * tuning.MB
+
+# Starts in the background and says its process id, so that the server is nobody's child and outlives every user.
+IN_BACKGROUND = 'exec 3>&1; "$@" >&2 3>&- & echo $! >&3'
+
+
+@dataclass(frozen=True)
+class Postmaster:
+    """What `postmaster.pid` says. ``status`` is starting, ready, standby or stopping."""
+
+    pid: int
+    sockets: Path | None
+    status: str
+
+
+def running(cluster: Path) -> Postmaster | None:
+    """The server that runs on a cluster, in whatever state; None when only a stale file claims there is one."""
+    found = _noted(cluster)
+    if found is None:
+        return None
+    if found.pid < 0 and process.lives(-found.pid):
+        raise Unavailable(
+            f"A single-user PostgreSQL (process {-found.pid}) works on {cluster}.", hint="End it, then start again."
+        )
+    return found if found.pid > 0 and process.serves(found.pid, cluster) else None
+
+
+def _noted(cluster: Path) -> Postmaster | None:
+    """What `postmaster.pid` says; it is written line by line while the server starts."""
+    try:
+        lines = (cluster / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
+    except FileNotFoundError:
+        return None
+    if not lines or not lines[0].strip().lstrip("-").isdecimal():
+        return None
+    sockets = Path(lines[4]) if len(lines) > 4 and lines[4] else None
+    status = lines[7].strip() if len(lines) > 7 else "starting"
+    return Postmaster(int(lines[0]), sockets, status)
+
+
+def start(
+    folders: Folders, owner: Owner, binaries: Binaries, sockets: Path, *, durable: bool, on_progress: OnProgress
+) -> Path:
+    """Starts a server on a cluster that has none and waits until it is ready, however long it recovers.
+
+    Gives the folder of its socket.
+    """
+    _end_survivors(folders, on_progress)
+    _clear_stale(folders, sockets)
+    offset = _log_offset(folders.log)
+    command: list[str | Path] = [binaries.program("postgres"), "-D", folders.cluster]
+    for name, value in tuning.settings(sockets, durable=durable).items():
+        command += ["-c", f"{name}={value}"]
+    with folders.log.open("ab", opener=_privately) as log:
+        started = subprocess.run(
+            [os.fspath(word) for word in ("/bin/sh", "-c", IN_BACKGROUND, "sh", *command)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            check=True,
+            **owner.spawning(),
+        )
+    return wait_until_ready(folders, int(started.stdout), Log(folders.log, offset), on_progress)
+
+
+def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:
+    """Waits for a server as long as its process lives, telling what it does; gives the folder of its socket."""
+    greeted_at = float("-inf")
+    while True:
+        found = _noted(folders.cluster)
+        if found is not None and found.pid == pid and found.status == "ready" and found.sockets is not None:
+            # Every refused greeting is a line in the log, so not too many of them.
+            if time.monotonic() - greeted_at > GREETING_S and _welcomes(found, found.sockets):
+                return found.sockets
+            greeted_at = time.monotonic()
+        if not process.lives(pid):
+            other = running(folders.cluster)
+            if other is None:
+                raise _failed(folders, log)
+            pid, greeted_at = (
+                other.pid,
+                float("-inf"),
+            )  # started by somebody who was killed just then, and quicker than ours
+        log.tell(on_progress)
+        time.sleep(GLANCE_S)
+
+
+def _welcomes(found: Postmaster, sockets: Path) -> bool:
+    """Whether a server takes connections now. Raises ``Unavailable`` where this process cannot reach its socket."""
+    try:
+        return greet(sockets / SOCKET_NAME, user=NAME, database=NAME) is Answer.WELCOME
+    except OSError as error:
+        raise Unavailable(
+            f"The database runs (process {found.pid}), but its socket in {sockets} cannot be reached from here: "
+            f"{error.strerror}.",
+            hint="Stop it and start again. Something has removed the socket, or this process has a private /tmp.",
+        ) from error
+
+
+def _failed(folders: Folders, log: Log) -> GenlockError:
+    return said(log.text(), home=folders.home, doing="Starting the database")
+
+
+def stop(folders: Folders, found: Postmaster, on_progress: OnProgress) -> None:
+    """Stops a server in good order, ending its sessions, and waits until it is gone, however long it writes."""
+    if process.serves(found.pid, folders.cluster):
+        os.kill(found.pid, signal.SIGINT)
+    wait_until_gone(folders, found.pid, on_progress)
+
+
+def wait_until_gone(folders: Folders, pid: int, on_progress: OnProgress) -> None:
+    """Waits until a server has ended."""
+    told_at = time.monotonic()
+    while process.serves(pid, folders.cluster):
+        if time.monotonic() - told_at > 2:
+            on_progress("Waiting for the database to write everything to disk and stop.")
+            told_at = time.monotonic()
+        time.sleep(GLANCE_S)
+
+
+def check_durable(cluster: Path, *, durable: bool) -> None:
+    """Refuses a running server that promises less about commits than was asked for."""
+    options = (cluster / "postmaster.opts").read_text(errors="replace")
+    if durable and "fsync=off" in options:
+        raise Conflict(
+            f"The database in {cluster} runs without fsync, as for a test.",
+            hint="Stop whoever started it that way, then start again.",
+        )
+
+
+def _end_survivors(folders: Folders, on_progress: OnProgress) -> None:
+    """Waits for the processes of a server that was killed, and ends those that do not notice.
+
+    They still write to its files; PostgreSQL would refuse to start beside them.
+    """
+    began = time.monotonic()
+    steps = [(2.0, signal.SIGTERM), (5.0, signal.SIGQUIT)]
+    while pids := process.survivors(folders.cluster):
+        if steps and time.monotonic() - began > steps[0][0]:
+            _, how = steps.pop(0)
+            on_progress(f"Ending {len(pids)} processes that a killed database server has left behind.")
+            for pid in pids:
+                if process.serves(pid, folders.cluster):
+                    os.kill(pid, how)
+        time.sleep(GLANCE_S)
+
+
+def _clear_stale(folders: Folders, sockets: Path) -> None:
+    """Removes what a killed server has left, once nothing works on its files any more.
+
+    PostgreSQL does this itself unless the old process id belongs to another program by now: then it refuses for ever.
+    """
+    noted = _noted(folders.cluster)
+    for folder in {sockets, noted.sockets if noted and noted.sockets else sockets}:
+        _refuse_listener(folder / SOCKET_NAME)
+    if noted is not None and process.HAS_PROC and _is_taken(noted.pid):
+        (folders.cluster / "postmaster.pid").unlink()
+    for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+        (sockets / name).unlink(missing_ok=True)
+
+
+def _refuse_listener(path: Path) -> None:
+    """Refuses to go on while something answers where the server is to listen."""
+    with socket.socket(socket.AF_UNIX) as caller:
+        if caller.connect_ex(os.fsencode(path)) == 0:
+            raise Unavailable(
+                f"Another program listens on the database's socket {path}.",
+                hint=f"End that program, in whichever container that shares this folder it runs, {BY_URL}.",
+            )
+
+
+def _is_taken(pid: int) -> bool:
+    """Whether the system knows a process by this id, be it dead already: PostgreSQL takes it for a living server."""
+    return (process.PROC / str(abs(pid))).exists()
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _log_offset(path: Path) -> int:
+    """Where the log goes on; a long one is put aside, so that there are never more than two."""
+    if path.exists() and path.stat().st_size > LONGEST_LOG:
+        path.replace(path.with_suffix(".log.1"))
+    return path.stat().st_size if path.exists() else 0

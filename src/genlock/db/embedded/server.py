@@ -1,0 +1,188 @@
+"""Use the embedded PostgreSQL: attach to it, keep it running, detach, stop.
+
+The server belongs to nobody: whoever comes first starts it, whoever leaves last stops it, and a process that dies in
+between is not missed. All decisions to start and stop happen under one lock in the data folder.
+"""
+
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from genlock.db.embedded import binaries as programs
+from genlock.db.embedded import folders as places
+from genlock.db.embedded import lease, postmaster
+from genlock.db.embedded import owner as owners
+from genlock.db.embedded.folders import NAME, PORT, Folders
+from genlock.db.embedded.initialise import exists, initialise
+from genlock.db.embedded.owner import Owner
+from genlock.db.embedded.progress import Log, OnProgress, quiet
+from genlock.db.embedded.trouble import explained
+from genlock.errors import Conflict, GenlockError
+
+LOOK_BACK = 16_384  # bytes of the log in which a server that somebody else started tells how it is getting on
+
+
+class Attached:
+    """One use of the running server, until it is detached or this process dies.
+
+    ``conninfo`` is a psycopg connection string of the database's owner. It stays valid when the server is restarted.
+    """
+
+    def __init__(self, recipe: "_Recipe", held: lease.Lease, sockets: Path) -> None:
+        self._recipe = recipe
+        self._held: lease.Lease | None = held
+        self._keeper: threading.Thread | None = None
+        self._leaving = threading.Event()
+        self.data_dir = recipe.folders.home
+        self.conninfo = conninfo(sockets)
+
+    def ensure_running(self) -> bool:
+        """Starts the server again if it has died; whether it had."""
+        with explained(self.data_dir):
+            if postmaster.running(self._recipe.folders.cluster) is not None:
+                return False
+            with lease.start_lock(self._recipe.folders.lock, self._recipe.on_progress) as lock:
+                self._recipe.ensure_ready(lock)
+            return True
+
+    def keep_running(self, every_s: float = 0.5) -> None:
+        """Watches the server from a thread, and starts it again whenever it has died, until this use is detached."""
+        if self._keeper is None:
+            self._keeper = threading.Thread(
+                target=self._watch, args=(every_s,), name="genlock-embedded-postgresql", daemon=True
+            )
+            self._keeper.start()
+
+    def _watch(self, every_s: float) -> None:
+        while not self._leaving.wait(every_s):
+            try:
+                if self.ensure_running():
+                    self._recipe.on_progress("The database had died and was started again.")
+            except GenlockError as error:  # said, and tried again: what is in the way may go away
+                self._recipe.on_progress(f"The database has died and does not start: {error.message}")
+
+    def detach(self) -> None:
+        """Ends this use, and stops the server if nobody else uses it. A second time does nothing."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        self._leaving.set()
+        if self._keeper is not None:
+            self._keeper.join()
+        folders, on_progress = self._recipe.folders, self._recipe.on_progress
+        with explained(folders.home), lease.start_lock(folders.lock, on_progress):
+            held.release()
+            if not lease.living_users(folders.users):
+                _stop(folders, self._recipe.owner, on_progress)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+
+def attach(
+    data_dir: Path,
+    *,
+    on_progress: OnProgress = quiet,
+    durable: bool = True,
+    binaries: Path | None = None,
+) -> Attached:
+    """The server of a data folder, made and started when necessary; waits as long as it recovers.
+
+    ``data_dir`` is for the server alone. ``on_progress`` is told in a sentence what takes time.
+    ``durable=False`` is for throw-away databases of tests: commits are quick and a crash of the machine loses them.
+    ``binaries`` is another installation of the same PostgreSQL than the wheel's, in the wheel's layout.
+
+    Raises ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or in the way,
+    and ``Conflict`` when it runs with other promises about commits.
+    """
+    owner = owners.choose()
+    folders = places.prepare(data_dir, owner)
+    recipe = _Recipe(folders, owner, binaries, durable, on_progress)
+    with explained(folders.home), lease.start_lock(folders.lock, on_progress) as lock:
+        held = lease.take(folders.users)
+        try:
+            sockets = recipe.ensure_ready(lock)
+        except BaseException:
+            held.release()
+            raise
+    return Attached(recipe, held, sockets)
+
+
+def stop(data_dir: Path, *, on_progress: OnProgress = quiet) -> bool:
+    """Stops the server of a data folder; whether one ran. Raises ``Conflict`` while a living process uses it."""
+    owner = owners.choose()
+    if not data_dir.expanduser().exists():
+        return False
+    folders = places.prepare(data_dir, owner)
+    with explained(folders.home), lease.start_lock(folders.lock, on_progress):
+        users = lease.living_users(folders.users)
+        if users:
+            raise Conflict(
+                f"The database in {folders.home} is in use by {', '.join(users)}.",
+                hint="Stop these first; the last one stops the database.",
+            )
+        return _stop(folders, owner, on_progress)
+
+
+def conninfo(sockets: Path) -> str:
+    """The psycopg connection string for a server whose socket is in a folder."""
+    escaped = str(sockets).replace("\\", "\\\\").replace("'", "\\'")
+    return f"host='{escaped}' port={PORT} dbname={NAME} user={NAME}"
+
+
+class _Recipe:
+    """All that is needed to have the server run again, the same way each time."""
+
+    def __init__(
+        self, folders: Folders, owner: Owner, binaries: Path | None, durable: bool, on_progress: OnProgress
+    ) -> None:
+        self.folders = folders
+        self.owner = owner
+        self.on_progress = on_progress
+        self._binaries = binaries
+        self._durable = durable
+
+    def ensure_ready(self, start_lock: int) -> Path:
+        """Has the server ready, whatever state it is in, and gives the folder of its socket."""
+        there = exists(self.folders, self.owner)
+        found = postmaster.running(self.folders.cluster) if there else None
+        if found is not None and found.status == "stopping":
+            postmaster.wait_until_gone(self.folders, found.pid, self.on_progress)
+            found = None
+        if found is None:
+            return self._start(there, start_lock)
+        postmaster.check_durable(self.folders.cluster, durable=self._durable)
+        size = self.folders.log.stat().st_size if self.folders.log.exists() else 0
+        log = Log(self.folders.log, max(0, size - LOOK_BACK))
+        return postmaster.wait_until_ready(self.folders, found.pid, log, self.on_progress)
+
+    def _start(self, there: bool, start_lock: int) -> Path:
+        given = programs.Binaries(self._binaries) if self._binaries else programs.installed()
+        usable = programs.usable(given, self.owner, self.folders.binaries)
+        if not there:
+            initialise(
+                self.folders,
+                self.owner,
+                usable,
+                durable=self._durable,
+                start_lock=start_lock,
+                on_progress=self.on_progress,
+            )
+        sockets = places.choose_sockets(self.folders, self.owner)
+        return postmaster.start(
+            self.folders, self.owner, usable, sockets, durable=self._durable, on_progress=self.on_progress
+        )
+
+
+def _stop(folders: Folders, owner: Owner, on_progress: OnProgress) -> bool:
+    found = postmaster.running(folders.cluster)
+    if found is not None:
+        postmaster.stop(folders, found, on_progress)
+    places.forget_sockets(folders, owner)
+    return found is not None
