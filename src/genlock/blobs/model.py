@@ -20,3 +20,13 @@ class Held(Model):
     digest: Digest
     size_bytes: int
     written_at: datetime
+
+
+class Blob(Model):
+    """Bytes that the database knows. ``gone_since``: when their loss was noticed; null while they are there."""
+
+    digest: Digest
+    size_bytes: int
+    media_type: str
+    created_at: datetime
+    gone_since: datetime | None

@@ -1,0 +1,135 @@
+"""Rows of tokens and of answers kept for idempotency keys."""
+
+from genlock.access.model import NewToken, RememberedAnswer, Token
+from genlock.db.connection import Conn, execute, many, maybe, scalar
+from genlock.db.pages import decode_cursor, page_of
+from genlock.digest import Digest, to_raw
+from genlock.model import Actor, Page
+
+KEPT_FOR = "24 hours"
+_SWEPT_AT_ONCE = 20
+
+
+async def holder_of(conn: Conn, secret_digest: Digest) -> Actor | None:
+    """Who holds the secret with this digest, unless the token was revoked."""
+    return await maybe(
+        conn,
+        Actor,
+        "SELECT id AS token_id, name, role FROM tokens WHERE digest = %(digest)s AND revoked_at IS NULL",
+        digest=to_raw(secret_digest),
+    )
+
+
+async def insert_token(conn: Conn, new: NewToken, secret_digest: Digest, created_by: str) -> Token | None:
+    """The token that now has this secret's digest, or ``None`` if one had it already."""
+    return await maybe(
+        conn,
+        Token,
+        """
+        INSERT INTO tokens (name, role, digest, created_by)
+        VALUES (%(name)s, %(role)s, %(digest)s, %(created_by)s)
+        ON CONFLICT ON CONSTRAINT tokens_digest_unique DO NOTHING
+        RETURNING id, name, role, created_at, created_by, revoked_at
+        """,
+        name=new.name,
+        role=new.role,
+        digest=to_raw(secret_digest),
+        created_by=created_by,
+    )
+
+
+async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
+    """The token whose secret has this digest, revoked or not."""
+    return await maybe(
+        conn,
+        Token,
+        "SELECT id, name, role, created_at, created_by, revoked_at FROM tokens WHERE digest = %(digest)s",
+        digest=to_raw(secret_digest),
+    )
+
+
+async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100) -> Page[Token]:
+    """All tokens, revoked ones too, newest first."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        Token,
+        """
+        SELECT id, name, role, created_at, created_by, revoked_at
+          FROM tokens
+         WHERE %(before)s::bigint IS NULL OR id < %(before)s
+         ORDER BY id DESC
+         LIMIT %(limit)s + 1
+        """,
+        before=key[0] if key else None,
+        limit=limit,
+    )
+    return page_of(found, limit, lambda last: (last.id,))
+
+
+async def revoke(conn: Conn, token_id: int) -> Token | None:
+    """The token, revoked from now on or as it was; ``None`` if there is none."""
+    return await maybe(
+        conn,
+        Token,
+        """
+        UPDATE tokens SET revoked_at = coalesce(revoked_at, now())
+         WHERE id = %(token_id)s
+        RETURNING id, name, role, created_at, created_by, revoked_at
+        """,
+        token_id=token_id,
+    )
+
+
+async def try_lock_key(conn: Conn, key_digest: Digest) -> bool:
+    """Whether this transaction may use the key until it ends; false while another one does."""
+    number = int.from_bytes(to_raw(key_digest)[:8], "big", signed=True)
+    return await scalar(conn, "SELECT pg_try_advisory_xact_lock(%(number)s)", number=number)
+
+
+async def remembered(conn: Conn, token_id: int, key: str) -> RememberedAnswer | None:
+    """The answer kept for a token's key, for as long as it is promised."""
+    return await maybe(
+        conn,
+        RememberedAnswer,
+        """
+        SELECT digest_text(request_digest) AS request_digest, status, media_type, answer
+          FROM idempotency_keys
+         WHERE token_id = %(token_id)s AND key = %(key)s
+           AND created_at > now() - %(kept_for)s::interval AND status IS NOT NULL
+        """,
+        token_id=token_id,
+        key=key,
+        kept_for=KEPT_FOR,
+    )
+
+
+async def remember(conn: Conn, token_id: int, key: str, answer: RememberedAnswer) -> None:
+    """Keep an answer, in the transaction of what it answers; and let a few go whose time is over."""
+    await execute(
+        conn,
+        """
+        DELETE FROM idempotency_keys
+         WHERE (token_id, key) IN (SELECT token_id, key FROM idempotency_keys
+                                    WHERE created_at <= now() - %(kept_for)s::interval
+                                    ORDER BY created_at LIMIT %(swept)s FOR UPDATE SKIP LOCKED)
+        """,
+        kept_for=KEPT_FOR,
+        swept=_SWEPT_AT_ONCE,
+    )
+    await execute(
+        conn,
+        """
+        INSERT INTO idempotency_keys AS kept (token_id, key, request_digest, status, media_type, answer)
+        VALUES (%(token_id)s, %(key)s, %(request_digest)s, %(status)s, %(media_type)s, %(answer)s)
+        ON CONFLICT (token_id, key) DO UPDATE
+           SET request_digest = excluded.request_digest, status = excluded.status,
+               media_type = excluded.media_type, answer = excluded.answer, created_at = now()
+        """,
+        token_id=token_id,
+        key=key,
+        request_digest=to_raw(answer.request_digest),
+        status=answer.status,
+        media_type=answer.media_type,
+        answer=answer.answer,
+    )

@@ -1,0 +1,56 @@
+"""Rows of table ``blobs``: which bytes there are, or were."""
+
+from genlock.blobs.model import Blob
+from genlock.db.connection import Conn, execute, many, maybe
+from genlock.digest import Digest, to_raw
+
+
+async def note_blob(conn: Conn, digest: Digest, size_bytes: int, media_type: str) -> None:
+    """Record that the store has these bytes. The media type that was said first stays."""
+    await execute(
+        conn,
+        """
+        INSERT INTO blobs (digest, size_bytes, media_type) VALUES (%(digest)s, %(size_bytes)s, %(media_type)s)
+        ON CONFLICT (digest) DO UPDATE SET gone_since = NULL WHERE blobs.gone_since IS NOT NULL
+        """,
+        digest=to_raw(digest),
+        size_bytes=size_bytes,
+        media_type=media_type,
+    )
+
+
+async def mark_gone(conn: Conn, digest: Digest) -> None:
+    """Record that the store has lost these bytes; the first time it was noticed stays."""
+    await execute(
+        conn,
+        "UPDATE blobs SET gone_since = now() WHERE digest = %(digest)s AND gone_since IS NULL",
+        digest=to_raw(digest),
+    )
+
+
+async def get(conn: Conn, digest: Digest) -> Blob | None:
+    """What is known of some bytes; ``None`` if they were never stored."""
+    return await maybe(
+        conn,
+        Blob,
+        """
+        SELECT digest_text(digest) AS digest, size_bytes, media_type, created_at, gone_since
+          FROM blobs WHERE digest = %(digest)s
+        """,
+        digest=to_raw(digest),
+    )
+
+
+async def missing(conn: Conn, digests: tuple[Digest, ...]) -> tuple[Digest, ...]:
+    """Those of ``digests`` that are not stored, or not any more, in the order given."""
+    found = await many(
+        conn,
+        Blob,
+        """
+        SELECT digest_text(digest) AS digest, size_bytes, media_type, created_at, gone_since
+          FROM blobs WHERE digest = ANY(%(digests)s) AND gone_since IS NULL
+        """,
+        digests=[to_raw(digest) for digest in digests],
+    )
+    there = {blob.digest for blob in found}
+    return tuple(digest for digest in digests if digest not in there)

@@ -1,0 +1,67 @@
+"""Hears the bell of the log: one connection per process listens, and wakes everybody who waits.
+
+The bell carries no news. Whoever wakes reads the table from where it stopped, so a ring too many costs one read, and
+a ring missed while the connection was down is made up for by one ring after it is back.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+import psycopg
+from psycopg import sql
+
+from genlock.events.log import CHANNEL
+
+logger = logging.getLogger(__name__)
+_PROBE_S = 30.0
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+
+
+class Bell:
+    """Counts rings. ``run`` listens until it is cancelled; ``wait`` returns when the count has moved on."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._changed = asyncio.Condition()
+        self.count = 0
+        self.closed = False
+
+    async def run(self) -> None:
+        """Listen for ever, reconnecting when the connection is lost."""
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._conninfo, autocommit=True, application_name="genlock-events"
+                ) as conn:
+                    await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    pause = _FIRST_PAUSE_S
+                    await self._ring()
+                    while True:
+                        async for _ in conn.notifies(timeout=_PROBE_S, stop_after=1):
+                            await self._ring()
+                        # Silence may mean a connection that died without saying so: this finds out.
+                        await conn.execute("SELECT 1")
+            except (psycopg.Error, OSError) as error:
+                logger.warning("The connection that listens for events was lost; again in %.1f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    async def close(self) -> None:
+        """Wake everybody for the last time: ``closed`` is true from here on, and nobody waits any more."""
+        self.closed = True
+        await self._ring()
+
+    async def wait(self, seen: int, within_s: float) -> int:
+        """The number of rings as soon as it differs from ``seen``, or the same number after ``within_s`` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s), self._changed:
+                await self._changed.wait_for(lambda: self.closed or self.count != seen)
+        return self.count
+
+    async def _ring(self) -> None:
+        async with self._changed:
+            self.count += 1
+            self._changed.notify_all()

@@ -1,0 +1,17 @@
+"""What an event is."""
+
+from typing import Any
+
+from genlock.model import Model, Utc
+
+
+class Event(Model):
+    """One thing that happened. Ids grow in the order in which events became visible."""
+
+    id: int
+    at: Utc
+    actor: str
+    verb: str
+    project_id: int | None
+    subject: str | None
+    data: dict[str, Any]

@@ -1,0 +1,73 @@
+"""Settings: read from ``GENLOCK_…`` variables once, at the edge, and handed down from there.
+
+Every setting is described in ``docs/reference/settings.md``, which a test holds complete.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+GIB = 2**30
+MIB = 2**20
+
+
+def default_data_folder() -> Path:
+    """``/var/lib/genlock`` for root, elsewhere the platform's folder for a user's data."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/genlock")
+    return platformdirs.user_data_path("genlock", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Arguments win over variables, variables over the defaults here."""
+
+    model_config = SettingsConfigDict(env_prefix="GENLOCK_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    # who asks
+    url: str | None = None
+    token: str | None = None
+
+    # where things are
+    data: Path = Field(default_factory=default_data_folder)
+    database_url: str | None = None
+    database_owner_url: str | None = None
+    database_connections: int = Field(10, ge=2, le=1000)
+    blobs: str | None = None
+    register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+
+    # the server
+    host: str = "127.0.0.1"
+    port: int = Field(8470, ge=0, le=65535)
+    workers: int = Field(1, ge=0, le=64)
+    idle_minutes: float | None = Field(None, gt=0)
+    log_level: str = "info"
+
+    # limits of the door
+    max_body_bytes: int = Field(32 * MIB, ge=1024)
+    max_field_bytes: int = Field(8 * MIB, ge=1024)
+    max_upload_bytes: int = Field(64 * GIB, ge=1024)
+    events_keepalive_s: float = Field(15, gt=0)
+
+    @field_validator("register_roots", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def token_file(self) -> Path:
+        """Where the server leaves the administrator's token for the CLI of the same person."""
+        return self.data / "admin.token"
+
+    @property
+    def server_file(self) -> Path:
+        """Where a running server says how to reach it: ``{url, pid, version}``."""
+        return self.data / "server.json"
