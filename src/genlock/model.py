@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Model(BaseModel):
     """A frozen value that refuses fields it does not know: row, domain value, API body and SDK result at once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Page(Model, Generic[T]):

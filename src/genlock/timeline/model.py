@@ -12,7 +12,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
 
 
 def check_slug(slug: str) -> str:
-    """``slug`` if it can stand in a URL: 1–100 of a–z, 0–9, ``.``, ``_``, ``-``, beginning and ending with a letter or digit."""
+    """``slug`` if it can stand in a URL; ``ValueError`` says which characters may."""
     if _SLUG.fullmatch(slug) is None:
         raise ValueError(
             "a slug has 1 to 100 characters of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit"

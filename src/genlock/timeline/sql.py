@@ -1,10 +1,10 @@
-"""The timeline's rows: projects, scenes, segments, pins and the scopes that pins open."""
+"""The timeline's rows: projects, scenes, and segments in a dense order."""
 
 from genlock.db.connection import Conn, execute, many, maybe, one, scalar
 from genlock.db.pages import decode_cursor, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
-from genlock.timeline.model import NewPin, NewProject, Pin, Project, Scene, Segment
+from genlock.timeline.model import NewProject, Project, Scene, Segment
 
 _SELECT_PROJECT = """
         SELECT p.id, p.slug, p.name, p.archived_at IS NOT NULL AS archived, p.created_at, p.created_by
@@ -18,11 +18,6 @@ _SELECT_SCENE = """
 _SELECT_SEGMENT = """
         SELECT g.id, g.scene_id, g.project_id, g.position, g.name, g.chained, g.archived_at IS NOT NULL AS archived
           FROM segments g
-"""
-_SELECT_PIN = """
-        SELECT p.id, p.project_id, p.scene_id, p.asset_id, a.kind, a.name, p.number AS version, a.active_version,
-               p.reason, p.created_by, p.created_at
-          FROM pins p JOIN assets a ON a.id = p.asset_id
 """
 
 
@@ -332,83 +327,3 @@ async def put_segment_back(conn: Conn, segment: Segment) -> int:
 async def segments_total(conn: Conn, scene_id: int) -> int:
     """How many segments a scene has, without archived ones."""
     return await scalar(conn, "SELECT segments_total FROM scenes WHERE id = %(id)s", id=scene_id)
-
-
-# pins and scopes ---------------------------------------------------------------------------------
-
-
-async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> tuple[Pin, ...]:
-    """The pins of a project with those of its scenes; with ``scene_id`` those that count there."""
-    return await many(
-        conn,
-        Pin,
-        _SELECT_PIN
-        + """
-         WHERE p.project_id = %(project_id)s
-           AND (%(scene_id)s::bigint IS NULL OR p.scene_id IS NULL OR p.scene_id = %(scene_id)s)
-         ORDER BY p.scene_id NULLS FIRST, p.id
-        """,
-        project_id=project_id,
-        scene_id=scene_id,
-    )
-
-
-async def put_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, new: NewPin, actor: Actor) -> int:
-    """Pin an asset here, in place of an earlier pin of it, and open the scope; the pin's id."""
-    return await scalar(
-        conn,
-        """
-        WITH scope AS (
-            INSERT INTO scopes (project_id, scene_id) VALUES (%(project_id)s, %(scene_id)s)
-            ON CONFLICT ON CONSTRAINT scopes_unique DO NOTHING
-        )
-        INSERT INTO pins (project_id, scene_id, asset_id, number, reason, created_by)
-        VALUES (%(project_id)s, %(scene_id)s, %(asset_id)s, %(number)s, %(reason)s, %(actor)s)
-        ON CONFLICT ON CONSTRAINT pins_unique
-        DO UPDATE SET number = excluded.number, reason = excluded.reason, created_by = excluded.created_by,
-                      created_at = now()
-        RETURNING id
-        """,
-        project_id=project_id,
-        scene_id=scene_id,
-        asset_id=asset_id,
-        number=new.version,
-        reason=new.reason,
-        actor=actor.name,
-    )
-
-
-async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int) -> bool:
-    """Remove a pin; whether there was one. A scope without pins stays until ``close_scope``."""
-    removed = await execute(
-        conn,
-        """
-        DELETE FROM pins
-         WHERE project_id = %(project_id)s AND scene_id IS NOT DISTINCT FROM %(scene_id)s AND asset_id = %(asset_id)s
-        """,
-        project_id=project_id,
-        scene_id=scene_id,
-        asset_id=asset_id,
-    )
-    return removed > 0
-
-
-async def get_pin(conn: Conn, pin_id: int) -> Pin:
-    """A pin by id."""
-    return await one(conn, Pin, NotFound(f"There is no pin {pin_id}."), _SELECT_PIN + " WHERE p.id = %(id)s", id=pin_id)
-
-
-async def close_scope(conn: Conn, project_id: int, scene_id: int | None) -> int | None:
-    """Remove the scope of a project or scene if no pin is left in it; the id it had."""
-    return await scalar(
-        conn,
-        """
-        DELETE FROM scopes s
-         WHERE s.project_id = %(project_id)s AND s.scene_id IS NOT DISTINCT FROM %(scene_id)s
-           AND NOT EXISTS (SELECT FROM pins p WHERE p.project_id = s.project_id
-                                                AND p.scene_id IS NOT DISTINCT FROM s.scene_id)
-        RETURNING id
-        """,
-        project_id=project_id,
-        scene_id=scene_id,
-    )

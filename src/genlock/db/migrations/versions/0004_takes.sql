@@ -116,6 +116,7 @@ CREATE TABLE selected_takes (
     seed_digest   bytea,                      -- of the seed frame it was made from; null = it starts a run
     seed_part     text,
     seed_take_id  bigint,
+    via_judged    boolean NOT NULL,           -- inputs it has via its seed frame are judged on their own
     run_id        bigint NOT NULL,            -- the first segment of the run this one belongs to
     run_position  integer NOT NULL,           -- 1 for that first segment
     workload_id   integer

@@ -1,0 +1,154 @@
+"""A claim: what a recorder (worker, extension, SDK, importer) says about how a take was made.
+
+Genlock resolves a claim once, at recording, into a receipt's document. Nothing here is looked up anywhere.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
+
+from genlock.digest import Digest
+from genlock.model import Model, Note, Seed
+
+Scalar = StrictStr | StrictInt | float | StrictBool
+"""A parameter that Genlock does not know by name."""
+
+
+class InputRole(StrEnum):
+    """What an input was for."""
+
+    SOURCE_IMAGE = "source_image"
+    VARIANT = "variant"
+    WORKFLOW = "workflow"
+    MODEL = "model"
+    LORA = "lora"
+    VAE = "vae"
+    TEXT_ENCODER = "text_encoder"
+    CONTROLNET = "controlnet"
+    SEED_FRAME = "seed_frame"
+    PROMPT = "prompt"
+    AUDIO = "audio"
+    VIDEO = "video"
+    OTHER = "other"
+
+
+class Evidence(StrEnum):
+    """How well an input is known, strongest first."""
+
+    RECORDED = "recorded"
+    MATCHED_BY_DIGEST = "matched_by_digest"
+    MATCHED_BY_NAME = "matched_by_name"
+    DECLARED = "declared"
+
+    def weaker(self, other: "Evidence") -> "Evidence":
+        """The weaker of two."""
+        order = list(Evidence)
+        return max(self, other, key=order.index)
+
+
+class ClaimInput(Model):
+    """One thing that was used.
+
+    ``asset`` is an id or a reference such as ``lora:rain``; with ``version`` or ``digest`` it says exactly what.
+    ``take`` and ``part`` name the frame that a chained segment continues.
+    """
+
+    role: InputRole
+    ordinal: Annotated[int, Field(ge=0, le=999)] | None = None
+    asset: Annotated[int, Field(ge=1, le=2**63 - 1)] | Annotated[str, Field(min_length=1, max_length=240)] | None = None
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    digest: Digest | None = None
+    name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    take: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    part: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] | None = None
+    strength_model: float | None = None
+    strength_clip: float | None = None
+
+
+class Parameters(Model):
+    """Everything that was set and is not a file. Parameters that Genlock has no name for are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+    __pydantic_extra__: dict[str, Scalar]
+
+    prompt: Annotated[str, Field(max_length=100_000)] | None = None
+    negative_prompt: Annotated[str, Field(max_length=100_000)] | None = None
+    cfg: float | None = None
+    seed: Seed | None = None
+    steps: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    sampler: Annotated[str, Field(max_length=200)] | None = None
+    scheduler: Annotated[str, Field(max_length=200)] | None = None
+    denoise: float | None = None
+    width: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    height: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    frames: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    fps: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    resolution_tier: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+
+class ClaimEngine(Model):
+    """What rendered, and in which surroundings."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    environment: dict[str, Any] | None = None
+
+
+class Observed(Model):
+    """What was measured while rendering; never part of what determines the picture."""
+
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration_s: Annotated[float, Field(ge=0)] | None = None
+    per_node_s: dict[str, Annotated[float, Field(ge=0)]] | None = None
+    worker: Annotated[str, Field(max_length=200)] | None = None
+
+
+class Recorder(Model):
+    """The program that made the claim."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    version: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Regenerates(Model):
+    """The receipt that a new take replaces, and the causes it was redone for."""
+
+    receipt: Digest
+    causes: tuple[dict[str, Any], ...] = ()
+
+
+class Claim(Model):
+    """What a recorder says of one take.
+
+    ``graph`` is the exact graph that was submitted, or the digest of it when its bytes are stored already.
+    ``outputs`` names parts whose bytes are stored already; uploaded parts need not be named.
+    """
+
+    inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=1000)] = ()
+    parameters: Parameters = Parameters()
+    engine: ClaimEngine
+    graph: Digest | dict[str, Any] | None = None
+    outputs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Digest] | None = None
+    observed: Observed | None = None
+    recorder: Recorder | None = None
+    evidence: Evidence | None = None
+    regenerates: Regenerates | None = None
+    note: Note | None = None
+
+    def canonical(self) -> dict[str, Any]:
+        """The claim as the JSON that is digested: absent fields left out, never null."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Output(Model):
+    """One stored part of what was made."""
+
+    digest: Digest
+    media_type: str | None = None
+    size_bytes: int | None = None
+
+
+Via = Literal["variant", "seed_frame"]
