@@ -1,7 +1,6 @@
 """Single pictures: read bounded, fitted to a size, written losslessly; Pillow behind one small door."""
 
 import io
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -20,13 +19,13 @@ POSTER_SIDE: Final = 320
 _FORMATS = ("PNG", "JPEG", "WEBP")
 
 
-def read_picture(path: Path, label: str) -> Pixels:
+def read_picture(content: bytes, label: str) -> Pixels:
     """The pixels of a PNG, JPEG or WebP file, turned upright, transparency laid on white.
 
     ``Invalid`` if it is none of these, is cut short, or would unpack to more than ``MAX_PICTURE_PIXELS``.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as opened:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             width, height = opened.size
             if width * height > MAX_PICTURE_PIXELS:
                 raise _too_large(label, f"{width} × {height} pixels")

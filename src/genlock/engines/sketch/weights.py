@@ -19,7 +19,6 @@ A LoRA has, for any of the layers above, ``LAYER.lora_A.weight`` (rank × inputs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -49,7 +48,6 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
 }
 LAYERS = tuple(name.removesuffix(".weight") for name in SHAPES if name.endswith(".weight"))
 
-MAX_FILE_BYTES = 16 * 2**20
 MAX_WEIGHT = 8.0
 MAX_RANK = 64
 MAX_STRENGTH = 100.0
@@ -82,9 +80,9 @@ class Weights:
         return Weights(merged)
 
 
-def read_model(path: Path, label: str) -> Weights:
-    """The weights in the model file at ``path``; ``Invalid``, naming the tensor, if it is not a sketch model."""
-    found = _read_tensors(path, label)
+def read_model(content: bytes, label: str) -> Weights:
+    """The weights in a model file; ``Invalid``, naming the tensor, if it is not a sketch model."""
+    found = _read_tensors(content, label)
     for name in found.keys() - SHAPES.keys():
         raise Invalid(
             f"{label} is not a sketch model: it has a tensor {name!r} that the network does not.",
@@ -108,9 +106,9 @@ def read_model(path: Path, label: str) -> Weights:
     return Weights(found)
 
 
-def read_lora(path: Path, label: str) -> tuple[LayerDelta, ...]:
-    """What the LoRA file at ``path`` adds, layer by layer; ``Invalid``, naming the tensor, if it fits no layer."""
-    found = _read_tensors(path, label)
+def read_lora(content: bytes, label: str) -> tuple[LayerDelta, ...]:
+    """What a LoRA file adds, layer by layer; ``Invalid``, naming the tensor, if it fits no layer."""
+    found = _read_tensors(content, label)
     layers = [layer for layer in LAYERS if any(name.startswith(f"{layer}.") for name in found)]
     known = {f"{layer}.{part}" for layer in layers for part in ("lora_A.weight", "lora_B.weight", "alpha")}
     for name in found.keys() - known:
@@ -175,18 +173,11 @@ def _require_shape(tensor: Floats, shape: tuple[int, ...], name: str, label: str
         )
 
 
-def _read_tensors(path: Path, label: str) -> dict[str, Floats]:
+def _read_tensors(content: bytes, label: str) -> dict[str, Floats]:
     """All tensors of a safetensors file as float64, each finite; ``Invalid`` otherwise."""
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise Invalid(
-            f"{label} has {size} bytes; weights for the sketch engine have at most {MAX_FILE_BYTES}.",
-            hint="This file was made for another engine.",
-            code="not_a_sketch_model",
-        )
     try:
         # What comes back is plain arrays; the library's annotations leave their element type open.
-        loaded = cast(Mapping[str, NDArray[Any]], load(path.read_bytes()))
+        loaded = cast(Mapping[str, NDArray[Any]], load(content))
     except (SafetensorError, KeyError, ValueError) as error:
         raise Invalid(
             f"{label} cannot be read as safetensors: {error}.",

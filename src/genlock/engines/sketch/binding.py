@@ -1,0 +1,243 @@
+"""Binds a spec to a workflow: the spec's files, prompts, seed and numbers go into the nodes; the spec wins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from genlock.engines.model import EngineInput, RenderSpec
+from genlock.engines.sketch import classes
+from genlock.engines.sketch.classes import CLASSES, Value
+from genlock.engines.sketch.graph import Graph, Node, checked, in_order
+from genlock.errors import Invalid
+from genlock.model import SEED_FRAME
+
+START_ROLES = (SEED_FRAME, "variant", "source_image")
+"""Where the start image comes from: the first of these roles that the spec has."""
+
+ROLES = ("workflow", "model", "lora", *START_ROLES)
+
+ON_SAMPLER: Mapping[str, str] = {
+    "seed": "seed",
+    "steps": "steps",
+    "cfg": "cfg",
+    "sampler": "sampler_name",
+    "scheduler": "scheduler",
+    "denoise": "denoise",
+    "width": "width",
+    "height": "height",
+    "frames": "length",
+}
+"""The receipt's word for each value of the sampler that a spec decides."""
+
+PARAMETERS = ("prompt", "negative_prompt", *ON_SAMPLER, "fps")
+
+LABELS = frozenset({"resolution_tier"})
+"""Parameters that only name what others already say."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A graph ready to run: the files its loading nodes read, by node id, and the parameters that act in it."""
+
+    graph: Graph
+    files: Mapping[str, EngineInput]
+    parameters: Mapping[str, Any]
+
+    def naming(self, names: Mapping[str, str]) -> Graph:
+        """The graph with the file choices written as ``names``, by node id."""
+        nodes = dict(self.graph.nodes)
+        for node_id, name in names.items():
+            node = nodes[node_id]
+            choice = next(key for key in ("model_name", "lora_name", "image") if key in CLASSES[node.class_type].inputs)
+            nodes[node_id] = node.with_values(**{choice: name})
+        return Graph(nodes)
+
+
+def bind(whole: Graph, spec: RenderSpec) -> Bound:
+    """The part of the graph that makes what the spec asks for, with the spec in it; ``Invalid`` for what does not fit."""
+    _require_known(spec)
+    graph = whole.that_reaches(_save_node(whole, spec).id)
+    files = {**_bind_model(graph, spec), **_bind_image(graph, spec)}
+    graph, lora_files = _bind_loras(graph, spec)
+    graph = Graph({node.id: _bind_values(node, spec) for node in graph.nodes.values()})
+    graph = _bind_prompts(graph, spec)
+    return Bound(graph, {**files, **lora_files}, _parameters(graph, spec))
+
+
+def _require_known(spec: RenderSpec) -> None:
+    for item in spec.inputs:
+        if item.role not in ROLES:
+            raise _unbound(
+                f"The sketch engine has no use for the input {item.label}.",
+                f"It takes {', '.join(ROLES)}; leave it out.",
+            )
+    for name in spec.parameters:
+        if name not in PARAMETERS and name not in LABELS:
+            raise _unbound(
+                f"The sketch engine has no parameter {name[:80]!r}.",
+                f"Its parameters are {', '.join(PARAMETERS)}; other settings belong into the workflow.",
+            )
+    if spec.produces == "image":
+        if "fps" in spec.parameters:
+            raise _unbound("A picture has no frames per second.", "Leave the parameter 'fps' out.")
+        if spec.parameters.get("frames", 1) != 1:
+            raise _unbound("A picture has one frame.", "Leave the parameter 'frames' out.")
+
+
+def _save_node(graph: Graph, spec: RenderSpec) -> Node:
+    class_type = classes.SAVE_VIDEO if spec.produces == "video" else classes.SAVE_IMAGE
+    found = graph.of_class(class_type)
+    if len(found) != 1:
+        raise _unbound(
+            f"To make a {spec.produces}, the workflow needs one node of the class {class_type}; it has {len(found)}.",
+            "Use a workflow that was made for this.",
+        )
+    return found[0]
+
+
+def _bind_model(graph: Graph, spec: RenderSpec) -> dict[str, EngineInput]:
+    nodes, models = graph.of_class(classes.LOAD_MODEL), spec.in_role("model")
+    if len(nodes) != 1:
+        raise _unbound(f"The workflow loads {len(nodes)} models; the sketch engine takes one.", "Keep one node.")
+    if len(models) != 1:
+        raise _unbound(f"The workflow loads one model, and {len(models) or 'none'} was given.", "Give one model.")
+    return {nodes[0].id: models[0]}
+
+
+def _bind_image(graph: Graph, spec: RenderSpec) -> dict[str, EngineInput]:
+    nodes = graph.of_class(classes.LOAD_IMAGE)
+    given: tuple[EngineInput, ...] = next((spec.in_role(role) for role in START_ROLES if spec.in_role(role)), ())
+    if len(nodes) > 1:
+        raise _unbound(f"The workflow loads {len(nodes)} images; the sketch engine takes one.", "Keep one node.")
+    if nodes and not given:
+        raise _unbound(
+            f"{nodes[0].label} has no image to load.", f"Give an input in one of the roles {', '.join(START_ROLES)}."
+        )
+    if given and not nodes:
+        raise _unbound(
+            f"The workflow has no {classes.LOAD_IMAGE} node that could load {given[0].label}.",
+            "Link one to the sampler's start_image.",
+        )
+    if len(given) > 1:
+        raise _unbound(f"{len(given)} inputs have the role {given[0].role}; there is one start image.", "Give one.")
+    return {node.id: start for node, start in zip(nodes, given, strict=True)}
+
+
+def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, EngineInput]]:
+    """Each LoRA to its own node in order; a stack takes all that are left, and becomes one node for each of them."""
+    loras = spec.in_role("lora")
+    single, stacks = graph.of_class(classes.APPLY_LORA), graph.of_class(classes.LORA_STACK)
+    if len(stacks) > 1:
+        raise _unbound(f"The workflow has {len(stacks)} LoRA stacks; which takes which LoRA is open.", "Keep one.")
+    if len(loras) < len(single):
+        raise _unbound(
+            f"{single[len(loras)].label} has no LoRA to load: the workflow has {len(single)} such nodes, "
+            f"and {len(loras) or 'no'} LoRAs were given.",
+            f"Give one more, or use {classes.LORA_STACK}, which takes as many as there are.",
+        )
+    if len(loras) > len(single) and not stacks:
+        raise _unbound(
+            f"The workflow has no node left for {loras[len(single)].label}.",
+            f"Add a {classes.APPLY_LORA} node, or use {classes.LORA_STACK}, which takes as many as there are.",
+        )
+    if len({node.links["model"] for node in (*single, *stacks)}) < len(single) + len(stacks):
+        raise _unbound(
+            "Two LoRA nodes of the workflow continue the same node; which LoRA goes where would be open.",
+            "Put them one after another.",
+        )
+    nodes = dict(graph.nodes)
+    files: dict[str, EngineInput] = {}
+    for node, lora in zip(single, loras, strict=False):
+        nodes[node.id], files[node.id] = _with_strengths(node, lora), lora
+    if not stacks:
+        return Graph(nodes), files
+    stack = nodes.pop(stacks[0].id)
+    feeds = stack.links["model"]
+    for place, lora in enumerate(loras[len(single) :], start=1):
+        node_id = f"{stack.id}:{place}"
+        if node_id in nodes:
+            raise _unbound(f"Node {node_id} has the id that the engine gives to a LoRA of its stack.", "Rename it.")
+        node = Node(node_id, classes.APPLY_LORA, {"model": feeds}, {"strength_model": 1.0})
+        nodes[node_id], files[node_id], feeds = _with_strengths(node, lora), lora, node_id
+    relinked = {
+        node.id: replace(node, links={k: feeds if source == stack.id else source for k, source in node.links.items()})
+        for node in nodes.values()
+    }
+    return in_order(relinked), files
+
+
+def _with_strengths(node: Node, lora: EngineInput) -> Node:
+    """The node with the LoRA's strengths; a LoRA that gives only ``strength_model`` has it for both."""
+    strength_model = node.values["strength_model"]
+    strength_clip = node.values.get("strength_clip", strength_model)
+    if lora.strength_model is not None:
+        strength_model = strength_clip = lora.strength_model
+    if lora.strength_clip is not None:
+        strength_clip = lora.strength_clip
+    return node.with_values(
+        strength_model=checked(Value(classes.strength), strength_model, f"strength_model of {lora.label}"),
+        strength_clip=checked(Value(classes.strength), strength_clip, f"strength_clip of {lora.label}"),
+    )
+
+
+def _bind_values(node: Node, spec: RenderSpec) -> Node:
+    bound: dict[str, Any] = {}
+    expected = CLASSES[node.class_type].inputs
+    if node.class_type == classes.SAMPLER:
+        for word, name in ON_SAMPLER.items():
+            if word in spec.parameters:
+                bound[name] = _parameter(word, expected[name], spec)
+        if spec.produces == "image":
+            bound["length"] = 1
+    if node.class_type == classes.SAVE_VIDEO and "fps" in spec.parameters:
+        bound["fps"] = _parameter("fps", expected["fps"], spec)
+    if "filename_prefix" in expected:
+        bound["filename_prefix"] = classes.PREFIX
+    return node.with_values(**bound)
+
+
+def _parameter(word: str, kind: Any, spec: RenderSpec) -> Any:
+    value = spec.parameters[word]
+    if word == "seed" and not isinstance(value, str):
+        raise _unbound("The parameter 'seed' is not a string.", 'Write a seed as a string, such as "42".')
+    return checked(kind, value, f"The parameter {word!r}")
+
+
+def _bind_prompts(graph: Graph, spec: RenderSpec) -> Graph:
+    sampler = graph.of_class(classes.SAMPLER)[0]
+    positive, negative = sampler.links["positive"], sampler.links.get("negative")
+    texts: dict[str, str] = {}
+    for word, node_id in (("prompt", positive), ("negative_prompt", negative)):
+        if word not in spec.parameters:
+            continue
+        text = checked(Value(classes.prompt), spec.parameters[word], f"The parameter {word!r}")
+        if node_id is None:
+            if text:
+                raise _unbound(
+                    f"{sampler.label} has no negative prompt.", f"Link a {classes.PROMPT} to its 'negative'."
+                )
+        elif texts.setdefault(node_id, text) != text:
+            raise _unbound(
+                f"{graph.nodes[node_id].label} is both the prompt and the negative prompt.", "Use two nodes for them."
+            )
+    return Graph(
+        {key: node.with_values(text=texts[key]) if key in texts else node for key, node in graph.nodes.items()}
+    )
+
+
+def _parameters(graph: Graph, spec: RenderSpec) -> dict[str, Any]:
+    """Every parameter as the bound graph has it, in the receipt's words."""
+    sampler = graph.of_class(classes.SAMPLER)[0]
+    negative = sampler.links.get("negative")
+    found: dict[str, Any] = {
+        "prompt": graph.nodes[sampler.links["positive"]].values["text"],
+        "negative_prompt": graph.nodes[negative].values["text"] if negative else "",
+        **{word: sampler.values[name] for word, name in ON_SAMPLER.items()},
+    }
+    if spec.produces == "video":
+        found["fps"] = graph.of_class(classes.SAVE_VIDEO)[0].values["fps"]
+    return found
+
+
+def _unbound(message: str, hint: str) -> Invalid:
+    return Invalid(message[0].upper() + message[1:], hint=hint, code="cannot_bind")

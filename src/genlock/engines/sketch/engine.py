@@ -1,0 +1,163 @@
+"""The `sketch` engine: binds, runs in a thread, reports, and can be stopped between two steps."""
+
+import asyncio
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+
+import numpy as np
+
+from genlock.digest import digest_of
+from genlock.engines.model import EngineInfo, EngineInput, Rendered, RenderSpec, Report
+from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
+from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
+from genlock.engines.sketch.nodes import Content, Stage, run
+from genlock.errors import Conflict, Invalid, Unavailable
+
+VERSION = "1"
+"""Goes up whenever the same spec and files would make other frames."""
+
+MAX_INPUT_BYTES = 64 * 2**20
+
+
+class SketchEngine:
+    """The built-in engine; one object may have many runs under way."""
+
+    name = "sketch"
+
+    def __init__(self) -> None:
+        self._stops: dict[str, Event] = {}
+
+    async def describe(self) -> EngineInfo:
+        """The engine's version, what it understands, and the libraries that its bytes depend on."""
+        return EngineInfo(
+            name=self.name,
+            version=VERSION,
+            parameters=PARAMETERS,
+            roles=ROLES,
+            produces=("video", "image"),
+            environment=_environment(),
+        )
+
+    async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
+        """Run ``spec`` in a thread of its own, so that the event loop stays free; see ``Engine.render``."""
+        if spec.run in self._stops:
+            raise Conflict(f"The run {spec.run} is already under way.", hint="Give each run its own name.")
+        loop = asyncio.get_running_loop()
+        stop = self._stops[spec.run] = Event()
+
+        def tell(progress: float, message: str) -> None:
+            loop.call_soon_threadsafe(report, progress, message)
+
+        working = asyncio.ensure_future(asyncio.to_thread(_render, spec, inputs, stop, tell))
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            # A thread cannot be broken off: ask it to stop, and wait, so that nothing is written afterwards.
+            stop.set()
+            await asyncio.gather(working, return_exceptions=True)
+            raise
+        finally:
+            del self._stops[spec.run]
+
+    async def cancel(self, run: str) -> None:
+        """Stop the run before its next step, at most some hundredths of a second away."""
+        stop = self._stops.get(run)
+        if stop is not None:
+            stop.set()
+
+
+def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Report) -> Rendered:
+    """What ``SketchEngine.render`` gives; blocks."""
+    started = perf_counter()
+
+    def checkpoint() -> None:
+        if stop.is_set():
+            raise Conflict(f"The run {spec.run} was cancelled.", hint="Start it again.", code="cancelled")
+
+    tell(0.0, "reading inputs")
+    workflows = spec.in_role("workflow")
+    bound = bind(read_graph(_workflow(spec, workflows, inputs)), spec)
+    contents = {node_id: Content(_read(item, inputs), item.label) for node_id, item in bound.files.items()}
+    # File choices are written as digests: names must not act, and a graph should say what it loaded.
+    graph = bound.naming({node_id: digest_of(found.content) for node_id, found in contents.items()})
+    stage = Stage(
+        workdir=spec.workdir,
+        contents=contents,
+        still=spec.produces == "image",
+        checkpoint=checkpoint,
+        drawn=lambda done, count: tell(0.02 + 0.96 * done / count, f"frame {done} of {count}"),
+    )
+    try:
+        spec.workdir.mkdir(parents=True, exist_ok=True)
+        run(graph, stage)
+    except OSError as error:
+        raise Unavailable(
+            f"The outputs of the run {spec.run} could not be written: {error.strerror or error}.",
+            hint="Look whether the disk is full and the folder can be written to.",
+            code="outputs_not_written",
+        ) from error
+    tell(1.0, "done")
+    read = {item.key for item in bound.files.values()} | {item.key for item in workflows if spec.graph is None}
+    return Rendered(
+        produces=spec.produces,
+        outputs=stage.outputs,
+        frames_digest=stage.frames_digest,
+        graph=graph.written(),
+        parameters=dict(bound.parameters),
+        used=tuple(sorted(read)),
+        environment=_environment(),
+        per_node_s={node_id: round(seconds, 6) for node_id, seconds in stage.per_node_s.items()},
+        duration_s=perf_counter() - started,
+    )
+
+
+def _workflow(spec: RenderSpec, workflows: tuple[EngineInput, ...], inputs: Mapping[str, Path]) -> bytes:
+    if spec.graph is not None:
+        return spec.graph
+    if len(workflows) != 1:
+        raise Invalid(
+            f"A run needs one workflow, and {len(workflows) or 'none'} was given.",
+            hint="Give one input in the role workflow, or a graph.",
+            code="cannot_bind",
+        )
+    return _read(workflows[0], inputs, MAX_GRAPH_BYTES)
+
+
+def _read(item: EngineInput, inputs: Mapping[str, Path], largest: int = MAX_INPUT_BYTES) -> bytes:
+    """The bytes of an input, refused before they are read if there are too many."""
+    path = inputs.get(item.key)
+    try:
+        if path is None:
+            raise FileNotFoundError("no file was given for it")
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise Unavailable(
+            f"The file of {item.label} cannot be read: {error.strerror or error}.",
+            hint="Restore its bytes, or use another version.",
+            code="input_missing",
+        ) from error
+    if len(content) > largest:
+        raise Invalid(
+            f"The file of {item.label} has more than {largest} bytes, more than the sketch engine reads.",
+            hint="This file was made for another engine.",
+            too_large=True,
+            code="input_too_large",
+        )
+    return content
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "av": version("av"),
+        "pillow": version("pillow"),
+        "safetensors": version("safetensors"),
+        "platform": f"{platform.system().lower()}-{platform.machine()}",
+        "device": "cpu",
+    }

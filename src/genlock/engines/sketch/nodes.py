@@ -1,0 +1,174 @@
+"""Runs a bound graph: one function per node class, each from what its links bring to what it gives."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from genlock.engines.media import JPEG, MP4, PNG, encode_video, frames_digest, picture_digest
+from genlock.engines.model import IMAGE, LAST_FRAME, THUMBNAIL, VIDEO, OutputFile
+from genlock.engines.pictures import Pixels, fit, png_of, poster_of, read_picture
+from genlock.engines.sketch import classes
+from genlock.engines.sketch.fixed import Floats
+from genlock.engines.sketch.graph import Graph, Node
+from genlock.engines.sketch.network import Network
+from genlock.engines.sketch.picture import Look
+from genlock.engines.sketch.prompt import embed, palette_tokens, tokens_of
+from genlock.engines.sketch.sampler import Sampling, frames_of
+from genlock.engines.sketch.weights import Weights, read_lora, read_model
+
+GREY = 128
+"""What a sampler without a start image starts from."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """The bytes of one input, and how messages call it."""
+
+    content: bytes
+    label: str
+
+
+@dataclass
+class Stage:
+    """What one run has at hand, and what it has made so far."""
+
+    workdir: Path
+    contents: Mapping[str, Content]
+    still: bool
+    """Whether the run makes one picture, which has no first frame to stay close to."""
+    checkpoint: Callable[[], None]
+    """Called before every step of work; raises to stop the run."""
+    drawn: Callable[[int, int], None]
+    """Told the number of frames drawn and the number there will be."""
+    outputs: dict[str, OutputFile] = field(default_factory=dict[str, OutputFile])
+    frames_digest: str = ""
+    per_node_s: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Frames that are drawn one by one, as they are asked for."""
+
+    frames: Iterator[Pixels]
+    count: int
+
+
+def run(graph: Graph, stage: Stage) -> None:
+    """Run every node in order; what the saving node wrote is in ``stage`` afterwards."""
+    given: dict[str, Any] = {}
+    for node in graph.nodes.values():
+        stage.checkpoint()
+        started = perf_counter()
+        earlier = sum(stage.per_node_s.values())
+        given[node.id] = _RUN[node.class_type](
+            node, {name: given[source] for name, source in node.links.items()}, stage
+        )
+        # The saving node pulls frames out of the sampler, which counts that time as its own meanwhile.
+        elsewhere = sum(stage.per_node_s.values()) - earlier
+        stage.per_node_s[node.id] = stage.per_node_s.get(node.id, 0.0) + max(perf_counter() - started - elsewhere, 0.0)
+
+
+def _load_model(node: Node, links: Mapping[str, Any], stage: Stage) -> Weights:
+    found = stage.contents[node.id]
+    return read_model(found.content, found.label)
+
+
+def _apply_lora(node: Node, links: Mapping[str, Any], stage: Stage) -> Weights:
+    found = stage.contents[node.id]
+    weights: Weights = links["model"]
+    lora = read_lora(found.content, found.label)
+    return weights.with_lora(lora, float(node.values["strength_model"]), float(node.values["strength_clip"]))
+
+
+def _load_image(node: Node, links: Mapping[str, Any], stage: Stage) -> Pixels:
+    found = stage.contents[node.id]
+    return read_picture(found.content, found.label)
+
+
+def _prompt(node: Node, links: Mapping[str, Any], stage: Stage) -> Floats:
+    return embed(links["model"], tokens_of(node.values["text"]))
+
+
+def _sample(node: Node, links: Mapping[str, Any], stage: Stage) -> Strip:
+    values = node.values
+    weights: Weights = links["model"]
+    width, height, count = int(values["width"]), int(values["height"]), int(values["length"])
+    start: Pixels = np.full((height, width, 3), GREY, dtype=np.uint8)
+    if "start_image" in links:
+        start = fit(links["start_image"], width, height)
+    palette = embed(weights, palette_tokens(values["palette"]))
+    nothing = embed(weights, ())
+    sampling = Sampling(
+        seed=int(values["seed"]),
+        steps=int(values["steps"]),
+        cfg=float(values["cfg"]),
+        sampler=values["sampler_name"],
+        scheduler=values["scheduler"],
+        denoise=float(values["denoise"]),
+        frames=count,
+        still=stage.still,
+        look=Look(float(values["motion"]), float(values["amount"]), int(values["blur"])),
+    )
+    positive, negative = links["positive"] + palette, links.get("negative", nothing) + palette
+    frames = frames_of(Network(weights), start, positive, negative, sampling, stage.checkpoint)
+    return Strip(_counted(node, frames, count, stage), count)
+
+
+def _counted(node: Node, frames: Iterator[Pixels], count: int, stage: Stage) -> Iterator[Pixels]:
+    """The frames, their time counted for the sampler, each reported as it is drawn."""
+    for number in range(1, count + 1):
+        started = perf_counter()
+        frame = next(frames)
+        stage.per_node_s[node.id] = stage.per_node_s.get(node.id, 0.0) + perf_counter() - started
+        stage.drawn(number, count)
+        yield frame
+
+
+def _save_video(node: Node, links: Mapping[str, Any], stage: Stage) -> None:
+    strip: Strip = links["frames"]
+    kept: dict[str, Pixels] = {}
+
+    def passing() -> Iterator[Pixels]:
+        # Frames go to the encoder one by one; only the two that become pictures are kept.
+        for number, frame in enumerate(strip.frames):
+            if number == strip.count // 2:
+                kept[THUMBNAIL] = frame
+            kept[LAST_FRAME] = frame
+            yield frame
+
+    video = stage.workdir / "video.mp4"
+    encode_video(video, passing(), float(node.values["fps"]))
+    stage.outputs[VIDEO] = OutputFile(path=video, media_type=MP4)
+    _write(stage, LAST_FRAME, "last_frame.png", png_of(kept[LAST_FRAME]), PNG)
+    _write(stage, THUMBNAIL, "thumbnail.jpg", poster_of(kept[THUMBNAIL]), JPEG)
+    stage.frames_digest = frames_digest(video)
+
+
+def _save_image(node: Node, links: Mapping[str, Any], stage: Stage) -> None:
+    strip: Strip = links["frames"]
+    picture = next(strip.frames)
+    _write(stage, IMAGE, "image.png", png_of(picture), PNG)
+    _write(stage, THUMBNAIL, "thumbnail.jpg", poster_of(picture), JPEG)
+    stage.frames_digest = picture_digest(picture)
+
+
+def _write(stage: Stage, part: str, filename: str, content: bytes, media_type: str) -> None:
+    path = stage.workdir / filename
+    path.write_bytes(content)
+    stage.outputs[part] = OutputFile(path=path, media_type=media_type)
+
+
+_RUN: Mapping[str, Callable[[Node, Mapping[str, Any], Stage], Any]] = {
+    classes.LOAD_MODEL: _load_model,
+    classes.APPLY_LORA: _apply_lora,
+    classes.LOAD_IMAGE: _load_image,
+    classes.PROMPT: _prompt,
+    classes.SAMPLER: _sample,
+    classes.SAVE_VIDEO: _save_video,
+    classes.SAVE_IMAGE: _save_image,
+}
+"""A LoRA stack is not here: binding has turned it into nodes that apply one LoRA each."""
