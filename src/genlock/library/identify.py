@@ -1,0 +1,126 @@
+"""The identity of a file: both digests, its size and what it is, from reading it once.
+
+An ``Identifier`` is fed the bytes as they come and keeps none of them beyond a header, a picture or a graph. It is
+also a ``blobs.store.Hasher``, so that an upload is written, hashed and understood in one pass::
+
+    identifier = Identifier(kind, filename)
+    with store.begin(identifier) as draft:
+        for chunk in body:
+            draft.write(chunk)
+        identity = identifier.finish()      refuses what is not sound, before anything is visible
+        draft.commit()
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from genlock.digest import Digest, from_raw
+from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.library.kinds import RULES
+from genlock.library.readers import reader_for, shown_name
+from genlock.library.stamps import FileStamp, stamp_from, stamp_of
+from genlock.model import Kind, Model
+
+READ_BYTES = 2**20
+MAX_READINGS = 5
+
+
+class Identity(Model):
+    """What a file is: ``details`` are JSON; without a rule of its own, the effective digest is the digest."""
+
+    digest: Digest
+    effective_digest: Digest
+    size_bytes: int
+    media_type: str
+    details: dict[str, Any]
+
+
+class Identifier:
+    """Takes the bytes of one file in order, then says what it is.
+
+    ``update`` and ``finish`` raise ``Invalid``, naming the file, as soon as it cannot be what it should be. Chunks of
+    about a mebibyte let the second digest run on its own thread; the chunk may be used again when ``update`` returns.
+    """
+
+    def __init__(self, kind: Kind, filename: str) -> None:
+        self._name = shown_name(filename)
+        self._whole = hashlib.sha256()
+        self._size_bytes = 0
+        self._reader = reader_for(RULES[kind].content, kind, filename, self._name)
+
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Count ``chunk`` in."""
+        view = memoryview(chunk)
+        self._size_bytes += view.nbytes
+        self._reader.feed(view)
+        self._whole.update(view)
+        self._reader.settle()
+
+    feed = update
+
+    def digest(self) -> bytes:
+        """The SHA-256 of everything so far: 32 bytes."""
+        return self._whole.digest()
+
+    def finish(self) -> Identity:
+        """The identity of the whole file."""
+        if not self._size_bytes:
+            raise Invalid(
+                f"{self._name} is empty.", hint="It has zero bytes; save or download it again.", code="empty_file"
+            )
+        digest = from_raw(self._whole.digest())
+        found = self._reader.finish()
+        return Identity(
+            digest=digest,
+            effective_digest=found.effective_digest or digest,
+            size_bytes=self._size_bytes,
+            media_type=found.media_type,
+            details=found.details,
+        )
+
+
+def identify_file(path: Path, kind: Kind) -> Identity:
+    """What the file at ``path`` is; read again if it changes meanwhile, ``Conflict`` if it never rests."""
+    return identify_stamped(path, kind)[1]
+
+
+def identify_stamped(path: Path, kind: Kind) -> tuple[FileStamp, Identity]:
+    """The stamp and the identity of the file at ``path``, which belong together."""
+    for _ in range(MAX_READINGS):
+        before = stamp_of(path)
+        refusal: Invalid | None = None
+        identity: Identity | None = None
+        try:
+            read_from, identity = _read_once(path, kind)
+        except FileNotFoundError:
+            continue  # replaced by unlinking first; the next look at it says whether it came back
+        except Invalid as error:
+            read_from, refusal = before, error
+        except OSError as error:
+            raise Unavailable(
+                f"{shown_name(path.name)} cannot be read: {error.strerror}.",
+                hint="See that the server may read it and that its disk is mounted.",
+            ) from error
+        if before == read_from == stamp_of(path):
+            if identity is not None:
+                return before, identity
+            if refusal is not None:
+                raise refusal
+    raise Conflict(
+        f"{shown_name(path.name)} changed each of the {MAX_READINGS} times it was read.",
+        hint="Wait until it is written completely, then try again.",
+        code="file_keeps_changing",
+    )
+
+
+def _read_once(path: Path, kind: Kind) -> tuple[FileStamp, Identity]:
+    """The identity of what is read now, with the stamp of the very file that was open."""
+    identifier = Identifier(kind, path.name)
+    buffer = memoryview(bytearray(READ_BYTES))
+    with path.open("rb", buffering=0) as source:
+        while count := source.readinto(buffer):
+            identifier.update(buffer[:count])
+        stamp = stamp_from(os.fstat(source.fileno()), path.name)
+    return stamp, identifier.finish()

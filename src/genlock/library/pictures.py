@@ -1,0 +1,106 @@
+"""What a picture is: its size, format and mode, read by decoding it once."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from PIL import Image
+
+from genlock.errors import Invalid
+from genlock.model import Model
+
+MAX_PICTURE_BYTES = 48 * 2**20
+MAX_PIXELS = 8192 * 8192
+"""Decoding needs up to four bytes a pixel: 256 MiB at this limit."""
+
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    # MPO is how phones write a JPEG with a second picture behind it; every reader shows it as a JPEG.
+    {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
+)
+_EXPORT = "Export it again as PNG, JPEG or WebP."
+
+# Whatever a decoder raises on bytes that are not a picture; all of it means the same to the caller.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    EOFError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+
+class Picture(Model):
+    """One picture: ``width`` and ``height`` in pixels, ``format`` and ``mode`` in Pillow's words, its frames."""
+
+    width: int
+    height: int
+    format: str
+    mode: str
+    frames: int
+    media_type: str
+
+    def details(self) -> dict[str, Any]:
+        """What a version shows of it."""
+        return self.model_dump(exclude={"media_type"})
+
+
+def look_at(content: bytes | bytearray, name: str) -> Picture:
+    """The picture in ``content``; ``Invalid``, naming ``name``, if it is not one, not whole, or too large to decode."""
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+            picture = _describe(opened)
+            _require_decodable(picture, name)
+            if picture.format == "PNG":
+                opened.verify()  # every checksum up to the end; spends the image
+        _require_ending(content, picture)
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+            if picture.media_type == "image/jpeg":
+                opened.draft(None, (picture.width // 8, picture.height // 8))  # all bytes are read, few pixels kept
+            opened.load()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels(name) from None
+    except _BROKEN as error:
+        raise Invalid(f"{name} is not a whole picture: {error}.", hint=_EXPORT, code="bad_picture") from error
+    return picture
+
+
+def _describe(image: Image.Image) -> Picture:
+    kind = image.format or ""
+    return Picture(
+        width=image.width,
+        height=image.height,
+        format="JPEG" if kind == "MPO" else kind,
+        mode=image.mode,
+        frames=1 if kind == "MPO" else getattr(image, "n_frames", 1),
+        media_type=_MEDIA_TYPES[kind],
+    )
+
+
+def _require_decodable(picture: Picture, name: str) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise _too_many_pixels(name)
+
+
+def _too_many_pixels(name: str) -> Invalid:
+    return Invalid(
+        f"{name} has more than {MAX_PIXELS:,} pixels.",
+        hint="Scale it down: no engine renders from a picture of that size.",
+        code="picture_too_large",
+        too_large=True,
+    )
+
+
+def _require_ending(content: bytes | bytearray, picture: Picture) -> None:
+    """Raise ``ValueError`` where the decoder would be content with less than the whole file."""
+    if picture.format == "WEBP" and int.from_bytes(content[4:8], "little") + 8 > len(content):
+        raise ValueError("its end is missing")
+    if picture.format == "JPEG" and content.find(b"\xff\xd9", content.find(b"\xff\xda")) < 0:
+        raise ValueError("its end is missing")

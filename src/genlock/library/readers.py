@@ -1,0 +1,271 @@
+"""Readers: each follows the bytes of a file as they stream by, and says at the end what they are.
+
+A reader keeps at most a header, a picture or a graph. ``feed`` may leave work running on another thread, on the same
+bytes; ``settle`` waits for it.
+"""
+
+import codecs
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+from genlock.digest import Digest, from_raw
+from genlock.errors import Invalid
+from genlock.library.kinds import JSON, OCTETS, SAFETENSORS_EXTENSIONS, TEXT, Content, extension_of, media_type_of
+from genlock.library.pictures import MAX_PICTURE_BYTES, look_at
+from genlock.library.safetensors_header import (
+    LENGTH_BYTES,
+    MAX_HEADER_BYTES,
+    Header,
+    read_header,
+    unsound,
+)
+from genlock.library.skeleton import MAX_WORKFLOW_BYTES, read_workflow
+from genlock.model import Kind
+
+MAX_TEXT_BYTES = 2**20
+WORTH_A_THREAD_BYTES = 2**17
+"""Below this, handing a chunk to another thread takes about as long as hashing it."""
+
+
+class Findings(NamedTuple):
+    """What a reader found; ``effective_digest`` is None where equality goes by the bytes."""
+
+    effective_digest: Digest | None
+    media_type: str
+    details: dict[str, Any]
+
+
+class Reader(Protocol):
+    """Follows one file."""
+
+    def feed(self, view: memoryview) -> None:
+        """Take the next bytes; ``Invalid`` as soon as they cannot be what they should."""
+        ...
+
+    def settle(self) -> None:
+        """Return when the bytes last fed are no longer needed."""
+        ...
+
+    def finish(self) -> Findings:
+        """What the file is; ``Invalid`` if it is not whole."""
+        ...
+
+
+def reader_for(content: Content, kind: Kind, filename: str, name: str) -> Reader:
+    """The reader for what files of ``kind`` contain; ``name`` is what messages call the file."""
+    match content:
+        case Content.WEIGHTS:
+            return WeightsReader(extension_of(filename) in SAFETENSORS_EXTENSIONS, name)
+        case Content.PICTURE:
+            return WholeReader(name, MAX_PICTURE_BYTES, lambda held: _picture(held, name))
+        case Content.WORKFLOW:
+            return WholeReader(name, MAX_WORKFLOW_BYTES, lambda held: _workflow(held, name))
+        case Content.TEXT:
+            return TextReader(name)
+        case Content.BYTES:
+            return BytesReader(media_type_of(kind, filename))
+
+
+def _picture(held: bytearray, name: str) -> Findings:
+    picture = look_at(held, name)
+    return Findings(None, picture.media_type, picture.details())
+
+
+def _workflow(held: bytearray, name: str) -> Findings:
+    workflow = read_workflow(held, name)
+    return Findings(workflow.skeleton_digest, JSON, workflow.details())
+
+
+class BytesReader:
+    """Looks at nothing."""
+
+    def __init__(self, media_type: str) -> None:
+        self._media_type = media_type
+
+    def feed(self, view: memoryview) -> None:
+        """Let the bytes pass."""
+
+    def settle(self) -> None:
+        """Nothing is ever left running."""
+
+    def finish(self) -> Findings:
+        """The media type alone."""
+        return Findings(None, self._media_type, {})
+
+
+class TextReader:
+    """Follows UTF-8 text, which a prompt is."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._size_bytes = 0
+        self._characters = 0
+
+    def feed(self, view: memoryview) -> None:
+        """Refuse what is not UTF-8, holds a NUL, or is far too long for a prompt."""
+        self._size_bytes += view.nbytes
+        if self._size_bytes > MAX_TEXT_BYTES:
+            raise too_large(self._name, "text", MAX_TEXT_BYTES)
+        self._decode(bytes(view), final=False)
+
+    def settle(self) -> None:
+        """Nothing is ever left running."""
+
+    def finish(self) -> Findings:
+        """How many characters there are."""
+        self._decode(b"", final=True)
+        return Findings(None, TEXT, {"characters": self._characters})
+
+    def _decode(self, content: bytes, *, final: bool) -> None:
+        try:
+            text = self._decoder.decode(content, final)
+        except UnicodeDecodeError as error:
+            raise Invalid(f"{self._name} is not UTF-8 text.", hint="Save it as UTF-8.", code="bad_text") from error
+        if "\0" in text:
+            raise Invalid(f"{self._name} holds a NUL character.", hint="Save it as plain text.", code="bad_text")
+        self._characters += len(text)
+
+
+class WholeReader:
+    """Holds a small file whole, and gives it to ``read`` at the end."""
+
+    def __init__(self, name: str, limit_bytes: int, read: Callable[[bytearray], Findings]) -> None:
+        self._name = name
+        self._limit_bytes = limit_bytes
+        self._read = read
+        self._held = bytearray()
+
+    def feed(self, view: memoryview) -> None:
+        """Hold the bytes; ``Invalid`` (413) beyond the limit."""
+        if len(self._held) + view.nbytes > self._limit_bytes:
+            raise too_large(self._name, "file of this kind", self._limit_bytes)
+        self._held += view
+
+    def settle(self) -> None:
+        """Nothing is ever left running."""
+
+    def finish(self) -> Findings:
+        """What ``read`` says."""
+        return self._read(self._held)
+
+
+class WeightsReader:
+    """Follows weights. safetensors get their effective digest; a file of another format passes by unread.
+
+    The content tells: by a plausible length followed by ``{`` and a sound header. A name that ends in
+    ``.safetensors`` is a claim, and what does not keep it is refused.
+    """
+
+    def __init__(self, claimed: bool, name: str) -> None:
+        self._claimed = claimed
+        self._name = name
+        self._head: bytearray | None = bytearray()
+        self._wanted_bytes = LENGTH_BYTES + 1
+        self._header: Header | None = None
+        self._effective = hashlib.sha256()
+        self._data_bytes = 0
+        self._thread: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
+
+    def feed(self, view: memoryview) -> None:
+        """Gather the header, then count the data into the effective digest."""
+        while self._head is not None and view:
+            taken = view[: self._wanted_bytes - len(self._head)]
+            self._head += taken
+            view = view[taken.nbytes :]
+            if len(self._head) == self._wanted_bytes:
+                self._look_at_head(self._head)
+        if self._header is not None and view:
+            self._count(view, self._header)
+
+    def settle(self) -> None:
+        """Wait for the second thread."""
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def finish(self) -> Findings:
+        """The effective digest and what the header says, or nothing for other formats."""
+        if self._thread is not None:
+            self._thread.shutdown()
+        if self._header is None:
+            if self._head is not None:
+                self._refuse(unsound(self._name, "it ends before its header does"))
+            return Findings(None, OCTETS, {})
+        if self._data_bytes != self._header.data_bytes:
+            missing = self._header.data_bytes - self._data_bytes
+            self._refuse(unsound(self._name, f"its last {missing:,} bytes are missing: it was cut off"))
+            return Findings(None, OCTETS, {})
+        return Findings(from_raw(self._effective.digest()), OCTETS, self._header.details())
+
+    def _look_at_head(self, head: bytearray) -> None:
+        """Decide, once nine bytes are here, whether to go on; once the header is here, whether it is sound."""
+        length = int.from_bytes(head[:LENGTH_BYTES], "little")
+        if len(head) == LENGTH_BYTES + 1:
+            if not 2 <= length <= MAX_HEADER_BYTES or head[LENGTH_BYTES] != ord("{"):
+                self._refuse(_no_header(head, length, self._name))
+                self._head = None
+                return
+            self._wanted_bytes = LENGTH_BYTES + length
+            return
+        self._head = None
+        try:
+            self._header = read_header(head[LENGTH_BYTES:], self._name)
+        except Invalid as error:
+            self._refuse(error)
+            return
+        self._effective.update(self._header.canonical())
+
+    def _count(self, view: memoryview, header: Header) -> None:
+        self._data_bytes += view.nbytes
+        if self._data_bytes > header.data_bytes:
+            self._refuse(unsound(self._name, f"bytes follow after the last tensor (byte {header.data_bytes:,})"))
+            self._header = None
+        elif view.nbytes < WORTH_A_THREAD_BYTES:
+            self._effective.update(view)
+        else:
+            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="effective-digest")
+            self._running = self._thread.submit(self._effective.update, view)
+
+    def _refuse(self, error: Invalid) -> None:
+        """Raise ``error`` if the name claims safetensors; otherwise it is merely another format."""
+        if self._claimed:
+            raise error
+
+
+def _no_header(head: bytearray, length: int, name: str) -> Invalid:
+    """The error for a file that does not begin as safetensors do, with a guess at what it is instead."""
+    for beginning, guess in _LOOKALIKES:
+        if head.startswith(beginning):
+            return unsound(name, f"it is {guess}")
+    if length > MAX_HEADER_BYTES:
+        return unsound(name, f"it announces a header of {length:,} bytes; at most {MAX_HEADER_BYTES:,} are read")
+    return unsound(name, "it does not begin with a header")
+
+
+_LOOKALIKES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
+    (b"PK\x03\x04", "a PyTorch checkpoint or another archive under the wrong name"),
+    (tuple(bytes((0x80, version)) for version in range(2, 6)), "a pickle under the wrong name"),
+    (b"GGUF", "a GGUF model under the wrong name"),
+    (b"<", "a web page that was saved instead of the file"),
+    (b"version ", "a Git LFS pointer, not the file it stands for"),
+)
+
+
+def too_large(name: str, what: str, limit_bytes: int) -> Invalid:
+    """The error (413) for a file that is larger than its kind ever is."""
+    return Invalid(
+        f"{name} is larger than a {what} may be ({limit_bytes:,} bytes).",
+        hint="Check that it is the right file and the right kind.",
+        code="too_large",
+        too_large=True,
+    )
+
+
+def shown_name(filename: str) -> str:
+    """``filename`` as messages write it: quoted, and without characters that could steer a terminal."""
+    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in filename[:255])
+    return f"'{plain}'"

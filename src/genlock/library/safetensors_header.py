@@ -1,0 +1,171 @@
+"""The header of a safetensors file: read strictly, checked against the data, and written canonically.
+
+Layout of the format: eight bytes, the header's length as an unsigned little-endian integer; the header, one JSON
+object ``{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}``, padded with spaces; the
+data, every byte of which belongs to exactly one tensor. Nothing of a file is ever executed or unpickled.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from math import prod
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+from genlock.digest import canonical
+from genlock.errors import Invalid
+from genlock.library.strict_json import read_json
+
+LENGTH_BYTES = 8
+MAX_HEADER_BYTES = 16 * 2**20
+"""The format allows 100 MB. Real headers stay below 2 MB, and one is held in memory while its file streams by."""
+MAX_DIMENSIONS = 32
+MAX_INTEGER = 2**53
+
+_METADATA = "__metadata__"
+_FIELDS = frozenset({"dtype", "shape", "data_offsets"})
+_EXPORT = "Download or export the file again; its sha256 should be the one that its publisher names."
+
+BITS: Mapping[str, int] = MappingProxyType(
+    {
+        "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
+        "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8,
+        "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F16": 16, "BF16": 16, "F32": 32, "F64": 64, "C64": 64,
+    }
+)  # fmt: skip
+"""Size in bits of one element of each dtype that the format has."""
+
+MAX_METADATA_KEYS = 64
+MAX_METADATA_TEXT = 400
+
+
+class Tensor(NamedTuple):
+    """What the header says of one tensor; ``begin`` and ``end`` are offsets into the data."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+    @property
+    def elements(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+class Header(NamedTuple):
+    """A header whose tensors cover ``data_bytes`` bytes without a hole or an overlap."""
+
+    tensors: Mapping[str, Tensor]
+    metadata: Mapping[str, str]
+    data_bytes: int
+
+    def canonical(self) -> bytes:
+        """RFC 8785 of the header without ``__metadata__``: what the effective digest begins with."""
+        return canonical(
+            {
+                name: {"dtype": tensor.dtype, "shape": list(tensor.shape), "data_offsets": [tensor.begin, tensor.end]}
+                for name, tensor in self.tensors.items()
+            }
+        )
+
+    def details(self) -> dict[str, Any]:
+        """What a version shows of its weights: counts, dtypes, ranks of a LoRA, and the metadata's beginning."""
+        ranks = {tensor.shape[0] for name, tensor in self.tensors.items() if _is_lora_down(name) and tensor.shape}
+        shown = {_plain(key): _plain(self.metadata[key]) for key in sorted(self.metadata)[:MAX_METADATA_KEYS]}
+        cut = len(shown) < len(self.metadata) or any(
+            max(len(key), len(text)) > MAX_METADATA_TEXT for key, text in self.metadata.items()
+        )
+        return {
+            "format": "safetensors",
+            "tensors": len(self.tensors),
+            "parameters": sum(tensor.elements for tensor in self.tensors.values()),
+            "dtypes": dict(sorted(Counter(tensor.dtype for tensor in self.tensors.values()).items())),
+            **({"lora_ranks": sorted(ranks)} if ranks else {}),
+            **({"metadata": shown} if shown else {}),
+            **({"metadata_is_cut": True} if cut else {}),
+        }
+
+
+def read_header(content: bytes | bytearray, name: str) -> Header:
+    """The header in ``content`` (without the length before it); ``Invalid``, naming ``name``, if it is not sound."""
+    if not content.startswith(b"{"):
+        raise unsound(name, "its header is not a JSON object")
+    found: dict[str, Any] = read_json(content, f"The header of {name}")
+    metadata = _metadata(found.pop(_METADATA, None), name)
+    tensors = {key: _tensor(value, key, name) for key, value in found.items()}
+    header = Header(tensors, metadata, _covered(tensors, name))
+    try:
+        header.canonical()
+    except Invalid as error:
+        raise unsound(name, f"its header has no canonical form: {error.message}") from error
+    return header
+
+
+def unsound(name: str, reason: str, hint: str = _EXPORT) -> Invalid:
+    """The error for a file that is not the safetensors file it should be."""
+    return Invalid(f"{name} is not a sound safetensors file: {reason}.", hint=hint, code="bad_safetensors")
+
+
+def _metadata(value: Any, name: str) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise unsound(name, "its __metadata__ is not an object")
+    entries = cast(dict[str, Any], value)
+    for key, text in entries.items():
+        if not isinstance(text, str):
+            raise unsound(name, f"its __metadata__ holds something other than text under {key[:80]!r}")
+    return entries
+
+
+def _tensor(value: Any, key: str, name: str) -> Tensor:
+    label = f"the tensor {key[:80]!r}"
+    if not isinstance(value, dict) or cast(dict[str, Any], value).keys() != _FIELDS:
+        raise unsound(name, f"{label} does not have exactly dtype, shape and data_offsets")
+    entry = cast(dict[str, Any], value)
+    dtype, shape, offsets = entry["dtype"], _naturals(entry["shape"]), _naturals(entry["data_offsets"])
+    if not isinstance(dtype, str) or dtype not in BITS:
+        raise unsound(
+            name, f"{label} has the dtype {str(dtype)[:40]!r}", hint=f"The format knows {', '.join(sorted(BITS))}."
+        )
+    if shape is None:
+        raise unsound(name, f"the shape of {label} is not a list of at most {MAX_DIMENSIONS} natural numbers")
+    if offsets is None or len(offsets) != 2 or offsets[0] > offsets[1]:
+        raise unsound(name, f"the data_offsets of {label} are not a beginning and an end")
+    tensor = Tensor(dtype, shape, *offsets)
+    if tensor.elements * BITS[dtype] != 8 * (tensor.end - tensor.begin):
+        raise unsound(name, f"{label} has {tensor.end - tensor.begin} bytes, which does not fit its shape and dtype")
+    return tensor
+
+
+def _naturals(value: Any) -> tuple[int, ...] | None:
+    if not isinstance(value, list):
+        return None
+    numbers = tuple(cast(list[Any], value))
+    sound = len(numbers) <= MAX_DIMENSIONS and all(type(n) is int and 0 <= n <= MAX_INTEGER for n in numbers)
+    return numbers if sound else None
+
+
+def _covered(tensors: Mapping[str, Tensor], name: str) -> int:
+    """How many bytes of data the tensors cover, one after the other; ``Invalid`` on holes and overlaps."""
+    ordered = sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end))
+    if ordered and ordered[0][1].begin != 0:
+        raise unsound(name, f"its data begins with {ordered[0][1].begin} bytes that belong to no tensor")
+    for (earlier, before), (later, after) in pairwise(ordered):
+        if after.begin < before.end:
+            raise unsound(name, f"the tensors {earlier[:80]!r} and {later[:80]!r} overlap")
+        if after.begin > before.end:
+            raise unsound(name, f"the bytes between {earlier[:80]!r} and {later[:80]!r} belong to no tensor")
+    return ordered[-1][1].end if ordered else 0
+
+
+def _is_lora_down(key: str) -> bool:
+    """Whether the tensor is the narrow half of a low-rank pair: its first dimension is the rank."""
+    return key.endswith((".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight"))
+
+
+def _plain(text: str) -> str:
+    """``text`` cut to what is shown, without what a database or a terminal cannot take."""
+    cut = text if len(text) <= MAX_METADATA_TEXT else text[: MAX_METADATA_TEXT - 1] + "…"
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in cut)

@@ -1,0 +1,49 @@
+"""The stamp of a file: what ``stat`` says, by which a file that has not changed is recognised without reading it."""
+
+import os
+import stat
+from pathlib import Path
+
+from genlock.errors import Invalid, NotFound
+from genlock.model import Model
+
+SETTLED_NS = 2_000_000_000
+"""Two seconds: the coarsest clock that a common file system writes its times with."""
+
+
+class FileStamp(Model):
+    """Device, inode, size and both times. Equal stamps that are settled mean equal bytes."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+    def is_settled(self, now_ns: int) -> bool:
+        """Whether the last change lies so far back that one more would have moved the times.
+
+        Do not remember a file by a stamp that is not: a second write within one tick of the clock leaves it as it is.
+        """
+        return now_ns - max(self.mtime_ns, self.ctime_ns) > SETTLED_NS
+
+
+def stamp_of(path: Path) -> FileStamp:
+    """The stamp of the regular file at ``path`` (of what a link points to); ``NotFound`` or ``Invalid`` otherwise."""
+    try:
+        return stamp_from(path.stat(), path.name)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(f"There is no file {path.name!r}.", hint="See that the path is right.") from error
+
+
+def stamp_from(status: os.stat_result, name: str) -> FileStamp:
+    """The stamp in a ``stat`` result; ``Invalid`` for folders, devices and pipes."""
+    if not stat.S_ISREG(status.st_mode):
+        raise Invalid(f"{name!r} is not a regular file.", hint="Name a file, not a folder, device or pipe.")
+    return FileStamp(
+        device=status.st_dev,
+        inode=status.st_ino,
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+    )
