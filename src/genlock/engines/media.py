@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from genlock.digest import PREFIX, Digest, canonical, digest_of
-from genlock.engines.pictures import Pixels, png_of
+from genlock.engines.pictures import MAX_PICTURE_PIXELS, Pixels, png_of
 from genlock.errors import Invalid, Unavailable
 from genlock.model import Model
 
@@ -44,7 +44,7 @@ _BYTES_PER_SAMPLE = {
 class Limits:
     """How much of a video is read before it is refused."""
 
-    frame_pixels: int = 48_000_000
+    frame_pixels: int = MAX_PICTURE_PIXELS
     frames: int = 200_000
 
 

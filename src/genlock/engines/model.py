@@ -82,8 +82,8 @@ class Rendered(Model):
     """Canonical JSON of the graph that really ran, after binding."""
     parameters: dict[str, Any]
     """Every parameter that acted, defaults and the graph's own values included."""
-    used: tuple[str, ...]
-    """Keys of the inputs whose bytes went into the run."""
+    inputs: tuple[EngineInput, ...]
+    """The inputs whose bytes went into the run, with the strengths that acted; the spec's others were not needed."""
     environment: dict[str, str]
     per_node_s: dict[str, float]
     duration_s: float

@@ -1,6 +1,8 @@
 """Single pictures: read bounded, fitted to a size, written losslessly; Pillow behind one small door."""
 
 import io
+import struct
+import zlib
 from typing import Final
 
 import numpy as np
@@ -12,8 +14,8 @@ from genlock.errors import Invalid
 Pixels = NDArray[np.uint8]
 """Height × width × 3, red, green, blue."""
 
-MAX_PICTURE_PIXELS: Final = 48_000_000
-"""A little more than an 8K frame; a larger picture would cost more memory than a worker should risk."""
+MAX_PICTURE_PIXELS: Final = 8192 * 8192
+"""Unpacked, this is 192 MiB; a larger picture would cost more memory than a worker should risk."""
 
 POSTER_SIDE: Final = 320
 _FORMATS = ("PNG", "JPEG", "WEBP")
@@ -39,7 +41,7 @@ def read_picture(content: bytes, label: str) -> Pixels:
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(label, "too many pixels") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, OverflowError, struct.error, zlib.error) as error:
         raise Invalid(
             f"{label} is a damaged or truncated picture: {error}.",
             hint="Export it again and upload it as a new version.",

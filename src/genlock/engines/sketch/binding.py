@@ -37,7 +37,10 @@ LABELS = frozenset({"resolution_tier"})
 
 @dataclass(frozen=True)
 class Bound:
-    """A graph ready to run: the files its loading nodes read, by node id, and the parameters that act in it."""
+    """A graph ready to run, and the parameters that act in it.
+
+    ``files`` has, by the id of the node that loads it, each input as it acts: its strengths filled in.
+    """
 
     graph: Graph
     files: Mapping[str, EngineInput]
@@ -54,7 +57,7 @@ class Bound:
 
 
 def bind(whole: Graph, spec: RenderSpec) -> Bound:
-    """The part of the graph that makes what the spec asks for, with the spec in it; ``Invalid`` for what does not fit."""
+    """The part of the graph that makes what is asked for, with the spec in it; ``Invalid`` for what does not fit."""
     _require_known(spec)
     graph = whole.that_reaches(_save_node(whole, spec).id)
     files = {**_bind_model(graph, spec), **_bind_image(graph, spec)}
@@ -148,7 +151,7 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
     nodes = dict(graph.nodes)
     files: dict[str, EngineInput] = {}
     for node, lora in zip(single, loras, strict=False):
-        nodes[node.id], files[node.id] = _with_strengths(node, lora), lora
+        nodes[node.id], files[node.id] = _with_strengths(node, lora)
     if not stacks:
         return Graph(nodes), files
     stack = nodes.pop(stacks[0].id)
@@ -158,7 +161,7 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
         if node_id in nodes:
             raise _unbound(f"Node {node_id} has the id that the engine gives to a LoRA of its stack.", "Rename it.")
         node = Node(node_id, classes.APPLY_LORA, {"model": feeds}, {"strength_model": 1.0})
-        nodes[node_id], files[node_id], feeds = _with_strengths(node, lora), lora, node_id
+        (nodes[node_id], files[node_id]), feeds = _with_strengths(node, lora), node_id
     relinked = {
         node.id: replace(node, links={k: feeds if source == stack.id else source for k, source in node.links.items()})
         for node in nodes.values()
@@ -166,18 +169,25 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
     return in_order(relinked), files
 
 
-def _with_strengths(node: Node, lora: EngineInput) -> Node:
-    """The node with the LoRA's strengths; a LoRA that gives only ``strength_model`` has it for both."""
+def _with_strengths(node: Node, lora: EngineInput) -> tuple[Node, EngineInput]:
+    """The node with the LoRA's strengths, and the LoRA with the node's where it gives none itself.
+
+    A LoRA that gives only ``strength_model`` has it for both.
+    """
     strength_model = node.values["strength_model"]
     strength_clip = node.values.get("strength_clip", strength_model)
     if lora.strength_model is not None:
         strength_model = strength_clip = lora.strength_model
     if lora.strength_clip is not None:
         strength_clip = lora.strength_clip
-    return node.with_values(
+    bound = node.with_values(
         strength_model=checked(Value(classes.strength), strength_model, f"strength_model of {lora.label}"),
         strength_clip=checked(Value(classes.strength), strength_clip, f"strength_clip of {lora.label}"),
     )
+    acting: dict[str, float] = {"strength_model": strength_model}
+    if lora.strength_clip is not None or strength_clip != strength_model:
+        acting["strength_clip"] = strength_clip
+    return bound, lora.model_copy(update=acting)
 
 
 def _bind_values(node: Node, spec: RenderSpec) -> Node:

@@ -101,14 +101,14 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Rep
             code="outputs_not_written",
         ) from error
     tell(1.0, "done")
-    read = {item.key for item in bound.files.values()} | {item.key for item in workflows if spec.graph is None}
+    loaded = (*(workflows if spec.graph is None else ()), *bound.files.values())
     return Rendered(
         produces=spec.produces,
         outputs=stage.outputs,
         frames_digest=stage.frames_digest,
         graph=graph.written(),
         parameters=dict(bound.parameters),
-        used=tuple(sorted(read)),
+        inputs=tuple(sorted(loaded, key=lambda item: (item.role, item.ordinal))),
         environment=_environment(),
         per_node_s={node_id: round(seconds, 6) for node_id, seconds in stage.per_node_s.items()},
         duration_s=perf_counter() - started,

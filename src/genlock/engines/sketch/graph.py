@@ -166,7 +166,7 @@ def _check_links(node: Node, nodes: Mapping[str, Node]) -> None:
         given = CLASSES[nodes[source].class_type].gives
         if given is not kind.wire:
             raise _refused(
-                f"The input {name!r} of {node.label} is linked to {nodes[source].label}: that gives {given or 'nothing'}.",
+                f"The input {name!r} of {node.label} comes from {nodes[source].label}: that is {given or 'nothing'}.",
                 f"Link it to a node that gives a {kind.wire}.",
             )
 
