@@ -35,22 +35,22 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=default_data_folder)
     database_url: str | None = None
     database_owner_url: str | None = None
-    database_connections: int = Field(10, ge=2, le=1000)
+    database_connections: int = Field(default=10, ge=2, le=1000)
     blobs: str | None = None
     register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
 
     # the server
     host: str = "127.0.0.1"
-    port: int = Field(8470, ge=0, le=65535)
-    workers: int = Field(1, ge=0, le=64)
-    idle_minutes: float | None = Field(None, gt=0)
+    port: int = Field(default=8470, ge=0, le=65535)
+    workers: int = Field(default=1, ge=0, le=64)
+    idle_minutes: float | None = Field(default=None, gt=0)
     log_level: str = "info"
 
     # limits of the door
-    max_body_bytes: int = Field(32 * MIB, ge=1024)
-    max_field_bytes: int = Field(8 * MIB, ge=1024)
-    max_upload_bytes: int = Field(64 * GIB, ge=1024)
-    events_keepalive_s: float = Field(15, gt=0)
+    max_body_bytes: int = Field(default=32 * MIB, ge=1024)
+    max_field_bytes: int = Field(default=8 * MIB, ge=1024)
+    max_upload_bytes: int = Field(default=64 * GIB, ge=1024)
+    events_keepalive_s: float = Field(default=15, gt=0)
 
     @field_validator("register_roots", mode="before")
     @classmethod

@@ -1,0 +1,1 @@
+"""Who asks over HTTP: the JSON API and the pages, both through the same doors."""

@@ -1,0 +1,1 @@
+"""The JSON API: a module for each concept, a route for each call; every one parses, calls, returns."""

@@ -1,0 +1,75 @@
+"""The log of what happened, as pages and as a live stream."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from starlette.responses import StreamingResponse
+
+from genlock.access.actions import authenticate
+from genlock.errors import Denied, Invalid, Unavailable
+from genlock.events import sql
+from genlock.events.model import Event
+from genlock.model import Page, Role
+from genlock.web.answers import answer
+from genlock.web.door import Door, Home, IdFilter, Limit, Transaction, Visitor, may
+from genlock.web.house import House
+
+router = APIRouter(tags=["events"], route_class=Door)
+_AT_ONCE = 200
+_EXAMPLE = 'id: 7\nevent: project.created\ndata: {"id": 7, "actor": "ada", "verb": "project.created", …}\n\n'
+_STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}
+_LARGEST_ID = 2**63 - 1
+
+After = Annotated[int | None, Query(ge=0, le=_LARGEST_ID, description="The id of the last event that is known.")]
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.get("/events", response_model=Page[Event], **may(Role.VIEWER))
+async def list_events(
+    conn: Transaction, after: After = None, project_id: IdFilter = None, limit: Limit = 100
+) -> Response:
+    """Events after one that is known, oldest first. ``next`` is the id to go on after, null at the end."""
+    found = await sql.after(conn, after or 0, project_id, limit + 1)
+    items = found[:limit]
+    return answer(Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None))
+
+
+@router.get("/events/stream", response_class=EventStream, **may(Role.VIEWER, answers={200: _STREAM}))
+async def stream_events(
+    home: Home,
+    visitor: Visitor,
+    after: After = None,
+    project_id: IdFilter = None,
+    last_event_id: Annotated[str | None, Header(max_length=30)] = None,
+) -> Response:
+    """Events as they happen (server-sent events): from ``Last-Event-ID`` or ``after`` on, else from now on."""
+    if last_event_id and not (last_event_id.isdecimal() and int(last_event_id) <= _LARGEST_ID):
+        raise Invalid("Last-Event-ID is the id of an event.", hint="Send the `id` of the last event that came.")
+    known = int(last_event_id) if last_event_id else after
+    if known is None:
+        async with home.db.transaction() as conn:
+            known = await sql.newest_id(conn)
+    return EventStream(_stream(home, visitor.secret, known, project_id))
+
+
+async def _stream(home: House, secret: str, known: int, project_id: int | None) -> AsyncIterator[str]:
+    yield ": connected\n\n"
+    while not home.bell.closed:
+        seen = home.bell.count  # before reading: what commits after the read rings again
+        try:
+            async with home.db.transaction() as conn:
+                await authenticate(conn, secret)  # each time anew: a revoked token hears nothing more
+                found = await sql.after(conn, known, project_id, _AT_ONCE)
+        except (Denied, Unavailable):
+            return  # the reader comes back with its Last-Event-ID, and is told why then
+        for event in found:
+            yield f"id: {event.id}\nevent: {event.verb}\ndata: {event.model_dump_json()}\n\n"
+            known = event.id
+        if len(found) < _AT_ONCE and await home.bell.wait(seen, home.settings.events_keepalive_s) == seen:
+            yield ": keep-alive\n\n"

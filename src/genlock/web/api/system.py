@@ -1,0 +1,60 @@
+"""Whether the server lives, whether it can work, what it counted, and how it describes itself."""
+
+import json
+
+from fastapi import APIRouter, Request, Response
+
+from genlock.db.connection import scalar
+from genlock.model import Model, Role
+from genlock.web.answers import answer
+from genlock.web.door import Door, Home, may, problem_answer
+
+router = APIRouter(tags=["system"])
+behind_the_door = APIRouter(tags=["system"], route_class=Door)
+_TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+
+
+class Health(Model):
+    """That the process answers."""
+
+    status: str
+
+
+class Readiness(Model):
+    """That the database and the store can be used, and what an administrator should know."""
+
+    status: str
+    warnings: tuple[str, ...]
+
+
+@router.get("/healthz", response_model=Health)
+async def healthz() -> Response:
+    """Whether the process lives. Asks nothing of the database."""
+    return answer(Health(status="ok"))
+
+
+@router.get("/readyz", response_model=Readiness, responses={503: problem_answer(503)})
+async def readyz(home: Home) -> Response:
+    """Whether work can be done now, and warnings where it is done with less protection than it could be."""
+    async with home.db.transaction() as conn:
+        await scalar(conn, "SELECT 1")
+    warnings: tuple[str, ...] = ()
+    if not home.db.restricted:
+        warnings = (
+            "The database connection does not act as the restricted role genlock_app: what is written once is guarded "
+            "by triggers alone. Let the owner run `GRANT genlock_app TO` the login role, or set "
+            "GENLOCK_DATABASE_OWNER_URL.",
+        )
+    return answer(Readiness(status="ready", warnings=warnings))
+
+
+@behind_the_door.get("/metrics", response_class=Response, **may(Role.VIEWER, answers={200: _TEXT}))
+async def metrics(request: Request) -> Response:
+    """Counters and durations, in Prometheus' text format."""
+    return Response(request.app.state.watch.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@behind_the_door.get("/api/v1/openapi.json", include_in_schema=False, **may(Role.VIEWER))
+async def openapi(request: Request) -> Response:
+    """This description."""
+    return Response(json.dumps(request.app.openapi()), media_type="application/json")

@@ -1,0 +1,76 @@
+"""Assembles the application: routes, refusals, and what they stand on."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from genlock.blobs.store import Store
+from genlock.db.connection import Database
+from genlock.events.listen import Bell
+from genlock.settings import Settings
+from genlock.web import problems
+from genlock.web.house import House
+from genlock.web.metrics import Watch
+from genlock.web.openapi import description_of
+from genlock.web.routes import ROUTERS
+
+
+def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
+    """The application over an open database and store. Its lifespan keeps the bell of the event log."""
+    app = assemble()
+    app.state.house = House(db, store, settings, Bell(db.conninfo))
+    return app
+
+
+def assemble() -> FastAPI:
+    """The application without anything to stand on: enough to be described."""
+    app = FastAPI(
+        title="Genlock",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_name_of,
+        redirect_slashes=False,
+    )
+    for prefix, router in ROUTERS:
+        app.include_router(router, prefix=prefix)
+    problems.install(app)
+    watch = Watch()
+    app.state.watch = watch
+    app.add_middleware(_Watched, watch.around)
+    app.openapi = functools.cache(lambda: description_of(app))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    house: House = app.state.house
+    listening = asyncio.create_task(house.bell.run())
+    try:
+        yield
+    finally:
+        await house.bell.close()
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+class _Watched:
+    """Puts the watch outermost; Starlette makes middleware from a class."""
+
+    def __init__(self, app: Any, around: Callable[[Any], Any]) -> None:
+        self._app = around(app)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)

@@ -1,0 +1,176 @@
+"""The door that every route stands behind, and what a route says of itself.
+
+    token → role → announced size → body → (transaction → key) → endpoint → keep the answer → commit → answer
+
+FastAPI's own order is body first, then dependencies. Here nothing of a body is read for a caller who may not send it.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request, Response, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+
+from genlock.db.connection import Conn
+from genlock.db.pages import MAX_LIMIT
+from genlock.errors import Invalid
+from genlock.model import Actor, Role
+from genlock.web import keys
+from genlock.web.bodies import check_announced, read_json
+from genlock.web.caller import Caller, admit, caller_of
+from genlock.web.house import House, house_of
+from genlock.web.keys import HEADER, Replay, digest_of_body
+
+ROLE = "x-genlock-role"
+_LARGEST_ID = 2**63 - 1
+_READING = frozenset({"GET", "HEAD"})
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class Door(APIRoute):
+    """A route that lets in whom its ``x-genlock-role`` names, and reads no body before that."""
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's handler, behind the door."""
+        inside = super().get_route_handler()
+        extra = self.openapi_extra or {}
+        role = Role(extra[ROLE])
+        streams = "requestBody" in extra
+        takes_body = self.body_field is not None
+        known = frozenset(
+            field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)
+        )
+
+        async def handler(request: Request) -> Response:
+            await admit(request, role)
+            _refuse_unknown(request, known)
+            settings = house_of(request).settings
+            if streams:
+                check_announced(request, settings.max_upload_bytes, "GENLOCK_MAX_UPLOAD_BYTES")
+            elif request.method not in _READING:
+                check_announced(request, settings.max_body_bytes, "GENLOCK_MAX_BODY_BYTES")
+                request = await read_json(request, settings.max_body_bytes)
+                body = await request.body()
+                if not takes_body and body not in (b"", b"{}"):
+                    raise Invalid("This call takes no body.", hint="Send it without one.", code="unexpected_body")
+                request.state.request_digest = digest_of_body(request, body)
+            try:
+                response = await inside(request)
+            except Replay as replay:
+                return replay.response
+            conn: Conn | None = getattr(request.state, "conn", None)
+            if conn is not None:
+                await keys.keep_answer(request, conn, response)
+            return response
+
+        return handler
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise Invalid(
+            f"There is no query parameter {unknown[0]!r} here.",
+            hint=f"Known: {', '.join(sorted(known)) or 'none'}.",
+            code="unknown_parameter",
+            fields=[{"field": f"query.{name}", "message": "unknown", "code": "extra_forbidden"} for name in unknown],
+        )
+
+
+async def _transaction(request: Request) -> AsyncGenerator[Conn]:
+    async with house_of(request).db.transaction() as conn:
+        digest = getattr(request.state, "request_digest", None)
+        if digest is not None:
+            await keys.claim(request, conn, digest)
+        request.state.conn = conn
+        yield conn
+
+
+def _actor(request: Request) -> Actor:
+    return caller_of(request).actor
+
+
+# scope="function": committed before the answer goes out. FastAPI's default would commit after it, and so answer 201
+# for what a failing commit then takes back.
+Transaction = Annotated[Conn, Depends(_transaction, scope="function")]
+"""The one transaction of a request: committed before its answer, rolled back by any error."""
+
+Who = Annotated[Actor, Depends(_actor)]
+"""The actor that the door let in."""
+
+Visitor = Annotated[Caller, Depends(caller_of)]
+"""The actor and the secret that they showed."""
+
+Home = Annotated[House, Depends(house_of)]
+"""The database, the store, the settings and the bell, for routes that hold no transaction while they stream."""
+
+Id = Annotated[int, Path(ge=1, le=_LARGEST_ID)]
+"""An id in a path."""
+
+IdFilter = Annotated[int | None, Query(ge=1, le=_LARGEST_ID)]
+"""An id in a query."""
+
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""The number of a version or take in a path."""
+
+Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the page before, unchanged.")]
+"""Where a page begins."""
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
+"""How long a page is."""
+
+
+def may(
+    role: Role,
+    *statuses: int,
+    form: dict[str, Any] | None = None,
+    answers: dict[int, dict[str, Any]] | None = None,
+    **extra: Any,
+) -> dict[str, Any]:
+    """What a route says of itself: who may call it, and each answer it gives beside its success.
+
+    ``form`` is the request body of a route that reads it as a stream; ``answers`` are successes that are not JSON.
+    """
+    always = (401, 422, 503) if role is Role.VIEWER else (401, 403, 422, 503)
+    said: dict[str, Any] = {ROLE: role.value, "security": [{"token": []}], **extra}
+    if form is not None:
+        said["requestBody"] = form
+    return {
+        "openapi_extra": said,
+        "responses": (answers or {}) | {status: problem_answer(status) for status in sorted({*always, *statuses})},
+    }
+
+
+def creates(role: Role, *statuses: int, **said: Any) -> dict[str, Any]:
+    """The same for a route that writes on POST: it takes an idempotency key, and may meet 409 and 413."""
+    return may(role, 409, 413, *statuses, parameters=[_KEY], **said)
+
+
+def problem_answer(status: int) -> dict[str, Any]:
+    """How the OpenAPI document describes a refusal."""
+    return {
+        "description": _MEANINGS[status],
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+_KEY: dict[str, Any] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Sent again with the same key within 24 hours, the request gets the same answer and is not redone.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": keys.LONGEST_KEY},
+}
+_MEANINGS = {
+    400: "The request is malformed.",
+    401: "No token, or one that is unknown or revoked.",
+    403: "The token's role is too low.",
+    404: "Something that was named does not exist.",
+    409: "It contradicts what is there now.",
+    413: "The body is larger than the server's limit.",
+    416: "The range is outside of the bytes.",
+    422: "Something in the request cannot be accepted; `errors` lists the fields.",
+    503: "The database or the store is not there at the moment.",
+}

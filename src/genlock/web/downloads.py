@@ -1,0 +1,144 @@
+"""Sends stored bytes: whole and verified, or a range of them; as what they are where that is safe to show."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from starlette.responses import StreamingResponse
+
+from genlock.blobs import sql
+from genlock.blobs.store import CHUNK_BYTES, Store
+from genlock.db.connection import Database
+from genlock.digest import Digest
+from genlock.errors import NotFound
+from genlock.web.problems import respond
+
+# What a browser shows without running anything. All else is handed over as a file to save.
+_SHOWN = frozenset(
+    {
+        "image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff",
+        "video/mp4", "video/webm", "video/quicktime", "video/x-matroska",
+        "audio/mpeg", "audio/wav", "audio/x-wav", "audio/flac", "audio/ogg", "audio/mp4",
+        "application/json", "text/plain",
+    }
+)  # fmt: skip
+_BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
+ANSWERS: dict[int, dict[str, Any]] = {
+    200: {"description": "The bytes.", **_BYTES},
+    206: {"description": "The range of them that was asked for.", **_BYTES},
+    304: {"description": "The caller has them: `If-None-Match` names their digest."},
+}
+"""How the OpenAPI document describes what a download answers."""
+
+_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+
+
+def safe_headers(media_type: str, filename: str | None = None) -> dict[str, str]:
+    """Headers under which no stored byte can act as a page of ours, whatever it says it is."""
+    shown = media_type in _SHOWN
+    text = media_type in {"text/plain", "application/json"}
+    said = (media_type + "; charset=utf-8" if text else media_type) if shown else "application/octet-stream"
+    disposition = "inline" if shown else "attachment"
+    if filename:
+        disposition += f"; filename*=UTF-8''{quote(filename, safe='')}"
+    return {
+        "Content-Type": said,
+        "Content-Disposition": disposition,
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+async def send_blob(
+    request: Request, db: Database, store: Store, digest: Digest, *, media_type: str, filename: str | None = None
+) -> Response:
+    """The bytes with this digest, whole (200), one range of them (206), or the word that they are known (304).
+
+    Loss that is noticed here is noted: ``NotFound`` (``bytes_gone``) then. Whole bytes are verified on the way: the
+    last chunk goes out only when all of them match, so whoever receives wrong bytes knows that they are incomplete.
+    """
+    etag = f'"{digest}"'
+    headers = {**safe_headers(media_type, filename), "ETag": etag, "Accept-Ranges": "bytes"}
+    # The same digest is always the same bytes, but who may see them can change.
+    headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    if _names(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    try:
+        source = await asyncio.to_thread(store.open, digest)
+    except NotFound:
+        async with db.transaction() as conn:
+            await sql.mark_gone(conn, digest)
+        raise
+    return await send_file(request, source, headers, etag, store.verified_chunks(digest))
+
+
+async def send_file(
+    request: Request, source: BinaryIO, headers: dict[str, str], etag: str, whole: Iterator[bytes]
+) -> Response:
+    """An open file, closed when it was sent: ``whole`` gives all of its bytes, ``source`` the range asked for."""
+    size = source.seek(0, 2)
+    wanted = request.headers.get("range")
+    if wanted is not None and request.headers.get("if-range", etag) == etag:
+        span = _span(wanted, size)
+        if span is not None and not span:
+            source.close()
+            return respond(
+                request,
+                status=416,
+                title="Range not satisfiable",
+                detail=f"These are {size} bytes; {wanted!r} is outside of them.",
+                code="bad_range",
+                hint="Ask for a range inside, or for everything.",
+                headers={"Content-Range": f"bytes */{size}"},
+            )
+        if span is not None:
+            source.seek(span.start)
+            headers |= {"Content-Range": f"bytes {span.start}-{span.stop - 1}/{size}", "Content-Length": str(len(span))}
+            return StreamingResponse(_chunks(_part(source, len(span)), source), 206, headers)
+    headers["Content-Length"] = str(size)
+    # The first chunk before the answer begins: small bytes that are wrong are refused, not broken off.
+    try:
+        first_chunk = await asyncio.to_thread(next, whole, b"")
+    except BaseException:
+        source.close()
+        raise
+    return StreamingResponse(_chunks(whole, source, first_chunk), 200, headers)
+
+
+def _names(header: str | None, etag: str) -> bool:
+    return header is not None and any(part.strip().removeprefix("W/") in {etag, "*"} for part in header.split(","))
+
+
+def _span(wanted: str, size: int) -> range | None:
+    """The bytes asked for (RFC 9110, 14.1.2), empty if there are none; ``None`` where all of them may be sent."""
+    match = _RANGE.fullmatch(wanted.replace(" ", ""))
+    if match is None or match.group(1) == match.group(2) == "":
+        return None
+    if match.group(1) == "":
+        return range(max(size - int(match.group(2)), 0), size)
+    first, end = int(match.group(1)), size
+    if match.group(2):
+        if int(match.group(2)) < first:
+            return None
+        end = min(int(match.group(2)) + 1, size)
+    return range(first, end)
+
+
+def _part(source: BinaryIO, length: int) -> Iterator[bytes]:
+    while length > 0 and (chunk := source.read(min(CHUNK_BYTES, length))):
+        length -= len(chunk)
+        yield chunk
+
+
+async def _chunks(whole: Iterator[bytes], source: BinaryIO, first: bytes = b"") -> AsyncIterator[bytes]:
+    try:
+        if first:
+            yield first
+        while chunk := await asyncio.to_thread(next, whole, b""):
+            yield chunk
+    finally:
+        source.close()

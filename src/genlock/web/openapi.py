@@ -1,0 +1,47 @@
+"""The API's own description (OpenAPI 3.1), made of the routes; ``python -m genlock.web FILE`` writes it."""
+
+import json
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from genlock.web.problems import FieldProblem, Problem
+
+_ABOUT = """Every answer is JSON; times are RFC 3339 in UTC; digests are `sha256:<64 hex>`; seeds are strings.
+Lists are keyset pages: `{"items": […], "next": cursor|null, "total": n|null}`.
+Errors are problem documents (RFC 9457) with a `code` for programs and a `hint` for people.
+`x-genlock-role` names the least role that may call an operation: viewer < creator < admin."""
+
+_PROBLEM_EXAMPLE: dict[str, Any] = {
+    "type": "urn:genlock:problem:not_found",
+    "title": "Not found",
+    "status": 404,
+    "detail": "There is no asset 12.",
+    "code": "not_found",
+    "hint": "`genlock asset list` shows all assets.",
+    "errors": [],
+}
+
+
+def description_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document of the application's routes."""
+    found = get_openapi(
+        title="Genlock", version=version("genlock"), description=_ABOUT, routes=app.routes, openapi_version="3.1.0"
+    )
+    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+    problem.pop("$defs", None)
+    schemas["Problem"] = problem | {"examples": [_PROBLEM_EXAMPLE]}
+    schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
+    found["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "A token of `genlock token add`."}
+    }
+    found["components"]["schemas"] = dict(sorted(schemas.items()))
+    return found
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """The document as it is kept in ``docs/reference/openapi.json``."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,174 @@
+"""Every refusal as a problem document (RFC 9457): the one place where errors become answers."""
+
+import http
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from genlock.errors import GenlockError
+from genlock.model import Model
+
+MEDIA_TYPE = "application/problem+json"
+logger = logging.getLogger(__name__)
+
+
+class FieldProblem(Model):
+    """One field of a request that was refused: ``field`` is its path, such as ``body.inputs.0.role``."""
+
+    field: str
+    message: str
+    code: str = "invalid"
+
+
+class Problem(Model):
+    """What went wrong (``detail``), in a word for programs (``code``), and what to do about it (``hint``)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str | None = None
+    errors: tuple[FieldProblem, ...] = Field(())
+
+
+def problem_type(code: str) -> str:
+    """The URI that names a kind of problem."""
+    return f"urn:genlock:problem:{code}"
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the application with a problem document."""
+    app.add_exception_handler(GenlockError, _genlock_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def respond(
+    request: Request,
+    *,
+    status: int,
+    title: str,
+    detail: str,
+    code: str,
+    hint: str | None = None,
+    errors: Iterable[FieldProblem] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A problem document. Where a body was announced and not read, the connection ends with it."""
+    problem = Problem(
+        type=problem_type(code), title=title, status=status, detail=detail, code=code, hint=hint, errors=tuple(errors)
+    )
+    headers = dict(headers or {})
+    if status == http.HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="genlock"'
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = "2"
+    if _has_unread_body(request):
+        # Reading on would only throw away what is still to come, for as long as the sender likes.
+        headers["Connection"] = "close"
+    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+
+
+def _has_unread_body(request: Request) -> bool:
+    announced = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    return announced and not getattr(request.state, "body_was_read", False)
+
+
+async def _genlock_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GenlockError)  # noqa: S101 - what it was registered for
+    return respond(
+        request,
+        status=error.http_status,
+        title=error.title,
+        detail=error.message,
+        code=error.code,
+        hint=error.hint,
+        errors=(_field_problem(field) for field in error.fields),
+    )
+
+
+def _field_problem(field: dict[str, Any]) -> FieldProblem:
+    return FieldProblem(
+        field=str(field.get("field", "")),
+        message=str(field.get("message", "")),
+        code=str(field.get("code", "invalid")),
+    )
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
+    # What was sent is not repeated: it may be large, or a secret.
+    fields = tuple(
+        FieldProblem(
+            field=".".join(_printable(part) for part in found["loc"]),
+            message=_printable(found["msg"].removeprefix("Value error, ")),
+            code=found["type"],
+        )
+        for found in error.errors()
+    )
+    first = f"{fields[0].field}: {fields[0].message}" if fields else "The request is not as described."
+    return respond(
+        request,
+        status=422,
+        title="Not acceptable as sent",
+        detail=first if len(fields) < 2 else f"{first}, and {len(fields) - 1} more.",
+        code="invalid",
+        hint="Each refused field is listed in `errors`; /api/v1/openapi.json describes what is expected.",
+        errors=fields,
+    )
+
+
+def _printable(part: object) -> str:
+    """``part`` as text that is valid Unicode, whatever was sent as a field's name."""
+    return str(part).encode("utf-8", "replace").decode("utf-8")[:300]
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it was registered for
+    status = error.status_code
+    path = _printable(request.url.path)
+    detail, code, hint = {
+        404: (f"There is nothing at {path}.", "no_such_route", "The API is described at /api/v1/openapi.json."),
+        405: (
+            f"{_printable(request.method)} is not possible at {path}.",
+            "method_not_allowed",
+            "The header Allow lists what is.",
+        ),
+    }.get(status, (error.detail or http.HTTPStatus(status).phrase, f"http_{status}", None))
+    return respond(
+        request,
+        status=status,
+        title=http.HTTPStatus(status).phrase,
+        detail=detail,
+        code=code,
+        hint=hint,
+        headers=dict(error.headers or {}),
+    )
+
+
+async def _client_gone(request: Request, error: Exception) -> Response:
+    # Nobody is there to read it; it only ends the request in good order.
+    return respond(
+        request, status=400, title="Bad request", detail="The client went away.", code="client_gone", hint=None
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return respond(
+        request,
+        status=500,
+        title="Internal error",
+        detail="Something went wrong in Genlock itself. Nothing of this request was kept.",
+        code="internal",
+        hint="The server's log says more. Please report it.",
+    )

@@ -1,0 +1,241 @@
+"""Reads multipart uploads as they arrive: small fields first, then files, each straight into a draft of the store.
+
+    client → socket → at most 1 MiB in memory → a thread writes it → only then is more read
+
+Whoever goes away in the middle leaves nothing: leaving the ``with`` block ends every draft that was not committed.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from genlock.blobs.model import Stored
+from genlock.blobs.store import CHUNK_BYTES, Draft, Hasher, Store
+from genlock.errors import Invalid
+from genlock.settings import Settings
+from genlock.web.bodies import too_large
+
+_MOST_FIELDS = 1000
+
+
+@dataclass
+class FilePart:
+    """A file of a form, in a draft of the store until ``keep`` makes it last."""
+
+    name: str
+    filename: str
+    media_type: str
+    draft: Draft
+    hasher: Hasher | None
+    _waiting: list[memoryview] = field(default_factory=list[memoryview])
+    _waiting_bytes: int = 0
+
+    def add(self, chunk: memoryview) -> None:
+        """Take a chunk that was parsed; ``flush`` writes it."""
+        self._waiting.append(chunk)
+        self._waiting_bytes += len(chunk)
+
+    async def flush(self, *, least: int = 1) -> None:
+        """Write what waits, on a thread, if it is ``least`` bytes or more."""
+        if self._waiting_bytes >= least:
+            chunk = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+            self._waiting, self._waiting_bytes = [], 0
+            await asyncio.to_thread(self.draft.write, chunk)
+
+    async def keep(self) -> Stored:
+        """Make the bytes durable and visible under their digest."""
+        return await asyncio.to_thread(self.draft.commit)
+
+
+@dataclass
+class Form:
+    """What a form held: text by field name, in the order it came, and files by name."""
+
+    fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    files: dict[str, FilePart] = field(default_factory=dict[str, FilePart])
+
+
+@asynccontextmanager
+async def receive_form(
+    request: Request,
+    store: Store,
+    settings: Settings,
+    *,
+    fields: Iterable[str],
+    files: Iterable[str],
+    hasher: Callable[[str], Hasher | None] = lambda filename: None,
+) -> AsyncGenerator[Form]:
+    """The form of a request, read to its end; its drafts live as long as the block.
+
+    ``fields`` and ``files`` are the names that are known; files come after all fields. ``hasher`` gives what the
+    digest of a file is taken with, by its filename. Raises ``Invalid`` for anything else, 413 over a limit.
+    """
+    reader = _Reader(request, store, settings, frozenset(fields), frozenset(files), hasher)
+    try:
+        yield await reader.read()
+    finally:
+        await reader.abort()
+
+
+class _Reader:
+    """Drives the parser, and turns its callbacks into fields and drafts."""
+
+    def __init__(
+        self,
+        request: Request,
+        store: Store,
+        settings: Settings,
+        fields: frozenset[str],
+        files: frozenset[str],
+        hasher: Callable[[str], Hasher | None],
+    ) -> None:
+        self._request, self._store, self._settings = request, store, settings
+        self._known_fields, self._known_files, self._hasher = fields, files, hasher
+        self._form = Form()
+        self._file: FilePart | None = None
+        self._text: bytearray | None = None
+        self._field_name = ""
+        self._field_bytes = self._field_count = 0
+        self._header = bytearray()
+        self._header_value = bytearray()
+        self._headers: dict[str, bytes] = {}
+        self._ended = False
+
+    async def read(self) -> Form:
+        """Read the body to its end."""
+        parser = self._parser()
+        total = 0
+        async for chunk in self._request.stream():
+            total += len(chunk)
+            if total > self._settings.max_upload_bytes:
+                raise too_large(self._settings.max_upload_bytes, "GENLOCK_MAX_UPLOAD_BYTES")
+            try:
+                parser.write(chunk)
+            except FormParserError as error:
+                raise _malformed(str(error)) from error
+            for part in self._form.files.values():
+                await part.flush(least=1 if part is not self._file else CHUNK_BYTES)
+        self._request.state.body_was_read = True
+        if not self._ended:
+            raise _malformed("it ends before its last boundary")
+        return self._form
+
+    async def abort(self) -> None:
+        """End every draft; nothing happens to those that were committed."""
+        for part in self._form.files.values():
+            await asyncio.to_thread(part.draft.abort)
+
+    def _parser(self) -> MultipartParser:
+        media_type, options = parse_options_header(self._request.headers.get("content-type"))
+        boundary = options.get(b"boundary", b"")
+        if media_type != b"multipart/form-data" or not boundary:
+            raise Invalid(
+                "This call takes a form with files.",
+                hint="Send multipart/form-data with a boundary: the fields first, the files last.",
+                code="unsupported_media_type",
+            )
+        callbacks: Any = {
+            "on_part_begin": self._part_begin,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_text,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._part_data,
+            "on_part_end": self._part_end,
+            "on_end": self._end,
+        }
+        try:
+            return MultipartParser(boundary, callbacks)
+        except FormParserError as error:
+            raise _malformed(str(error)) from error
+
+    def _part_begin(self) -> None:
+        self._headers = {}
+
+    def _header_field(self, text: bytes, start: int, end: int) -> None:
+        self._header += text[start:end]
+
+    def _header_text(self, text: bytes, start: int, end: int) -> None:
+        self._header_value += text[start:end]
+
+    def _header_end(self) -> None:
+        self._headers[self._header.decode("latin-1").lower()] = bytes(self._header_value)
+        self._header.clear()
+        self._header_value.clear()
+
+    def _headers_finished(self) -> None:
+        disposition, options = parse_options_header(self._headers.get("content-disposition"))
+        name = _text(options.get(b"name", b""))
+        if disposition != b"form-data" or not name:
+            raise _malformed("a part has no name")
+        if name in self._known_files:
+            self._begin_file(name, _text(options.get(b"filename", b"")))
+        elif name in self._known_fields:
+            self._begin_field(name)
+        else:
+            known = ", ".join(sorted(self._known_fields | self._known_files))
+            raise _refused(name, "there is no such field here", f"Known: {known}.", "extra_forbidden")
+
+    def _begin_file(self, name: str, filename: str) -> None:
+        if name in self._form.files:
+            raise _refused(name, "this file is there twice", "Send it once.", "duplicate")
+        media_type = self._headers.get("content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        draft_hasher = self._hasher(filename)
+        self._file = FilePart(name, filename, media_type, self._store.begin(draft_hasher), draft_hasher)
+        self._form.files[name] = self._file
+
+    def _begin_field(self, name: str) -> None:
+        if self._form.files:
+            raise _refused(name, "a field comes after a file", "Send the fields first and the files last.", "order")
+        self._field_count += 1
+        if self._field_count > _MOST_FIELDS:
+            raise _refused(name, "there are too many fields", f"A form has at most {_MOST_FIELDS}.", "too_many")
+        self._field_name, self._text = name, bytearray()
+
+    def _part_data(self, text: bytes, start: int, end: int) -> None:
+        if self._file is not None:
+            self._file.add(memoryview(text)[start:end])
+        elif self._text is not None:
+            self._field_bytes += end - start
+            if self._field_bytes > self._settings.max_field_bytes:
+                raise too_large(self._settings.max_field_bytes, "GENLOCK_MAX_FIELD_BYTES")
+            self._text += text[start:end]
+
+    def _part_end(self) -> None:
+        if self._text is not None:
+            try:
+                value = self._text.decode("utf-8")
+            except UnicodeDecodeError as error:
+                raise _refused(self._field_name, "this is not UTF-8", "Send text as UTF-8.", "not_text") from error
+            self._form.fields.setdefault(self._field_name, []).append(value)
+        self._file = self._text = None
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _malformed(why: str) -> Invalid:
+    return Invalid(
+        f"The form is malformed: {why}.",
+        hint="Nothing of it was kept. Send it again as multipart/form-data.",
+        code="bad_form",
+    )
+
+
+def _refused(name: str, message: str, hint: str, code: str) -> Invalid:
+    return Invalid(
+        f"{name}: {message}.", hint=hint, code=code, fields=[{"field": name, "message": message, "code": code}]
+    )

@@ -1,0 +1,190 @@
+"""What the tests of several rooms stand on: real PostgreSQL databases, a real store, the real application."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from psycopg.conninfo import conninfo_to_dict
+from starlette.types import Message, Receive, Scope, Send
+from tests.fixtures_postgres import fresh_database, server_url
+
+from genlock.access.actions import SYSTEM, create_token
+from genlock.access.model import NewToken
+from genlock.blobs.disk import DiskStore
+from genlock.db.connection import Conn, Database
+from genlock.db.migrate import migrate
+from genlock.model import Actor, Role
+from genlock.settings import Settings
+from genlock.web.app import create_app
+
+Issue = Callable[[Role], Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[str]:
+    """A PostgreSQL server where databases can be made."""
+    with server_url() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Generator[str]:
+    """The name of a migrated, empty database that others are copies of."""
+    with fresh_database(postgres) as conninfo:
+        migrate(conninfo)
+        yield str(conninfo_to_dict(conninfo)["dbname"])
+
+
+@pytest.fixture
+def database(postgres: str, template: str) -> Generator[str]:
+    """A connection string of a database of this test's own, migrated and empty."""
+    with fresh_database(postgres, template) as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncGenerator[Database]:
+    """That database, open, acting as the application's role."""
+    opened = Database(database)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def conn(db: Database) -> AsyncGenerator[Conn]:
+    """One transaction of it, committed at the end of the test."""
+    async with db.transaction() as opened:
+        yield opened
+
+
+@pytest.fixture
+def actor() -> Actor:
+    """Somebody who may write."""
+    return Actor(token_id=None, name="ada", role=Role.CREATOR)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a data folder of this test's own."""
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> DiskStore:
+    """An empty store."""
+    return DiskStore(tmp_path / "blobs")
+
+
+@pytest.fixture
+def issue(db: Database) -> Issue:
+    """Makes tokens: ``await issue(Role.VIEWER)`` gives a secret."""
+
+    async def issued(role: Role) -> str:
+        async with db.transaction() as conn:
+            return (await create_token(conn, NewToken(name=f"a {role}", role=role), SYSTEM)).secret
+
+    return issued
+
+
+@pytest.fixture
+def app(db: Database, store: DiskStore, settings: Settings) -> FastAPI:
+    """The application over that database and store."""
+    return create_app(db, store, settings)
+
+
+@pytest.fixture
+async def client(app: FastAPI, issue: Issue) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the application, with an administrator's token."""
+    async with app.router.lifespan_context(app), client_of(app, await issue(Role.ADMIN)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI, secret: str | None) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client that speaks to the application without a network."""
+    headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers) as opened:
+        yield opened
+
+
+@dataclass
+class LiveServer:
+    """The application behind a real socket, in a thread with an event loop of its own."""
+
+    database: str
+    store: DiskStore
+    settings: Settings
+    url: str = ""
+    token: str = ""
+    app: FastAPI | None = None
+    body_bytes_read: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _server: uvicorn.Server | None = None
+
+    def client(self, secret: str | None = None) -> httpx.Client:
+        """A client of it, with an administrator's token unless another is given."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {secret or self.token}"}, timeout=60)
+
+    def run(self) -> None:
+        """Serve until ``stop``."""
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._ready.set()
+            self.ended.set()
+
+    def wait(self) -> None:
+        """Return when it answers."""
+        self._ready.wait()
+        assert self.url, "the server did not start"
+
+    def stop(self) -> None:
+        """End it, open streams included."""
+        assert self._server
+        self._server.should_exit = self._server.force_exit = True
+
+    async def _serve(self) -> None:
+        db = Database(self.database)
+        await db.open()
+        try:
+            async with db.transaction() as conn:
+                self.token = (await create_token(conn, NewToken(name="live", role=Role.ADMIN), SYSTEM)).secret
+            self.app = create_app(db, self.store, self.settings)
+            self._server = uvicorn.Server(uvicorn.Config(self._counted, log_level="error", lifespan="on"))
+            listener = socket.create_server(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            self._ready.set()  # from here on the kernel keeps whoever connects until the server takes them
+            await self._server.serve([listener])
+        finally:
+            await db.close()
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counting() -> Message:
+            message = await receive()
+            self.body_bytes_read += len(message.get("body", b""))
+            return message
+
+        assert self.app
+        await self.app(scope, counting, send)
+
+
+@pytest.fixture
+def live_server(database: str, store: DiskStore, settings: Settings) -> Generator[LiveServer]:
+    """The application behind a real socket, for what streams and for what is cut off."""
+    server = LiveServer(database, store, settings)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    server.wait()
+    yield server
+    server.stop()
+    thread.join()

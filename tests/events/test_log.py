@@ -1,0 +1,114 @@
+"""The log is read in the order in which it became visible, and its bell rings when there is more."""
+
+import asyncio
+
+import psycopg
+import pytest
+
+from genlock.db.connection import Conn, Database, execute
+from genlock.errors import Conflict
+from genlock.events import log, sql
+from genlock.events.listen import Bell
+from genlock.model import Actor
+
+
+async def test_what_is_appended_is_read_back(conn: Conn, actor: Actor) -> None:
+    first = await log.append(conn, "plan.started", actor, project_id=3, subject="plan/1", data={"steps": 12})
+    second = await log.append(conn, "token.created", actor)
+    found = await sql.after(conn, 0)
+    assert [event.id for event in found] == [first, second]
+    assert (found[0].verb, found[0].actor, found[0].project_id) == ("plan.started", "ada", 3)
+    assert (found[0].subject, found[0].data) == ("plan/1", {"steps": 12})
+    assert found[0].at.utcoffset() is not None
+    assert [event.id for event in await sql.after(conn, 0, project_id=3)] == [first]
+    assert await sql.after(conn, second) == ()
+    assert await sql.newest_id(conn) == second
+
+
+async def test_a_reader_never_skips_what_commits_late(db: Database, actor: Actor) -> None:
+    """Two writers: the one that drew the lower id commits first, whoever began first."""
+    appended, commit = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> int:
+        async with db.transaction() as conn:
+            number = await log.append(conn, "slow", actor)
+            appended.set()
+            await commit.wait()
+            return number
+
+    async def fast() -> int:
+        async with db.transaction() as conn:
+            return await log.append(conn, "fast", actor)
+
+    first = asyncio.create_task(slow())
+    await appended.wait()
+    second = asyncio.create_task(fast())
+    await _until_waiting(db)
+    assert not second.done(), "the second writer waits for the first one's commit"
+    async with db.transaction() as conn:
+        assert await sql.after(conn, 0) == ()
+    commit.set()
+    assert await first < await second
+    async with db.transaction() as conn:
+        assert [event.verb for event in await sql.after(conn, 0)] == ["slow", "fast"]
+
+
+async def test_an_event_cannot_be_changed(db: Database, actor: Actor) -> None:
+    async with db.transaction() as conn:
+        await log.append(conn, "a", actor)
+    for attempt in ("UPDATE events SET verb = 'b'", "DELETE FROM events", "TRUNCATE events"):
+        with pytest.raises(Exception, match=r"permission denied|written once"):
+            async with db.transaction() as conn:
+                await conn.execute(attempt)  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+async def test_the_bell_rings_at_the_commit(db: Database, actor: Actor) -> None:
+    bell = Bell(db.conninfo)
+    listening = asyncio.create_task(bell.run())
+    seen = await bell.wait(0, 30)
+    assert seen == 1, "once when it begins to listen"
+    async with db.transaction() as conn:
+        await log.append(conn, "a", actor)
+        assert await bell.wait(seen, 0.05) == seen
+    assert await bell.wait(seen, 30) > seen
+    listening.cancel()
+    await asyncio.wait([listening])
+
+
+async def test_the_bell_comes_back_after_its_connection_was_cut(db: Database, actor: Actor) -> None:
+    bell = Bell(db.conninfo)
+    listening = asyncio.create_task(bell.run())
+    seen = await bell.wait(0, 30)
+    async with await psycopg.AsyncConnection.connect(db.conninfo, autocommit=True) as owner:
+        await owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", ("genlock-events",)
+        )
+    assert await bell.wait(seen, 30) > seen, "it rings once when it is back: something may have been missed"
+    listening.cancel()
+    await asyncio.wait([listening])
+
+
+async def test_a_closed_bell_keeps_nobody(db: Database) -> None:
+    bell = Bell(db.conninfo)
+    waiting = asyncio.create_task(bell.wait(0, 600))
+    await asyncio.sleep(0)
+    await bell.close()
+    await waiting
+    assert bell.closed
+
+
+async def test_a_rolled_back_transaction_leaves_no_event(db: Database, actor: Actor) -> None:
+    with pytest.raises(Conflict):
+        async with db.transaction() as conn:
+            await log.append(conn, "a", actor)
+            raise Conflict("no")
+    async with db.transaction() as conn:
+        assert await sql.after(conn, 0) == ()
+
+
+async def _until_waiting(db: Database) -> None:
+    while True:
+        async with db.transaction() as conn:
+            if await execute(conn, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                return
+        await asyncio.sleep(0.01)
