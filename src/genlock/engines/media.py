@@ -19,6 +19,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -163,16 +164,29 @@ def picture_digest(pixels: Pixels) -> Digest:
 def _opened(path: Path, limits: Limits) -> Generator[tuple[InputContainer, VideoStream]]:
     """A video file and its first video stream; FFmpeg's errors inside become ``Invalid``."""
     try:
-        # A file object, not a name: FFmpeg then has no path from which to reach anything else.
-        with path.open("rb") as file, av.open(file, "r", options={"format_whitelist": _CONTAINERS}) as container:
+        options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+        with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise _unreadable(path.name, "it holds no video stream")
             stream = container.streams.video[0]
-            _require_size(stream.width, stream.height, path.name, limits)
-            stream.codec_context.options = {"max_pixels": str(limits.frame_pixels)}
+            # Against what its stubs say, PyAV has no codec context where FFmpeg has no decoder.
+            context = cast(VideoCodecContext | None, stream.codec_context)
+            if context is None:
+                raise _unreadable(path.name, "its codec is unknown here")
+            _require_size(context.width, context.height, path.name, limits)
+            _require_whole(stream, path)
+            context.options = {"max_pixels": str(limits.frame_pixels)}
             yield container, stream
+    except (FileNotFoundError, PermissionError) as error:
+        raise Unavailable(
+            f"{path.name} cannot be opened: {error.strerror}.",
+            hint="Restore the file, or give the right to read it.",
+            code="input_missing",
+        ) from error
     except FFmpegError as error:
         raise _unreadable(path.name, str(error.strerror or error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path.name, "its text is damaged") from error
 
 
 def _frames(container: InputContainer, stream: VideoStream, name: str, limits: Limits) -> Iterator[VideoFrame]:
@@ -202,6 +216,16 @@ def _require_size(width: int, height: int, name: str, limits: Limits) -> None:
             too_large=True,
             code="video_too_large",
         )
+
+
+def _require_whole(stream: VideoStream, path: Path) -> None:
+    """``Invalid`` if the index names samples behind the end of the file.
+
+    A file that is cut exactly between two samples otherwise decodes without complaint, only shorter.
+    """
+    end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
+    if end > path.stat().st_size:
+        raise _unreadable(path.name, "it is cut short or damaged")
 
 
 def _unreadable(name: str, why: str) -> Invalid:
