@@ -19,7 +19,8 @@ _SELECT_ASSET = """
 _SELECT_VERSION = """
         SELECT v.asset_id, v.number, digest_text(v.digest) AS digest,
                digest_text(v.effective_digest) AS effective_digest, v.size_bytes, v.media_type, v.filename, v.note,
-               v.equivalent_to, v.in_place IS NOT NULL AS in_place, v.number = a.active_version AS active,
+               v.equivalent_to, v.in_place IS NOT NULL AS in_place,
+               v.number IS NOT DISTINCT FROM a.active_version AS active,
                v.created_by, v.created_at, v.details, v.bindings,
                coalesce((SELECT jsonb_agg(jsonb_build_object(
                              'id', d.id, 'created_at', d.created_at,

@@ -3,17 +3,15 @@
 Genlock resolves a claim once, at recording, into a receipt's document. Nothing here is looked up anywhere.
 """
 
+import math
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import ConfigDict, Field, model_validator
 
 from genlock.digest import Digest
 from genlock.model import Model, Note, Seed
-
-Scalar = StrictStr | StrictInt | float | StrictBool
-"""A parameter that Genlock does not know by name."""
 
 
 class InputRole(StrEnum):
@@ -71,7 +69,6 @@ class Parameters(Model):
     """Everything that was set and is not a file. Parameters that Genlock has no name for are kept as they are."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
-    __pydantic_extra__: dict[str, Scalar]
 
     prompt: Annotated[str, Field(max_length=100_000)] | None = None
     negative_prompt: Annotated[str, Field(max_length=100_000)] | None = None
@@ -86,6 +83,15 @@ class Parameters(Model):
     frames: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
     fps: Annotated[float, Field(gt=0, le=10_000)] | None = None
     resolution_tier: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+    @model_validator(mode="after")
+    def _keep_only_scalars(self) -> Self:
+        for name, value in (self.model_extra or {}).items():
+            if not isinstance(value, str | int | float | bool | None) or (
+                isinstance(value, float) and not math.isfinite(value)
+            ):
+                raise ValueError(f"the parameter {name!r} is neither text nor a finite number nor true or false")
+        return self
 
 
 class ClaimEngine(Model):

@@ -1,0 +1,89 @@
+"""Composes receipts: a claim and the facts it names become a document, its digests and its rows. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genlock.digest import Digest, canonical, digest_of
+from genlock.takes import document as doc
+from genlock.takes.claim import Claim, InputRole, Output
+from genlock.takes.document import Input, Subject
+from genlock.takes.resolve import Facts, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A receipt about to be written: its document, and the same facts as columns."""
+
+    receipt_id: int
+    take_id: int | None
+    take: int | None
+    segment_id: int | None
+    project_id: int | None
+    asset_id: int | None
+    version: int | None
+    derivation_id: int | None
+    step_id: int | None
+    document: bytes
+    receipt_digest: Digest
+    inputs_digest: Digest
+    claim_digest: Digest
+    claim: Claim
+    parameters: Mapping[str, Any]
+    graph: Digest | None
+    evidence: str
+    missing: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    outputs: Mapping[str, Output]
+    workflow: tuple[int, Digest] | None
+
+
+def compose(
+    claim: Claim,
+    outputs: Mapping[str, Output],
+    graph: Digest | None,
+    subject: Subject,
+    facts: Facts,
+    claim_digest: Digest,
+    receipt_id: int,
+) -> Written:
+    """The receipt that a claim becomes, for a subject. Pure."""
+    inputs = resolve(claim, facts)
+    parameters = doc.complete_parameters(claim.parameters)
+    produces = "image" if subject.asset is not None else "video"
+    missing = doc.missing_of(claim, inputs, parameters, outputs, produces)
+    evidence = doc.evidence_of(claim, inputs)
+    content = canonical(
+        doc.document(subject, claim, inputs, parameters, outputs, graph, missing=missing, evidence=evidence)
+    )
+    workflows = [(line.asset, line.digest) for line in inputs if line.role is InputRole.WORKFLOW]
+    return Written(
+        receipt_id=receipt_id,
+        take_id=None,
+        take=subject.take,
+        segment_id=subject.segment,
+        project_id=None,
+        asset_id=subject.asset,
+        version=subject.version,
+        derivation_id=None,
+        step_id=None,
+        document=content,
+        receipt_digest=digest_of(content),
+        inputs_digest=doc.inputs_digest(claim.engine.name, inputs, parameters),
+        claim_digest=claim_digest,
+        claim=claim,
+        parameters=parameters,
+        graph=graph,
+        evidence=evidence.value,
+        missing=missing,
+        inputs=inputs,
+        outputs=outputs,
+        workflow=next(((asset, digest) for asset, digest in workflows if asset and digest), None),
+    )
+
+
+def origins_of(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """The variants and source images among a receipt's inputs: what its frames go back to."""
+    found = [line for line in inputs if line.role in (InputRole.VARIANT, InputRole.SOURCE_IMAGE) and line.asset]
+    ordered = sorted(found, key=lambda line: (line.role != InputRole.VARIANT, line.ordinal))
+    return tuple(line.model_copy(update={"via": None}) for line in ordered)
