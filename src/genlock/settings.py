@@ -71,3 +71,15 @@ class Settings(BaseSettings):
     def server_file(self) -> Path:
         """Where a running server says how to reach it: ``{url, pid, version}``."""
         return self.data / "server.json"
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment under which another process reads the same settings; secrets stay out of command lines."""
+        said = {
+            f"GENLOCK_{name.upper()}": _as_text(value)
+            for name, value in self.model_dump(exclude_none=True, mode="python").items()
+        }
+        return {**os.environ, **said}
+
+
+def _as_text(value: Any) -> str:
+    return os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

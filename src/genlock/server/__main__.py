@@ -1,0 +1,60 @@
+"""``python -m genlock.server``: the server in the foreground."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from genlock.errors import GenlockError
+from genlock.server.run import run
+from genlock.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve; 0 when told to end or when a server runs already, 1 with a sentence and a hint on any trouble."""
+    try:
+        settings = Settings(**_given(arguments))
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # our own question to another server is no news
+        run(settings, _say)
+    except ValidationError as error:
+        for found in error.errors():
+            name = ".".join(str(part) for part in found["loc"])
+            _complain(f"The setting {name} cannot be {found['input']!r}: {found['msg']}.")
+        return 2
+    except GenlockError as error:
+        _complain(error.message, error.hint)
+        return 1
+    return 0
+
+
+def _given(arguments: list[str] | None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(
+        prog="python -m genlock.server",
+        description="Runs Genlock's server in the foreground.",
+        epilog="Example: python -m genlock.server --data ./data --port 0 --workers 1",
+    )
+    parser.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    parser.add_argument("--port", type=int, help="the port (8470); 0 takes any free one")
+    parser.add_argument("--data", type=Path, help="the data folder")
+    parser.add_argument("--database-url", help="a PostgreSQL of yours instead of the embedded one")
+    parser.add_argument("--blobs", help="where bytes are stored instead of the data folder")
+    parser.add_argument("--workers", type=int, help="how many workers to start (1)")
+    parser.add_argument("--idle-minutes", type=float, help="end by itself after so long without a request")
+    return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _complain(message: str, hint: str | None = None) -> None:
+    sys.stderr.write(f"Error: {message}\n" + (f"Hint: {hint}\n" if hint else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Where a server can be reached, and that there is one server per data folder.
+
+data folder/
+├── server.lock   locked for as long as a server lives, however it ends
+└── server.json   {url, pid, version} of that server; a leftover where the lock is free
+"""
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from genlock.errors import Conflict, Invalid
+from genlock.model import Model
+
+_TOO_LOW = 1024
+_ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - only compared with
+
+
+class Running(Model):
+    """A server: where it listens, which process it is, which version it runs."""
+
+    url: str
+    pid: int
+    version: str
+
+
+@contextmanager
+def sole_server(data: Path) -> Generator[bool]:
+    """Whether this process is now the data folder's server; if not, another one is, or is about to be."""
+    descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; ``Conflict`` when the port is taken, ``Invalid`` when it cannot be used at all."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(512)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise _refused(host, port, error) from error
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL under which this machine reaches what listens."""
+    host, port = listener.getsockname()[:2]
+    if host in _ANYWHERE:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def announce(path: Path, url: str) -> Running:
+    """Write ``server.json``, whole or not at all."""
+    running = Running(url=url, pid=os.getpid(), version=version("genlock"))
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(running.model_dump_json() + "\n")
+    beside.replace(path)
+    return running
+
+
+def read_announcement(path: Path) -> Running | None:
+    """What ``server.json`` says; ``None`` if there is none, or none that makes sense."""
+    try:
+        return Running.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def answers(running: Running) -> bool:
+    """Whether somebody answers there."""
+    try:
+        return httpx.get(f"{running.url}/healthz", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _refused(host: str, port: int, error: OSError) -> Conflict | Invalid:
+    if error.errno == errno.EADDRINUSE:
+        return Conflict(
+            f"Port {port} is taken by another program.",
+            hint="Choose another with --port, or let --port 0 choose a free one.",
+            code="port_taken",
+        )
+    if error.errno == errno.EACCES and port < _TOO_LOW:
+        return Invalid(
+            f"Port {port} needs more rights than this user has.",
+            hint=f"Choose one above {_TOO_LOW} with --port.",
+            code="port_denied",
+        )
+    return Invalid(
+        f"This machine cannot listen on {host}, port {port}: {error.strerror or error}.",
+        hint="Check --host and --port.",
+        code="address_unusable",
+    )

@@ -1,0 +1,183 @@
+"""Brings a server up in order, and down in the reverse one.
+
+lock → port → database → migrations → store → administrator's token → server.json → workers → serve
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import FrameType
+from urllib.parse import unquote, urlsplit
+
+import uvicorn
+from fastapi import FastAPI
+
+from genlock.access.actions import ensure_admin_token
+from genlock.blobs.disk import DiskStore
+from genlock.db.connection import Database
+from genlock.db.embedded import server as embedded
+from genlock.db.migrate import migrate
+from genlock.errors import Invalid, Unavailable
+from genlock.events.listen import Bell
+from genlock.server.address import Running, announce, answers, listen, read_announcement, sole_server, url_of
+from genlock.server.workers import keep_running
+from genlock.settings import Settings
+from genlock.web.app import create_app
+
+Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
+_WORKER = (sys.executable, "-m", "genlock.regeneration.worker")
+_GRACE_S = 10
+_START_PATIENCE_S = 600.0
+
+
+def run(settings: Settings, say: Say) -> None:
+    """Serve until told to end; return at once when the data folder has a server already, saying where it is."""
+    _prepare(settings.data)
+    with sole_server(settings.data) as sole:
+        if not sole:
+            say(f"Genlock is already running at {_other(settings).url}")
+            return
+        listener = listen(settings.host, settings.port)
+        with listener, _database(settings, say) as conninfo:
+            say("Bringing the tables up to date.")
+            migrate(settings.database_owner_url or conninfo)
+            asyncio.run(_serve(settings, conninfo, listener, say))
+
+
+def open_store(settings: Settings) -> DiskStore:
+    """The store that the settings name: a folder, by path or ``file://`` URL; by default in the data folder."""
+    named = settings.blobs
+    if named is None:
+        return DiskStore(settings.data / "blobs")
+    parts = urlsplit(named)
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return DiskStore(Path(unquote(parts.path)))
+    if "://" in named:
+        raise Invalid(
+            f"There is no store for {parts.scheme}:// yet.",
+            hint="Name a folder with --blobs, or leave it out to keep bytes in the data folder.",
+        )
+    return DiskStore(Path(named).expanduser().absolute())
+
+
+def _prepare(data: Path) -> None:
+    try:
+        # Others may pass through but not look in: the embedded server's own user has to, when root runs this.
+        data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Invalid(
+            f"The data folder {data} cannot be made: {error.strerror}.", hint="Choose another one with --data."
+        ) from error
+
+
+def _other(settings: Settings) -> Running:
+    """The server that holds the data folder's lock, as soon as it answers."""
+    until_s = time.monotonic() + _START_PATIENCE_S
+    while time.monotonic() < until_s:
+        running = read_announcement(settings.server_file)
+        if running is not None and answers(running):
+            return running
+        time.sleep(0.1)
+    raise Unavailable(
+        f"Another process holds {settings.data}, but no server answers there.",
+        hint="Stop it with `genlock down`, then try again.",
+    )
+
+
+@contextmanager
+def _database(settings: Settings, say: Say) -> Generator[str]:
+    """A connection string: the one given, or of the embedded server, which is kept running meanwhile."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded.attach(settings.data / "postgres", on_progress=say) as attached:
+        attached.keep_running()
+        yield attached.conninfo
+
+
+async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say) -> None:
+    db = Database(conninfo, max_size=settings.database_connections)
+    await db.open()
+    try:
+        store = await asyncio.to_thread(open_store, settings)
+        async with db.transaction() as conn:
+            await ensure_admin_token(conn, settings.token_file)
+        app = create_app(db, store, settings)
+        running = announce(settings.server_file, url_of(listener))
+        try:
+            say(f"Genlock {running.version} is ready at {running.url}")
+            say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
+            async with _workers(settings):
+                await _Server(app, settings).serve([listener])
+        finally:
+            settings.server_file.unlink(missing_ok=True)
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def _workers(settings: Settings) -> AsyncGenerator[None]:
+    command = (*_WORKER, "--data", str(settings.data))
+    keeping = asyncio.create_task(keep_running(command, settings.workers, settings.as_environment()))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await keeping
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, which ends its open streams before it waits for them, and when nobody has asked for a while."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=settings.log_level == "debug",
+                timeout_graceful_shutdown=_GRACE_S,
+                server_header=False,
+                lifespan="on",
+            )
+        )
+        self._bell: Bell = app.state.house.bell
+        self._idle_s: Callable[[], float] = app.state.watch.idle_s
+        self._limit_s = None if settings.idle_minutes is None else 60 * settings.idle_minutes
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """End on SIGTERM and SIGINT. Unlike uvicorn's own, does not raise them again: there is more to put away."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal ends it in good order, a second one at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end: told to, or nobody has asked for longer than the limit."""
+        if await super().on_tick(counter):
+            return True
+        if self._limit_s is not None and self._idle_s() > self._limit_s:
+            logger.info("Nobody asked for %.1f minutes: ending.", self._limit_s / 60)
+            return True
+        return False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wake the readers of the event stream for the last time, then end as uvicorn does."""
+        await self._bell.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,51 @@
+"""Keeps worker processes running: started with the server, started again when they die, ended with it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+logger = logging.getLogger(__name__)
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+_HEALTHY_S = 60.0
+_GRACE_S = 10.0
+
+
+async def keep_running(command: Sequence[str], count: int, environment: Mapping[str, str]) -> None:
+    """Run ``count`` processes of ``command`` until this is cancelled; then end them, politely first.
+
+    Each has a pipe as its standard input that nobody writes to: it closes when this process dies, however it dies, so
+    a worker can tell that nobody looks after it any more.
+    """
+    async with asyncio.TaskGroup() as group:
+        for number in range(1, count + 1):
+            group.create_task(_keep_one(command, number, environment))
+
+
+async def _keep_one(command: Sequence[str], number: int, environment: Mapping[str, str]) -> None:
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        started_s = time.monotonic()
+        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=dict(environment))
+        try:
+            status = await process.wait()
+        finally:
+            await _end(process)
+        if time.monotonic() - started_s > _HEALTHY_S:
+            pause_s = _FIRST_PAUSE_S
+        logger.warning("Worker %d ended with status %d; another one starts in %.1f s.", number, status, pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_GRACE_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
