@@ -72,7 +72,7 @@ def start(
     command: list[str | Path] = [binaries.program("postgres"), "-D", folders.cluster]
     for name, value in tuning.settings(sockets, durable=durable).items():
         command += ["-c", f"{name}={value}"]
-    with folders.log.open("ab", opener=_privately) as log:
+    with os.fdopen(os.open(folders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         started = subprocess.run(
             [os.fspath(word) for word in ("/bin/sh", "-c", IN_BACKGROUND, "sh", *command)],
             stdin=subprocess.DEVNULL,
@@ -92,9 +92,10 @@ def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgre
         found = _noted(folders.cluster)
         if found is not None and found.pid == pid and found.status == "ready" and found.sockets is not None:
             # Every refused greeting is a line in the log, so not too many of them.
-            if time.monotonic() - greeted_at > GREETING_S and _welcomes(found, found.sockets):
-                return found.sockets
-            greeted_at = time.monotonic()
+            if time.monotonic() - greeted_at > GREETING_S:
+                if _welcomes(found, found.sockets):
+                    return found.sockets
+                greeted_at = time.monotonic()
         if not process.lives(pid):
             other = running(folders.cluster)
             if other is None:
@@ -156,7 +157,7 @@ def _end_survivors(folders: Folders, on_progress: OnProgress) -> None:
     They still write to its files; PostgreSQL would refuse to start beside them.
     """
     began = time.monotonic()
-    steps = [(2.0, signal.SIGTERM), (5.0, signal.SIGQUIT)]
+    steps = [(1.0, signal.SIGTERM), (2.5, signal.SIGQUIT), (4.0, signal.SIGKILL)]
     while pids := process.survivors(folders.cluster):
         if steps and time.monotonic() - began > steps[0][0]:
             _, how = steps.pop(0)
@@ -194,10 +195,6 @@ def _refuse_listener(path: Path) -> None:
 def _is_taken(pid: int) -> bool:
     """Whether the system knows a process by this id, be it dead already: PostgreSQL takes it for a living server."""
     return (process.PROC / str(abs(pid))).exists()
-
-
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _log_offset(path: Path) -> int:

@@ -1,0 +1,72 @@
+"""A process that uses the embedded server, driven line by line over its standard input: so that it can be killed.
+
+It imports everything first and becomes another user afterwards, who could perhaps not even start this Python.
+"""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+from genlock.db.embedded import server
+from genlock.errors import GenlockError
+
+
+def main() -> None:
+    """Reads requests as JSON lines and answers each with one, until its input ends."""
+    become(json.loads(sys.argv[1]))
+    attached: list[server.Attached] = []
+    progress: list[str] = []
+    for line in sys.stdin:
+        request: dict[str, Any] = json.loads(line)
+        progress.clear()
+        try:
+            answer = perform(request, attached, progress)
+        except GenlockError as error:
+            answer = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        print(json.dumps({**answer, "progress": list(progress)}), flush=True)
+
+
+def become(wish: dict[str, Any]) -> None:
+    """Takes the limits and the user that this process was asked to have."""
+    for name, amount in wish.get("limits", {}).items():
+        resource.setrlimit(getattr(resource, name), (amount, amount))
+    uid = wish.get("uid")
+    if uid is not None and uid != os.getuid():
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+
+
+def perform(request: dict[str, Any], attached: list[server.Attached], progress: list[str]) -> dict[str, Any]:
+    """Does one thing with the server."""
+    match request["do"]:
+        case "attach":
+            binaries = Path(request["binaries"]) if request.get("binaries") else None
+            attached.append(
+                server.attach(
+                    Path(request["home"]),
+                    binaries=binaries,
+                    on_progress=progress.append,
+                    durable=request.get("durable", True),
+                )
+            )
+            return {"conninfo": attached[-1].conninfo}
+        case "ensure running":
+            return {"restarted": attached[-1].ensure_running()}
+        case "keep running":
+            attached[-1].keep_running(0.05)
+            return {}
+        case "detach":
+            attached.pop().detach()
+            return {}
+        case "stop":
+            return {"stopped": server.stop(Path(request["home"]))}
+        case unknown:
+            raise ValueError(unknown)
+
+
+if __name__ == "__main__":
+    main()

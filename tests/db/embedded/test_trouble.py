@@ -1,0 +1,266 @@
+"""Whatever is in the server's way is said clearly, with a way out, and nothing that was there is changed."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, until, words, write_word
+
+from genlock.db.embedded import server
+from genlock.db.embedded.trouble import said
+from genlock.errors import Conflict, Invalid, Unavailable
+
+MB = 1024 * 1024
+PLENTY = 8 * 1024 * MB
+
+CAN_MOUNT = IS_ROOT and subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]).returncode == 0
+ON_SMALL_DISK = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o mode=755,size="$0" x "$1" && shift && exec "$@"')
+
+
+def test_a_folder_of_another_version_is_refused_and_left_alone(stage: Stage) -> None:
+    actor = stage.actor()
+    write_word(stage.attached(actor), "kept")
+    actor.ask("detach")
+    version = stage.cluster / "PG_VERSION"
+    version.write_text("16\n")
+    refused = actor.refused("attach", **stage.request)
+    assert refused["error"] == "Invalid"
+    assert "PostgreSQL 16" in refused["message"]
+    version.write_text("18\n")
+    assert words(stage.attached(actor)) == ["kept"]
+
+
+def test_damaged_files_are_reported_with_what_postgresql_said(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    own_stage.attach(actor)
+    actor.ask("detach")
+    control = own_stage.cluster / "global" / "pg_control"
+    whole = control.read_bytes()
+    control.unlink()
+    refused = actor.refused("attach", **own_stage.request)
+    assert refused["error"] == "Invalid"
+    assert "pg_control" in refused["hint"]
+    control.write_bytes(whole)
+    shutil.copystat(own_stage.cluster / "PG_VERSION", control)
+    os.chown(control, own_stage.cluster.stat().st_uid, own_stage.cluster.stat().st_gid)
+    own_stage.attach(actor)
+
+
+def test_a_folder_with_other_files_is_refused_and_left_alone(stage: Stage) -> None:
+    stage.home.mkdir()
+    (stage.home / "thesis.txt").write_text("years of work")
+    before = stage.home.stat()
+    assert "other files" in stage.actor(uid=os.geteuid()).refused("attach", **stage.request)["message"]
+    assert (stage.home.stat().st_mode, stage.home.stat().st_uid) == (before.st_mode, before.st_uid)
+    assert [path.name for path in stage.home.iterdir()] == ["thesis.txt"]
+
+
+def test_a_cluster_folder_with_other_files_is_refused_and_left_alone(own_stage: Stage) -> None:
+    own_stage.cluster.mkdir(parents=True)
+    (own_stage.cluster / "thesis.txt").write_text("years of work")
+    refused = own_stage.actor().refused("attach", **own_stage.request)
+    assert refused["error"] == "Invalid"
+    assert (own_stage.cluster / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_path_through_a_file_is_refused(stage: Stage) -> None:
+    stage.home.touch()
+    actor = stage.actor()
+    assert "not a folder" in actor.refused("attach", **stage.request)["message"]
+    below = stage.request | {"home": str(stage.home / "below")}
+    assert "not a folder" in actor.refused("attach", **below)["message"]
+
+
+def test_a_folder_that_may_not_be_written_is_refused(ground: Path, stage: Stage) -> None:
+    # Root writes wherever it likes, so for root this is a file system that nobody can write to.
+    closed = Path("/proc/genlock") if stage.uid == 0 else ground / "closed" / "pg"
+    (ground / "closed").mkdir(mode=0o555)
+    refused = stage.actor().refused("attach", **(stage.request | {"home": str(closed)}))
+    assert refused["error"] in ("Invalid", "Unavailable")
+    assert str(closed.parent) in refused["message"]
+
+
+def test_no_room_for_a_new_database_is_said_and_leaves_none_behind(stage: Stage) -> None:
+    cramped = stage.actor(limits={"RLIMIT_FSIZE": 256 * 1024})
+    refused = cramped.refused("attach", **stage.request)
+    assert refused["error"] == "Unavailable"
+    assert "no room left" in refused["message"]
+    assert not stage.cluster.exists()
+    write_word(stage.attached(stage.actor()), "there is room now")
+
+
+if CAN_MOUNT:
+
+    def test_a_full_disk_is_said_and_loses_nothing(ground: Path, own_stage: Stage) -> None:
+        disk = ground / "disk"
+        disk.mkdir()
+        request = own_stage.request | {"home": str(disk / "pg")}
+
+        tiny = own_stage.actor(through=(*ON_SMALL_DISK, "20m", str(disk)))
+        refused = tiny.refused("attach", **request)
+        assert (refused["error"], "no room left" in refused["message"]) == ("Unavailable", True)
+
+        small = own_stage.actor(through=(*ON_SMALL_DISK, "70m", str(disk)))
+        seen = Path(f"/proc/{small.pid}/root{disk}")  # its own mount, looked at from here
+        small.ask("attach", **request)
+        small.ask("detach")
+        ballast = seen / "ballast"
+        with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        refused = small.refused("attach", **request)
+        assert (refused["error"], "no room left" in refused["message"]) == ("Unavailable", True)
+        ballast.unlink()
+        small.ask("attach", **request)
+        small.ask("detach")
+
+    def test_a_read_only_disk_is_said(ground: Path, own_stage: Stage) -> None:
+        disk = ground / "disk"
+        disk.mkdir()
+        read_only = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro x "$0" && exec "$@"', str(disk))
+        actor = own_stage.actor(through=read_only)
+        refused = actor.refused("attach", **(own_stage.request | {"home": str(disk / "pg")}))
+        assert (refused["error"], "read-only" in refused["message"]) == ("Unavailable", True)
+
+
+def test_too_little_memory_is_said(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    own_stage.attach(actor)
+    actor.ask("detach")
+    poor = own_stage.actor(limits={"RLIMIT_AS": 100 * MB})
+    refused = poor.refused("attach", **own_stage.request)
+    assert refused["error"] == "Unavailable"
+    assert "memory" in refused["message"]
+    own_stage.attach(actor)
+
+
+def test_missing_programs_are_said(ground: Path, stage: Stage) -> None:
+    refused = stage.actor().refused("attach", home=str(stage.home), binaries=str(ground / "nowhere"))
+    assert refused["error"] == "Unavailable"
+    assert "genlock[server]" in refused["hint"]
+
+
+def test_programs_that_cannot_be_run_are_said(ground: Path, stage: Stage) -> None:
+    given = copied_installation(ground / "venv")
+    for program in (given / "bin").iterdir():
+        program.chmod(0o644)
+    refused = stage.actor().refused("attach", home=str(stage.home), binaries=str(given))
+    assert refused["error"] == "Unavailable"
+    assert "can run PostgreSQL neither in" in refused["message"]
+
+
+def test_another_program_on_the_socket_is_said_and_not_disturbed(stage: Stage) -> None:
+    actor = stage.actor()
+    stage.attach(actor)
+    actor.ask("detach")
+    path = stage.home / "run" / ".s.PGSQL.5432"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        os.chown(path, path.parent.stat().st_uid, -1)
+        refused = actor.refused("attach", **stage.request)
+        assert refused["error"] == "Unavailable"
+        assert str(path) in refused["message"]
+        assert path.exists()
+    stage.attach(actor)
+
+
+def test_a_running_server_whose_socket_was_removed_is_said(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    own_stage.attach(actor)
+    (own_stage.home / "run" / ".s.PGSQL.5432").unlink()
+    refused = own_stage.actor().refused("attach", **own_stage.request)
+    assert refused["error"] == "Unavailable"
+    assert "cannot be reached" in refused["message"]
+    actor.ask("detach")
+    own_stage.attach(actor)
+
+
+def test_a_single_user_server_on_the_files_is_left_alone(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    own_stage.attach(actor)
+    actor.ask("detach")
+    with subprocess.Popen(["sleep", "600"]) as alone:
+        (own_stage.cluster / "postmaster.pid").write_text(f"-{alone.pid}\n")
+        refused = actor.refused("attach", **own_stage.request)
+        assert (refused["error"], str(alone.pid) in refused["message"]) == ("Unavailable", True)
+        alone.kill()
+    own_stage.attach(actor)
+
+
+def test_a_test_server_without_fsync_is_no_server_for_work(own_stage: Stage) -> None:
+    with server.attach(own_stage.home, durable=False):
+        with pytest.raises(Conflict, match="without fsync"):
+            server.attach(own_stage.home)
+        server.attach(own_stage.home, durable=False).detach()
+    with server.attach(own_stage.home) as attached:
+        write_word(attached.conninfo, "durable now")
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "words_in_message"),
+    [
+        ('FATAL:  could not write lock file "postmaster.pid": No space left on device', Unavailable, "no room"),
+        ("FATAL:  could not create shared memory segment: Cannot allocate memory", Unavailable, "memory"),
+        ("FATAL:  could not create semaphores: No space left on device", Unavailable, "no room"),
+        ("FATAL:  could not create any Unix-domain sockets", Unavailable, "socket"),
+        ('FATAL:  lock file "/run/x/.s.PGSQL.5432.lock" already exists', Unavailable, "socket"),
+        ('FATAL:  lock file "postmaster.pid" already exists', Unavailable, "still uses"),
+        ("FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use", Unavailable, "still uses"),
+        ("FATAL:  database files are incompatible with server", Invalid, "another version"),
+        ('FATAL:  data directory "/x" has wrong ownership', Invalid, "may not use"),
+        ("PANIC:  could not locate a valid checkpoint record at 0/1", Invalid, "damaged"),
+        ("initdb: error: could not look up effective user ID 7: user does not exist", Unavailable, "list of users"),
+        ("FATAL:  something nobody has seen before", Unavailable, "Starting failed"),
+    ],
+)
+def test_what_postgresql_says_becomes_one_of_our_errors(output: str, kind: type, words_in_message: str) -> None:
+    error = said(f"2026-01-01 00:00:00 UTC [1] LOG:  starting\n{output}\n", home=Path("/x"), doing="Starting")
+    assert isinstance(error, kind)
+    assert words_in_message in error.message
+    assert error.hint is not None
+    assert output.split(":", 1)[1].strip() in error.hint
+
+
+def test_an_interrupted_initialisation_begins_anew(own_stage: Stage) -> None:
+    victim = own_stage.actor()
+    victim.tell("attach", **own_stage.request)
+    until(lambda: any(own_stage.home.glob("cluster.new-*/PG_VERSION")))
+    victim.kill()
+    half = next(iter(own_stage.home.glob("cluster.new-*")), own_stage.cluster)
+    actor = own_stage.actor()
+    write_word(own_stage.attached(actor), "kept")
+    assert half == own_stage.cluster or not half.exists()
+    actor.ask("detach")
+    # Half a cluster beside a whole one, as after two programs of different age: the whole one is not touched.
+    (own_stage.home / "cluster.new-left").mkdir()
+    assert words(own_stage.attached(actor)) == ["kept"]
+
+
+def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    actor.tell("attach", **own_stage.request)
+    until(lambda: bool(initdb_of(actor.pid)))
+    for pid in initdb_of(actor.pid):
+        os.kill(pid, 9)
+    answer: dict[str, Any] = actor.answer()
+    assert answer["error"] == "Unavailable"
+    assert not own_stage.cluster.exists()
+    write_word(own_stage.attached(actor), "made anew")
+
+
+def initdb_of(parent: int) -> list[int]:
+    """The initdb that a process has started."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "initdb"]
+
+
+if not IS_ROOT:
+
+    def test_a_folder_of_somebody_else_is_refused(own_stage: Stage) -> None:
+        refused = own_stage.actor().refused("attach", **(own_stage.request | {"home": "/var"}))
+        assert (refused["error"], "belongs to user 0" in refused["message"]) == ("Invalid", True)
