@@ -42,3 +42,8 @@ CREATE TABLE untold_activations (
     from_version   integer NOT NULL,
     at             timestamptz NOT NULL DEFAULT now()
 );
+
+-- How many positions a set of ranges covers.
+CREATE FUNCTION positions(covered int4multirange) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT coalesce(sum(upper(range) - lower(range)), 0) FROM unnest(covered) AS range);

@@ -1,0 +1,1 @@
+"""What no longer matches: causes, states, the report, the what-if and waivers."""

@@ -1,0 +1,203 @@
+"""The one place where causes come from: fragments that every question about staleness begins with.
+
+    outdated contents ─┐                       plain runs: from the first own cause to the run's end
+    unmatched contents ├─▶ own ─▶ spread ──▶   runs with waivers: up to the first waiver, or the next own cause
+    broken links      ─┘                       = per (run, root): which positions are covered, directly, waived
+
+A segment has a cause exactly when its position in its run is covered. So closure along chains is arithmetic on
+ranges, and a count, a list and a marker cannot disagree: they read the same ranges.
+
+Every query built of these fragments takes ``%(projects)s`` and ``%(runs)s`` (null for all runs); those that ask what
+would be take the arrays of ``WHAT_IF``. Root kinds: 0 an asset's version, 1 unmatched, 2 a chain link.
+"""
+
+from typing import LiteralString
+
+ASSET, UNMATCHED, CHAIN = 0, 1, 2
+
+NOW: LiteralString = """
+WITH outdated AS (
+    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
+           root_used_digest, root_expected_digest
+      FROM outdated_contents
+)"""
+
+WHAT_IF: LiteralString = """
+WITH outdated AS (
+    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
+           root_used_digest, root_expected_digest
+      FROM outdated_contents
+     WHERE asset_id <> ALL(%(replaced)s::bigint[])
+     UNION ALL
+    SELECT scope_id, content_id, kind = 'superseded', root_asset_id, root_used, root_expected, used, expected
+      FROM unnest(%(scopes)s::bigint[], %(contents)s::bigint[], %(kinds)s::text[], %(root_assets)s::bigint[],
+                  %(root_used)s::int[], %(root_expected)s::int[], %(used)s::bytea[], %(expected)s::bytea[])
+        AS o (scope_id, content_id, kind, root_asset_id, root_used, root_expected, used, expected)
+)"""
+
+_PLACE: LiteralString = """
+, place AS (
+    SELECT s.id AS scene_id, s.project_id, coalesce(of_scene.id, of_project.id, 0) AS scope_id
+      FROM scenes s
+      LEFT JOIN scopes of_scene ON of_scene.scene_id = s.id
+      LEFT JOIN scopes of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
+     WHERE s.project_id = ANY(%(projects)s::bigint[])
+)"""
+
+_OWN_OF_PROJECTS: LiteralString = (
+    _PLACE
+    + """
+, own AS (
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 0 AS root_kind,
+           o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
+           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id
+      FROM outdated o
+      JOIN current_inputs i ON i.content_id = o.content_id AND i.project_id = ANY(%(projects)s::bigint[]) AND i.judged
+      JOIN selected_takes t ON t.segment_id = i.segment_id
+      JOIN place p ON p.scene_id = t.scene_id AND p.scope_id = o.scope_id
+     UNION ALL
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 1, c.asset_id, 0, 0, true,
+           c.digest, should_be.effective_digest, c.id
+      FROM contents c
+      JOIN current_inputs i ON i.content_id = c.id AND i.project_id = ANY(%(projects)s::bigint[]) AND i.judged
+      JOIN selected_takes t ON t.segment_id = i.segment_id
+      JOIN assets a ON a.id = c.asset_id
+      LEFT JOIN pins of_scene ON of_scene.project_id = t.project_id AND of_scene.scene_id = t.scene_id
+                             AND of_scene.asset_id = a.id
+      LEFT JOIN pins of_project ON of_project.project_id = t.project_id AND of_project.scene_id IS NULL
+                               AND of_project.asset_id = a.id
+      LEFT JOIN contents should_be ON should_be.asset_id = a.id
+            AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
+     WHERE c.version IS NULL
+     UNION ALL
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 2, 0, 0, 0, true,
+           b.used_digest, b.expected_digest, NULL
+      FROM broken_links b
+      JOIN selected_takes t ON t.segment_id = b.segment_id
+     WHERE b.project_id = ANY(%(projects)s::bigint[])
+)"""
+)
+
+_OWN_OF_RUNS: LiteralString = (
+    _PLACE
+    + """
+, here AS (
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, p.scope_id
+      FROM selected_takes t JOIN place p ON p.scene_id = t.scene_id
+     WHERE t.run_id = ANY(%(runs)s::bigint[])
+), own AS (
+    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 0 AS root_kind,
+           o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
+           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id
+      FROM here h
+      JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
+      JOIN outdated o ON o.content_id = i.content_id AND o.scope_id = h.scope_id
+     UNION ALL
+    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0, 0, true,
+           c.digest, should_be.effective_digest, c.id
+      FROM here h
+      JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
+      JOIN contents c ON c.id = i.content_id AND c.version IS NULL
+      JOIN assets a ON a.id = c.asset_id
+      LEFT JOIN pins of_scene ON of_scene.project_id = h.project_id AND of_scene.scene_id = h.scene_id
+                             AND of_scene.asset_id = a.id
+      LEFT JOIN pins of_project ON of_project.project_id = h.project_id AND of_project.scene_id IS NULL
+                               AND of_project.asset_id = a.id
+      LEFT JOIN contents should_be ON should_be.asset_id = a.id
+            AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
+     UNION ALL
+    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 2, 0, 0, 0, true,
+           b.used_digest, b.expected_digest, NULL
+      FROM here h JOIN broken_links b ON b.segment_id = h.segment_id
+)"""
+)
+
+_SPREAD: LiteralString = """
+, waived_at AS (
+    SELECT w.id, w.segment_id, t.run_id, t.run_position, coalesce(w.asset_id, 0) AS root_asset, w.used_digest AS used,
+           w.expected_digest AS expected
+      FROM waivers w JOIN selected_takes t ON t.segment_id = w.segment_id
+     WHERE w.project_id = ANY(%(projects)s::bigint[]) AND w.withdrawn_at IS NULL
+       AND (w.expires_at IS NULL OR w.expires_at > now())
+), waived_runs AS (
+    SELECT DISTINCT run_id FROM waived_at
+), plain AS (
+    -- No waiver: a root covers everything from its first own cause to the end of the run.
+    SELECT o.project_id, o.scene_id, o.run_id, o.root_kind, o.root_asset, o.root_used, o.root_expected,
+           int4multirange(int4range(min(o.run_position), r.length + 1)) AS cover,
+           coalesce(range_agg(int4range(o.run_position, o.run_position + 1)) FILTER (WHERE o.direct), '{}') AS direct,
+           '{}'::int4multirange AS waived
+      FROM own o JOIN runs r ON r.run_id = o.run_id
+     WHERE o.run_id NOT IN (SELECT run_id FROM waived_runs)
+     GROUP BY o.project_id, o.scene_id, o.run_id, o.root_kind, o.root_asset, o.root_used, o.root_expected, r.length
+), instance AS (
+    -- Waivers: each own cause by itself, with the digests that a waiver is bound to.
+    SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.root_kind, o.root_asset, o.root_used,
+           o.root_expected, o.direct, o.used, o.expected,
+           EXISTS (SELECT FROM waived_at w WHERE w.segment_id = o.segment_id AND w.root_asset = o.root_asset
+                                             AND w.used = o.used AND w.expected = o.expected) AS waived
+      FROM own o
+     WHERE o.run_id IN (SELECT run_id FROM waived_runs)
+), occurrence AS (
+    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.root_kind, i.root_asset, i.root_used, i.root_expected,
+           bool_or(i.direct AND NOT i.waived) AS direct, bool_and(i.waived) AS waived,
+           bool_or(i.waived) AS partly_waived,
+           (array_agg(i.used ORDER BY i.waived, i.used))[1] AS used,
+           (array_agg(i.expected ORDER BY i.waived, i.used))[1] AS expected,
+           lead(i.run_position) OVER (PARTITION BY i.run_id, i.root_kind, i.root_asset, i.root_used, i.root_expected
+                                      ORDER BY i.run_position) AS next
+      FROM instance i
+     GROUP BY i.project_id, i.scene_id, i.run_id, i.run_position, i.root_kind, i.root_asset, i.root_used,
+              i.root_expected
+), stopped AS (
+    SELECT o.*, coalesce(o.next, r.length + 1) AS until,
+           (SELECT min(w.run_position) FROM waived_at w
+             WHERE w.run_id = o.run_id AND w.run_position > o.run_position
+               AND w.run_position < coalesce(o.next, r.length + 1)
+               AND w.root_asset = o.root_asset AND w.used = o.used AND w.expected = o.expected) AS stop
+      FROM occurrence o JOIN runs r ON r.run_id = o.run_id
+), walked AS (
+    SELECT project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected,
+           coalesce(range_agg(int4range(run_position, coalesce(stop, until))) FILTER (WHERE NOT waived), '{}') AS cover,
+           coalesce(range_agg(int4range(run_position, run_position + 1)) FILTER (WHERE direct), '{}') AS direct,
+           coalesce(range_agg(int4range(run_position, run_position + 1)) FILTER (WHERE waived OR partly_waived), '{}')
+           + coalesce(range_agg(int4range(stop, stop + 1)) FILTER (WHERE NOT waived AND stop IS NOT NULL), '{}')
+           AS waived
+      FROM stopped
+     GROUP BY project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected
+), spread AS (
+    SELECT project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected, cover, direct, waived
+      FROM plain
+     UNION ALL
+    SELECT project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected, cover, direct, waived
+      FROM walked
+)"""
+
+_JUDGED: LiteralString = """
+, covered AS (
+    SELECT project_id, scene_id, run_id, range_agg(cover) AS stale, range_agg(waived) AS waived FROM spread
+     GROUP BY project_id, scene_id, run_id
+), judged AS (
+    SELECT r.project_id, r.scene_id, r.run_id, r.length, c.stale,
+           CASE WHEN r.unknown_from IS NULL THEN '{}'
+                ELSE int4multirange(int4range(r.unknown_from, r.length + 1)) - c.stale END AS unknown,
+           CASE WHEN r.unknown_from IS NULL THEN c.waived - c.stale
+                ELSE c.waived - c.stale - int4multirange(int4range(r.unknown_from, r.length + 1)) END AS waived
+      FROM covered c JOIN runs r ON r.run_id = c.run_id
+     UNION ALL
+    SELECT r.project_id, r.scene_id, r.run_id, r.length, '{}',
+           int4multirange(int4range(r.unknown_from, r.length + 1)), '{}'
+      FROM runs r
+     WHERE r.project_id = ANY(%(projects)s::bigint[]) AND r.unknown_from IS NOT NULL
+       AND (%(runs)s::bigint[] IS NULL OR r.run_id = ANY(%(runs)s::bigint[]))
+       AND r.run_id NOT IN (SELECT run_id FROM covered)
+)"""
+
+OF_PROJECTS: LiteralString = _OWN_OF_PROJECTS + _SPREAD
+"""``own`` and ``spread`` of whole projects."""
+
+OF_RUNS: LiteralString = _OWN_OF_RUNS + _SPREAD
+"""``own`` and ``spread`` of single runs."""
+
+JUDGED: LiteralString = _JUDGED
+"""After one of the two: ``judged``, per run which positions are stale, unknown and waived; all others are fresh."""

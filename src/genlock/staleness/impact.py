@@ -1,0 +1,88 @@
+"""What making a version active does, or would do: two worlds side by side, nothing written."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from genlock.db.connection import Conn
+from genlock.events import log
+from genlock.library import sql as library_sql
+from genlock.model import Actor, Role
+from genlock.staleness import impact_sql, moves_sql, outdated_sql, report_sql
+from genlock.staleness.model import Impact, ProjectImpact, SegmentChanges
+from genlock.staleness.outdated import Outdated, outdated
+
+_NOTHING = SegmentChanges(becomes_stale=0, becomes_fresh=0)
+
+
+async def impact(conn: Conn, asset_id: int, version: int) -> Impact:
+    """What would follow if ``version`` were made active. ``NotFound`` when there is no such version."""
+    await library_sql.get_version(conn, asset_id, version)
+    asset = await library_sql.get_asset(conn, asset_id)
+    return await between(conn, asset_id, asset.active_version or version, version)
+
+
+async def between(conn: Conn, asset_id: int, before: int, after: int) -> Impact:
+    """What the move of an asset's active version from ``before`` to ``after`` means for every project it changes."""
+    affected = await outdated_sql.load_affected(conn, [asset_id], active={asset_id: before})
+    was = outdated(affected.lineage, affected.scopes, affected.assets)
+    affected = await outdated_sql.load_affected(conn, [asset_id], active={asset_id: after})
+    will_be = outdated(affected.lineage, affected.scopes, affected.assets)
+    moved = {one.content_id for one in set(was) ^ set(will_be)}
+    projects = await impact_sql.projects_using(conn, sorted(moved)) if moved else []
+    if not projects:
+        return Impact(segments=_NOTHING, projects=())
+    before_arrays, after_arrays = (_arrays(affected.assets, world) for world in (was, will_be))
+    changes = await impact_sql.changes(conn, projects, before_arrays, after_arrays)
+    reports = await report_sql.reports(conn, projects, after_arrays)
+    return Impact(
+        segments=SegmentChanges(
+            becomes_stale=sum(change.becomes_stale for change in changes.values()),
+            becomes_fresh=sum(change.becomes_fresh for change in changes.values()),
+        ),
+        projects=tuple(
+            ProjectImpact(
+                project_id=project_id,
+                segments=changes.get(project_id, _NOTHING),
+                totals=reports[project_id][1],
+                groups=reports[project_id][2],
+            )
+            for project_id in projects
+        ),
+    )
+
+
+async def tell(conn: Conn, activation_id: int | None, *, older_than_s: float = 0) -> Impact:
+    """The report of an activation that was committed, with its events: one per project, exactly once.
+
+    Without an id it tells what a crash left untold.
+    """
+    told = Impact(segments=_NOTHING, projects=())
+    for one in await moves_sql.take_untold(conn, activation_id, older_than_s):
+        told = await between(conn, one.asset_id, one.from_version, one.to_version)
+        actor = Actor(token_id=None, name=one.actor, role=Role.CREATOR)
+        for project in told.projects:
+            for verb, count in (
+                ("staleness.detected", project.segments.becomes_stale),
+                ("staleness.resolved", project.segments.becomes_fresh),
+            ):
+                if count:
+                    await log.append(
+                        conn,
+                        verb,
+                        actor,
+                        project_id=project.project_id,
+                        subject=f"asset/{one.asset_id}",
+                        data={
+                            "activation": one.activation_id,
+                            "from": one.from_version,
+                            "to": one.to_version,
+                            "segments": count,
+                            "totals": project.totals.model_dump(),
+                            "sentences": [group.sentence for group in project.groups],
+                        },
+                    )
+    return told
+
+
+def _arrays(assets: frozenset[int], world: Sequence[Outdated]) -> Mapping[str, Any]:
+    return {**outdated_sql.as_arrays(world), "replaced": sorted(assets)}

@@ -1,0 +1,191 @@
+"""Staleness as it is answered: states, causes, groups, the report, what-if, waivers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from genlock.digest import Digest
+from genlock.model import Model, Note
+from genlock.takes.model import ReferencedAsset, Take
+from genlock.timeline.model import Pin, Segment
+
+CHAIN = "chain"
+
+
+class State(StrEnum):
+    """What a segment is; the first that holds, in this order."""
+
+    EMPTY = "empty"
+    STALE = "stale"
+    UNKNOWN = "unknown"
+    WAIVED = "waived"
+    FRESH = "fresh"
+
+
+class CauseKind(StrEnum):
+    """Why a take is stale."""
+
+    SUPERSEDED = "superseded"
+    CHAIN = "chain"
+    DERIVED = "derived"
+    UNMATCHED = "unmatched"
+
+
+class GroupKind(StrEnum):
+    """What the segments of a group have in common."""
+
+    ASSET = "asset"
+    UNMATCHED = "unmatched"
+    CHAIN = "chain"
+
+
+class Side(Model):
+    """One side of a change: the version, where it has a number, and the digest."""
+
+    version: int | None = None
+    digest: Digest | None = None
+
+
+class Root(Model):
+    """The change at the far end of a cause."""
+
+    kind: GroupKind
+    asset_id: int | None = None
+    used: int | None = None
+    expected: int | None = None
+
+
+class PathStep(Model):
+    """One station on the way from a root to a segment. For a version ``id`` is the asset's."""
+
+    type: Literal["version", "segment"]
+    id: int
+    number: int
+    name: str
+
+
+class Cause(Model):
+    """One reason why a segment's selected take is stale, as data. Waived when ``waiver_id`` is set."""
+
+    kind: CauseKind
+    role: str
+    ordinal: int
+    asset_id: int | None
+    from_: Side = Field(alias="from")
+    to: Side
+    decided_by: Literal["effective_digest", "digest"]
+    root: Root
+    path: tuple[PathStep, ...]
+    since: datetime | None
+    moved_by: str | None
+    waiver_id: int | None
+
+
+class SegmentView(Segment):
+    """A segment with its state, why it is in it, and its takes."""
+
+    state: State
+    causes: tuple[Cause, ...] = ()
+    selected_take: Take | None = None
+    takes: tuple[Take, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    unknown_because: tuple[str, ...] = ()
+
+
+class Totals(Model):
+    """A project's stale segments, each counted once; by kind they overlap. ``waived`` counts waived segments."""
+
+    segments: int
+    scenes: int
+    superseded: int
+    chain: int
+    derived: int
+    unmatched: int
+    waived: int
+
+
+class Estimate(Model):
+    """What redoing costs: medians of what was measured for the same workflow and size."""
+
+    gpu_seconds: float
+    samples: int
+
+
+class Group(Model):
+    """The stale segments that one change accounts for."""
+
+    id: str
+    kind: GroupKind
+    asset: ReferencedAsset | None
+    used: int | None
+    expected: int | None
+    sentence: str
+    segments: int
+    scenes: int
+    direct: int
+    derived: int
+    estimate: Estimate | None = None
+    restorable: int | None = None
+
+
+class Report(Model):
+    """What is out of date in a project, why, and what fixing it costs; groups with most segments first."""
+
+    project_id: int
+    as_of: datetime
+    totals: Totals
+    groups: tuple[Group, ...]
+    next: str | None = None
+    total: int
+
+
+class SegmentChanges(Model):
+    """How many segments a move makes stale, and how many it makes fresh again."""
+
+    becomes_stale: int
+    becomes_fresh: int
+
+
+class ProjectImpact(Model):
+    """A project's report as it is, or would be, after a version was made active."""
+
+    project_id: int
+    segments: SegmentChanges
+    totals: Totals
+    groups: tuple[Group, ...]
+
+
+class Impact(Model):
+    """What making a version active does, or would do, project by project."""
+
+    segments: SegmentChanges
+    projects: tuple[ProjectImpact, ...]
+
+
+class Waiver(Model):
+    """A person accepted a cause for a segment, with a reason; it ends with the next real change."""
+
+    id: int
+    project_id: int
+    segment_id: int
+    asset_id: int | None
+    used_digest: Digest
+    expected_digest: Digest
+    reason: str
+    created_by: str
+    created_at: datetime
+    expires_at: datetime | None
+    withdrawn_at: datetime | None
+
+
+class NewWaiver(Model):
+    """What to accept: an asset's change, or ``chain``, for segments, a scene or a whole project."""
+
+    segment_ids: Annotated[tuple[int, ...], Field(min_length=1, max_length=10_000)] | None = None
+    scene_id: int | None = None
+    project_id: int | None = None
+    asset_id: int | Literal["chain"]
+    reason: Annotated[Note, Field(min_length=1)]
+    expires_at: datetime | None = None

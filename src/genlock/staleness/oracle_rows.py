@@ -1,0 +1,226 @@
+"""The plain rows that the oracle judges: a whole world as frozen values, in no particular order.
+
+Nothing here is fast or clever on purpose: every look-up walks the rows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from genlock.model import SEED_FRAME
+
+LAST_FRAME = "last_frame"
+
+
+@dataclass(frozen=True)
+class ProjectRow:
+    """A project."""
+
+    id: int
+    slug: str
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class SceneRow:
+    """A scene of a project."""
+
+    id: int
+    project_id: int
+    name: str
+    position: int = 1
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class SegmentRow:
+    """A slot of a scene. ``position`` orders the segments that are not archived; an archived one has none."""
+
+    id: int
+    scene_id: int
+    project_id: int
+    position: int | None
+    name: str
+    chained: bool = True
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class AssetRow:
+    """An asset and the number of its active version."""
+
+    id: int
+    project_id: int | None
+    kind: str
+    name: str
+    active: int = 1
+    archived: bool = False
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """The immutable content of an asset under one number."""
+
+    asset_id: int
+    number: int
+    digest: str
+    effective_digest: str
+    filename: str
+
+    @property
+    def content(self) -> tuple[int, str]:
+        """What makes two versions of one asset equal. Equal versions share their derivations."""
+        return (self.asset_id, self.effective_digest)
+
+
+@dataclass(frozen=True)
+class DerivationRow:
+    """A version was made from ``sources``, each (asset, number); by a receipt, or declared. A higher id is newer."""
+
+    id: int
+    asset_id: int
+    number: int
+    sources: tuple[tuple[int, int], ...]
+    receipt_id: int | None = None
+
+
+@dataclass(frozen=True)
+class PinRow:
+    """A scene, or without one a whole project, follows a fixed version of an asset."""
+
+    project_id: int
+    scene_id: int | None
+    asset_id: int
+    number: int
+
+
+@dataclass(frozen=True)
+class TakeRow:
+    """One result for a segment; ``outputs`` are digests by part."""
+
+    id: int
+    segment_id: int
+    number: int
+    receipt_id: int
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class InputRow:
+    """One line of a receipt: the digest used, of which asset, or of which take's ``part`` for a seed frame."""
+
+    role: str
+    ordinal: int
+    digest: str
+    asset_id: int | None = None
+    take_id: int | None = None
+    part: str | None = None
+    via: str | None = None
+    strength_model: float | None = None
+    strength_clip: float | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptRow:
+    """How a take, or (without ``take_id``) a generated version, was made; and what is known of the work it took."""
+
+    id: int
+    take_id: int | None
+    inputs: tuple[InputRow, ...]
+    missing: tuple[str, ...] = ()
+    evidence: str = "recorded"
+    duration_s: float | None = None
+    workflow_digest: str | None = None
+    width: int | None = None
+    height: int | None = None
+    inputs_digest: str | None = None
+
+    @property
+    def seed_frames(self) -> tuple[InputRow, ...]:
+        """The frames this receipt's take continues from; nearly always none or one."""
+        return tuple(line for line in self.inputs if line.role == SEED_FRAME and line.via is None)
+
+
+@dataclass(frozen=True)
+class WaiverRow:
+    """A person accepted one root for one segment, bound to both digests. ``asset_id`` None: the chain."""
+
+    id: int
+    segment_id: int
+    asset_id: int | None
+    used_digest: str
+    expected_digest: str
+    expires_at: datetime | None = None
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that states depend on, at one moment."""
+
+    projects: tuple[ProjectRow, ...] = ()
+    scenes: tuple[SceneRow, ...] = ()
+    segments: tuple[SegmentRow, ...] = ()
+    assets: tuple[AssetRow, ...] = ()
+    versions: tuple[VersionRow, ...] = ()
+    derivations: tuple[DerivationRow, ...] = ()
+    pins: tuple[PinRow, ...] = ()
+    takes: tuple[TakeRow, ...] = ()
+    receipts: tuple[ReceiptRow, ...] = ()
+    selected: Mapping[int, int] = field(default_factory=dict[int, int])
+    waivers: tuple[WaiverRow, ...] = ()
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def project(self, project_id: int) -> ProjectRow:
+        """The project with this id."""
+        return next(row for row in self.projects if row.id == project_id)
+
+    def scene(self, scene_id: int) -> SceneRow:
+        """The scene with this id."""
+        return next(row for row in self.scenes if row.id == scene_id)
+
+    def segment(self, segment_id: int) -> SegmentRow:
+        """The segment with this id."""
+        return next(row for row in self.segments if row.id == segment_id)
+
+    def asset(self, asset_id: int) -> AssetRow:
+        """The asset with this id."""
+        return next(row for row in self.assets if row.id == asset_id)
+
+    def version(self, asset_id: int, number: int) -> VersionRow:
+        """The version of an asset with this number."""
+        return next(row for row in self.versions if (row.asset_id, row.number) == (asset_id, number))
+
+    def version_with(self, asset_id: int, digest: str) -> VersionRow | None:
+        """The version of an asset that has these bytes, if one has."""
+        return next((row for row in self.versions if (row.asset_id, row.digest) == (asset_id, digest)), None)
+
+    def take(self, take_id: int) -> TakeRow:
+        """The take with this id."""
+        return next(row for row in self.takes if row.id == take_id)
+
+    def receipt(self, receipt_id: int) -> ReceiptRow:
+        """The receipt with this id."""
+        return next(row for row in self.receipts if row.id == receipt_id)
+
+    def selected_take(self, segment_id: int) -> TakeRow | None:
+        """The take of a segment that is in the cut."""
+        return self.take(self.selected[segment_id]) if segment_id in self.selected else None
+
+    def segment_before(self, segment: SegmentRow) -> SegmentRow | None:
+        """The nearest segment before this one in its scene; archived ones do not count."""
+        earlier = [
+            (row.position, row)
+            for row in self.segments
+            if row.scene_id == segment.scene_id and not row.archived and row.position is not None
+            if segment.position is not None and row.position < segment.position
+        ]
+        return max(earlier, key=lambda pair: pair[0])[1] if earlier else None
+
+    def live_segments(self, project_id: int) -> tuple[SegmentRow, ...]:
+        """The segments of a project that count, in order: neither they, their scene nor their project is archived."""
+        if self.project(project_id).archived:
+            return ()
+        scenes = {row.id: row.position for row in self.scenes if row.project_id == project_id and not row.archived}
+        live = [row for row in self.segments if row.scene_id in scenes and not row.archived]
+        return tuple(sorted(live, key=lambda row: (scenes[row.scene_id], row.scene_id, row.position or 0, row.id)))

@@ -1,0 +1,44 @@
+"""The one sentence that says what a group of stale segments has in common."""
+
+import re
+
+from genlock.model import Kind
+
+WITH_EXTENSION = frozenset({Kind.SOURCE_IMAGE, Kind.VARIANT, Kind.AUDIO, Kind.VIDEO})
+"""The kinds whose files people know by their extension; the others are known by name and version alone."""
+
+_EXTENSION = re.compile(r"(?<=.)\.[0-9A-Za-z_]+\Z")
+
+
+def sentence(
+    *,
+    segments: int,
+    scenes: int,
+    kind: str | None = None,
+    name: str | None = None,
+    used: int | None = None,
+    filename: str | None = None,
+    expected: int | None = None,
+    pinned: bool = False,
+) -> str:
+    """``12 segments across 3 scenes used clothed_v1.png — you are on v2``, and its relatives.
+
+    Without ``name`` the group is that of the chains. With a name but without ``used`` it is the unmatched one of that
+    asset. ``filename`` is that of the used version; ``pinned`` says that every segment of the group follows a pin.
+    """
+    who = f"{segments} segment{'' if segments == 1 else 's'}"
+    where = "in 1 scene" if scenes == 1 else f"across {scenes} scenes"
+    if name is None:
+        return f"{who} {where} {'continues' if segments == 1 else 'continue'} a take that was replaced"
+    if used is None:
+        return f"{who} {where} used {name} in a form no version has"
+    today = f"pinned to v{expected}" if pinned else f"you are on v{expected}"
+    return f"{who} {where} used {name}_v{used}{extension(kind, filename)} — {today}"
+
+
+def extension(kind: str | None, filename: str | None) -> str:
+    """The extension with its dot, for the kinds that show one; else nothing."""
+    if kind not in WITH_EXTENSION or filename is None:
+        return ""
+    found = _EXTENSION.search(filename)
+    return found.group() if found else ""
