@@ -10,10 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from psycopg.conninfo import conninfo_to_dict
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.fixtures_postgres import fresh_database, server_url
 
 from genlock.access.actions import SYSTEM, create_token
@@ -22,6 +21,7 @@ from genlock.blobs.disk import DiskStore
 from genlock.db.connection import Conn, Database
 from genlock.db.migrate import migrate
 from genlock.model import Actor, Role
+from genlock.server.run import HttpServer
 from genlock.settings import Settings
 from genlock.web.app import create_app
 
@@ -129,7 +129,7 @@ class LiveServer:
     body_bytes_read: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
     _ready: threading.Event = field(default_factory=threading.Event)
-    _server: uvicorn.Server | None = None
+    _server: HttpServer | None = None
 
     def client(self, secret: str | None = None) -> httpx.Client:
         """A client of it, with an administrator's token unless another is given."""
@@ -151,7 +151,7 @@ class LiveServer:
     def stop(self) -> None:
         """End it, open streams included."""
         assert self._server
-        self._server.should_exit = self._server.force_exit = True
+        self._server.should_exit = True
 
     async def _serve(self) -> None:
         db = Database(self.database)
@@ -160,7 +160,8 @@ class LiveServer:
             async with db.transaction() as conn:
                 self.token = (await create_token(conn, NewToken(name="live", role=Role.ADMIN), SYSTEM)).secret
             self.app = create_app(db, self.store, self.settings)
-            self._server = uvicorn.Server(uvicorn.Config(self._counted, log_level="error", lifespan="on"))
+            self.app.add_middleware(_Around, self.count)
+            self._server = HttpServer(self.app, self.settings)
             listener = socket.create_server(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._ready.set()  # from here on the kernel keeps whoever connects until the server takes them
@@ -168,14 +169,18 @@ class LiveServer:
         finally:
             await db.close()
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def counting() -> Message:
-            message = await receive()
-            self.body_bytes_read += len(message.get("body", b""))
-            return message
+    def count(self, app: ASGIApp) -> ASGIApp:
+        """``app``, with every byte counted that it takes of a body."""
 
-        assert self.app
-        await self.app(scope, counting, send)
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            async def counting() -> Message:
+                message = await receive()
+                self.body_bytes_read += len(message.get("body", b""))
+                return message
+
+            await app(scope, counting, send)
+
+        return counted
 
 
 @pytest.fixture
@@ -188,3 +193,13 @@ def live_server(database: str, store: DiskStore, settings: Settings) -> Generato
     yield server
     server.stop()
     thread.join()
+
+
+class _Around:
+    """A layer of the application made by a function."""
+
+    def __init__(self, app: ASGIApp, around: Callable[[ASGIApp], ASGIApp]) -> None:
+        self._app = around(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -116,7 +117,7 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
             say(f"Genlock {running.version} is ready at {running.url}")
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
             async with _workers(settings):
-                await _Server(app, settings).serve([listener])
+                await HttpServer(app, settings).serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
     finally:
@@ -135,13 +136,14 @@ async def _workers(settings: Settings) -> AsyncGenerator[None]:
             await keeping
 
 
-class _Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """Uvicorn, which ends its open streams before it waits for them, and when nobody has asked for a while."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 log_config=None,
                 access_log=settings.log_level == "debug",
                 timeout_graceful_shutdown=_GRACE_S,
@@ -156,6 +158,9 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         """End on SIGTERM and SIGINT. Unlike uvicorn's own, does not raise them again: there is more to put away."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals reach the main thread alone; whoever runs this in another one has `should_exit`
+            return
         before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield

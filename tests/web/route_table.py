@@ -1,0 +1,54 @@
+"""The application's own table of routes: what tests of every door go through."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.routing import iter_route_contexts
+
+from genlock.model import Role
+from genlock.web.app import assemble
+from genlock.web.door import ROLE, Door
+
+OPEN = {"/healthz", "/readyz"}
+_ANY_DIGEST = "sha256:" + "0" * 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method of one route."""
+
+    method: str
+    path: str
+    role: Role | None
+    behind_door: bool
+    takes_body: bool
+
+    @property
+    def url(self) -> str:
+        """The path with something plausible for each parameter."""
+        return re.sub(r"\{(\w+)\}", lambda found: _ANY_DIGEST if found[1] == "digest" else "1", self.path)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def entries() -> list[Entry]:
+    """Every method of every route."""
+    found: list[Entry] = []
+    for context in iter_route_contexts(assemble().routes):
+        extra: dict[str, Any] = getattr(context, "openapi_extra", None) or {}
+        for method in sorted(context.methods or ()):
+            found.append(
+                Entry(
+                    method=method,
+                    path=str(context.path),
+                    role=Role(extra[ROLE]) if ROLE in extra else None,
+                    behind_door=isinstance(context.original_route, Door),
+                    takes_body=method in {"POST", "PUT", "PATCH", "DELETE"},
+                )
+            )
+    return found
+
+
+GUARDED = [entry for entry in entries() if entry.path not in OPEN]
