@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -100,7 +100,29 @@ def _too_many_pixels(name: str) -> Invalid:
 
 def _require_ending(content: bytes | bytearray, picture: Picture) -> None:
     """Raise ``ValueError`` where the decoder would be content with less than the whole file."""
-    if picture.format == "WEBP" and int.from_bytes(content[4:8], "little") + 8 > len(content):
+    if not _ENDINGS[picture.format](content):
         raise ValueError("its end is missing")
-    if picture.format == "JPEG" and content.find(b"\xff\xd9", content.find(b"\xff\xda")) < 0:
-        raise ValueError("its end is missing")
+
+
+def _png_ends(content: bytes | bytearray) -> bool:
+    """Whether the chunks (length, name, content, checksum) go on to a whole IEND."""
+    place, name = 8, b""
+    while name != b"IEND" and place < len(content):
+        name = bytes(content[place + 4 : place + 8])
+        place += 12 + int.from_bytes(content[place : place + 4], "big")
+    return name == b"IEND" and place <= len(content)
+
+
+def _jpeg_ends(content: bytes | bytearray) -> bool:
+    """Whether an end marker follows the start of the first scan. Cameras write more behind it."""
+    return content.find(b"\xff\xd9", content.find(b"\xff\xda")) >= 0
+
+
+def _webp_ends(content: bytes | bytearray) -> bool:
+    """Whether as many bytes are there as the container announces."""
+    return int.from_bytes(content[4:8], "little") + 8 <= len(content)
+
+
+_ENDINGS: Mapping[str, Callable[[bytes | bytearray], bool]] = MappingProxyType(
+    {"PNG": _png_ends, "JPEG": _jpeg_ends, "WEBP": _webp_ends}
+)

@@ -146,9 +146,10 @@ def recorded_as(class_type: str, name: str, value: Any) -> str | None:
 
 
 def fits(word: str, value: Any) -> bool:
-    """Whether ``value`` can be what ``word`` says: text or a number. True is not 1."""
+    """Whether ``value``, normalised, can be what ``word`` says: text or a number. True is not 1."""
     if word in _TEXTS:
         return isinstance(value, str)
     if word == "seed" and isinstance(value, str):
         return value.isascii() and value.isdigit()
-    return type(value) in (int, float) or (word == "seed" and isinstance(value, dict))
+    # A seed beyond 2^53 comes as its mark: workflow_graph writes large integers as {"integer": digits}.
+    return type(value) in (int, float) or (word == "seed" and isinstance(value, dict) and "integer" in value)

@@ -4,9 +4,10 @@ Two graphs with one skeleton are versions of the same workflow to every judgemen
 
     {"skeleton": 1, "nodes": [{"class_type": …, "inputs": {name: …}}, …]}
 
-where an input is ``{"value": v}``, ``{"recorded": word}`` in place of a value that a receipt records, or
-``{"link": [place of the node in this list, output]}``; the list is in canonical order. One loader that feeds two nodes
-is not the same as two loaders that look alike: the second could load another file, which the first can't.
+where an input is ``{"value": v}`` or ``{"link": [place of the node in this list, output]}``, and the list is in
+canonical order. A value that a receipt records is left out, so that it is also the same whether a graph states it or
+leaves the default. One loader that feeds two nodes is not the same as two loaders that look alike: the second could
+load another file.
 """
 
 from collections import Counter, defaultdict
@@ -92,16 +93,14 @@ def _skeleton(nodes: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def _plain_inputs(node: Node, primitive: str | None) -> dict[str, Any]:
-    """The inputs of a node that are not links, each as a value or as what a receipt records."""
-    inputs: dict[str, Any] = {}
-    for name, value in node.values.items():
-        if is_editors(node.class_type, name):
-            continue
-        word = recorded_as(node.class_type, name, value)
-        if name == "value" and primitive is not None and fits(primitive, value):
-            word = primitive
-        inputs[name] = {"value": value} if word is None else {"recorded": word}
-    return inputs
+    """The values of a node's inputs, without those that a receipt records and those that only an editor reads."""
+    return {
+        name: {"value": value}
+        for name, value in node.values.items()
+        if not is_editors(node.class_type, name)
+        and recorded_as(node.class_type, name, value) is None
+        and not (name == "value" and primitive is not None and fits(primitive, value))
+    }
 
 
 def _words_of_primitives(nodes: Mapping[str, Node]) -> dict[str, str]:
