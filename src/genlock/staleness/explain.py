@@ -1,0 +1,187 @@
+"""Explains causes as data: where each comes from, which digest decided, on which path it came, who moved it.
+
+Which segment has which root is read from the ranges of ``causes_sql``; here it is only told.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from genlock.db.connection import Conn
+from genlock.digest import from_raw
+from genlock.staleness import causes_sql, explain_sql, states_sql
+from genlock.staleness.model import Cause, CauseKind, GroupKind, PathStep, Root, Side
+
+Key = tuple[int, int, int, int]
+"""(root kind, asset, used, expected); 0 where there is none."""
+
+_KINDS = {
+    causes_sql.ASSET: GroupKind.ASSET,
+    causes_sql.UNMATCHED: GroupKind.UNMATCHED,
+    causes_sql.CHAIN: GroupKind.CHAIN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Everything that was loaded to explain some segments."""
+
+    own: Mapping[tuple[int, Key], Sequence[dict[str, Any]]]  # by (segment, root)
+    runs: Mapping[int, Sequence[dict[str, Any]]]
+    versions: Mapping[tuple[int, int], dict[str, Any]]
+    waivers: Mapping[tuple[int, int, bytes, bytes], int]
+    since: Mapping[tuple[int, int], dict[str, Any]]
+    links: Mapping[int, dict[str, Any]]
+    recorded: Mapping[int, dict[str, Any]]
+
+
+async def causes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, tuple[Cause, ...]]:
+    """Every cause of each segment, waived ones included; direct ones first."""
+    projects, runs = await states_sql.runs_of(conn, segment_ids)
+    spread = await explain_sql.spread_causes(conn, projects, runs, segment_ids) if runs else []
+    if not spread:
+        return dict.fromkeys(segment_ids, ())
+    known = await _load(conn, projects, sorted({row["run_id"] for row in spread}), segment_ids)
+    found: dict[int, list[Cause]] = {segment_id: [] for segment_id in segment_ids}
+    for row in spread:
+        found[row["segment_id"]] += _causes(row, known)
+    return {segment_id: tuple(sorted(causes, key=_order)) for segment_id, causes in found.items()}
+
+
+async def _load(conn: Conn, projects: list[int], runs: list[int], segment_ids: Sequence[int]) -> _Known:
+    own: dict[tuple[int, Key], list[dict[str, Any]]] = {}
+    rows = await explain_sql.own_causes(conn, projects, runs)
+    for row in rows:
+        own.setdefault((row["segment_id"], _key(row)), []).append(row)
+    members: dict[int, list[dict[str, Any]]] = {}
+    for row in await explain_sql.members(conn, runs):
+        members.setdefault(row["run_id"], []).append(row)
+    refs = {(row["root_asset"], row[side]) for row in rows for side in ("root_used", "root_expected")}
+    refs |= {(asset, number) for row in rows for asset, number in row["path"] or ()}
+    scenes = sorted({row["scene_id"] for row in rows})
+    assets = sorted({row["root_asset"] for row in rows if row["root_kind"] != causes_sql.CHAIN})
+    since = await explain_sql.expectations_since(conn, scenes, assets)
+    refs |= {(asset, row["number"]) for (_, asset), row in since.items()}
+    waivers = await explain_sql.waivers_of(conn, segment_ids)
+    origins = sorted({row["segment_id"] for row in rows})
+    return _Known(
+        own=own,
+        runs=members,
+        versions=await explain_sql.version_names(conn, sorted(ref for ref in refs if ref[1])),
+        waivers={(row["segment_id"], row["root_asset"], row["used"], row["expected"]): row["id"] for row in waivers},
+        since=since,
+        links=await explain_sql.link_moves(conn, origins),
+        recorded=await explain_sql.recorded(conn, origins),
+    )
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return row["root_kind"], row["root_asset"], row["root_used"], row["root_expected"]
+
+
+def _order(cause: Cause) -> tuple[bool, str, str, int]:
+    return cause.kind is CauseKind.DERIVED, cause.root.kind.value, cause.role, cause.ordinal
+
+
+def _causes(at: Mapping[str, Any], known: _Known) -> Iterable[Cause]:
+    """The causes of one segment with one root: its own, else the one that came along the chain."""
+    here = known.own.get((at["segment_id"], _key(at)), ())
+    direct = [row for row in here if row["direct"]]
+    if direct:
+        return [_cause(row, row, at["segment_id"], known) for row in direct]
+    if here:  # derived through versions; a root is told once
+        return [_cause(here[0], here[0], at["segment_id"], known)]
+    origin = _origin(at, known)
+    return [_cause(origin, None, at["segment_id"], known)]
+
+
+def _origin(at: Mapping[str, Any], known: _Known) -> dict[str, Any]:
+    """The nearest own cause with this root at or before a place in its run: of several paths the shortest."""
+    before = [member for member in known.runs[at["run_id"]] if member["run_position"] <= at["run_position"]]
+    for member in reversed(before):
+        rows = known.own.get((member["segment_id"], _key(at)), ())
+        if rows:
+            unwaived = [row for row in rows if (row["segment_id"], *_bound(row)) not in known.waivers]
+            return min(unwaived or rows, key=_shown_first)
+    raise AssertionError("a covered position has an own cause at or before it")
+
+
+def _shown_first(row: Mapping[str, Any]) -> tuple[bytes, list[list[int]]]:
+    return row["used"], row["path"] or []
+
+
+def _bound(row: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+    return row["root_asset"], row["used"], row["expected"]
+
+
+def _cause(origin: Mapping[str, Any], own: Mapping[str, Any] | None, segment_id: int, known: _Known) -> Cause:
+    """One cause: ``origin`` is the own cause it goes back to, ``own`` the same if it is the segment's."""
+    group = _KINDS[origin["root_kind"]]
+    asset_id = origin["root_asset"] or None
+    moved = _moved(origin, known)
+    used, expected = origin["root_used"] or None, origin["root_expected"] or None
+    if group is GroupKind.UNMATCHED:
+        expected = moved.get("number")
+    was = known.versions.get((origin["root_asset"], used or 0))
+    should_be = known.versions.get((origin["root_asset"], expected or 0))
+    return Cause(
+        kind=_kind(group, own),
+        role="seed_frame" if own is None or group is GroupKind.CHAIN else own["role"],
+        ordinal=0 if own is None else own["ordinal"] or 0,
+        asset_id=asset_id,
+        **{"from": Side(version=used, digest=was["digest"] if was else from_raw(origin["used"]))},
+        to=Side(version=expected, digest=should_be["digest"] if should_be else _text(origin["expected"])),
+        decided_by=_decided_by(was, should_be),
+        root=Root(kind=group, asset_id=asset_id, used=used, expected=expected),
+        path=_path(origin, segment_id, known),
+        since=moved.get("since"),
+        moved_by=moved.get("moved_by"),
+        waiver_id=known.waivers.get((segment_id, *_bound(origin))),
+    )
+
+
+def _kind(group: GroupKind, own: Mapping[str, Any] | None) -> CauseKind:
+    if own is None or not own["direct"]:
+        return CauseKind.DERIVED
+    return {
+        GroupKind.ASSET: CauseKind.SUPERSEDED,
+        GroupKind.UNMATCHED: CauseKind.UNMATCHED,
+        GroupKind.CHAIN: CauseKind.CHAIN,
+    }[group]
+
+
+def _moved(origin: Mapping[str, Any], known: _Known) -> Mapping[str, Any]:
+    """Since when a cause holds, and who moved it."""
+    if origin["root_kind"] == causes_sql.CHAIN:
+        return known.links.get(origin["segment_id"], {})
+    expectation = known.since.get((origin["scene_id"], origin["root_asset"]), {})
+    if origin["root_kind"] == causes_sql.UNMATCHED:
+        return {**known.recorded.get(origin["segment_id"], {}), "number": expectation.get("number")}
+    return expectation
+
+
+def _decided_by(
+    was: Mapping[str, Any] | None, should_be: Mapping[str, Any] | None
+) -> Literal["effective_digest", "digest"]:
+    sides = [side for side in (was, should_be) if side is not None]
+    return "effective_digest" if any(side["digest"] != side["effective_digest"] for side in sides) else "digest"
+
+
+def _path(origin: Mapping[str, Any], segment_id: int, known: _Known) -> tuple[PathStep, ...]:
+    versions: list[tuple[int, int]] = [tuple(ref) for ref in origin["path"] or ()]
+    steps = [
+        PathStep(type="version", id=asset, number=number, name=known.versions[asset, number]["name"])
+        for asset, number in versions
+    ]
+    run = known.runs[origin["run_id"]]
+    end = next(member["run_position"] for member in run if member["segment_id"] == segment_id)
+    steps += [
+        PathStep(type="segment", id=member["segment_id"], number=member["position"], name=member["name"])
+        for member in run
+        if origin["run_position"] <= member["run_position"] <= end
+    ]
+    return tuple(steps)
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else from_raw(raw)
