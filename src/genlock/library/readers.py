@@ -213,11 +213,12 @@ class WeightsReader:
             return
         self._head = None
         try:
-            self._header = read_header(head[LENGTH_BYTES:], self._name)
+            del head[:LENGTH_BYTES]
+            self._header = read_header(head, self._name)
         except Invalid as error:
             self._refuse(error)
             return
-        self._effective.update(self._header.canonical())
+        self._effective.update(self._header.canonical)
 
     def _count(self, view: memoryview, header: Header) -> None:
         self._data_bytes += view.nbytes

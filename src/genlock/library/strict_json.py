@@ -20,11 +20,9 @@ def read_json(content: bytes | bytearray, name: str) -> Any:
     """The value in ``content``; ``Invalid``, naming ``name``, if it is not JSON, or not the same to every reader."""
     try:
         text = content.decode("utf-8")
-        marks = _STRING.sub(b"", content)
-        if sum(marks.count(mark) for mark in (b"{", b"[", b",")) > MAX_MARKS:
-            reason = f"it has more than {MAX_MARKS:,} brackets and commas"
-        else:
+        if _marks(content) <= MAX_MARKS:
             return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+        reason = f"it has more than {MAX_MARKS:,} brackets and commas"
     except UnicodeDecodeError as error:
         reason = f"it is not UTF-8 (byte {error.start})"
     except RecursionError:
@@ -32,6 +30,12 @@ def read_json(content: bytes | bytearray, name: str) -> Any:
     except ValueError as error:
         reason = str(error)
     raise Invalid(f"{name} is not sound JSON: {reason}.", hint="Export the file again.", code="bad_json")
+
+
+def _marks(content: bytes | bytearray) -> int:
+    """How many brackets and commas there are outside of strings."""
+    bare = _STRING.sub(b"", content)
+    return sum(bare.count(mark) for mark in (b"{", b"[", b","))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
