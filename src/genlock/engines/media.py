@@ -41,6 +41,15 @@ _BYTES_PER_SAMPLE = {
 """Pixel formats of separate planes, whose bytes are digested as they were decoded."""
 
 
+_MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
+_X264 = {
+    "preset": "medium",
+    "crf": "16",
+    "threads": "1",  # bytes differ between thread counts
+    "mbtree": "0",  # the macroblock tree reads memory that nobody wrote, at widths such as 192: decision 0010
+}
+
+
 @dataclass(frozen=True)
 class Limits:
     """How much of a video is read before it is refused."""
@@ -69,20 +78,16 @@ class Examined(Model):
 def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
     """Write ``frames`` as H.264 in MP4 and give their number; the same frames always make the same bytes.
 
-    x264 gets one thread, since its bytes differ between thread counts, and colours are converted here in whole
-    numbers, since the converter in FFmpeg differs between processors. Width and height must be even.
+    Colours are converted here in whole numbers, since the converter in FFmpeg differs between processors. Width and
+    height must be even.
     """
     written = 0
     try:
-        with av.open(
-            str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-        ) as container:
+        with av.open(f"file:{path.absolute()}", "w", format="mp4", options=dict(_MP4)) as container:
             stream: VideoStream | None = None
             for pixels in frames:
                 if stream is None:
-                    stream = container.add_stream(
-                        "libx264", rate=_rate(fps), options={"preset": "medium", "crf": "16", "threads": "1"}
-                    )
+                    stream = container.add_stream("libx264", rate=_rate(fps), options=dict(_X264))
                     stream.width, stream.height = pixels.shape[1], pixels.shape[0]
                     stream.pix_fmt = "yuv420p"
                     stream.codec_context.thread_count = 1

@@ -9,9 +9,9 @@ from genlock.engines.sketch.fixed import WEIGHT_STEP, Floats, multiply, on_grid
 from genlock.engines.sketch.network import Maps
 from genlock.engines.sketch.weights import PATCH
 
-FIRST_FRAME_COLOUR = 0.03
-"""How far the first frame of a video may leave the start image, whatever the weights: small enough that the
-structural similarity stays above one half even on flat colour (its constant there is 0.03²)."""
+FIRST_FRAME_COLOUR = 0.008
+"""How far the first frame of a video may leave the start image, whatever the weights: two of 255 levels. That is small
+enough for a structural similarity above one half even on flat black, where its constant for brightness is 0.01²."""
 
 FLOW_SPAN = 1 / 32
 """The longest flow at ``motion`` 1, as a part of the frame's longer side."""

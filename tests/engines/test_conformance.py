@@ -1,0 +1,250 @@
+"""What every engine must do, run over every engine that the registry knows."""
+
+import asyncio
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from tests.engines.studio import SMALL, SketchStudio, Studio, ignore
+
+from genlock.digest import canonical
+from genlock.engines.media import frames_digest, probe
+from genlock.engines.model import EngineInput, Rendered
+from genlock.engines.pictures import read_picture
+from genlock.engines.registry import engine_named, engine_names
+from genlock.errors import Conflict, Invalid, NotFound, Unavailable
+
+STUDIOS = {"sketch": SketchStudio}
+
+
+@pytest.fixture(params=engine_names())
+def studio(request: pytest.FixtureRequest, samples: Path, tmp_path: Path) -> Studio:
+    return STUDIOS[request.param](samples, tmp_path / "outputs")
+
+
+async def rendered(studio: Studio, run: str = "run", **changes: object) -> Rendered:
+    job = studio.job(run, **changes)
+    return await studio.engine.render(job.spec, job.files, ignore)
+
+
+def contents(result: Rendered) -> dict[str, bytes]:
+    return {part: file.path.read_bytes() for part, file in result.outputs.items()}
+
+
+def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(NotFound, match="comfy") as refused:
+        engine_named("comfy")
+    assert "sketch" in str(refused.value.hint)
+
+
+async def test_it_says_what_it_is(studio: Studio) -> None:
+    info = await studio.engine.describe()
+    assert info.name == studio.engine.name
+    assert engine_named(info.name).name == info.name
+    assert info.version
+    assert {"model", "workflow", "seed_frame", "variant", "lora"} <= set(info.roles)
+    assert {"prompt", "seed", "cfg", "width", "height", "frames"} <= set(info.parameters)
+    assert info.environment["python"]
+
+
+async def test_a_video_has_every_part_and_says_what_acted(studio: Studio) -> None:
+    result = await rendered(studio)
+    assert {part: file.media_type for part, file in result.outputs.items()} == {
+        "video": "video/mp4",
+        "last_frame": "image/png",
+        "thumbnail": "image/jpeg",
+    }
+    video = result.outputs["video"].path
+    facts = probe(video)
+    assert (facts.width, facts.height, facts.frames) == (SMALL["width"], SMALL["height"], SMALL["frames"])
+    assert facts.fps == result.parameters["fps"]
+    assert result.frames_digest == frames_digest(video)
+    last = read_picture(result.outputs["last_frame"].path.read_bytes(), "last frame")
+    assert last.shape == (SMALL["height"], SMALL["width"], 3)
+    info = await studio.engine.describe()
+    assert set(result.parameters) == set(info.parameters)
+    assert SMALL.items() <= result.parameters.items()
+    assert result.environment == info.environment
+    assert result.duration_s > 0
+    assert all(seconds >= 0 for seconds in result.per_node_s.values())
+    assert set(result.per_node_s) == set(json.loads(result.graph))
+    assert {item.key for item in result.inputs} == {"workflow", "model", "lora", "start"}
+
+
+async def test_a_picture_has_every_part(studio: Studio) -> None:
+    result = await rendered(studio, produces="image")
+    assert {part: file.media_type for part, file in result.outputs.items()} == {
+        "image": "image/png",
+        "thumbnail": "image/jpeg",
+    }
+    assert result.produces == "image"
+    assert result.parameters["frames"] == 1
+    assert "fps" not in result.parameters
+    picture = read_picture(result.outputs["image"].path.read_bytes(), "picture")
+    assert picture.shape == (SMALL["height"], SMALL["width"], 3)
+
+
+@pytest.mark.parametrize("produces", ["video", "image"])
+async def test_the_same_spec_makes_the_same_bytes(studio: Studio, produces: str) -> None:
+    first, second = await rendered(studio, "one", produces=produces), await rendered(studio, "two", produces=produces)
+    assert contents(first) == contents(second)
+    assert (first.frames_digest, first.graph) == (second.frames_digest, second.graph)
+
+
+async def test_the_graph_that_ran_is_canonical_and_runs_again_alike(studio: Studio) -> None:
+    first = await rendered(studio, "one")
+    assert canonical(json.loads(first.graph)) == first.graph
+    job = studio.job("two")
+    again = job.spec.model_copy(update={"graph": first.graph, "parameters": first.parameters})
+    second = await studio.engine.render(again, job.files, ignore)
+    assert second.graph == first.graph
+    assert contents(second) == contents(first)
+    assert "workflow" not in {item.role for item in second.inputs}
+
+
+async def test_names_do_not_act(studio: Studio, tmp_path: Path) -> None:
+    first = await rendered(studio, "one")
+    job = studio.job("two")
+    moved: dict[str, Path] = {}
+    inputs: list[EngineInput] = []
+    for number, item in enumerate(job.spec.inputs):
+        path = tmp_path / f"renamed {number}"
+        path.write_bytes(job.files[item.key].read_bytes())
+        moved[f"k{number}"] = path
+        inputs.append(item.model_copy(update={"key": f"k{number}", "filename": f"other name {number}.bin"}))
+    second = await studio.engine.render(job.spec.model_copy(update={"inputs": tuple(inputs)}), moved, ignore)
+    assert contents(second) == contents(first)
+    assert second.graph == first.graph
+
+
+async def test_progress_never_falls_and_comes_on_the_loops_thread(studio: Studio) -> None:
+    told: list[float] = []
+    threads: set[int] = set()
+
+    def report(progress: float, message: str) -> None:
+        told.append(progress)
+        threads.add(threading.get_ident())
+        assert message
+
+    job = studio.job("run")
+    await studio.engine.render(job.spec, job.files, report)
+    assert told == sorted(told)
+    assert told[0] == 0.0
+    assert told[-1] == 1.0
+    assert len(told) > SMALL["frames"]
+    assert threads == {threading.get_ident()}
+
+
+async def test_the_event_loop_goes_on_meanwhile(studio: Studio) -> None:
+    job = studio.job("run")
+    turns = 0
+    running = asyncio.ensure_future(studio.engine.render(job.spec, job.files, ignore))
+    while not running.done():
+        turns += 1
+        await asyncio.sleep(0)
+    await running
+    assert turns > 10
+
+
+async def test_runs_side_by_side_make_what_they_make_alone(studio: Studio) -> None:
+    alone = [await rendered(studio, f"alone {seed}", seed=seed) for seed in ("1", "2")]
+    together = await asyncio.gather(*(rendered(studio, f"together {seed}", seed=seed) for seed in ("1", "2")))
+    assert [contents(result) for result in alone] == [contents(result) for result in together]
+
+
+async def test_cancel_stops_a_run_and_leaves_its_name_free(studio: Studio) -> None:
+    job = studio.job("run", frames=200)
+    stopping: list[asyncio.Task[None]] = []
+
+    def report(progress: float, message: str) -> None:
+        if progress > 0 and not stopping:
+            stopping.append(asyncio.ensure_future(studio.engine.cancel("run")))
+
+    with pytest.raises(Conflict, match="cancelled") as stopped:
+        await studio.engine.render(job.spec, job.files, report)
+    assert stopped.value.code == "cancelled"
+    assert not (job.spec.workdir / "last_frame.png").exists()
+    await rendered(studio)
+
+
+async def test_a_task_that_is_cancelled_waits_for_its_work_to_end(studio: Studio) -> None:
+    job = studio.job("run", frames=200)
+    seen: list[float] = []
+    started = asyncio.Event()
+
+    def report(progress: float, message: str) -> None:
+        seen.append(progress)
+        if progress > 0:
+            started.set()
+
+    running = asyncio.ensure_future(studio.engine.render(job.spec, job.files, report))
+    await started.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert 1.0 not in seen
+    assert not (job.spec.workdir / "last_frame.png").exists()
+    await rendered(studio)
+
+
+async def test_cancelling_what_is_not_there_is_nothing(studio: Studio) -> None:
+    await studio.engine.cancel("nobody")
+
+
+async def test_one_name_is_one_run(studio: Studio) -> None:
+    job = studio.job("run")
+    first = asyncio.ensure_future(studio.engine.render(job.spec, job.files, ignore))
+    await asyncio.sleep(0)
+    with pytest.raises(Conflict, match="under way"):
+        await studio.engine.render(job.spec, job.files, ignore)
+    await first
+
+
+async def test_a_missing_file_is_named(studio: Studio, tmp_path: Path) -> None:
+    job = studio.job("run")
+    with pytest.raises(Unavailable, match=r"model 0 \(tiny_v1.safetensors\)"):
+        await studio.engine.render(job.spec, {**job.files, "model": tmp_path / "gone"}, ignore)
+    with pytest.raises(Unavailable, match="rain_v1"):
+        await studio.engine.render(job.spec, {k: v for k, v in job.files.items() if k != "lora"}, ignore)
+
+
+async def test_a_folder_that_cannot_be_written_is_unavailable(studio: Studio, tmp_path: Path) -> None:
+    job = studio.job("run")
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")
+    with pytest.raises(Unavailable, match="could not be written"):
+        await studio.engine.render(job.spec.model_copy(update={"workdir": blocked}), job.files, ignore)
+
+
+async def test_what_has_no_place_is_refused(studio: Studio) -> None:
+    with pytest.raises(Invalid, match="'mood'"):
+        await rendered(studio, mood="sad")
+    job = studio.job("run")
+    odd = job.spec.model_copy(update={"inputs": (*job.spec.inputs, EngineInput(key="a", role="audio"))})
+    with pytest.raises(Invalid, match="audio"):
+        await studio.engine.render(odd, {**job.files, "a": job.files["model"]}, ignore)
+
+
+@pytest.mark.parametrize("seed", [1, 1.5, "-1", "1e3", "", "01", str(2**64), True, None])
+async def test_a_seed_that_is_none_is_refused(studio: Studio, seed: object) -> None:
+    with pytest.raises(Invalid, match="seed"):
+        await rendered(studio, seed=seed)
+
+
+async def test_all_64_bits_of_a_seed_act(studio: Studio) -> None:
+    seeds = ("0", "1", str(2**32), str(2**53), str(2**53 + 1), str(2**63), str(2**64 - 2), str(2**64 - 1))
+    digests = [(await rendered(studio, f"seed {seed}", seed=seed)).frames_digest for seed in seeds]
+    assert len(set(digests)) == len(seeds)
+
+
+async def test_a_chain_starts_where_the_segment_before_ended(studio: Studio) -> None:
+    first = await rendered(studio, "first")
+    job = studio.job("second")
+    frame = EngineInput(key="frame", role="seed_frame")
+    spec = job.spec.model_copy(update={"inputs": (*job.spec.inputs, frame)})
+    last = first.outputs["last_frame"].path
+    second = await studio.engine.render(spec, {**job.files, "frame": last}, ignore)
+    assert second.frames_digest != first.frames_digest
+    assert "frame" in {item.key for item in second.inputs}
+    assert "start" not in {item.key for item in second.inputs}, "the seed frame goes before the variant"
