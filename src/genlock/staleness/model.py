@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from genlock.digest import Digest
 from genlock.model import Model, Note
@@ -68,6 +68,10 @@ class PathStep(Model):
 
 class Cause(Model):
     """One reason why a segment's selected take is stale, as data. Waived when ``waiver_id`` is set."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
+    )
 
     kind: CauseKind
     role: str
