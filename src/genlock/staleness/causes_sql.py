@@ -8,7 +8,8 @@ A segment has a cause exactly when its position in its run is covered. So closur
 ranges, and a count, a list and a marker cannot disagree: they read the same ranges.
 
 Every query built of these fragments takes ``%(projects)s`` and ``%(runs)s`` (null for all runs); those that ask what
-would be take the arrays of ``WHAT_IF``. Root kinds: 0 an asset's version, 1 unmatched, 2 a chain link.
+would be take the arrays of ``WHAT_IF``. Root kinds: 0 an asset's version, 1 unmatched, 2 a chain link; the expected
+version is part of what makes two roots the same only for kind 0.
 """
 
 from typing import LiteralString
@@ -56,7 +57,8 @@ _OWN_OF_PROJECTS: LiteralString = (
       JOIN selected_takes t ON t.segment_id = i.segment_id
       JOIN place p ON p.scene_id = t.scene_id AND p.scope_id = o.scope_id
      UNION ALL
-    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 1, c.asset_id, 0, 0, true,
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 1, c.asset_id, 0,
+           coalesce(of_scene.number, of_project.number, a.active_version), true,
            c.digest, should_be.effective_digest, c.id
       FROM contents c
       JOIN current_inputs i ON i.content_id = c.id AND i.project_id = ANY(%(projects)s::bigint[]) AND i.judged
@@ -93,7 +95,8 @@ _OWN_OF_RUNS: LiteralString = (
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
       JOIN outdated o ON o.content_id = i.content_id AND o.scope_id = h.scope_id
      UNION ALL
-    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0, 0, true,
+    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0,
+           coalesce(of_scene.number, of_project.number, a.active_version), true,
            c.digest, should_be.effective_digest, c.id
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged

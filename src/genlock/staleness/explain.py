@@ -5,7 +5,7 @@ Which segment has which root is read from the ranges of ``causes_sql``; here it 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from genlock.db.connection import Conn
 from genlock.digest import from_raw
@@ -61,7 +61,6 @@ async def _load(conn: Conn, projects: list[int], runs: list[int], segment_ids: S
     scenes = sorted({row["scene_id"] for row in rows})
     assets = sorted({row["root_asset"] for row in rows if row["root_kind"] != causes_sql.CHAIN})
     since = await explain_sql.expectations_since(conn, scenes, assets)
-    refs |= {(asset, row["number"]) for (_, asset), row in since.items()}
     waivers = await explain_sql.waivers_of(conn, segment_ids)
     origins = sorted({row["segment_id"] for row in rows})
     return _Known(
@@ -120,8 +119,6 @@ def _cause(origin: Mapping[str, Any], own: Mapping[str, Any] | None, segment_id:
     asset_id = origin["root_asset"] or None
     moved = _moved(origin, known)
     used, expected = origin["root_used"] or None, origin["root_expected"] or None
-    if group is GroupKind.UNMATCHED:
-        expected = moved.get("number")
     was = known.versions.get((origin["root_asset"], used or 0))
     should_be = known.versions.get((origin["root_asset"], expected or 0))
     return Cause(
@@ -131,7 +128,7 @@ def _cause(origin: Mapping[str, Any], own: Mapping[str, Any] | None, segment_id:
         asset_id=asset_id,
         **{"from": Side(version=used, digest=was["digest"] if was else from_raw(origin["used"]))},
         to=Side(version=expected, digest=should_be["digest"] if should_be else _text(origin["expected"])),
-        decided_by=_decided_by(was, should_be),
+        decided_by="effective_digest" if group is GroupKind.ASSET else "digest",
         root=Root(kind=group, asset_id=asset_id, used=used, expected=expected),
         path=_path(origin, segment_id, known),
         since=moved.get("since"),
@@ -154,17 +151,9 @@ def _moved(origin: Mapping[str, Any], known: _Known) -> Mapping[str, Any]:
     """Since when a cause holds, and who moved it."""
     if origin["root_kind"] == causes_sql.CHAIN:
         return known.links.get(origin["segment_id"], {})
-    expectation = known.since.get((origin["scene_id"], origin["root_asset"]), {})
     if origin["root_kind"] == causes_sql.UNMATCHED:
-        return {**known.recorded.get(origin["segment_id"], {}), "number": expectation.get("number")}
-    return expectation
-
-
-def _decided_by(
-    was: Mapping[str, Any] | None, should_be: Mapping[str, Any] | None
-) -> Literal["effective_digest", "digest"]:
-    sides = [side for side in (was, should_be) if side is not None]
-    return "effective_digest" if any(side["digest"] != side["effective_digest"] for side in sides) else "digest"
+        return known.recorded.get(origin["segment_id"], {})
+    return known.since.get((origin["scene_id"], origin["root_asset"]), {})
 
 
 def _path(origin: Mapping[str, Any], segment_id: int, known: _Known) -> tuple[PathStep, ...]:

@@ -248,8 +248,14 @@ def judged(world: World, segment: SegmentRow, receipt: ReceiptRow) -> tuple[tupl
         for source_asset, _ in row.sources
     }
     before = world.segment_before(segment)
-    frame_is_from_before = before is not None and any(
-        frame.take_id is not None and world.take(frame.take_id).segment_id == before.id for frame in receipt.seed_frames
+    # An unchained segment starts a new run: nothing before it speaks for what its frame came from.
+    frame_is_from_before = (
+        segment.chained
+        and before is not None
+        and any(
+            frame.take_id is not None and world.take(frame.take_id).segment_id == before.id
+            for frame in receipt.seed_frames
+        )
     )
     return tuple(
         (line, line.asset_id)

@@ -155,6 +155,8 @@ def _estimate(world: World, segments: list[SegmentRow]) -> Estimate | None:
     kinds_of_work = [_work(world.receipt(world.take(world.selected[segment.id]).receipt_id)) for segment in segments]
     samples = {
         work: [row.duration_s for row in world.receipts if _work(row) == work and row.duration_s is not None]
+        if None not in work
+        else []
         for work in kinds_of_work
     }
     seconds = [median(samples[work]) for work in kinds_of_work if samples[work]]

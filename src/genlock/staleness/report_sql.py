@@ -23,6 +23,7 @@ _REPORT: LiteralString = (
 , counted AS (
     SELECT project_id, root_kind, root_asset, CASE WHEN root_kind = 0 THEN root_used END AS root_used,
            CASE WHEN root_kind = 0 THEN root_expected END AS root_expected,
+           CASE WHEN min(root_expected) = max(root_expected) THEN nullif(min(root_expected), 0) END AS expected,
            sum(positions(cover)) AS segments, count(DISTINCT scene_id) AS scenes, sum(positions(direct)) AS direct,
            CASE WHEN root_kind = 0 AND EXISTS (SELECT FROM pins p WHERE p.project_id = spread.project_id
                                                                     AND p.asset_id = spread.root_asset)
@@ -34,16 +35,18 @@ _REPORT: LiteralString = (
      WHERE cover <> '{}'
      GROUP BY project_id, root_kind, root_asset, 4, 5
 ), weighed AS (
-    SELECT s.project_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, r.workload_id,
-           sum(positions(s.cover)) AS segments
-      FROM spread s JOIN runs r ON r.run_id = s.run_id
-     WHERE r.workload_id IS NOT NULL
-     GROUP BY 1, 2, 3, 4, 5, 6
-     UNION ALL
-    SELECT s.project_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, t.workload_id, count(*)
-      FROM spread s JOIN runs r ON r.run_id = s.run_id
-      JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
-     WHERE r.workload_id IS NULL AND t.workload_id IS NOT NULL
+    SELECT project_id, root_kind, root_asset, root_used, root_expected, workload_id, sum(segments) AS segments
+      FROM (SELECT s.project_id, s.root_kind, s.root_asset, CASE WHEN s.root_kind = 0 THEN s.root_used END AS root_used,
+                   CASE WHEN s.root_kind = 0 THEN s.root_expected END AS root_expected, r.workload_id,
+                   positions(s.cover) AS segments
+              FROM spread s JOIN runs r ON r.run_id = s.run_id
+             WHERE r.workload_id IS NOT NULL
+             UNION ALL
+            SELECT s.project_id, s.root_kind, s.root_asset, CASE WHEN s.root_kind = 0 THEN s.root_used END,
+                   CASE WHEN s.root_kind = 0 THEN s.root_expected END, t.workload_id, 1
+              FROM spread s JOIN runs r ON r.run_id = s.run_id
+              JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
+             WHERE r.workload_id IS NULL AND t.workload_id IS NOT NULL) AS part
      GROUP BY 1, 2, 3, 4, 5, 6
 ), cost AS (
     SELECT w.workload_id, m.median, m.samples
@@ -55,13 +58,12 @@ _REPORT: LiteralString = (
                     ORDER BY r.id DESC LIMIT %(samples)s) d) m
      WHERE m.samples > 0
 ), estimated AS (
-    SELECT w.project_id, w.root_kind, w.root_asset, CASE WHEN w.root_kind = 0 THEN w.root_used END AS root_used,
-           CASE WHEN w.root_kind = 0 THEN w.root_expected END AS root_expected,
-           sum(w.segments * c.median) AS gpu_seconds, sum(DISTINCT c.samples) AS samples
+    SELECT w.project_id, w.root_kind, w.root_asset, w.root_used, w.root_expected,
+           sum(w.segments * c.median) AS gpu_seconds, sum(c.samples) AS samples
       FROM weighed w JOIN cost c ON c.workload_id = w.workload_id
      GROUP BY 1, 2, 3, 4, 5
 ), listed AS (
-    SELECT c.project_id, c.root_kind, c.root_asset, c.root_used, c.root_expected, c.segments, c.scenes, c.direct,
+    SELECT c.project_id, c.root_kind, c.root_asset, c.root_used, c.root_expected, c.expected, c.segments, c.scenes, c.direct,
            c.pinned, a.kind, a.name, v.filename, e.gpu_seconds, e.samples
       FROM counted c
       LEFT JOIN assets a ON a.id = c.root_asset
@@ -133,7 +135,7 @@ def _group(row: Mapping[str, Any]) -> Group:
         kind=kind,
         asset=asset,
         used=row["root_used"],
-        expected=row["root_expected"],
+        expected=row["expected"],
         sentence=sentence(
             segments=segments,
             scenes=row["scenes"],
