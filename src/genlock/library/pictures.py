@@ -31,7 +31,9 @@ _BROKEN = (
     TypeError,
     LookupError,
     EOFError,
-    OverflowError,
+    ArithmeticError,
+    RuntimeError,
+    Warning,  # raised only where the interpreter was told to raise them
     struct.error,
     zlib.error,
 )
