@@ -120,7 +120,7 @@ class Store(Protocol):
         So whoever receives them never has a whole file that is wrong.
         """
         with self.open(digest) as source:
-            yield from _checked(source, digest)
+            yield from checked(source, digest)
 
     def read_verified(self, digest: Digest) -> bytes:
         """All the bytes at once; ``Tampered`` if they are not what the digest says."""
@@ -130,7 +130,7 @@ class Store(Protocol):
         """The bytes as a seekable file at its beginning, read once and found right; ``Tampered`` otherwise."""
         source = self.open(digest)
         try:
-            for _ in _checked(source, digest):
+            for _ in checked(source, digest):
                 pass
             source.seek(0)
         except BaseException:
@@ -169,8 +169,8 @@ def gone(digest: Digest) -> NotFound:
     )
 
 
-def _checked(source: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    """The chunks of ``source``, each one late by one, so that the last is held back until the digest is known."""
+def checked(source: BinaryIO, digest: Digest) -> Iterator[bytes]:
+    """The chunks of ``source``, each one late by one: the last is given only when all match, else ``Tampered``."""
     hasher = hashlib.sha256()
     before = b""
     with naming_trouble(f"reading {digest}"):

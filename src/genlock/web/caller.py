@@ -36,12 +36,7 @@ async def admit(request: Request, role: Role) -> Caller:
     secret = secret_of(request)
     async with house_of(request).db.transaction() as conn:
         actor = await authenticate(conn, secret)
-    if not actor.role.includes(role):
-        raise Denied(
-            f"This needs the role {role}; the token {actor.name!r} has {actor.role}.",
-            hint="Ask an administrator for a token with that role.",
-            code="role_too_low",
-        )
+    require(actor, role)
     caller = Caller(actor, secret)
     request.state.caller = caller
     return caller
@@ -50,3 +45,13 @@ async def admit(request: Request, role: Role) -> Caller:
 def caller_of(request: Request) -> Caller:
     """Whom the door let in."""
     return request.state.caller
+
+
+def require(actor: Actor, role: Role) -> None:
+    """``Denied`` (403) unless the actor has the role, or one above it."""
+    if not actor.role.includes(role):
+        raise Denied(
+            f"This needs the role {role}; the token {actor.name!r} has {actor.role}.",
+            hint="Ask an administrator for a token with that role.",
+            code="role_too_low",
+        )

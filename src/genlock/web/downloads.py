@@ -10,10 +10,12 @@ from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
 from genlock.blobs import sql
-from genlock.blobs.store import CHUNK_BYTES, Store
+from genlock.blobs.store import CHUNK_BYTES, Store, checked
 from genlock.db.connection import Database
 from genlock.digest import Digest
 from genlock.errors import NotFound
+from genlock.library.model import Version
+from genlock.web.in_place import open_in_place
 from genlock.web.problems import respond
 
 # What a browser shows without running anything. All else is handed over as a file to save.
@@ -76,11 +78,22 @@ async def send_blob(
     return await send_file(request, source, headers, etag, store.verified_chunks(digest))
 
 
+async def send_in_place(request: Request, path: str, version: Version) -> Response:
+    """The same for the bytes of a version that lie elsewhere on the server's disk."""
+    etag = f'"{version.digest}"'
+    headers = {**safe_headers(version.media_type, version.filename), "ETag": etag, "Accept-Ranges": "bytes"}
+    if _names(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    source = await asyncio.to_thread(open_in_place, path)
+    return await send_file(request, source, headers, etag, checked(source, version.digest))
+
+
 async def send_file(
     request: Request, source: BinaryIO, headers: dict[str, str], etag: str, whole: Iterator[bytes]
 ) -> Response:
     """An open file, closed when it was sent: ``whole`` gives all of its bytes, ``source`` the range asked for."""
     size = source.seek(0, 2)
+    source.seek(0)
     wanted = request.headers.get("range")
     if wanted is not None and request.headers.get("if-range", etag) == etag:
         span = _span(wanted, size)

@@ -9,6 +9,9 @@ The answer is kept by the transaction of the work itself: there is no moment at 
 and a server that dies leaves no key that says "still running" for ever.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 from fastapi import Request, Response
 
 from genlock.access import sql
@@ -17,6 +20,7 @@ from genlock.db.connection import Conn
 from genlock.digest import Digest, digest_of, digest_of_json
 from genlock.errors import Conflict, Invalid
 from genlock.web.caller import caller_of
+from genlock.web.house import house_of
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -74,6 +78,17 @@ async def claim(request: Request, conn: Conn, request_digest: Digest) -> None:
         )
     else:
         raise Replay(Response(kept.answer, kept.status, {"Idempotency-Replayed": "true"}, kept.media_type))
+
+
+@asynccontextmanager
+async def keyed(request: Request, request_digest: Digest | None = None) -> AsyncGenerator[Conn]:
+    """A transaction that does the work of the request's key, for routes that need more than one of them.
+
+    ``request_digest`` is for bodies that were read as a stream; of others the door knows it.
+    """
+    async with house_of(request).db.transaction() as conn:
+        await claim(request, conn, request_digest or request.state.request_digest)
+        yield conn
 
 
 async def keep_answer(request: Request, conn: Conn, response: Response) -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from genlock.web.api import blobs, events, system, tokens
+from genlock.web.api import assets, blobs, events, pins, system, tokens, versions, waivers
 
 _API = "/api/v1"
 
@@ -10,6 +10,10 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("", system.router),
     ("", system.behind_the_door),
     (_API, tokens.router),
+    (_API, assets.router),
+    (_API, versions.router),
+    (_API, pins.router),
+    (_API, waivers.router),
     (_API, events.router),
     (_API, blobs.router),
 )

@@ -239,3 +239,10 @@ def _refused(name: str, message: str, hint: str, code: str) -> Invalid:
     return Invalid(
         f"{name}: {message}.", hint=hint, code=code, fields=[{"field": name, "message": message, "code": code}]
     )
+
+
+def display_name(filename: str) -> str:
+    """A filename as it is kept for people to read: the last part of it, without what cannot be shown."""
+    last = filename.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(character for character in last if character.isprintable())
+    return shown[:255] or "file"

@@ -1,0 +1,162 @@
+"""Versions of assets: uploaded as a stream or registered where they lie, and read back."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from genlock.blobs import sql as blobs
+from genlock.digest import Digest
+from genlock.errors import Conflict, Invalid
+from genlock.library import sql
+from genlock.library.identify import Identifier, Identity, identify_file
+from genlock.library.model import Asset, NewVersion, Outcome, Version
+from genlock.model import Actor, Page, Role
+from genlock.staleness import moves
+from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
+from genlock.web.answers import answer
+from genlock.web.bodies import check_announced, read_json
+from genlock.web.caller import require
+from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, creates, may
+from genlock.web.downloads import ANSWERS, send_blob, send_in_place
+from genlock.web.house import House
+from genlock.web.in_place import allowed_path
+from genlock.web.keys import digest_of_parts, keyed
+from genlock.web.said import form_body, json_field, said, single
+from genlock.web.told import told
+from genlock.web.uploads import display_name, receive_form
+
+router = APIRouter(tags=["assets"], route_class=Door)
+
+_REFERENCE: dict[str, Any] = {"type": "string", "pattern": "^[1-9][0-9]{0,17}@[1-9][0-9]{0,8}$"}
+_FORM = form_body(
+    {
+        "type": "object",
+        "required": ["file"],
+        "additionalProperties": False,
+        "properties": {
+            "note": {"type": "string", "maxLength": 4000},
+            "activate": {"type": "string", "enum": ["true", "false"], "default": "true"},
+            "derived_from": {"type": "array", "items": _REFERENCE, "maxItems": 1000},
+            "bindings": {"type": "string", "description": "A JSON object."},
+            "file": {"type": "string", "format": "binary", "description": "Last, after all fields."},
+        },
+    },
+    {"note": "with the red coat", "activate": "true", "derived_from": ["12@3"], "file": "…"},
+    InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
+)
+
+
+@router.post(
+    "/assets/{asset_id}/versions",
+    status_code=201,
+    response_model=VersionAdded,
+    **creates(Role.CREATOR, 404, form=_FORM, answers={200: {"model": VersionAdded, "description": "It was there."}}),
+)
+async def add_version(asset_id: Id, request: Request, home: Home, actor: Who) -> Response:
+    """A new version: a form with the fields first and ``file`` last, or JSON with the ``path`` of a file in place."""
+    async with home.db.transaction() as conn:
+        asset = await sql.get_asset(conn, asset_id)
+    if asset.archived:
+        raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before adding versions.")
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await _register(request, home, asset, actor)
+    return await _upload(request, home, asset, actor)
+
+
+async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
+    fields = ("note", "activate", "derived_from", "bindings")
+    async with receive_form(
+        request,
+        home.store,
+        home.settings,
+        fields=fields,
+        files=("file",),
+        hasher=lambda filename: Identifier(asset.kind, filename),
+    ) as form:
+        file = form.files.get("file")
+        if file is None or not isinstance(file.hasher, Identifier):
+            raise Invalid(
+                "There is no file in this form.", hint="Send it as the part named file, last.", code="no_file"
+            )
+        values: dict[str, Any] = {**single(form.fields, ("note", "activate", "bindings"))}
+        values["derived_from"] = form.fields.get("derived_from", [])
+        if "bindings" in values:
+            values["bindings"] = json_field("bindings", values["bindings"])
+        wanted = said(VersionForm, values)
+        identity = await asyncio.to_thread(file.hasher.finish)
+        await file.keep()
+    same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
+    return await _add(request, asset.id, identity, display_name(file.filename), wanted, actor, same)
+
+
+async def _register(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
+    require(actor, Role.ADMIN)
+    limit = home.settings.max_body_bytes
+    check_announced(request, limit, "GENLOCK_MAX_BODY_BYTES")
+    wanted = said(InPlaceVersion, await (await read_json(request, limit)).json() or {})
+    path = await asyncio.to_thread(allowed_path, wanted.path, home.settings.register_roots)
+    identity = await asyncio.to_thread(identify_file, path, asset.kind)
+    same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
+    return await _add(request, asset.id, identity, path.name, wanted, actor, same, in_place=str(path))
+
+
+async def _add(
+    request: Request,
+    asset_id: int,
+    identity: Identity,
+    filename: str,
+    wanted: VersionForm,
+    actor: Actor,
+    same: Digest,
+    in_place: str | None = None,
+) -> Response:
+    """Rows for bytes that are there already, then the report of what they changed."""
+    new = NewVersion(
+        **identity.model_dump(),
+        filename=filename,
+        note=wanted.note,
+        bindings=wanted.bindings,
+        derived_from=wanted.derived_from,
+        in_place=in_place,
+    )
+    async with keyed(request, same) as conn:
+        if in_place is None:
+            await blobs.note_blob(conn, new.digest, new.size_bytes, new.media_type)
+        added, moved = await moves.add_version(conn, asset_id, new, actor, activate=wanted.activate)
+    status = 200 if added.outcome is Outcome.EXISTS else 201
+    return await told(
+        request,
+        moved and moved.activation_id,
+        lambda report: answer(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
+    )
+
+
+@router.get("/assets/{asset_id}/versions", response_model=Page[Version], **may(Role.VIEWER, 404))
+async def list_versions(asset_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """All versions of an asset, newest first."""
+    await sql.get_asset(conn, asset_id)
+    return answer(await sql.versions_of(conn, asset_id, after=cursor, limit=limit))
+
+
+@router.get("/assets/{asset_id}/versions/{number}", response_model=Version, **may(Role.VIEWER, 404))
+async def get_version(asset_id: Id, number: Number, conn: Transaction) -> Response:
+    """One version, with what it was made from."""
+    return answer(await sql.get_version(conn, asset_id, number))
+
+
+@router.get(
+    "/assets/{asset_id}/versions/{number}/content",
+    response_class=Response,
+    **may(Role.VIEWER, 404, 409, 416, answers=ANSWERS),
+)
+async def get_content(asset_id: Id, number: Number, request: Request, home: Home) -> Response:
+    """The bytes of a version, under its filename; ranges and ``If-None-Match`` are understood."""
+    async with home.db.transaction() as conn:
+        version = await sql.get_version(conn, asset_id, number)
+        path = await sql.in_place_path(conn, asset_id, number)
+    if path is not None:
+        return await send_in_place(request, path, version)
+    return await send_blob(
+        request, home.db, home.store, version.digest, media_type=version.media_type, filename=version.filename
+    )

@@ -1,0 +1,49 @@
+"""Turns what a form says, which is all text, into the frozen value that a JSON body would have been."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from genlock.errors import Invalid
+from genlock.model import Model
+from genlock.web.bodies import parse_json
+
+M = TypeVar("M", bound=Model)
+
+
+def said(model: type[M], values: Mapping[str, Any]) -> M:
+    """``values`` as a ``model``; a refusal names the fields as the caller wrote them."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        errors = [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
+        raise RequestValidationError(errors) from error
+
+
+def single(fields: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str, str]:
+    """The fields among ``names`` that were sent, each of them once."""
+    for name in names:
+        if len(fields.get(name, ())) > 1:
+            raise Invalid(f"The field {name} is there more than once.", hint="Send it once.", code="duplicate")
+    return {name: fields[name][0] for name in names if name in fields}
+
+
+def json_field(name: str, text: str) -> Any:
+    """The value of a field that holds JSON."""
+    try:
+        return parse_json(text.encode())
+    except Invalid as error:
+        field = {"field": name, "message": error.message, "code": "bad_json"}
+        raise Invalid(f"{name}: {error.message}", hint=error.hint, code="bad_json", fields=[field]) from error
+
+
+def form_body(
+    schema: Mapping[str, Any], example: Mapping[str, Any], json_schema: Mapping[str, Any] | None = None
+) -> Any:
+    """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead)."""
+    content: dict[str, Any] = {"multipart/form-data": {"schema": schema, "example": example}}
+    if json_schema is not None:
+        content["application/json"] = {"schema": {key: part for key, part in json_schema.items() if key != "$defs"}}
+    return {"required": True, "content": content}
