@@ -72,6 +72,10 @@ def _free_port() -> int:
         return port
 
 
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Runs the command and gives its exit code."""
     parser = argparse.ArgumentParser(description="Run a command against a throw-away stock PostgreSQL.")
@@ -80,7 +84,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if not (arguments.bin / "initdb").exists():
         sys.exit(f"There is no PostgreSQL in {arguments.bin}. Debian: apt-get install postgresql-15")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is removed then too
+    signal.signal(signal.SIGTERM, _leave)  # so that the server is removed then too
     with stock_server(arguments.bin) as url:
         print(f"{VARIABLE}={url}", file=sys.stderr, flush=True)
         return subprocess.run(arguments.command, env=os.environ | {VARIABLE: url}, check=False).returncode

@@ -91,11 +91,12 @@ class Stage:
     uid: int
     home: Path
     binaries: Path | None
+    durable: bool
     actors: list[Actor] = field(default_factory=list[Actor])
 
-    def actor(self, **how: Any) -> Actor:
-        """Another process of this user."""
-        started = Actor(**({"uid": self.uid} | how))
+    def actor(self, uid: int | None = None, **how: Any) -> Actor:
+        """Another process, of this stage's user or of another one."""
+        started = Actor(self.uid if uid is None else uid, **how)
         self.actors.append(started)
         return started
 
@@ -110,7 +111,8 @@ class Stage:
     @property
     def request(self) -> dict[str, Any]:
         """What a process must know to attach."""
-        return {"home": str(self.home), "binaries": str(self.binaries) if self.binaries else None}
+        binaries = str(self.binaries) if self.binaries else None
+        return {"home": str(self.home), "binaries": binaries, "durable": self.durable}
 
     @property
     def cluster(self) -> Path:

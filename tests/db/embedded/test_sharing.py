@@ -8,15 +8,15 @@ import time
 from pathlib import Path
 
 import psycopg
-from tests.db.embedded.stage import Stage, shown, until, words, write_word
+from tests.db.embedded.stage import IS_ROOT, Stage, shown, until, words, write_word
 
 from genlock.db.embedded import process, server
 from genlock.db.embedded.owner import NOBODY
 
 
-def test_attaching_gives_a_durable_server_behind_a_private_socket(stage: Stage) -> None:
-    actor = stage.actor()
-    conninfo = stage.attached(actor)
+def test_attaching_gives_a_durable_server_behind_a_private_socket(durable_stage: Stage) -> None:
+    actor = durable_stage.actor()
+    conninfo = durable_stage.attached(actor)
     assert shown(conninfo, "listen_addresses") == ""
     assert [shown(conninfo, name) for name in ("fsync", "synchronous_commit", "full_page_writes")] == ["on"] * 3
     assert shown(conninfo, "max_connections") == "100"
@@ -30,25 +30,28 @@ def test_attaching_gives_a_durable_server_behind_a_private_socket(stage: Stage) 
         """).fetchone()
     assert row == ("genlock", "genlock", True, "C.UTF-8", True, True, "é")
     folder = Path(shown(conninfo, "unix_socket_directories"))
-    expected = stage.uid or NOBODY
+    expected = durable_stage.uid or NOBODY
     assert (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode)) == (expected, 0o700)
-    assert (stage.cluster.stat().st_uid, stat.S_IMODE(stage.cluster.stat().st_mode)) == (expected, 0o700)
-    assert Path("/proc", str(stage.server_pid())).stat().st_uid == expected
-    assert os.getsid(stage.server_pid()) != os.getsid(actor.pid), "Ctrl-C must not reach the server"
+    assert (durable_stage.cluster.stat().st_uid, stat.S_IMODE(durable_stage.cluster.stat().st_mode)) == (
+        expected,
+        0o700,
+    )
+    assert Path("/proc", str(durable_stage.server_pid())).stat().st_uid == expected
+    assert os.getsid(durable_stage.server_pid()) != os.getsid(actor.pid), "Ctrl-C must not reach the server"
 
 
-def test_the_last_of_two_processes_stops_the_server(stage: Stage) -> None:
-    first, second = stage.actor(), stage.actor()
-    write_word(stage.attached(first), "one")
-    pid = stage.server_pid()
-    conninfo = stage.attached(second)
-    assert stage.server_pid() == pid
+def test_the_last_of_two_processes_stops_the_server(durable_stage: Stage) -> None:
+    first, second = durable_stage.actor(), durable_stage.actor()
+    write_word(durable_stage.attached(first), "one")
+    pid = durable_stage.server_pid()
+    conninfo = durable_stage.attached(second)
+    assert durable_stage.server_pid() == pid
     first.ask("detach")
-    assert stage.server_pid() == pid
+    assert durable_stage.server_pid() == pid
     assert words(conninfo) == ["one"]
     second.ask("detach")
-    assert stage.is_stopped()
-    assert words(stage.attached(first)) == ["one"]
+    assert durable_stage.is_stopped()
+    assert words(durable_stage.attached(first)) == ["one"]
 
 
 def test_processes_that_come_at_once_make_one_database(own_stage: Stage) -> None:
@@ -61,31 +64,31 @@ def test_processes_that_come_at_once_make_one_database(own_stage: Stage) -> None
     assert len(tuple((own_stage.home / "users").iterdir())) == 4
 
 
-def test_after_a_kill_of_its_user_the_server_is_found_again_and_stopped_by_the_next(stage: Stage) -> None:
-    killed, following = stage.actor(), stage.actor()
-    write_word(stage.attached(killed), "kept")
-    pid = stage.server_pid()
+def test_after_a_kill_of_its_user_the_server_is_found_again_and_stopped_by_the_next(durable_stage: Stage) -> None:
+    killed, following = durable_stage.actor(), durable_stage.actor()
+    write_word(durable_stage.attached(killed), "kept")
+    pid = durable_stage.server_pid()
     killed.kill()
-    conninfo = stage.attached(following)
-    assert stage.server_pid() == pid
+    conninfo = durable_stage.attached(following)
+    assert durable_stage.server_pid() == pid
     assert words(conninfo) == ["kept"]
     following.ask("detach")
-    assert stage.is_stopped()
-    assert not tuple((stage.home / "users").iterdir())
+    assert durable_stage.is_stopped()
+    assert not tuple((durable_stage.home / "users").iterdir())
 
 
-def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same_address(stage: Stage) -> None:
-    first, second = stage.actor(), stage.actor()
-    conninfo = stage.attached(first)
+def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same_address(durable_stage: Stage) -> None:
+    first, second = durable_stage.actor(), durable_stage.actor()
+    conninfo = durable_stage.attached(first)
     write_word(conninfo, "kept")
-    killed = stage.kill_server()
-    answer = stage.attach(second)
-    assert stage.server_pid() != killed
+    killed = durable_stage.kill_server()
+    answer = durable_stage.attach(second)
+    assert durable_stage.server_pid() != killed
     assert answer["conninfo"] == conninfo
     assert any("not stopped properly" in news for news in answer["progress"])
     assert words(conninfo) == ["kept"]
     assert first.ask("ensure running")["restarted"] is False
-    stage.kill_server()
+    durable_stage.kill_server()
     assert first.ask("ensure running")["restarted"] is True
     assert words(conninfo) == ["kept"]
 
@@ -132,7 +135,8 @@ def test_a_stale_process_id_that_belongs_to_another_program_is_not_believed(stag
     write_word(conninfo, "kept")
     killed = stage.kill_server()
     until(lambda: not process.survivors(stage.cluster))
-    with subprocess.Popen(["sleep", "600"], **({"user": stage.uid or NOBODY} if os.geteuid() == 0 else {})) as other:
+    user = (stage.uid or NOBODY) if IS_ROOT else None
+    with subprocess.Popen(["sleep", "600"], user=user) as other:
         run = Path(conninfo.split("'")[1])
         for path in (stage.cluster / "postmaster.pid", run / ".s.PGSQL.5432.lock"):
             path.write_text(path.read_text().replace(str(killed), str(other.pid), 1))

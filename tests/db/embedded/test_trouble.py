@@ -15,23 +15,22 @@ from genlock.db.embedded.trouble import said
 from genlock.errors import Conflict, Invalid, Unavailable
 
 MB = 1024 * 1024
-PLENTY = 8 * 1024 * MB
 
 CAN_MOUNT = IS_ROOT and subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "x", "/mnt"]).returncode == 0
 ON_SMALL_DISK = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o mode=755,size="$0" x "$1" && shift && exec "$@"')
 
 
-def test_a_folder_of_another_version_is_refused_and_left_alone(stage: Stage) -> None:
-    actor = stage.actor()
-    write_word(stage.attached(actor), "kept")
+def test_a_folder_of_another_version_is_refused_and_left_alone(own_stage: Stage) -> None:
+    actor = own_stage.actor()
+    write_word(own_stage.attached(actor), "kept")
     actor.ask("detach")
-    version = stage.cluster / "PG_VERSION"
+    version = own_stage.cluster / "PG_VERSION"
     version.write_text("16\n")
-    refused = actor.refused("attach", **stage.request)
+    refused = actor.refused("attach", **own_stage.request)
     assert refused["error"] == "Invalid"
     assert "PostgreSQL 16" in refused["message"]
     version.write_text("18\n")
-    assert words(stage.attached(actor)) == ["kept"]
+    assert words(own_stage.attached(actor)) == ["kept"]
 
 
 def test_damaged_files_are_reported_with_what_postgresql_said(own_stage: Stage) -> None:

@@ -67,11 +67,13 @@ def initialise(
         # Whoever can enter the socket's folder is the owner or root.
         *("--auth-local=trust", "--auth-host=reject"),
         "--no-instructions",
-        *(() if durable else ("--no-sync",)),
+        "--no-sync",
     ]
     _run(initdb, "", folders, owner, start_lock)
-    single = [binaries.program("postgres"), "--single", "-D", making, "-c", f"fsync={'on' if durable else 'off'}"]
-    _run([*single, "postgres"], f"CREATE DATABASE {NAME}\n", folders, owner, start_lock)
+    single = [binaries.program("postgres"), "--single", "-D", making, "-c", "fsync=off", "postgres"]
+    _run(single, f"CREATE DATABASE {NAME}\n", folders, owner, start_lock)
+    if durable:  # all files at once, and before they get their name
+        _run([binaries.program("initdb"), "--sync-only", "--pgdata", making], "", folders, owner, start_lock)
     making.rename(folders.cluster)
     _sync(folders.home)
 

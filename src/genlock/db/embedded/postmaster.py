@@ -87,34 +87,30 @@ def start(
 
 def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:
     """Waits for a server as long as its process lives, telling what it does; gives the folder of its socket."""
-    greeted_at = float("-inf")
+    greet_at = 0.0
     while True:
         found = _noted(folders.cluster)
-        if found is not None and found.pid == pid and found.status == "ready" and found.sockets is not None:
-            # Every refused greeting is a line in the log, so not too many of them.
-            if time.monotonic() - greeted_at > GREETING_S:
-                if _welcomes(found, found.sockets):
-                    return found.sockets
-                greeted_at = time.monotonic()
+        sockets = found.sockets if found and found.pid == pid and found.status == "ready" else None
+        if sockets is not None and time.monotonic() >= greet_at:
+            if _welcomes(pid, sockets):
+                return sockets
+            greet_at = time.monotonic() + GREETING_S  # each refused greeting is a line in the log
         if not process.lives(pid):
             other = running(folders.cluster)
             if other is None:
                 raise _failed(folders, log)
-            pid, greeted_at = (
-                other.pid,
-                float("-inf"),
-            )  # started by somebody who was killed just then, and quicker than ours
+            pid = other.pid  # started by somebody who was killed just then, and quicker than ours
         log.tell(on_progress)
         time.sleep(GLANCE_S)
 
 
-def _welcomes(found: Postmaster, sockets: Path) -> bool:
+def _welcomes(pid: int, sockets: Path) -> bool:
     """Whether a server takes connections now. Raises ``Unavailable`` where this process cannot reach its socket."""
     try:
         return greet(sockets / SOCKET_NAME, user=NAME, database=NAME) is Answer.WELCOME
     except OSError as error:
         raise Unavailable(
-            f"The database runs (process {found.pid}), but its socket in {sockets} cannot be reached from here: "
+            f"The database runs (process {pid}), but its socket in {sockets} cannot be reached from here: "
             f"{error.strerror}.",
             hint="Stop it and start again. Something has removed the socket, or this process has a private /tmp.",
         ) from error

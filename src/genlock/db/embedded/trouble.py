@@ -31,7 +31,7 @@ def _known(pattern: str, kind: type[Invalid] | type[Unavailable], message: str, 
 # The order matters: a full disk also causes the lines further down.
 KNOWN = (
     _known(
-        r"no space left on device|disk quota exceeded|file too large",
+        r"no space left on device|disk quota exceeded|file too large|wrote only \d+ of|check free disk space",
         Unavailable,
         "There is no room left for the database in {home}.",
         "Free some space on that disk, or choose a data folder on another one. Nothing that was committed is lost.",

@@ -22,9 +22,9 @@ def settings(sockets: Path, *, durable: bool) -> dict[str, str]:
         "port": str(PORT),
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
-        # What a commit means.
+        # What a commit means. Even a test's server loses none when it is killed, only when the machine is.
+        "synchronous_commit": "on",
         "fsync": switch,
-        "synchronous_commit": switch,
         "full_page_writes": switch,
         # Room. Pages of shared_buffers take memory only once they are used.
         "max_connections": "100",
