@@ -58,9 +58,7 @@ class SketchStudio:
             "lora": self.samples / "rain_v1.safetensors",
             "start": self.samples / "clothed_v1.png",
         }
-        spec = RenderSpec(
-            run=run, workdir=self.outputs / run, produces=produces, inputs=inputs, parameters=parameters
-        )
+        spec = RenderSpec(run=run, workdir=self.outputs / run, produces=produces, inputs=inputs, parameters=parameters)
         return Job(spec, files)
 
     async def render(
@@ -72,7 +70,7 @@ class SketchStudio:
         starts: dict[str, Path] | None = None,
         **changes: Any,
     ) -> Rendered:
-        """One run of the sample workflow, or of ``graph``; a portrait to start from unless ``starts`` says otherwise."""
+        """One run of the sample workflow, or of ``graph``; from a portrait unless ``starts`` says otherwise."""
         self.runs += 1
         job = self.job(f"run {self.runs}", produces, **changes)
         if starts is None:

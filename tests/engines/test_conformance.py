@@ -4,13 +4,14 @@ import asyncio
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines.studio import SMALL, SketchStudio, Studio, ignore
 
 from genlock.digest import canonical
 from genlock.engines.media import frames_digest, probe
-from genlock.engines.model import EngineInput, Rendered
+from genlock.engines.model import EngineInput, Produces, Rendered
 from genlock.engines.pictures import read_picture
 from genlock.engines.registry import engine_named, engine_names
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
@@ -23,8 +24,8 @@ def studio(request: pytest.FixtureRequest, samples: Path, tmp_path: Path) -> Stu
     return STUDIOS[request.param](samples, tmp_path / "outputs")
 
 
-async def rendered(studio: Studio, run: str = "run", **changes: object) -> Rendered:
-    job = studio.job(run, **changes)
+async def rendered(studio: Studio, run: str = "run", produces: Produces = "video", **changes: Any) -> Rendered:
+    job = studio.job(run, produces, **changes)
     return await studio.engine.render(job.spec, job.files, ignore)
 
 
@@ -86,7 +87,7 @@ async def test_a_picture_has_every_part(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("produces", ["video", "image"])
-async def test_the_same_spec_makes_the_same_bytes(studio: Studio, produces: str) -> None:
+async def test_the_same_spec_makes_the_same_bytes(studio: Studio, produces: Produces) -> None:
     first, second = await rendered(studio, "one", produces=produces), await rendered(studio, "two", produces=produces)
     assert contents(first) == contents(second)
     assert (first.frames_digest, first.graph) == (second.frames_digest, second.graph)

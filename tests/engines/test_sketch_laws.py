@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, save
 from tests.engines.studio import SMALL, SketchStudio
 
 from genlock.engines.media import decoded
@@ -170,7 +170,7 @@ async def test_zeroed_weights_give_the_known_picture_in_the_files_too(
     sketch: SketchStudio, samples: Path, tmp_path: Path
 ) -> None:
     zeroed = tmp_path / "zero.safetensors"
-    save_file({name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}, zeroed)
+    zeroed.write_bytes(save({name: np.zeros(shape, dtype=np.float32) for name, shape in SHAPES.items()}))
     result = await sketch.render(model=zeroed)
     last = read_picture(result.outputs["last_frame"].path.read_bytes(), "last frame")
     assert np.array_equal(last, fit(DRAWINGS["portrait_v1.png"](), 64, 64))
@@ -260,9 +260,9 @@ async def test_strength_clip_moves_the_text_layers_alone(tiny: Weights, samples:
 
 
 async def test_half_precision_weights_are_read(sketch: SketchStudio, samples: Path, tmp_path: Path) -> None:
-    loaded: dict[str, NDArray[Any]] = load_file(samples / "tiny_v1.safetensors")
+    loaded: dict[str, NDArray[Any]] = load((samples / "tiny_v1.safetensors").read_bytes())
     halved = tmp_path / "half.safetensors"
-    save_file({name: tensor.astype(np.float16) for name, tensor in loaded.items()}, halved)
+    halved.write_bytes(save({name: tensor.astype(np.float16) for name, tensor in loaded.items()}))
     full, half = await sketch.render(), await sketch.render(model=halved)
     pictures = [read_picture(result.outputs["last_frame"].path.read_bytes(), "frame") for result in (full, half)]
     assert ssim(pictures[0], pictures[1]) > 0.9

@@ -180,7 +180,8 @@ def _opened(path: Path, limits: Limits) -> Generator[tuple[InputContainer, Video
                 raise _unreadable(path.name, "its codec is unknown here")
             _require_size(context.width, context.height, path.name, limits)
             _require_whole(stream, path)
-            context.options = {"max_pixels": str(limits.frame_pixels)}
+            # The decoder counts rows with their padding: twice the limit, and frames are measured again afterwards.
+            context.options = {"max_pixels": str(2 * limits.frame_pixels)}
             yield container, stream
     except (FileNotFoundError, PermissionError) as error:
         raise Unavailable(

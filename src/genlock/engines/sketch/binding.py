@@ -88,11 +88,11 @@ def _require_known(spec: RenderSpec) -> None:
 
 
 def _save_node(graph: Graph, spec: RenderSpec) -> Node:
-    class_type = classes.SAVE_VIDEO if spec.produces == "video" else classes.SAVE_IMAGE
+    what, class_type = ("video", classes.SAVE_VIDEO) if spec.produces == "video" else ("picture", classes.SAVE_IMAGE)
     found = graph.of_class(class_type)
     if len(found) != 1:
         raise _unbound(
-            f"To make a {spec.produces}, the workflow needs one node of the class {class_type}; it has {len(found)}.",
+            f"To make a {what}, the workflow needs one node of the class {class_type}; it has {len(found)}.",
             "Use a workflow that was made for this.",
         )
     return found[0]
@@ -160,7 +160,7 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
         node_id = f"{stack.id}:{place}"
         if node_id in nodes:
             raise _unbound(f"Node {node_id} has the id that the engine gives to a LoRA of its stack.", "Rename it.")
-        node = Node(node_id, classes.APPLY_LORA, {"model": feeds}, {"strength_model": 1.0})
+        node = Node(node_id, classes.APPLY_LORA, {"model": feeds}, {"lora_name": "", "strength_model": 1.0})
         (nodes[node_id], files[node_id]), feeds = _with_strengths(node, lora), node_id
     relinked = {
         node.id: replace(node, links={k: feeds if source == stack.id else source for k, source in node.links.items()})
@@ -224,7 +224,7 @@ def _bind_prompts(graph: Graph, spec: RenderSpec) -> Graph:
         if node_id is None:
             if text:
                 raise _unbound(
-                    f"{sampler.label} has no negative prompt.", f"Link a {classes.PROMPT} to its 'negative'."
+                    f"{sampler.label} takes no negative prompt.", f"Link a {classes.PROMPT} to its 'negative'."
                 )
         elif texts.setdefault(node_id, text) != text:
             raise _unbound(

@@ -154,9 +154,7 @@ def _check_links(node: Node, nodes: Mapping[str, Node]) -> None:
         source = node.links.get(name)
         if source is None:
             if kind.required:
-                raise _refused(
-                    f"The input {name!r} of {node.label} is linked to nothing.", f"Link it to a {kind.wire}."
-                )
+                raise _refused(f"The input {name!r} of {node.label} has no link.", f"Link it to a {kind.wire}.")
             continue
         if source not in nodes:
             raise _refused(
