@@ -63,8 +63,8 @@ _REPORT: LiteralString = (
       FROM weighed w JOIN cost c ON c.workload_id = w.workload_id
      GROUP BY 1, 2, 3, 4, 5
 ), listed AS (
-    SELECT c.project_id, c.root_kind, c.root_asset, c.root_used, c.root_expected, c.expected, c.segments, c.scenes, c.direct,
-           c.pinned, a.kind, a.name, v.filename, e.gpu_seconds, e.samples
+    SELECT c.project_id, c.root_kind, c.root_asset, c.root_used, c.root_expected, c.expected, c.segments, c.scenes,
+           c.direct, c.pinned, a.kind, a.name, v.filename, e.gpu_seconds, e.samples
       FROM counted c
       LEFT JOIN assets a ON a.id = c.root_asset
       LEFT JOIN asset_versions v ON v.asset_id = c.root_asset AND v.number = c.root_used

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from genlock.db.connection import Conn, rows, scalar
-from genlock.db.pages import decode_cursor
+from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.model import Model
 from genlock.staleness import causes_sql
 from genlock.staleness.model import State
@@ -150,7 +150,7 @@ class SegmentPage(Model):
     """A page of segment ids in the order of their project, with the exact total."""
 
     segment_ids: tuple[int, ...]
-    after: tuple[int, int] | None
+    next: str | None
     total: int
 
 
@@ -292,6 +292,6 @@ def _page(found: list[dict[str, Any]], limit: int, total: int) -> SegmentPage:
     more = len(found) > limit and items
     return SegmentPage(
         segment_ids=tuple(row["segment_id"] for row in items),
-        after=(items[-1]["scene_position"], items[-1]["position"]) if more else None,
+        next=encode_cursor(items[-1]["scene_position"], items[-1]["position"]) if more else None,
         total=total,
     )
