@@ -7,6 +7,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from genlock.notebook import card_of
+
 T = TypeVar("T")
 
 
@@ -14,6 +16,10 @@ class Model(BaseModel):
     """A frozen value that refuses fields it does not know: row, domain value, API body and SDK result at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def _repr_html_(self) -> str:
+        """A small table, which notebooks show."""
+        return card_of(self)
 
 
 class Page(Model, Generic[T]):

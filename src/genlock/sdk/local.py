@@ -1,0 +1,297 @@
+"""Finds this machine's own server, and starts it when none runs.
+
+    server.json answers? ─ yes ─▶ its URL, and the token in admin.token
+                         └ no ──▶ start `python -m genlock.server`, wait until it is ready, telling how far it is
+
+Starting twice is harmless: a server that finds its data folder taken waits for the other one and ends. So whoever
+asks first starts it, and everybody waits for the same one.
+"""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from pydantic import ValidationError
+
+from genlock.errors import Conflict, Denied, Unavailable
+from genlock.model import Model
+from genlock.sdk.transport import Address, Say
+from genlock.settings import Settings
+
+IDLE_MINUTES = 15.0
+_OK = 200
+_PATIENCE_S = 600.0
+_ENDING_PATIENCE_S = 60.0
+_LARGEST_LOG_BYTES = 5 * 2**20
+_SERVER_PACKAGES = ("fastapi", "psycopg", "uvicorn", "numpy", "av")
+
+
+class Running(Model):
+    """What a running server says of itself in ``server.json``."""
+
+    url: str
+    pid: int
+    version: str
+
+
+def address_of(settings: Settings, say: Say) -> Callable[[], Address]:
+    """How to find the server that the settings mean: the one at ``url``, else the data folder's own."""
+    starter = _Starter(settings, say)
+
+    def find() -> Address:
+        if settings.url is None:
+            return Address(url=starter.reach().url, token=settings.token or read_token(settings))
+        url = settings.url.rstrip("/")
+        own = read_running(settings)
+        # The administrator's token leaves the data folder for its own server only.
+        is_own = own is not None and own.url == url
+        return Address(url=url, token=settings.token or (read_token(settings) if is_own else None))
+
+    return find
+
+
+def read_running(settings: Settings) -> Running | None:
+    """What ``server.json`` says; ``None`` if there is none. It may be a leftover."""
+    try:
+        return Running.model_validate(json.loads(settings.server_file.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError, ValueError, ValidationError):
+        return None
+    except PermissionError as error:
+        raise _not_yours(settings.server_file) from error
+
+
+def read_token(settings: Settings) -> str | None:
+    """The administrator's token of the data folder, if there is one."""
+    try:
+        return settings.token_file.read_text(encoding="utf-8").strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except PermissionError as error:
+        raise _not_yours(settings.token_file) from error
+
+
+def is_ready(running: Running) -> bool:
+    """Whether a server answers there and can work."""
+    return _status(f"{running.url}/readyz", None) == _OK
+
+
+def find_ready(settings: Settings) -> Running | None:
+    """The data folder's server if it can work. What ``server.json`` names may be somebody else's by now."""
+    running, token = read_running(settings), read_token(settings)
+    if running is None:
+        return None
+    if token is None:
+        return running if is_ready(running) else None
+    return running if _status(f"{running.url}/api/v1/me", token) == _OK else None
+
+
+def wait_until_ready(
+    settings: Settings, process: "subprocess.Popen[bytes]", tell: Callable[[], None]
+) -> Running | None:
+    """The data folder's server, once it can work; ``None`` if ``process``, which was to become it, failed."""
+    until_s = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until_s:
+        status = process.poll()
+        tell()
+        running = find_ready(settings)
+        if running is None and status == 0:  # it found another server of this folder, and saw that it answers
+            running = read_running(settings)
+        if running is not None:
+            return running
+        if status is not None:
+            return None
+        time.sleep(0.1)
+    raise Unavailable(
+        f"The server of {settings.data} is not ready after {_PATIENCE_S / 60:.0f} minutes.",
+        hint=f"{_log_file(settings)} says how far it got.",
+        code="not_ready",
+    )
+
+
+def server_command() -> list[str]:
+    """The command that serves; ``-P``, so that no file of the current folder is taken for a module."""
+    return [sys.executable, "-P", "-m", "genlock.server"]
+
+
+def check_installed() -> None:
+    """``Unavailable`` if this installation has the light half of Genlock only."""
+    missing = [name for name in _SERVER_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Unavailable(
+            f"This installation of Genlock has no server: {', '.join(missing)} cannot be found.",
+            hint="Install it with `pip install 'genlock[server]'`, or name a server with --url or GENLOCK_URL.",
+            code="no_server_installed",
+        )
+
+
+def stop(settings: Settings) -> Running | None:
+    """End the data folder's server and wait until it has ended; ``None`` if none runs."""
+    running = read_running(settings)
+    if running is None or not _is_server_of(settings, running):
+        return None
+    try:
+        os.kill(running.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return None
+    except PermissionError as error:
+        raise _not_yours(settings.server_file) from error
+    until_s = time.monotonic() + _ENDING_PATIENCE_S
+    while time.monotonic() < until_s:
+        now = read_running(settings)
+        if (now is None or now.pid != running.pid) and not _lives(running.pid):
+            return running
+        time.sleep(0.05)
+    raise Unavailable(
+        f"The server (process {running.pid}) has not ended after {_ENDING_PATIENCE_S:.0f} seconds.",
+        hint="It may be waiting for a long request. Try again, or end the process.",
+        code="still_ending",
+    )
+
+
+class _Starter:
+    """Reaches the data folder's server, and starts it if it does not run."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self._settings, self._say = settings, say
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def reach(self) -> Running:
+        """The running server; ``Unavailable`` with what it said if it cannot be started."""
+        settings = self._settings
+        if self._process is not None:
+            self._process.poll()  # lets go of a server that has ended
+        running = find_ready(settings)
+        if running is not None:
+            return running
+        check_installed()
+        log = _open_log(settings)
+        told = _Tail(log, self._say)
+        self._say(f"Starting the server of {settings.data} …")
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                server_command(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=_background(settings).as_environment(),
+            )
+        started = wait_until_ready(settings, self._process, told.tell)
+        if started is None:
+            raise told.failure(self._process.returncode)
+        return started
+
+
+class _Tail:
+    """What a starting server wrote into its log since it was started."""
+
+    def __init__(self, log: Path, say: Say) -> None:
+        self._log, self._say = log, say
+        self._at = log.stat().st_size
+        self._said: list[str] = []
+
+    def tell(self) -> None:
+        """Say the lines that were added."""
+        with self._log.open("rb") as file:
+            file.seek(self._at)
+            added = file.read()
+        whole = added[: added.rfind(b"\n") + 1]
+        self._at += len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            self._said.append(line)
+            self._say(line)
+
+    def failure(self, status: int) -> Unavailable:
+        """Why the server did not start, in its own words where it found some."""
+        self.tell()
+        message, hint = f"The server did not start (it ended with {status}).", f"{self._log} says why."
+        for line in self._said:
+            if line.startswith("Error: "):
+                message = f"The server did not start: {line.removeprefix('Error: ')}"
+            elif line.startswith("Hint: "):
+                hint = line.removeprefix("Hint: ")
+        return Unavailable(message, hint=hint, code="not_started")
+
+
+def _background(settings: Settings) -> Settings:
+    """The settings of a server that nobody watches: it ends by itself, and takes any port if its own is taken."""
+    changed: dict[str, object] = {"idle_minutes": settings.idle_minutes or IDLE_MINUTES}
+    if "port" not in settings.model_fields_set and not _is_free(settings.host, settings.port):
+        changed["port"] = 0
+    return settings.model_copy(update=changed)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except OSError:
+        return False
+
+
+def _open_log(settings: Settings) -> Path:
+    log = _log_file(settings)
+    try:
+        # Others may pass through but not look in: the embedded database's own user has to.
+        settings.data.mkdir(mode=0o711, parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > _LARGEST_LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        log.touch(mode=0o600)
+    except PermissionError as error:
+        raise _not_yours(settings.data) from error
+    except OSError as error:
+        raise Unavailable(
+            f"The data folder {settings.data} cannot be used: {error.strerror}.", hint="Choose another one with --data."
+        ) from error
+    return log
+
+
+def _log_file(settings: Settings) -> Path:
+    return settings.data / "server.log"
+
+
+def _is_server_of(settings: Settings, running: Running) -> bool:
+    """Whether a process is the data folder's server, and not another one that has its number by now."""
+    if find_ready(settings) == running:
+        return True
+    try:  # it may hang; then its command line tells
+        return b"genlock.server" in Path(f"/proc/{running.pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _status(url: str, token: str | None) -> int | None:
+    """What a server of this machine answers to a GET; ``None`` for no answer."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        return httpx.get(url, headers=headers, timeout=10, trust_env=False).status_code
+    except httpx.HTTPError:
+        return None
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not fetched by its parent does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # no /proc here, or not ours to look at
+    return state != "Z"
+
+
+def _not_yours(path: Path) -> Denied | Conflict:
+    return Denied(
+        f"{path} belongs to somebody else.",
+        hint="Use a data folder of your own with --data, or name a server and token with --url and --token.",
+        code="not_yours",
+    )

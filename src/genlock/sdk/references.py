@@ -1,0 +1,120 @@
+"""References: how people name things, and the one parser of them. Pure.
+
+rooftop              a project, by its slug
+rooftop/night        a scene of it
+rooftop/night/3      the third segment of that scene
+lora:rain            an asset, by kind and name
+lora:rain@2          its version 2
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from genlock.errors import Invalid
+from genlock.model import Kind, Model, check_name
+from genlock.timeline.model import check_slug
+
+BAD_REFERENCE = "bad_reference"
+_LARGEST_NUMBER = 2**31 - 1
+_PLACES = "Places are written project, project/scene or project/scene/3."
+_ASSETS = "Assets are written kind:name or kind:name@version, such as lora:rain@2."
+
+Number = Annotated[int, Field(ge=1, le=_LARGEST_NUMBER)]
+
+
+class Place(Model):
+    """A project, a scene of it, or a segment of that scene by its position from 1."""
+
+    project: str
+    scene: str | None = None
+    segment: Number | None = None
+
+    def __str__(self) -> str:
+        parts = (self.project, self.scene, None if self.segment is None else str(self.segment))
+        return "/".join(part for part in parts if part is not None)
+
+
+class AssetReference(Model):
+    """An asset by kind and name, or one version of it."""
+
+    kind: Kind
+    name: str
+    version: Number | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" + (f"@{self.version}" if self.version is not None else "")
+
+
+def parse_place(text: str) -> Place:
+    """The place that ``text`` names; ``Invalid`` says what is wrong with it."""
+    project, *rest = text.split("/")
+    try:
+        check_slug(project)
+    except ValueError as error:
+        raise _bad(text, f"the project is named by its slug, and {error}", _PLACES) from error
+    if not rest:
+        return Place(project=project)
+    try:
+        scene = check_name(rest[0])
+    except ValueError as error:
+        raise _bad(text, f"the scene's name is not one: {error}", _PLACES) from error
+    if len(rest) == 1:
+        return Place(project=project, scene=scene)
+    if len(rest) > 2:
+        raise _bad(text, "it has too many parts", _PLACES)
+    return Place(project=project, scene=scene, segment=_number(text, rest[1], "a segment's position", _PLACES))
+
+
+def parse_scene(text: str) -> Place:
+    """A place that is a scene; ``Invalid`` for a project or segment."""
+    place = parse_place(text)
+    if place.scene is None or place.segment is not None:
+        raise _bad(text, "a scene is asked for here", "A scene is written project/scene.")
+    return place
+
+
+def parse_segment(text: str) -> Place:
+    """A place that is a segment; ``Invalid`` for a project or scene."""
+    place = parse_place(text)
+    if place.segment is None:
+        raise _bad(text, "a segment is asked for here", "A segment is written project/scene/3, counted from 1.")
+    return place
+
+
+def parse_asset(text: str) -> AssetReference:
+    """The asset or version that ``text`` names; ``Invalid`` says what is wrong with it."""
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        raise _bad(text, "it says no kind", _ASSETS)
+    if kind not in set(Kind):
+        raise _bad(text, f"there is no kind {kind!r}", did_you_mean(kind, Kind) or f"Kinds: {', '.join(Kind)}.")
+    name, at, version = rest.partition("@")
+    try:
+        check_name(name)
+    except ValueError as error:
+        raise _bad(text, str(error), _ASSETS) from error
+    number = _number(text, version, "a version", _ASSETS) if at else None
+    return AssetReference(kind=Kind(kind), name=name, version=number)
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
+    """``Did you mean …?`` with what looks most like ``wrong``, or nothing when nothing does."""
+    by_folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(wrong.casefold(), by_folded, n=3, cutoff=0.5)
+    if not found:
+        return None
+    *others, last = (by_folded[name] for name in found)
+    return f"Did you mean {', '.join(others)} or {last}?" if others else f"Did you mean {last}?"
+
+
+def _number(text: str, digits: str, what: str, hint: str) -> int:
+    if not (digits.isascii() and digits.isdecimal()) or digits[0] == "0" or int(digits[:11]) > _LARGEST_NUMBER:
+        raise _bad(text, f"{what} is a number from 1, not {digits!r}", hint)
+    return int(digits)
+
+
+def _bad(text: str, why: str, hint: str) -> Invalid:
+    return Invalid(f"{text!r} is not a reference: {why}.", hint=hint, code=BAD_REFERENCE)

@@ -1,0 +1,223 @@
+"""Speaks HTTP with a server: finds it, tries again where that is safe, and turns refusals into the six errors.
+
+    request ─┬─ answer 2xx ───────────────────────────▶ a frozen value
+             ├─ no answer, 429, 502, 503, 504 ─ pause ─▶ again, under the same idempotency key
+             └─ refused ──────────────────────────────▶ Invalid, Denied, NotFound, Conflict, Unavailable, Tampered
+
+What writes carries an idempotency key that stays the same from try to try, so a request whose answer was lost is
+answered, not done twice.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from genlock.errors import Unavailable
+from genlock.model import Model
+from genlock.sdk.problems import problem_of
+from genlock.sdk.uploads import Form
+
+T = TypeVar("T")
+Body = BaseModel | Mapping[str, Any] | None
+Say = Callable[[str], None]
+
+PREFIX = "/api/v1"
+_AGAIN = frozenset({429, 502, 503, 504})
+_LONGEST_WISH_S = 30.0
+_READING = frozenset({"GET", "HEAD"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Address(Model):
+    """Where a server is, and the token to show there."""
+
+    url: str
+    token: str | None
+
+
+class Retry(Model):
+    """How often a request is tried, and how long the pauses between are; each is twice the one before."""
+
+    attempts: int = 7
+    first_pause_s: float = 0.2
+    longest_pause_s: float = 5.0
+
+    def pause_s(self, attempt: int) -> float:
+        """The pause after a try, counted from 1."""
+        return min(self.first_pause_s * 2 ** (attempt - 1), self.longest_pause_s)
+
+
+class Transport:
+    """A connection to one server. ``find`` says where it is, and is asked again when nobody answers there."""
+
+    def __init__(self, find: Callable[[], Address], *, retry: Retry, say: Say, timeout_s: float = 120) -> None:
+        self._find, self._retry, self._say = find, retry, say
+        self._timeout = httpx.Timeout(timeout_s, connect=10)
+        self._address: Address | None = None
+        self._http: httpx.Client | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections; the next request opens new ones."""
+        if self._http is not None:
+            self._http.close()
+            self._http = self._address = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is; found, and started where it is this machine's own, if need be."""
+        self._client()
+        assert self._address is not None  # noqa: S101 - the client was made for it
+        return self._address.url
+
+    def get(self, answer: type[T], path: str, **parameters: Any) -> T:
+        """What a GET answers."""
+        return _read(answer, self._exchange(_Call("GET", PREFIX + path, parameters)))
+
+    def send(self, answer: type[T], method: str, path: str, body: Body = None) -> T:
+        """What a request that writes answers."""
+        return _read(answer, self._exchange(_Call(method, PREFIX + path, body=body)))
+
+    def tell(self, method: str, path: str) -> None:
+        """A request that writes and whose answer says nothing more."""
+        self._exchange(_Call(method, PREFIX + path))
+
+    def send_form(self, answer: type[T], path: str, form: Form, **parameters: Any) -> T:
+        """What an upload answers; files are read as they are sent."""
+        return _read(answer, self._exchange(_Call("POST", PREFIX + path, parameters, form=form)))
+
+    @contextmanager
+    def stream(
+        self, path: str, headers: Mapping[str, str] | None = None, **parameters: Any
+    ) -> Generator[httpx.Response, None, None]:
+        """An answer that is read while it comes. Only getting it is tried again, not reading it."""
+        call = _Call("GET", PREFIX + path, parameters, headers=headers or {}, streamed=True)
+        response = self._exchange(call)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _exchange(self, call: "_Call") -> httpx.Response:
+        """The answer to a call, if it is a success; else the error it says, after the last try."""
+        attempt, lost = 1, False
+        while True:
+            try:
+                response = self._try(call)
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+                raise _unreachable(self._address, error) from error
+            except httpx.TransportError as error:
+                trouble, wish_s, lost = _unreachable(self._address, error), 0.0, True
+                if isinstance(error, httpx.ConnectError):
+                    self.close()  # it may be somewhere else by now
+            else:
+                if response.is_success:
+                    return response
+                response.read()
+                trouble, wish_s = problem_of(response), _wished(response)
+                still_running = lost and trouble.code == "key_in_use"
+                if response.status_code not in _AGAIN and not still_running:
+                    raise trouble
+            if attempt >= self._retry.attempts:
+                raise trouble
+            self._say(f"{trouble.message} Trying again ({attempt} of {self._retry.attempts - 1}) …")
+            time.sleep(max(self._retry.pause_s(attempt), wish_s))
+            attempt += 1
+
+    def _try(self, call: "_Call") -> httpx.Response:
+        client = self._client()
+        body = call.body
+        with ExitStack() as files:
+            request = client.build_request(
+                call.method,
+                call.path,
+                params={name: _as_text(value) for name, value in call.parameters.items() if value is not None},
+                json=body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+                if isinstance(body, BaseModel)
+                else body,
+                headers={**call.headers, **call.key},
+                **(call.form.opened(files) if call.form is not None else {}),
+            )
+            return client.send(request, stream=call.streamed)
+
+    def _client(self) -> httpx.Client:
+        if self._http is None:
+            self._address = self._find()
+            headers = {"User-Agent": f"genlock/{version('genlock')}"}
+            if self._address.token:
+                headers["Authorization"] = f"Bearer {self._address.token}"
+            # A proxy is for what is elsewhere; this machine reaches itself without one.
+            elsewhere = urlsplit(self._address.url).hostname not in _LOOPBACK
+            self._http = httpx.Client(
+                base_url=self._address.url, headers=headers, timeout=self._timeout, trust_env=elsewhere
+            )
+        return self._http
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request, the same from try to try."""
+
+    method: str
+    path: str
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    body: Body = None
+    form: Form | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    streamed: bool = False
+    key: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        writes = self.method not in _READING
+        object.__setattr__(self, "key", {"Idempotency-Key": str(uuid.uuid4())} if writes else {})
+
+
+def _read(answer: type[T], response: httpx.Response) -> T:
+    try:
+        # A newer server may say more than this client knows; that is no reason to understand nothing.
+        return _adapter(answer).validate_json(response.content, extra="ignore")
+    except ValidationError as error:
+        raise Unavailable(
+            f"The answer of {response.request.url.copy_with(query=None)} is not what this client expects.",
+            hint=f"Check that Genlock answers there, and that it has this client's version, {version('genlock')}.",
+            code="unexpected_answer",
+        ) from error
+
+
+@cache
+def _adapter(answer: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(answer)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _wished(response: httpx.Response) -> float:
+    """How long the server asks to wait."""
+    wished = response.headers.get("retry-after", "")
+    return min(float(wished), _LONGEST_WISH_S) if wished.isdecimal() else 0.0
+
+
+def _unreachable(address: Address | None, error: Exception) -> Unavailable:
+    where = address.url if address is not None else "the server"
+    return Unavailable(
+        f"No answer from {where}: {str(error) or type(error).__name__}.",
+        hint="Check the URL (--url or GENLOCK_URL), and that the server runs: `genlock up`.",
+        code="unreachable",
+    )
