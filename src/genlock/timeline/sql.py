@@ -1,5 +1,7 @@
 """The timeline's rows: projects, scenes, and segments in a dense order."""
 
+from collections.abc import Sequence
+
 from genlock.db.connection import Conn, execute, many, maybe, one, scalar
 from genlock.db.pages import decode_cursor, page_of
 from genlock.errors import NotFound
@@ -69,6 +71,11 @@ async def list_projects(
     return page_of(found, limit, lambda last: (last.id,))
 
 
+async def lock_project(conn: Conn, project_id: int) -> None:
+    """Hold a project against new scenes, and against being archived or restored, until the transaction ends."""
+    await execute(conn, "SELECT 1 FROM projects WHERE id = %(id)s FOR NO KEY UPDATE", id=project_id)
+
+
 async def rename_project(conn: Conn, project_id: int, name: str) -> None:
     """Give a project another name."""
     await execute(conn, "UPDATE projects SET name = %(name)s WHERE id = %(id)s", name=name, id=project_id)
@@ -92,8 +99,7 @@ async def set_project_archived(conn: Conn, project_id: int, archived: bool) -> b
 
 
 async def insert_scene(conn: Conn, project_id: int, name: str, actor: Actor) -> int:
-    """A new scene at the end of a project; its id."""
-    await execute(conn, "SELECT 1 FROM projects WHERE id = %(id)s FOR NO KEY UPDATE", id=project_id)
+    """A new scene at the end of a locked project; its id."""
     return await scalar(
         conn,
         """
@@ -125,12 +131,28 @@ async def lock_scene(conn: Conn, scene_id: int) -> Scene:
     return await get_scene(conn, scene_id)
 
 
-async def lock_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
-    """All scenes of a project, held as by ``lock_scene``, lowest id first; their ids."""
+async def lock_scene_of(conn: Conn, segment_id: int) -> None:
+    """Hold the scene of a segment, as ``lock_scene`` does. A segment never changes its scene."""
+    await execute(
+        conn,
+        "SELECT 1 FROM scenes WHERE id = (SELECT scene_id FROM segments WHERE id = %(id)s) FOR NO KEY UPDATE",
+        id=segment_id,
+    )
+
+
+async def lock_scenes_of(conn: Conn, project_id: int) -> None:
+    """Hold all scenes of a project, as ``lock_scene`` does, lowest id first."""
+    await execute(
+        conn, "SELECT 1 FROM scenes WHERE project_id = %(id)s ORDER BY id FOR NO KEY UPDATE", id=project_id
+    )
+
+
+async def open_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
+    """The ids of a project's scenes that are not archived."""
     found = await many(
         conn,
         Scene,
-        _SELECT_SCENE + " WHERE s.project_id = %(id)s ORDER BY s.id FOR NO KEY UPDATE",
+        _SELECT_SCENE + " WHERE s.project_id = %(id)s AND s.archived_at IS NULL ORDER BY s.id",
         id=project_id,
     )
     return tuple(scene.id for scene in found)
@@ -198,6 +220,11 @@ async def get_segment(conn: Conn, segment_id: int) -> Segment:
         _SELECT_SEGMENT + " WHERE g.id = %(id)s",
         id=segment_id,
     )
+
+
+async def segments_by_id(conn: Conn, segment_ids: Sequence[int]) -> tuple[Segment, ...]:
+    """The segments with these ids, in no order; unknown ones are absent."""
+    return await many(conn, Segment, _SELECT_SEGMENT + " WHERE g.id = ANY(%(ids)s)", ids=list(segment_ids))
 
 
 async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
