@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -54,7 +54,7 @@ async def test_a_last_event_id_that_is_none_is_refused(client: httpx.AsyncClient
 @contextmanager
 def stream(
     server: LiveServer, after: int | None = None, last: str | None = None, secret: str | None = None
-) -> Iterator[Iterator[dict[str, str]]]:
+) -> Generator[Iterator[dict[str, str]]]:
     """The events of a stream, each as its fields; a comment has the name ''."""
     headers = {} if last is None else {"Last-Event-ID": last}
     query = {} if after is None else {"after": after}

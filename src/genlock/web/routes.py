@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from genlock.web.api import assets, blobs, events, pins, system, tokens, versions, waivers
+from genlock.web.api import assets, blobs, events, pins, projects, report, scenes, system, tokens, versions, waivers
 
 _API = "/api/v1"
 
@@ -10,6 +10,9 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("", system.router),
     ("", system.behind_the_door),
     (_API, tokens.router),
+    (_API, projects.router),
+    (_API, scenes.router),
+    (_API, report.router),
     (_API, assets.router),
     (_API, versions.router),
     (_API, pins.router),

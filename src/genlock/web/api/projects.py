@@ -1,0 +1,67 @@
+"""Projects, with how many of their segments are in which state."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from genlock.db.connection import Conn
+from genlock.model import Page, Role
+from genlock.staleness import states_sql
+from genlock.takes import arrange
+from genlock.timeline import actions, sql
+from genlock.timeline.model import NewName, NewProject, Project, Slug
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, creates, may
+
+router = APIRouter(tags=["projects"], route_class=Door)
+
+
+@router.post("/projects", status_code=201, response_model=Project, **creates(Role.CREATOR))
+async def create_project(new: NewProject, conn: Transaction, actor: Who) -> Response:
+    """A new project. Its slug is unique and never changes."""
+    return answer(await _counted(conn, await actions.create_project(conn, new, actor)), 201)
+
+
+@router.get("/projects", response_model=Page[Project], **may(Role.VIEWER))
+async def list_projects(
+    conn: Transaction,
+    slug: Annotated[Slug | None, Query()] = None,
+    archived: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Projects, oldest first; ``slug`` keeps the one of that slug."""
+    page = await sql.list_projects(conn, slug=slug, archived=archived, after=cursor, limit=limit)
+    counts = await states_sql.project_counts(conn, [project.id for project in page.items])
+    items = tuple(project.model_copy(update={"counts": counts[project.id]}) for project in page.items)
+    return answer(page.model_copy(update={"items": items}))
+
+
+@router.get("/projects/{project_id}", response_model=Project, **may(Role.VIEWER, 404))
+async def get_project(project_id: Id, conn: Transaction) -> Response:
+    """One project."""
+    return answer(await _counted(conn, await sql.get_project(conn, project_id)))
+
+
+@router.patch("/projects/{project_id}", response_model=Project, **may(Role.CREATOR, 404, 413))
+async def rename_project(project_id: Id, new: NewName, conn: Transaction) -> Response:
+    """Give a project another name."""
+    await sql.rename_project(conn, project_id, new.name)
+    return answer(await _counted(conn, await sql.get_project(conn, project_id)))
+
+
+@router.post("/projects/{project_id}/archive", response_model=Project, **creates(Role.CREATOR, 404))
+async def archive_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Hide a project from counts and reports. Nothing of it is deleted."""
+    return answer(await _counted(conn, await arrange.archive_project(conn, project_id, actor)))
+
+
+@router.post("/projects/{project_id}/restore", response_model=Project, **creates(Role.CREATOR, 404))
+async def restore_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Bring an archived project back as it was."""
+    return answer(await _counted(conn, await arrange.restore_project(conn, project_id, actor)))
+
+
+async def _counted(conn: Conn, project: Project) -> Project:
+    counts = await states_sql.project_counts(conn, [project.id])
+    return project.model_copy(update={"counts": counts[project.id]})

@@ -1,0 +1,20 @@
+"""The report: what is out of date in a project, why, and what fixing it costs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from genlock.model import Role
+from genlock.staleness import report
+from genlock.staleness.model import Report
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, may
+
+router = APIRouter(tags=["staleness"], route_class=Door)
+GroupId = Annotated[str, Path(max_length=100, pattern="^(chain|unmatched-[0-9]+|asset-[0-9]+-[0-9]+-[0-9]+)$")]
+
+
+@router.get("/projects/{project_id}/staleness-report", response_model=Report, **may(Role.VIEWER, 404))
+async def get_report(project_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """What is out of date, grouped by what changed, most segments first."""
+    return answer(await report.report(conn, project_id, after=cursor, limit=limit))

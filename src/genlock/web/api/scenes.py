@@ -1,0 +1,69 @@
+"""Scenes: the ordered parts of a project."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from genlock.db.connection import Conn
+from genlock.model import Name, Page, Role
+from genlock.staleness import states_sql
+from genlock.takes import arrange
+from genlock.timeline import actions, sql
+from genlock.timeline.model import NewName, NewScene, Scene
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, creates, may
+
+router = APIRouter(tags=["scenes"], route_class=Door)
+
+
+@router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **creates(Role.CREATOR, 404))
+async def create_scene(project_id: Id, new: NewScene, conn: Transaction, actor: Who) -> Response:
+    """A new scene at the end of a project."""
+    return answer(await _counted(conn, await actions.create_scene(conn, project_id, new, actor)), 201)
+
+
+@router.get("/projects/{project_id}/scenes", response_model=Page[Scene], **may(Role.VIEWER, 404))
+async def list_scenes(
+    project_id: Id,
+    conn: Transaction,
+    name: Annotated[Name | None, Query()] = None,
+    archived: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """A project's scenes in order; ``name`` keeps the one of that name."""
+    await sql.get_project(conn, project_id)
+    page = await sql.scenes_of(conn, project_id, name=name, archived=archived, after=cursor, limit=limit)
+    counts = await states_sql.scene_counts(conn, project_id, [scene.id for scene in page.items])
+    items = tuple(scene.model_copy(update={"counts": counts[scene.id]}) for scene in page.items)
+    return answer(page.model_copy(update={"items": items}))
+
+
+@router.get("/scenes/{scene_id}", response_model=Scene, **may(Role.VIEWER, 404))
+async def get_scene(scene_id: Id, conn: Transaction) -> Response:
+    """One scene."""
+    return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
+
+
+@router.patch("/scenes/{scene_id}", response_model=Scene, **may(Role.CREATOR, 404, 409, 413))
+async def rename_scene(scene_id: Id, new: NewName, conn: Transaction) -> Response:
+    """Give a scene another name."""
+    await sql.rename_scene(conn, scene_id, new.name)
+    return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
+
+
+@router.post("/scenes/{scene_id}/archive", response_model=Scene, **creates(Role.CREATOR, 404))
+async def archive_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Hide a scene from counts and reports. Nothing of it is deleted."""
+    return answer(await _counted(conn, await arrange.archive_scene(conn, scene_id, actor)))
+
+
+@router.post("/scenes/{scene_id}/restore", response_model=Scene, **creates(Role.CREATOR, 404))
+async def restore_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Bring an archived scene back as it was."""
+    return answer(await _counted(conn, await arrange.restore_scene(conn, scene_id, actor)))
+
+
+async def _counted(conn: Conn, scene: Scene) -> Scene:
+    counts = await states_sql.scene_counts(conn, scene.project_id, [scene.id])
+    return scene.model_copy(update={"counts": counts[scene.id]})
