@@ -63,7 +63,7 @@ class Step:
 
     type: Literal["version", "segment"]
     id: int
-    number: int | None
+    number: int
     name: str
 
 
@@ -198,8 +198,7 @@ def causes(world: World, segment_id: int) -> tuple[Cause, ...]:
         used = world.version_with(asset_id, line.digest)
         if used is None:  # 4
             root = Root("unmatched", asset_id, None, today.number, line.digest, today.effective_digest)
-            step = Step("version", asset_id, None, world.asset(asset_id).name)
-            direct.append(Cause("unmatched", line.role, line.ordinal, root, (step, here)))
+            direct.append(Cause("unmatched", line.role, line.ordinal, root, (here,)))  # no version to name
         elif used.content != today.content:  # 1
             path = (_version_step(world, used), here)
             direct.append(Cause("superseded", line.role, line.ordinal, _moved(used, today), path))
@@ -326,14 +325,14 @@ def _version_step(world: World, version: VersionRow) -> Step:
 
 
 def _segment_step(segment: SegmentRow) -> Step:
-    return Step("segment", segment.id, segment.position, segment.name)
+    return Step("segment", segment.id, segment.position or 0, segment.name)
 
 
 def _shortest(trails: Iterable[Trail]) -> list[Trail]:
     """One trail per root: the shortest, then the one with the lowest ids; ordered by root."""
 
     def length_then_ids(trail: Trail) -> tuple[int, list[tuple[int, int]], str]:
-        return (len(trail.path), [(step.id, step.number or 0) for step in trail.path], trail.root.used_digest)
+        return (len(trail.path), [(step.id, step.number) for step in trail.path], trail.root.used_digest)
 
     best: dict[Identity, Trail] = {}
     for trail in sorted(trails, key=length_then_ids):

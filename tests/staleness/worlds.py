@@ -1,0 +1,163 @@
+"""A ``Stage`` plays histories of projects, versions and takes, and says what is stale then.
+
+The worked examples are written once against it. ``OracleStage`` plays them in memory and asks the oracle; a stage over
+SQL or over HTTP joins by implementing the same verbs. Contents are labels: equal labels are equal files, and a
+``wrapping`` changes the bytes of a file but not what it does (the metadata of a LoRA).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from genlock.model import Kind
+from genlock.staleness.oracle import Identity
+
+Thing = Literal["project", "scene", "segment", "asset"]
+Source = tuple[int, int]  # (asset, number)
+
+
+@dataclass(frozen=True)
+class Use:
+    """One input of a claim: a version of an asset, or instead ``content``, a file that may be no version of it."""
+
+    role: str
+    asset: int
+    version: int | None = None
+    content: str | None = None
+    strength: float | None = None
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What an upload answered."""
+
+    outcome: Literal["created", "equivalent", "exists"]
+    asset: int
+    version: int
+
+
+@dataclass(frozen=True)
+class SeenCause:
+    """A cause as plain values; a path is (type, id, number) by step."""
+
+    kind: str
+    role: str
+    root: Identity
+    path: tuple[tuple[str, int, int | None], ...]
+    waived: bool
+
+
+@dataclass(frozen=True)
+class SeenGroup:
+    """A group of a report as plain values."""
+
+    root: Identity
+    sentence: str
+    segments: int
+    scenes: int
+    direct: int
+    derived: int
+
+
+@dataclass(frozen=True)
+class SeenReport:
+    """A report as plain values."""
+
+    segments: int
+    scenes: int
+    superseded: int
+    chain: int
+    derived: int
+    unmatched: int
+    waived: int
+    groups: tuple[SeenGroup, ...]
+
+
+@dataclass(frozen=True)
+class SeenImpact:
+    """A what-if as plain values; reports by project."""
+
+    becomes_stale: int
+    becomes_fresh: int
+    reports: Mapping[int, SeenReport]
+
+
+@dataclass(frozen=True)
+class SeenUsage:
+    """A take that used a version, in how many inputs, and whether it is archived with its segment."""
+
+    take: int
+    uses: int
+    archived: bool
+
+
+class Stage(Protocol):
+    """The verbs of the worked examples. Every id is the stage's own."""
+
+    async def project(self, slug: str) -> int: ...
+    async def scene(self, project: int, name: str) -> int: ...
+
+    async def segment(self, scene: int, *, chained: bool = True, position: int | None = None) -> int:
+        """A new segment, last or inserted at a 1-based position."""
+        ...
+
+    async def set_chained(self, segment: int, chained: bool) -> None: ...
+    async def archive(self, thing: Thing, id: int) -> None: ...
+
+    async def restore(self, thing: Thing, id: int) -> None:
+        """What was archived counts again; a segment returns to the place it had."""
+        ...
+
+    async def upload(
+        self,
+        kind: Kind,
+        name: str,
+        content: str,
+        *,
+        filename: str,
+        wrapping: str = "",
+        derived_from: Sequence[Source] = (),
+        activate: bool = True,
+    ) -> Uploaded:
+        """A file comes in for the shared asset of that kind and name, which is made if there is none."""
+        ...
+
+    async def generate(
+        self, kind: Kind, name: str, content: str, *, filename: str, made_from: Sequence[Source]
+    ) -> Uploaded:
+        """An engine made this file from those versions: as an upload, but its derivation has a receipt."""
+        ...
+
+    async def activate(self, asset: int, version: int) -> None: ...
+    async def pin(self, asset: int, version: int, *, project: int | None = None, scene: int | None = None) -> None: ...
+    async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None: ...
+
+    async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
+        """Accepts every root of the segment that is of this asset, or of the chain (``None``); gives the waivers."""
+        ...
+
+    async def withdraw(self, waiver: int) -> None: ...
+
+    async def record(
+        self,
+        segment: int,
+        uses: Sequence[Use],
+        *,
+        last_frame: str,
+        continues: int | None = None,
+        seed: str | None = "1",
+        evidence: str = "recorded",
+        select: bool = True,
+    ) -> int:
+        """A take made of these inputs, and of the last frame of take ``continues``; without a seed, one is missing."""
+        ...
+
+    async def select(self, segment: int, take: int) -> None: ...
+
+    async def selected(self, segment: int) -> int | None: ...
+    async def takes(self, segment: int) -> tuple[int, ...]: ...
+    async def state(self, segment: int) -> str: ...
+    async def causes(self, segment: int) -> frozenset[SeenCause]: ...
+    async def report(self, project: int) -> SeenReport: ...
+    async def impact(self, asset: int, version: int) -> SeenImpact: ...
+    async def usage(self, asset: int, version: int, *, selected: bool = True) -> frozenset[SeenUsage]: ...
