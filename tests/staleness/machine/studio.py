@@ -44,6 +44,7 @@ class Studio:
         self.assets: dict[str, int] = {}
         self.scenes: list[int] = []
         self.projects: list[int] = []
+        self.tag = ""
         self._counter = 0
 
     async def found(self) -> None:
@@ -143,8 +144,8 @@ class Studio:
                 evidence=evidence,
             )
             outputs = {
-                "video": Output(digest=digest(f"video {self._counter}")),
-                "last_frame": Output(digest=digest(f"frame {frame or self._counter}")),
+                "video": Output(digest=digest(f"video {self.tag}{self._counter}")),
+                "last_frame": Output(digest=digest(f"frame {frame or f'{self.tag}{self._counter}'}")),
             }
             uploaded = {part: output.digest for part, output in outputs.items()}
             (ids,) = await record_takes(conn, [arrival(segment_id, claim, outputs, uploaded)], ACTOR, select=select)

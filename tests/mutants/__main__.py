@@ -1,0 +1,58 @@
+"""``python -m tests.mutants``: seed each fault into a copy of the source and see the state machine catch it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.fixtures_postgres import server_url
+from tests.mutants.faults import FAULTS, Fault
+
+ROOT = Path(__file__).parents[2]
+TEST = "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_mutants"
+
+
+def seeded(fault: Fault, folder: Path) -> Path:
+    """A copy of the source with the fault in it."""
+    source = folder / "src"
+    shutil.copytree(ROOT / "src", source)
+    file = source / "genlock" / fault.file
+    text = file.read_text(encoding="utf-8")
+    if fault.before not in text:
+        raise SystemExit(f"{fault.file} has no {fault.before!r} any more: rewrite this fault.")
+    file.write_text(text.replace(fault.before, fault.after, 1), encoding="utf-8")
+    return source
+
+
+def caught(fault: Fault, url: str) -> bool:
+    """Whether the state machine fails on the faulty source."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = dict(os.environ) | {
+            "PYTHONPATH": str(seeded(fault, Path(folder))),
+            "GENLOCK_TEST_DATABASE_URL": url,
+            "GENLOCK_TEST_MUTANTS": "1",
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TEST]
+        finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if finished.returncode not in (0, 1):
+        raise SystemExit(finished.stdout + finished.stderr)
+    return finished.returncode == 1
+
+
+def main() -> None:
+    """Seed every fault; exit with 1 if one is not caught."""
+    survivors: list[Fault] = []
+    with server_url() as url:
+        for number, fault in enumerate(FAULTS, 1):
+            found = caught(fault, url)
+            print(f"{number:3d}/{len(FAULTS)}  {'caught  ' if found else 'SURVIVED'}  {fault.file}: {fault.means}")
+            survivors += [] if found else [fault]
+    print(f"{len(FAULTS) - len(survivors)} passed, {len(survivors)} failed")
+    if survivors:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

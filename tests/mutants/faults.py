@@ -1,0 +1,145 @@
+"""The faults: one change to the source each, with what it would mean for a user."""
+
+from dataclasses import dataclass
+
+CAUSES = "staleness/causes_sql.py"
+PRESENT = "takes/present_sql.py"
+STATES = "staleness/states_sql.py"
+REPORT = "staleness/report_sql.py"
+OUTDATED = "staleness/outdated_sql.py"
+IMPACT = "staleness/impact_sql.py"
+WAIVER = "staleness/waiver_sql.py"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``before`` in a file becomes ``after``, at its first occurrence; ``means`` says what would go wrong."""
+
+    file: str
+    before: str
+    after: str
+    means: str
+
+
+FAULTS = (
+    Fault(
+        CAUSES,
+        "AND i.judged\n      JOIN selected_takes t ON t.segment_id = i.segment_id\n      JOIN place p",
+        "\n      JOIN selected_takes t ON t.segment_id = i.segment_id\n      JOIN place p",
+        "inputs that came via something else are judged on their own in reports",
+    ),
+    Fault(
+        CAUSES,
+        "coalesce(of_scene.id, of_project.id, 0) AS scope_id",
+        "coalesce(of_project.id, of_scene.id, 0) AS scope_id",
+        "a scene's own pins are forgotten when its project has pins",
+    ),
+    Fault(
+        CAUSES,
+        "int4range(min(o.run_position), r.length + 1)",
+        "int4range(min(o.run_position), r.length)",
+        "the last segment of a chain is never stale by what comes before it",
+    ),
+    Fault(
+        CAUSES,
+        "w.used = o.used AND w.expected = o.expected) AS waived",
+        "w.used = o.used) AS waived",
+        "a waiver goes on when the expected version moves",
+    ),
+    Fault(
+        CAUSES,
+        "AND w.run_position < coalesce(o.next, r.length + 1)",
+        "AND w.run_position <= coalesce(o.next, r.length + 1)",
+        "a waiver stops a cause that begins at its own segment",
+    ),
+    Fault(
+        CAUSES,
+        "coalesce(stop, until)",
+        "until",
+        "waived causes are passed on along the chain",
+    ),
+    Fault(
+        CAUSES,
+        "WHERE c.version IS NULL\n     UNION ALL",
+        "WHERE false\n     UNION ALL",
+        "files that no version has pass as fresh",
+    ),
+    Fault(
+        CAUSES,
+        "AND w.withdrawn_at IS NULL",
+        "",
+        "a withdrawn waiver still counts",
+    ),
+    Fault(
+        CAUSES,
+        "WHERE asset_id <> ALL(%(replaced)s::bigint[])",
+        "",
+        "what-if adds what would be to what is",
+    ),
+    Fault(
+        CAUSES,
+        "ELSE c.waived - c.stale - int4multirange",
+        "ELSE c.waived - c.stale + int4multirange",
+        "a waived segment in an unknown run is counted as waived",
+    ),
+    Fault(
+        PRESENT,
+        "bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged)) AS judged",
+        "bool_or(i.via IS NULL) AS judged",
+        "a segment whose frame came from elsewhere is not told when its variant moves",
+    ),
+    Fault(
+        PRESENT,
+        "cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared') AS unknown",
+        "cardinality(r.missing) > 0 AS unknown",
+        "weak evidence passes as known",
+    ),
+    Fault(
+        PRESENT,
+        "there.part = o.seed_part",
+        "there.part = 'video'",
+        "a link is judged by the wrong part",
+    ),
+    Fault(
+        REPORT,
+        "coalesce(range_agg(cover - direct), '{}') AS derived",
+        "coalesce(range_agg(cover), '{}') AS derived",
+        "direct causes are counted as derived",
+    ),
+    Fault(
+        REPORT,
+        "count(DISTINCT scene_id) AS scenes, sum(positions(direct))",
+        "count(scene_id) AS scenes, sum(positions(direct))",
+        "scenes with several runs are counted several times",
+    ),
+    Fault(
+        STATES,
+        "WHEN t.run_position <@ coalesce(j.unknown, '{}') THEN 'unknown'\n            WHEN t.run_position <@ coalesce(j.waived, '{}') THEN 'waived'",
+        "WHEN t.run_position <@ coalesce(j.waived, '{}') THEN 'waived'",
+        "unknown segments are shown as fresh",
+    ),
+    Fault(
+        OUTDATED,
+        "FROM down JOIN derivation_sources s ON s.asset_id = down.asset_id",
+        "FROM down JOIN derivation_sources s ON false",
+        "what was made from a moved version is not looked at again",
+    ),
+    Fault(
+        OUTDATED,
+        "ORDER BY p.scene_id NULLS FIRST",
+        "ORDER BY p.scene_id NULLS LAST",
+        "a project's pin wins over its scene's",
+    ),
+    Fault(
+        IMPACT,
+        "coalesce(before.not_fresh, '{}') - coalesce(after.not_fresh, '{}')",
+        "coalesce(before.stale, '{}') - coalesce(after.stale, '{}')",
+        "what-if calls waived and unknown segments fresh again",
+    ),
+    Fault(
+        WAIVER,
+        "near.nearest = 1",
+        "near.nearest >= 1",
+        "waiving a chained segment also waives changes further up",
+    ),
+)
