@@ -161,10 +161,9 @@ class LiveServer:
                 self.token = (await create_token(conn, NewToken(name="live", role=Role.ADMIN), SYSTEM)).secret
             self.app = create_app(db, self.store, self.settings)
             self.app.add_middleware(_Around, self.count)
-            self._server = HttpServer(self.app, self.settings)
+            self._server = HttpServer(self.app, self.settings, self._ready.set)
             listener = socket.create_server(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self._ready.set()  # from here on the kernel keeps whoever connects until the server takes them
             await self._server.serve([listener])
         finally:
             await db.close()

@@ -2,8 +2,10 @@
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +17,8 @@ from genlock.settings import Settings
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; 0 when told to end or when a server runs already, 1 with a sentence and a hint on any trouble."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     try:
         settings = Settings(**_given(arguments))
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -29,6 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(error.message, error.hint)
         return 1
     return 0
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End what is being started, in good order: an embedded database without users stops too."""
+    raise SystemExit(0)
 
 
 def _given(arguments: list[str] | None) -> dict[str, Any]:

@@ -112,12 +112,15 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         async with db.transaction() as conn:
             await ensure_admin_token(conn, settings.token_file)
         app = create_app(db, store, settings)
-        running = announce(settings.server_file, url_of(listener))
-        try:
+
+        def ready() -> None:
+            running = announce(settings.server_file, url_of(listener))
             say(f"Genlock {running.version} is ready at {running.url}")
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
+
+        try:
             async with _workers(settings):
-                await HttpServer(app, settings).serve([listener])
+                await HttpServer(app, settings, ready).serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
     finally:
@@ -139,7 +142,7 @@ async def _workers(settings: Settings) -> AsyncGenerator[None]:
 class HttpServer(uvicorn.Server):
     """Uvicorn, which ends its open streams before it waits for them, and when nobody has asked for a while."""
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -151,6 +154,7 @@ class HttpServer(uvicorn.Server):
                 lifespan="on",
             )
         )
+        self._ready = ready
         self._bell: Bell = app.state.house.bell
         self._idle_s: Callable[[], float] = app.state.watch.idle_s
         self._limit_s = None if settings.idle_minutes is None else 60 * settings.idle_minutes
@@ -172,6 +176,11 @@ class HttpServer(uvicorn.Server):
         """The first signal ends it in good order, a second one at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, then say so: from here on a signal ends it in good order."""
+        await super().startup(sockets)
+        self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end: told to, or nobody has asked for longer than the limit."""

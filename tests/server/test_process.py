@@ -1,0 +1,195 @@
+"""The server as a process: how it comes up, says where it is, and goes down."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.fixtures_postgres import temporary_folder
+
+Command = list[str]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def command(data: Path, database: str | None, *more: str) -> Command:
+    given = [] if database is None else ["--database-url", database]
+    return [sys.executable, "-m", "genlock.server", "--data", str(data), *given, "--workers", "0", "--port", "0", *more]
+
+
+@contextmanager
+def running(arguments: Command, environment: dict[str, str] | None = None) -> Generator[subprocess.Popen[str]]:
+    """A server that is ready; it is killed at the end if it still runs."""
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
+    )
+    try:
+        assert process.stdout
+        for line in process.stdout:
+            if " is ready at " in line:
+                break
+        else:
+            assert process.stderr
+            pytest.fail(process.stderr.read())
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    return process.wait(60)
+
+
+def announced(data: Path) -> dict[str, str]:
+    return json.loads((data / "server.json").read_text())
+
+
+def client(data: Path) -> httpx.Client:
+    secret = (data / "admin.token").read_text().strip()
+    return httpx.Client(base_url=announced(data)["url"], headers={"Authorization": f"Bearer {secret}"}, timeout=60)
+
+
+def test_it_says_where_it_is_and_leaves_nothing_running(data: Path, database: str) -> None:
+    with running(command(data, database)) as process:
+        found = announced(data)
+        assert found["pid"] == process.pid
+        assert set(found) == {"url", "pid", "version"}
+        assert stat.S_IMODE((data / "server.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((data / "admin.token").stat().st_mode) == 0o600
+        with client(data) as asking:
+            assert asking.get("/api/v1/me").json()["role"] == "admin"
+            assert asking.get("/readyz").json() == {"status": "ready", "warnings": []}
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 0
+    assert not (data / "server.json").exists()
+
+
+def test_a_second_start_for_the_same_data_shows_the_first(data: Path, database: str) -> None:
+    with running(command(data, database)):
+        second = subprocess.run(command(data, database), capture_output=True, text=True, timeout=60, check=False)
+        assert (second.returncode, second.stderr) == (0, "")
+        assert announced(data)["url"] in second.stdout
+
+
+def test_a_taken_port_is_an_error_that_names_the_option(data: Path, database: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        refused = subprocess.run(
+            [*command(data, database), "--port", port], capture_output=True, text=True, timeout=60, check=False
+        )
+    assert refused.returncode == 1
+    assert f"Port {port} is taken" in refused.stderr
+    assert "--port" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_after_a_kill_the_next_start_takes_over(data: Path, database: str) -> None:
+    with running(command(data, database)) as process:
+        process.kill()
+        ended(process)
+    assert announced(data)["pid"] == process.pid, "a leftover"
+    with running(command(data, database)) as process, client(data) as asking:
+        assert announced(data)["pid"] == process.pid
+        assert asking.get("/api/v1/tokens").json()["items"][0]["id"] == 1, "the token is the same one"
+
+
+def test_it_ends_by_itself_when_nobody_asks(data: Path, database: str) -> None:
+    with running(command(data, database, "--idle-minutes", "0.01")) as process:
+        assert ended(process) == 0
+
+
+def test_an_open_stream_does_not_hold_it_up(data: Path, database: str) -> None:
+    with (
+        running(command(data, database)) as process,
+        client(data) as asking,
+        asking.stream("GET", "/api/v1/events/stream") as stream,
+    ):
+        lines = stream.iter_lines()
+        assert next(lines) == ": connected"
+        process.send_signal(signal.SIGTERM)
+        assert list(lines) == [""]
+        assert ended(process) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--port", "70000"], 2, "port"),
+        (["--workers", "-1"], 2, "workers"),
+        (["--database-url", "host=/nowhere port=1"], 1, "database"),
+        (["--blobs", "s3://bucket"], 1, "--blobs"),
+        (["--host", "203.0.113.7"], 1, "--host"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(
+    data: Path, database: str, arguments: list[str], status: int, said: str
+) -> None:
+    refused = subprocess.run(
+        [*command(data, database), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert refused.returncode == status, refused.stderr
+    assert refused.stderr.startswith("Error: ") or "\nError: " in refused.stderr
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_migrations_run_as_the_owner(data: Path, postgres: str, database: str) -> None:
+    """With an owner's URL the server's own role needs no right to change the tables."""
+    with running(command(data, database), {"GENLOCK_DATABASE_OWNER_URL": database}), client(data) as asking:
+        assert asking.get("/readyz").json()["warnings"] == []
+
+
+def test_with_nothing_given_it_brings_its_own_database() -> None:
+    with temporary_folder() as folder:
+        data = folder / "data"
+        with running(command(data, None)) as process, client(data) as asking:
+            assert asking.post("/api/v1/projects", json={"slug": "a", "name": "A"}).status_code == 201
+            process.send_signal(signal.SIGTERM)
+            assert ended(process) == 0
+        with running(command(data, None)) as process, client(data) as asking:
+            assert asking.get("/api/v1/projects").json()["items"][0]["slug"] == "a"
+            process.send_signal(signal.SIGINT)
+            assert ended(process) == 0
+
+
+def test_many_starts_at_once_make_one_server(data: Path, database: str) -> None:
+    outputs: list[str] = []
+
+    def start() -> None:
+        made = subprocess.run(
+            command(data, database, "--idle-minutes", "0.05"), capture_output=True, text=True, timeout=120, check=False
+        )
+        outputs.append(f"{made.returncode} {made.stdout}")
+
+    threads = [threading.Thread(target=start) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(output.startswith("0 ") for output in outputs), outputs
+    assert sum(" is ready at " in output for output in outputs) >= 1
+
+
+def test_a_start_that_is_broken_off_leaves_nothing_running() -> None:
+    with temporary_folder() as folder:
+        data = folder / "data"
+        process = subprocess.Popen(command(data, None), stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        assert "database" in process.stdout.readline().lower()
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == 0
+        process.communicate()
+        assert not (data / "postgres" / "cluster" / "postmaster.pid").exists()

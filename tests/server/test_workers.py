@@ -1,0 +1,63 @@
+"""Workers are started, started again, and ended with the server."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+from genlock.server.workers import keep_running
+
+
+def worker(folder: Path, then: str) -> list[str]:
+    """A process that leaves a file named after itself, then does something."""
+    return [
+        sys.executable,
+        "-c",
+        f"import os, pathlib, sys, time; pathlib.Path({str(folder)!r}, str(os.getpid())).touch(); {then}",
+    ]
+
+
+async def pids(folder: Path, least: int) -> set[int]:
+    while True:
+        found = {int(path.name) for path in folder.iterdir()}
+        if len(found) >= least:
+            return found
+        await asyncio.sleep(0.02)
+
+
+async def test_so_many_are_started_and_all_are_ended(tmp_path: Path) -> None:
+    keeping = asyncio.create_task(keep_running(worker(tmp_path, "time.sleep(600)"), 2, os.environ))
+    found = await pids(tmp_path, 2)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert not any(psutil.pid_exists(pid) for pid in found)
+
+
+async def test_one_that_dies_is_started_again(tmp_path: Path) -> None:
+    keeping = asyncio.create_task(keep_running(worker(tmp_path, "time.sleep(600)"), 1, os.environ))
+    (first,) = await pids(tmp_path, 1)
+    psutil.Process(first).kill()
+    both = await pids(tmp_path, 2)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+    assert first in both
+    assert not any(psutil.pid_exists(pid) for pid in both)
+
+
+async def test_a_worker_can_tell_that_its_server_is_gone(tmp_path: Path) -> None:
+    """Its standard input ends when the server's process does, however that ended."""
+    waits = worker(tmp_path, "sys.stdin.read()")
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import asyncio, os, sys; from genlock.server.workers import keep_running;"
+        f"asyncio.run(keep_running({waits!r}, 1, os.environ))",
+    )
+    (found,) = await pids(tmp_path, 1)
+    gone = psutil.Process(found)
+    server.kill()
+    await server.wait()
+    await asyncio.to_thread(psutil.wait_procs, [gone], 30)
+    assert not gone.is_running() or gone.status() == psutil.STATUS_ZOMBIE
