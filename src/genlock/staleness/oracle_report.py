@@ -153,14 +153,15 @@ def _sentence(world: World, root: Root, segments: list[SegmentRow], scenes: int)
 def _estimate(world: World, segments: list[SegmentRow]) -> Estimate | None:
     """The sum of the median durations of renders of the same workflow and size; None if there was none."""
     kinds_of_work = [_work(world.receipt(world.take(world.selected[segment.id]).receipt_id)) for segment in segments]
-    samples = {
-        work: [row.duration_s for row in world.receipts if _work(row) == work and row.duration_s is not None]
-        if None not in work
-        else []
-        for work in kinds_of_work
-    }
-    seconds = [median(samples[work]) for work in kinds_of_work if samples[work]]
+    samples = {work: _durations(world, work) for work in kinds_of_work if None not in work}
+    seconds = [median(samples[work]) for work in kinds_of_work if samples.get(work)]
     return Estimate(sum(seconds), sum(map(len, samples.values()))) if seconds else None
+
+
+def _durations(world: World, work: tuple[str | None, int | None, int | None]) -> list[float]:
+    """The newest measurements of a kind of work: machines change, and the newest thousand say what it costs today."""
+    newest_first = sorted(world.receipts, key=lambda row: -row.id)
+    return [row.duration_s for row in newest_first if _work(row) == work and row.duration_s is not None][:1000]
 
 
 def _work(receipt: ReceiptRow) -> tuple[str | None, int | None, int | None]:
