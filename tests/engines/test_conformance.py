@@ -179,11 +179,13 @@ async def test_a_task_that_is_cancelled_waits_for_its_work_to_end(studio: Studio
         if progress > 0:
             started.set()
 
+    before = asyncio.all_tasks()
     running = asyncio.ensure_future(studio.engine.render(job.spec, job.files, report))
     await started.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+    assert asyncio.all_tasks() <= before, "no thread works on behind the caller's back"
     assert 1.0 not in seen
     assert not (job.spec.workdir / "last_frame.png").exists()
     await rendered(studio)
