@@ -1,0 +1,268 @@
+"""Records work as it is made: what goes into one take, what came out, and when, as one receipt.
+
+    with gl.generation("rooftop/night/3", engine="diffusers") as g:
+        frame = g.continue_from_previous().save("start.png")      # where the segment before it ended
+        rain = g.use("lora:rain", strength_model=0.8)             # what this segment should use today
+        g.parameters(prompt=prompt, seed=seed, cfg=5.0, steps=20, width=832, height=480, frames=49)
+        g.output(render(frame, rain.save(folder), ...))           # a path
+    g.recorded.take.number
+
+Every ``use`` is settled when it is called: the version that counts for this segment at that moment, and its digest.
+Nothing is sent before the block ends; if it ends with an exception, nothing is sent at all.
+"""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral, Real
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from genlock.digest import PREFIX, Digest
+from genlock.errors import Conflict, Invalid, NotFound
+from genlock.library.model import Asset, Version
+from genlock.model import SEED_FRAME
+from genlock.sdk.bodies import body_of
+from genlock.sdk.downloads import download
+from genlock.sdk.names import Names
+from genlock.sdk.transport import Transport
+from genlock.sdk.uploads import Form, size_of
+from genlock.staleness.model import SegmentView
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, InputRole, Observed, Parameters, Recorder
+from genlock.takes.model import Recorded, Take
+
+LAST_FRAME = "last_frame"
+_NOTED_PACKAGES = ("torch", "diffusers")
+
+
+class Used:
+    """An input that was settled: ``version`` of ``asset``, or the frame of a ``take`` that is continued.
+
+    ``version`` is ``None`` where a file of the caller's was used, whose ``digest`` it is.
+    """
+
+    def __init__(
+        self,
+        http: Transport,
+        digest: Digest,
+        *,
+        asset: Asset | None = None,
+        version: Version | None = None,
+        take: Take | None = None,
+    ) -> None:
+        self._http = http
+        self.digest = digest
+        self.asset, self.version, self.take = asset, version, take
+
+    def save(self, path: Path | str) -> Path:
+        """Write its bytes to ``path``, or into that folder under their own name, verified; gives the path."""
+        if self.version is not None:
+            filename = Path(self.version.filename).name
+            content = f"/assets/{self.version.asset_id}/versions/{self.version.number}/content"
+        elif self.take is not None:
+            filename, content = f"take-{self.take.id}-{LAST_FRAME}.png", f"/blobs/{self.digest}"
+        else:
+            raise Conflict("This was used from a file of yours.", hint="Use that file.", code="file_of_yours")
+        target = Path(path) / filename if Path(path).is_dir() else Path(path)
+        return download(self._http, content, target, self.digest, None)
+
+
+class Generation:
+    """One take in the making; a context manager that records it when its block ends well."""
+
+    def __init__(
+        self, http: Transport, segment: SegmentView, engine: ClaimEngine, *, select: bool, note: str | None
+    ) -> None:
+        self._http, self._names = http, Names(http)
+        self._engine, self._select, self._note = engine, select, note
+        self._inputs: list[ClaimInput] = []
+        self._parameters: dict[str, Any] = {}
+        self._graph: dict[str, Any] | Digest | None = None
+        self._files: dict[str, Path] = {}
+        self._started_at = datetime.now(UTC)
+        self._recorded: Recorded | None = None
+        self.segment = segment
+
+    # what went in --------------------------------------------------------------------------------
+
+    def use(
+        self,
+        reference: str | Asset,
+        *,
+        role: InputRole | str | None = None,
+        strength_model: float | None = None,
+        strength_clip: float | None = None,
+        file: Path | str | None = None,
+    ) -> Used:
+        """Say that something goes in: ``lora:rain`` in the version that counts here today, ``lora:rain@2`` in that one.
+
+        With ``file`` the digest of that file is recorded: the bytes that really went in, whatever they are called.
+        ``role`` is the asset's kind unless said. ``seed_frame`` is short for ``continue_from_previous()``.
+        """
+        if reference == SEED_FRAME:
+            return self.continue_from_previous()
+        asset, number = self._asset(reference)
+        if file is not None:
+            used = Used(self._http, _digest_of_file(Path(file)), asset=asset)
+        else:
+            found = self._names.content(asset, number or self._expected(asset))
+            used = Used(self._http, found.digest, asset=asset, version=found)
+        line = body_of(
+            ClaimInput,
+            role=role or asset.kind.value,
+            asset=asset.id,
+            version=used.version and used.version.number,
+            digest=used.digest,
+            strength_model=strength_model,
+            strength_clip=strength_clip,
+        )
+        self._inputs.append(line)
+        return used
+
+    def continue_from_previous(self) -> Used:
+        """Continue the segment before: the last frame of its selected take goes in as the seed frame.
+
+        ``Conflict`` if this segment begins a chain, or the one before it has no take yet.
+        """
+        before = self._segment_before()
+        take = before.selected_take
+        digest = take.outputs.get(LAST_FRAME) if take is not None else None
+        if take is None or digest is None:
+            raise Conflict(
+                f"{before.name!r}, the segment before, has no {'take' if take is None else 'last frame'} to continue.",
+                hint="Make and record that one first.",
+                code="nothing_to_continue",
+            )
+        self._inputs.append(ClaimInput(role=InputRole.SEED_FRAME, take=take.id, part=LAST_FRAME, digest=digest))
+        return Used(self._http, digest, take=take)
+
+    def parameters(self, **values: Any) -> None:
+        """Say what was set: prompt, negative_prompt, cfg, seed, steps, sampler, width, height, frames, … and your own.
+
+        Called again it adds to what was said. A seed may be an int; it is kept exactly, to 2^64 − 1.
+        """
+        said = {**self._parameters, **{name: _plain(name, value) for name, value in values.items()}}
+        body_of(Parameters, **said)
+        self._parameters = said
+
+    def graph(self, graph: Mapping[str, Any] | Digest) -> None:
+        """Keep the exact graph that ran, where there is one: with it a receipt needs no workflow asset."""
+        self._graph = graph if isinstance(graph, str) else dict(graph)
+
+    # what came out -------------------------------------------------------------------------------
+
+    def output(
+        self, video: Path | str, *, last_frame: Path | str | None = None, thumbnail: Path | str | None = None
+    ) -> None:
+        """Name the files that were made. Without ``last_frame`` Genlock takes it from the video."""
+        given = {"video": video, LAST_FRAME: last_frame, "thumbnail": thumbnail}
+        files = {part: Path(path) for part, path in given.items() if path is not None}
+        for path in files.values():
+            size_of(path)  # says now, and not after everything else, if a file is not there
+        self._files = files
+
+    @property
+    def recorded(self) -> Recorded:
+        """The take and receipt that were written; ``Conflict`` before the block has ended."""
+        if self._recorded is None:
+            raise Conflict("Nothing is recorded yet.", hint="Read this after the `with` block.", code="not_recorded")
+        return self._recorded
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self._recorded = self._record()
+
+    def _record(self) -> Recorded:
+        if "video" not in self._files:
+            raise Invalid("Nothing came out of this generation.", hint="Call output(path) before the block ends.")
+        finished_at = datetime.now(UTC)
+        claim = Claim(
+            inputs=tuple(self._inputs),
+            parameters=body_of(Parameters, **self._parameters),
+            engine=self._engine,
+            graph=self._graph,
+            observed=Observed(
+                started_at=self._started_at,
+                finished_at=finished_at,
+                duration_s=(finished_at - self._started_at).total_seconds(),
+            ),
+            recorder=Recorder(name="genlock.client", version=version("genlock")),
+            note=self._note,
+        )
+        form = Form([("claim", claim.model_dump_json(exclude_none=True))], self._files)
+        return self._http.send_form(Recorded, f"/segments/{self.segment.id}/takes", form, select=self._select)
+
+    # what is meant -------------------------------------------------------------------------------
+
+    def _asset(self, reference: str | Asset) -> tuple[Asset, int | None]:
+        if isinstance(reference, Asset):
+            return reference, None
+        return self._names.version(reference, self.segment.project_id)
+
+    def _expected(self, asset: Asset) -> int:
+        """The version that counts for this segment: its scene's pin, else its project's pin, else the active one."""
+        pins = [pin for pin in self.segment.pins if pin.asset_id == asset.id]
+        for pin in sorted(pins, key=lambda pin: pin.scene_id is None):
+            return pin.version
+        if asset.active_version is None:
+            raise NotFound(
+                f"{asset.kind}:{asset.name} has no version yet.", hint="Upload one with `genlock asset add`."
+            )
+        return asset.active_version
+
+    def _segment_before(self) -> SegmentView:
+        before: SegmentView | None = None
+        for segment in self._names.segments_of(self._names.scene(self.segment.scene_id)):
+            if segment.id == self.segment.id:
+                break
+            before = segment
+        if before is None or not self.segment.chained:
+            raise Conflict(
+                f"{self.segment.name!r} continues no other segment.",
+                hint="It is the first of its scene, or not chained: start it from an image.",
+                code="nothing_to_continue",
+            )
+        return before
+
+
+def engine_of(name: str, engine_version: str | None, environment: Mapping[str, Any] | None) -> ClaimEngine:
+    """An engine as a claim names it. Its version is that of the installed package of its name, unless said."""
+    surroundings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}
+    for package in _NOTED_PACKAGES:
+        found = _installed(package)
+        if found is not None:
+            surroundings[package] = found
+    return body_of(
+        ClaimEngine,
+        name=name,
+        version=engine_version or _installed(name),
+        environment={**surroundings, **(environment or {})},
+    )
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except (PackageNotFoundError, ValueError):
+        return None
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as JSON keeps it exactly: seeds as text, numbers of other libraries as Python's own."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    if isinstance(value, Integral):
+        return str(int(value)) if name == "seed" else int(value)
+    return float(value)
+
+
+def _digest_of_file(path: Path) -> Digest:
+    size_of(path)
+    with path.open("rb") as file:
+        return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,217 @@
+"""Calls about what goes in: assets, their versions, which one is active and who uses them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from genlock.errors import Invalid
+from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
+from genlock.model import Kind, Page
+from genlock.sdk.bodies import body_of
+from genlock.sdk.calls import Calls
+from genlock.sdk.downloads import download
+from genlock.sdk.listing import Listing
+from genlock.sdk.names import AssetLike, ProjectLike
+from genlock.sdk.references import BAD_REFERENCE
+from genlock.sdk.uploads import Form, Progress
+from genlock.staleness.bodies import Activated, ActivationRequest, InPlaceVersion, VersionAdded
+from genlock.staleness.model import Impact
+from genlock.takes.model import Usage, UsagePage, VersionUsage
+from genlock.timeline.model import NewName
+
+Source = VersionRef | str
+"""A version that another was made from: itself, or a reference such as ``source_image:portrait@3``."""
+
+
+class LibraryCalls(Calls):
+    """Assets and their versions."""
+
+    def create_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
+        """A new asset without versions; without a project all projects share it."""
+        new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
+        return self._http.send(Asset, "POST", "/assets", new)
+
+    def assets(
+        self,
+        *,
+        kind: Kind | str | None = None,
+        project: ProjectLike | None = None,
+        name: str | None = None,
+        digest: str | None = None,
+        archived: bool = False,
+        page_size: int = 100,
+    ) -> Listing[Asset]:
+        """Assets by name: of a kind, that a project can use, whose name begins so, or with a version of that digest."""
+        return self._list(
+            Page[Asset],
+            "/assets",
+            kind=kind,
+            project_id=self._project_of(project),
+            q=name,
+            digest=digest,
+            archived=archived,
+            limit=page_size,
+        )
+
+    def asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
+        """One asset, with how many segments use it and how many of those are stale."""
+        return self._http.get(Asset, f"/assets/{self._names.asset(asset, self._project_of(project)).id}")
+
+    def rename_asset(self, asset: AssetLike, name: str, *, project: ProjectLike | None = None) -> Asset:
+        """Give an asset another name. Receipts keep the one they were written with."""
+        asset_id = self._names.asset(asset, self._project_of(project)).id
+        return self._http.send(Asset, "PATCH", f"/assets/{asset_id}", body_of(NewName, name=name))
+
+    def archive_asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
+        """Hide an asset from new work. Nothing of it is deleted, and what was made with it is still judged."""
+        asset_id = self._names.asset(asset, self._project_of(project)).id
+        return self._http.send(Asset, "POST", f"/assets/{asset_id}/archive")
+
+    def restore_asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
+        """Bring an archived asset back."""
+        asset_id = self._names.asset(asset, self._project_of(project), archived=True).id
+        return self._http.send(Asset, "POST", f"/assets/{asset_id}/restore")
+
+    # versions ------------------------------------------------------------------------------------
+
+    def add_version(
+        self,
+        asset: AssetLike,
+        file: Path | str,
+        *,
+        note: str = "",
+        activate: bool = True,
+        derived_from: Sequence[Source] = (),
+        bindings: Mapping[str, Any] | None = None,
+        project: ProjectLike | None = None,
+        on_progress: Progress | None = None,
+    ) -> VersionAdded:
+        """Upload a file as a new version. ``report`` of the answer says what its activation made stale."""
+        found = self._names.asset(asset, self._project_of(project))
+        sources = [self._source(source, found.project_id) for source in derived_from]
+        fields = [("note", note), ("activate", str(activate).lower())]
+        fields += [("derived_from", f"{source.asset_id}@{source.number}") for source in sources]
+        if bindings is not None:
+            fields.append(("bindings", json.dumps(bindings)))
+        form = Form(fields, {"file": Path(file)}, on_progress)
+        return self._http.send_form(VersionAdded, f"/assets/{found.id}/versions", form)
+
+    def register_in_place(
+        self,
+        asset: AssetLike,
+        path: str,
+        *,
+        note: str = "",
+        activate: bool = True,
+        derived_from: Sequence[Source] = (),
+        project: ProjectLike | None = None,
+    ) -> VersionAdded:
+        """Register a file where it lies on the server's machine, below one of its configured roots (administrators)."""
+        found = self._names.asset(asset, self._project_of(project))
+        sources = [self._source(source, found.project_id) for source in derived_from]
+        body = body_of(InPlaceVersion, path=path, note=note, activate=activate, derived_from=sources)
+        return self._http.send(VersionAdded, "POST", f"/assets/{found.id}/versions", body)
+
+    def versions(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Listing[Version]:
+        """All versions of an asset, newest first."""
+        asset_id = self._names.asset(asset, self._project_of(project)).id
+        return self._list(Page[Version], f"/assets/{asset_id}/versions")
+
+    def version(self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None) -> Version:
+        """One version: the one that is named (``lora:rain@2``, or ``number``), else the active one."""
+        found, named = self._version_of(asset, number, project)
+        return self._names.content(found, named if named is not None else _number(found, found.active_version))
+
+    def download_version(
+        self,
+        asset: AssetLike,
+        path: Path | str,
+        number: int | None = None,
+        *,
+        project: ProjectLike | None = None,
+        on_progress: Progress | None = None,
+    ) -> Path:
+        """Write a version's bytes to ``path``, or into it under their filename if it is a folder, and verify them."""
+        version = self.version(asset, number, project=project)
+        target = Path(path) / Path(version.filename).name if Path(path).is_dir() else Path(path)
+        content = f"/assets/{version.asset_id}/versions/{version.number}/content"
+        return download(self._http, content, target, version.digest, on_progress)
+
+    def activate(
+        self, asset: AssetLike, version: int | None = None, *, note: str = "", project: ProjectLike | None = None
+    ) -> Activated:
+        """Make a version the active one; the answer's report says what that makes stale, and what fresh again."""
+        found, named = self._version_of(asset, version, project)
+        body = body_of(ActivationRequest, version=_number(found, named), note=note)
+        return self._http.send(Activated, "POST", f"/assets/{found.id}/activate", body)
+
+    def activations(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Listing[Activation]:
+        """Who moved the active version, when, from where to where; newest first."""
+        asset_id = self._names.asset(asset, self._project_of(project)).id
+        return self._list(Page[Activation], f"/assets/{asset_id}/activations")
+
+    def impact(self, asset: AssetLike, version: int | None = None, *, project: ProjectLike | None = None) -> Impact:
+        """What making a version active would make stale, and what fresh again. Changes nothing."""
+        found, named = self._version_of(asset, version, project)
+        return self._http.get(Impact, f"/assets/{found.id}/impact", version=_number(found, named))
+
+    def usage(
+        self,
+        asset: AssetLike,
+        version: int | None = None,
+        *,
+        all_takes: bool = False,
+        in_project: ProjectLike | None = None,
+        project: ProjectLike | None = None,
+        page_size: int = 100,
+    ) -> "UsageListing":
+        """The takes that used an asset, or exactly one version of it: selected ones, or with ``all_takes`` all."""
+        found, named = self._version_of(asset, version, project)
+        parameters = {
+            "version": named,
+            "takes": "all" if all_takes else "selected",
+            "project_id": self._project_of(in_project),
+            "limit": page_size,
+        }
+        path = f"/assets/{found.id}/usage"
+        return UsageListing(lambda cursor: self._http.get(UsagePage, path, **parameters, cursor=cursor))
+
+    def _version_of(
+        self, asset: AssetLike, number: int | None, project: ProjectLike | None
+    ) -> tuple[Asset, int | None]:
+        """An asset and the number that was said of it, in the reference or beside it."""
+        project_id = self._project_of(project)
+        if isinstance(asset, str):
+            found, named = self._names.version(asset, project_id)
+            return found, number if number is not None else named
+        return self._names.asset(asset, project_id), number
+
+    def _source(self, source: Source, project_id: int | None) -> VersionRef:
+        if isinstance(source, VersionRef):
+            return source
+        found, number = self._names.version(source, project_id)
+        return VersionRef(asset_id=found.id, number=_number(found, found.active_version if number is None else number))
+
+
+class UsageListing(Listing[Usage]):
+    """Takes that used something. ``total`` counts them exactly; ``versions`` counts them for each version."""
+
+    def __init__(self, page: Callable[[str | None], UsagePage]) -> None:
+        super().__init__(page)
+        self._usage_page = page
+
+    @property
+    def versions(self) -> tuple[VersionUsage, ...]:
+        """How many takes used each version; nothing when the listing is of one version."""
+        return self._usage_page(None).versions or ()
+
+
+def _number(asset: Asset, number: int | None) -> int:
+    """A version's number; ``Invalid`` where none was said, or there is none yet."""
+    if number is None:
+        plain = f"{asset.kind}:{asset.name}"
+        raise Invalid(
+            f"Which version of {plain} is meant?", hint=f"Write its number, such as {plain}@1.", code=BAD_REFERENCE
+        )
+    return number

@@ -1,0 +1,170 @@
+"""Calls about making only that again: plans, their steps, and renders asked for directly."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from genlock.model import Page
+from genlock.regeneration.model import (
+    LeftOut,
+    NewPlan,
+    NewRender,
+    Plan,
+    PlanState,
+    RenderInput,
+    Selection,
+    Start,
+    Step,
+    WorkerView,
+)
+from genlock.sdk.bodies import body_of
+from genlock.sdk.calls import Calls
+from genlock.sdk.listing import Listing
+from genlock.sdk.names import AssetLike, ProjectLike, SceneLike, SegmentLike
+from genlock.staleness.model import Group
+
+_PAUSE_S = 0.3
+ENDED = frozenset({PlanState.SUCCEEDED, PlanState.FAILED, PlanState.CANCELLED, PlanState.REVIEW})
+"""States in which a plan runs no more, or waits for a person."""
+
+
+class RegenerationCalls(Calls):
+    """Plans and renders."""
+
+    def plan(
+        self,
+        project: ProjectLike,
+        *,
+        segments: Iterable[SegmentLike] = (),
+        scenes: Iterable[SceneLike] = (),
+        groups: Iterable[Group | str] = (),
+        cascade: bool = False,
+        review: bool = False,
+        force: bool = False,
+        seed: Literal["same", "new"] = "same",
+    ) -> Plan:
+        """A draft of what would be made again. Without segments, scenes or groups: everything that is out of date."""
+        chosen = body_of(
+            Selection,
+            segments=[self._names.segment_id(one) for one in segments] or None,
+            scenes=[self._names.scene_id(one) for one in scenes] or None,
+            groups=[one if isinstance(one, str) else one.id for one in groups] or None,
+            all=None if segments or scenes or groups else True,
+        )
+        new = body_of(
+            NewPlan,
+            project_id=self._names.project_id(project),
+            selection=chosen,
+            cascade=cascade,
+            review=review,
+            force=force,
+            seed=seed,
+        )
+        return self._http.send(Plan, "POST", "/plans", new)
+
+    def plans(self, *, project: ProjectLike | None = None, state: PlanState | str | None = None) -> Listing[Plan]:
+        """Plans, newest first."""
+        return self._list(Page[Plan], "/plans", project_id=self._project_of(project), state=state)
+
+    def get_plan(self, plan: Plan | int) -> Plan:
+        """A plan as it is now."""
+        return self._http.get(Plan, f"/plans/{_id(plan)}")
+
+    def steps(self, plan: Plan | int, *, page_size: int = 500) -> Listing[Step]:
+        """A plan's steps, in the order in which they can run."""
+        return self._list(Page[Step], f"/plans/{_id(plan)}/steps", limit=page_size)
+
+    def left_out(self, plan: Plan | int) -> Listing[LeftOut]:
+        """The segments that a plan leaves out, and why."""
+        return self._list(Page[LeftOut], f"/plans/{_id(plan)}/left-out", limit=500)
+
+    def start_plan(self, plan: Plan | int, *, as_planned: bool = False) -> Plan:
+        """Run a plan; ``Conflict`` if something it was planned on has moved, unless ``as_planned``."""
+        body = Start(as_planned=as_planned)
+        return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/start", body)
+
+    def cancel_plan(self, plan: Plan | int) -> Plan:
+        """End a plan at once; what is finished stays."""
+        return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/cancel")
+
+    def retry_plan(self, plan: Plan | int) -> Plan:
+        """Run again what failed or was cancelled, and what depends on it."""
+        return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/retry")
+
+    def accept_plan(self, plan: Plan | int) -> Plan:
+        """Put every take that a reviewed plan made into the cut."""
+        return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/accept")
+
+    def follow_plan(self, plan: Plan | int) -> Iterator[Plan]:
+        """A plan again and again until it has ended, or waits for a person."""
+        while True:
+            now = self.get_plan(plan)
+            yield now
+            if now.state in ENDED:
+                return
+            time.sleep(_PAUSE_S)
+
+    def wait_for(self, plan: Plan | int) -> Plan:
+        """A plan once it has ended, or waits for a person."""
+        *_, last = self.follow_plan(plan)
+        return last
+
+    # renders -------------------------------------------------------------------------------------
+
+    def render(
+        self,
+        place: str,
+        *,
+        engine: str,
+        inputs: Sequence[RenderInput] = (),
+        parameters: Mapping[str, Any] | None = None,
+        review: bool = False,
+    ) -> Plan:
+        """A started plan that makes a take of a segment, or of every segment of a scene."""
+        new = body_of(NewRender, engine=engine, inputs=inputs, parameters=dict(parameters or {}), review=review)
+        if place.count("/") == 1:
+            return self._http.send(Plan, "POST", f"/scenes/{self._names.scene_id(place)}/render", new)
+        return self._http.send(Plan, "POST", f"/segments/{self._names.segment_id(place)}/render", new)
+
+    def render_asset(
+        self,
+        asset: AssetLike,
+        *,
+        engine: str,
+        inputs: Sequence[RenderInput] = (),
+        parameters: Mapping[str, Any] | None = None,
+        review: bool = False,
+        project: ProjectLike | None = None,
+    ) -> Plan:
+        """A started plan that makes a new version of an asset, such as a variant, with its receipt."""
+        new = body_of(NewRender, engine=engine, inputs=inputs, parameters=dict(parameters or {}), review=review)
+        asset_id = self._names.asset(asset, self._project_of(project)).id
+        return self._http.send(Plan, "POST", f"/assets/{asset_id}/render", new)
+
+    def render_input(
+        self,
+        reference: str,
+        *,
+        role: str | None = None,
+        strength_model: float | None = None,
+        strength_clip: float | None = None,
+        project: ProjectLike | None = None,
+    ) -> RenderInput:
+        """Something to render with: ``lora:rain`` in its expected version, ``lora:rain@2`` in that one."""
+        asset, number = self._names.version(reference, self._project_of(project))
+        return body_of(
+            RenderInput,
+            role=role or asset.kind.value,
+            asset_id=asset.id,
+            version=number,
+            strength_model=strength_model,
+            strength_clip=strength_clip,
+        )
+
+    def workers(self) -> Listing[WorkerView]:
+        """The worker processes: which engines they have, and when they were heard of last."""
+        return self._list(Page[WorkerView], "/workers")
+
+
+def _id(plan: Plan | int) -> int:
+    return plan if isinstance(plan, int) else plan.id

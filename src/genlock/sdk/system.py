@@ -1,0 +1,85 @@
+"""Calls about who may come in, what happened, and the bytes themselves."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from genlock.access.model import IssuedToken, NewToken, Token
+from genlock.digest import Digest
+from genlock.events.model import Event
+from genlock.model import Actor, Page, Role
+from genlock.sdk.bodies import body_of
+from genlock.sdk.calls import Calls
+from genlock.sdk.downloads import download
+from genlock.sdk.listing import Listing
+from genlock.sdk.names import ProjectLike
+from genlock.sdk.uploads import Progress
+
+_PAUSE_S = 1.0
+
+
+class SystemCalls(Calls):
+    """Tokens, events and bytes."""
+
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._http.url
+
+    def me(self) -> Actor:
+        """Who the token says you are."""
+        return self._http.get(Actor, "/me")
+
+    def create_token(self, name: str, role: Role | str) -> IssuedToken:
+        """A new token. Its secret is in this answer alone."""
+        return self._http.send(IssuedToken, "POST", "/tokens", body_of(NewToken, name=name, role=role))
+
+    def tokens(self) -> Listing[Token]:
+        """All tokens, revoked ones too; never their secrets."""
+        return self._list(Page[Token], "/tokens")
+
+    def revoke_token(self, token: Token | int) -> Token:
+        """Revoke a token: the next request that shows it is refused."""
+        token_id = token if isinstance(token, int) else token.id
+        return self._http.send(Token, "DELETE", f"/tokens/{token_id}")
+
+    # events --------------------------------------------------------------------------------------
+
+    def events(self, *, after: int = 0, project: ProjectLike | None = None) -> Listing[Event]:
+        """What happened, oldest first, after the event that is known."""
+        project_id = self._project_of(project)
+
+        def page(cursor: str | None) -> Page[Event]:
+            return self._http.get(
+                Page[Event], "/events", after=after if cursor is None else cursor, project_id=project_id
+            )
+
+        return Listing(page)
+
+    def follow_events(self, *, after: int | None = None, project: ProjectLike | None = None) -> Iterator[Event]:
+        """Events as they happen, for ever; from now on, or after the event that is known.
+
+        A connection that breaks is opened again, and goes on after the last event that came.
+        """
+        project_id, known = self._project_of(project), after
+        while True:
+            headers = {} if known is None else {"Last-Event-ID": str(known)}
+            try:
+                with self._http.stream("/events/stream", headers, project_id=project_id) as response:
+                    for line in response.iter_lines():
+                        if line.startswith("data:"):
+                            event = Event.model_validate(json.loads(line.removeprefix("data:")))
+                            known = event.id
+                            yield event
+            except httpx.TransportError:
+                pass  # what was missed comes after the reconnection
+            time.sleep(_PAUSE_S)
+
+    # bytes ---------------------------------------------------------------------------------------
+
+    def download(self, digest: Digest, path: Path | str, on_progress: Progress | None = None) -> Path:
+        """Write the bytes with a digest to ``path``, verified."""
+        return download(self._http, f"/blobs/{digest}", Path(path), digest, on_progress)

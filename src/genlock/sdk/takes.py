@@ -1,0 +1,81 @@
+"""Calls about what we made, with proof: takes, receipts, and what was used for what."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genlock.digest import Digest, digest_of
+from genlock.errors import Tampered
+from genlock.model import Page
+from genlock.sdk.calls import Calls
+from genlock.sdk.generation import Generation, engine_of
+from genlock.sdk.listing import Listing
+from genlock.sdk.names import SegmentLike
+from genlock.sdk.uploads import Form, Progress
+from genlock.takes.claim import Claim
+from genlock.takes.model import Receipt, ReceiptLine, Recorded
+
+
+class TakesCalls(Calls):
+    """Takes and receipts."""
+
+    def generation(
+        self,
+        segment: SegmentLike,
+        *,
+        engine: str,
+        engine_version: str | None = None,
+        environment: Mapping[str, Any] | None = None,
+        select: bool = True,
+        note: str | None = None,
+    ) -> Generation:
+        """Record a take while it is made; see ``genlock.sdk.generation``. On success one receipt and one take."""
+        described = engine_of(engine, engine_version, environment)
+        return Generation(self._http, self._names.segment(segment), described, select=select, note=note)
+
+    def record(
+        self,
+        segment: SegmentLike,
+        claim: Claim,
+        *,
+        video: Path | str | None = None,
+        last_frame: Path | str | None = None,
+        thumbnail: Path | str | None = None,
+        select: bool = True,
+        on_progress: Progress | None = None,
+    ) -> Recorded:
+        """Record work made elsewhere. The same claim with the same parts again gives the same take and receipt."""
+        given = {"video": video, "last_frame": last_frame, "thumbnail": thumbnail}
+        files = {part: Path(path) for part, path in given.items() if path is not None}
+        form = Form([("claim", json.dumps(claim.canonical()))], files, on_progress)
+        path = f"/segments/{self._names.segment_id(segment)}/takes"
+        return self._http.send_form(Recorded, path, form, select=select)
+
+    def receipt(self, receipt: int) -> Receipt:
+        """One receipt, with its document."""
+        return self._http.get(Receipt, f"/receipts/{receipt}")
+
+    def document(self, receipt: Receipt | int) -> bytes:
+        """A receipt's verbatim bytes, verified against its digest; ``Tampered`` if they do not match."""
+        found = self.receipt(receipt) if isinstance(receipt, int) else receipt
+        with self._http.stream(f"/receipts/{found.id}/document") as response:
+            content = response.read()
+        if digest_of(content) != found.receipt_digest:
+            raise Tampered(
+                f"The document of receipt {found.id} does not match its digest {found.receipt_digest}.",
+                hint="Do not trust it; restore it from a backup.",
+            )
+        return content
+
+    def find_receipts(
+        self,
+        *,
+        digest: Digest | None = None,
+        output: Digest | None = None,
+        seed: int | str | None = None,
+        prompt: str | None = None,
+    ) -> Listing[ReceiptLine]:
+        """Receipts that used bytes of a digest, made bytes of one, had a seed, or whose prompt says something."""
+        said = None if seed is None else str(seed)
+        return self._list(Page[ReceiptLine], "/receipts", digest=digest, output=output, seed=said, prompt=prompt)
