@@ -103,7 +103,7 @@ async def test_bytes_that_are_gone_are_said_and_noted(
     async with db.transaction() as conn:
         gone = await sql.get(conn, digest)
         assert gone is not None and gone.gone_since is not None
-        assert await sql.missing(conn, (digest,)) == (digest,)
+        assert await sql.stored(conn, (digest,)) == {}
     await put(db, store, CONTENT)
     assert (await client.get(url)).status_code == 200
     async with db.transaction() as conn:

@@ -1,5 +1,7 @@
 """Rows of table ``blobs``: which bytes there are, or were."""
 
+from collections.abc import Collection
+
 from genlock.blobs.model import Blob
 from genlock.db.connection import Conn, execute, many, maybe
 from genlock.digest import Digest, to_raw
@@ -41,8 +43,8 @@ async def get(conn: Conn, digest: Digest) -> Blob | None:
     )
 
 
-async def missing(conn: Conn, digests: tuple[Digest, ...]) -> tuple[Digest, ...]:
-    """Those of ``digests`` that are not stored, or not any more, in the order given."""
+async def stored(conn: Conn, digests: Collection[Digest]) -> dict[Digest, Blob]:
+    """Those of ``digests`` whose bytes are there, by digest."""
     found = await many(
         conn,
         Blob,
@@ -52,5 +54,4 @@ async def missing(conn: Conn, digests: tuple[Digest, ...]) -> tuple[Digest, ...]
         """,
         digests=[to_raw(digest) for digest in digests],
     )
-    there = {blob.digest for blob in found}
-    return tuple(digest for digest in digests if digest not in there)
+    return {blob.digest: blob for blob in found}

@@ -143,8 +143,8 @@ def may(
     }
 
 
-def creates(role: Role, *statuses: int, **said: Any) -> dict[str, Any]:
-    """The same for a route that writes on POST: it takes an idempotency key, and may meet 409 and 413."""
+def writes(role: Role, *statuses: int, **said: Any) -> dict[str, Any]:
+    """The same for a route that writes: it takes an idempotency key, and may meet 409 and 413."""
     return may(role, 409, 413, *statuses, parameters=[_KEY], **said)
 
 

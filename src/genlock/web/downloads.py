@@ -14,19 +14,11 @@ from genlock.blobs.store import CHUNK_BYTES, Store, checked
 from genlock.db.connection import Database
 from genlock.digest import Digest
 from genlock.errors import NotFound
+from genlock.library.kinds import OCTETS, safe_media_type
 from genlock.library.model import Version
 from genlock.web.in_place import open_in_place
 from genlock.web.problems import respond
 
-# What a browser shows without running anything. All else is handed over as a file to save.
-_SHOWN = frozenset(
-    {
-        "image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "image/bmp", "image/tiff",
-        "video/mp4", "video/webm", "video/quicktime", "video/x-matroska",
-        "audio/mpeg", "audio/wav", "audio/x-wav", "audio/flac", "audio/ogg", "audio/mp4",
-        "application/json", "text/plain",
-    }
-)  # fmt: skip
 _BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 ANSWERS: dict[int, dict[str, Any]] = {
     200: {"description": "The bytes.", **_BYTES},
@@ -40,10 +32,8 @@ _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 def safe_headers(media_type: str, filename: str | None = None) -> dict[str, str]:
     """Headers under which no stored byte can act as a page of ours, whatever it says it is."""
-    shown = media_type in _SHOWN
-    text = media_type in {"text/plain", "application/json"}
-    said = (media_type + "; charset=utf-8" if text else media_type) if shown else "application/octet-stream"
-    disposition = "inline" if shown else "attachment"
+    said = safe_media_type(media_type)
+    disposition = "inline" if said != OCTETS else "attachment"
     if filename:
         disposition += f"; filename*=UTF-8''{quote(filename, safe='')}"
     return {

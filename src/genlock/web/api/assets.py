@@ -12,14 +12,14 @@ from genlock.staleness import impact, moves
 from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
 from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Home, Id, IdFilter, Limit, Transaction, Who, creates, may
+from genlock.web.door import Cursor, Door, Home, Id, IdFilter, Limit, Transaction, Who, may, writes
 from genlock.web.keys import keyed
 from genlock.web.told import told
 
 router = APIRouter(tags=["assets"], route_class=Door)
 
 
-@router.post("/assets", status_code=201, response_model=Asset, **creates(Role.CREATOR, 404))
+@router.post("/assets", status_code=201, response_model=Asset, **writes(Role.CREATOR, 404))
 async def create_asset(new: NewAsset, conn: Transaction, actor: Who) -> Response:
     """A new asset, without versions. Its kind and name are unique in its project, or among the shared ones."""
     return answer(await actions.create_asset(conn, new, actor), 201)
@@ -49,7 +49,7 @@ async def get_asset(asset_id: Id, conn: Transaction) -> Response:
     return answer(await sql.get_asset(conn, asset_id))
 
 
-@router.post("/assets/{asset_id}/activate", response_model=Activated, **creates(Role.CREATOR, 404))
+@router.post("/assets/{asset_id}/activate", response_model=Activated, **writes(Role.CREATOR, 404))
 async def activate(asset_id: Id, wanted: ActivationRequest, request: Request, home: Home, actor: Who) -> Response:
     """Make a version the active one. ``report`` says what that made stale, and what fresh again."""
     async with keyed(request) as conn:

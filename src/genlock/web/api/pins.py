@@ -8,32 +8,32 @@ from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline
 from genlock.timeline.model import NewPin, Pin
 from genlock.web.answers import answer, nothing
-from genlock.web.door import Door, Id, Transaction, Who, may
+from genlock.web.door import Door, Id, Transaction, Who, may, writes
 
 router = APIRouter(tags=["pins"], route_class=Door)
 
 
-@router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **may(Role.CREATOR, 404, 409, 413))
+@router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **writes(Role.CREATOR, 404))
 async def pin_in_project(project_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: Who) -> Response:
     """Make a whole project follow a version, in place of an earlier pin of the same asset."""
     return answer(await moves.pin(conn, project_id, None, asset_id, new, actor))
 
 
-@router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **may(Role.CREATOR, 404, 409, 413))
+@router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **writes(Role.CREATOR, 404))
 async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: Who) -> Response:
     """Make one scene follow a version, whatever its project follows."""
     scene = await timeline.get_scene(conn, scene_id)
     return answer(await moves.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
 
 
-@router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **may(Role.CREATOR, 404, 409, 413))
+@router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writes(Role.CREATOR, 404))
 async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: Who) -> Response:
     """Make a project follow the active version again."""
     await moves.unpin(conn, project_id, None, asset_id, actor)
     return nothing()
 
 
-@router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **may(Role.CREATOR, 404, 409, 413))
+@router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **writes(Role.CREATOR, 404))
 async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: Who) -> Response:
     """Make a scene follow what its project follows again."""
     scene = await timeline.get_scene(conn, scene_id)

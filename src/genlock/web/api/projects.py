@@ -11,12 +11,12 @@ from genlock.takes import arrange
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewProject, Project, Slug
 from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, creates, may
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, may, writes
 
 router = APIRouter(tags=["projects"], route_class=Door)
 
 
-@router.post("/projects", status_code=201, response_model=Project, **creates(Role.CREATOR))
+@router.post("/projects", status_code=201, response_model=Project, **writes(Role.CREATOR))
 async def create_project(new: NewProject, conn: Transaction, actor: Who) -> Response:
     """A new project. Its slug is unique and never changes."""
     return answer(await _counted(conn, await actions.create_project(conn, new, actor)), 201)
@@ -43,20 +43,20 @@ async def get_project(project_id: Id, conn: Transaction) -> Response:
     return answer(await _counted(conn, await sql.get_project(conn, project_id)))
 
 
-@router.patch("/projects/{project_id}", response_model=Project, **may(Role.CREATOR, 404, 413))
+@router.patch("/projects/{project_id}", response_model=Project, **writes(Role.CREATOR, 404))
 async def rename_project(project_id: Id, new: NewName, conn: Transaction) -> Response:
     """Give a project another name."""
     await sql.rename_project(conn, project_id, new.name)
     return answer(await _counted(conn, await sql.get_project(conn, project_id)))
 
 
-@router.post("/projects/{project_id}/archive", response_model=Project, **creates(Role.CREATOR, 404))
+@router.post("/projects/{project_id}/archive", response_model=Project, **writes(Role.CREATOR, 404))
 async def archive_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
     """Hide a project from counts and reports. Nothing of it is deleted."""
     return answer(await _counted(conn, await arrange.archive_project(conn, project_id, actor)))
 
 
-@router.post("/projects/{project_id}/restore", response_model=Project, **creates(Role.CREATOR, 404))
+@router.post("/projects/{project_id}/restore", response_model=Project, **writes(Role.CREATOR, 404))
 async def restore_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
     """Bring an archived project back as it was."""
     return answer(await _counted(conn, await arrange.restore_project(conn, project_id, actor)))

@@ -11,12 +11,12 @@ from genlock.takes import arrange
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewScene, Scene
 from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, creates, may
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, may, writes
 
 router = APIRouter(tags=["scenes"], route_class=Door)
 
 
-@router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **creates(Role.CREATOR, 404))
+@router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **writes(Role.CREATOR, 404))
 async def create_scene(project_id: Id, new: NewScene, conn: Transaction, actor: Who) -> Response:
     """A new scene at the end of a project."""
     return answer(await _counted(conn, await actions.create_scene(conn, project_id, new, actor)), 201)
@@ -45,20 +45,20 @@ async def get_scene(scene_id: Id, conn: Transaction) -> Response:
     return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
 
 
-@router.patch("/scenes/{scene_id}", response_model=Scene, **may(Role.CREATOR, 404, 409, 413))
+@router.patch("/scenes/{scene_id}", response_model=Scene, **writes(Role.CREATOR, 404))
 async def rename_scene(scene_id: Id, new: NewName, conn: Transaction) -> Response:
     """Give a scene another name."""
     await sql.rename_scene(conn, scene_id, new.name)
     return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
 
 
-@router.post("/scenes/{scene_id}/archive", response_model=Scene, **creates(Role.CREATOR, 404))
+@router.post("/scenes/{scene_id}/archive", response_model=Scene, **writes(Role.CREATOR, 404))
 async def archive_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
     """Hide a scene from counts and reports. Nothing of it is deleted."""
     return answer(await _counted(conn, await arrange.archive_scene(conn, scene_id, actor)))
 
 
-@router.post("/scenes/{scene_id}/restore", response_model=Scene, **creates(Role.CREATOR, 404))
+@router.post("/scenes/{scene_id}/restore", response_model=Scene, **writes(Role.CREATOR, 404))
 async def restore_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
     """Bring an archived scene back as it was."""
     return answer(await _counted(conn, await arrange.restore_scene(conn, scene_id, actor)))

@@ -6,7 +6,7 @@ from genlock.access import actions, sql
 from genlock.access.model import IssuedToken, NewToken, Token
 from genlock.model import Actor, Page, Role
 from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Visitor, Who, creates, may
+from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Visitor, Who, may, writes
 from genlock.web.keys import HEADER
 
 router = APIRouter(tags=["access"], route_class=Door)
@@ -18,7 +18,7 @@ async def me(actor: Who) -> Response:
     return answer(actor)
 
 
-@router.post("/tokens", status_code=201, response_model=IssuedToken, **creates(Role.ADMIN))
+@router.post("/tokens", status_code=201, response_model=IssuedToken, **writes(Role.ADMIN))
 async def create_token(request: Request, new: NewToken, conn: Transaction, visitor: Visitor) -> Response:
     """A new token. Its secret is in this answer alone: keep it, or make another."""
     key = request.headers.get(HEADER)
@@ -33,7 +33,7 @@ async def list_tokens(conn: Transaction, cursor: Cursor = None, limit: Limit = 1
     return answer(await sql.list_tokens(conn, after=cursor, limit=limit))
 
 
-@router.delete("/tokens/{token_id}", response_model=Token, **may(Role.ADMIN, 404, 413))
+@router.delete("/tokens/{token_id}", response_model=Token, **writes(Role.ADMIN, 404))
 async def revoke_token(token_id: Id, conn: Transaction, actor: Who) -> Response:
     """Revoke a token: the next request that shows it is refused."""
     return answer(await actions.revoke_token(conn, token_id, actor))

@@ -17,7 +17,7 @@ from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.web.answers import answer
 from genlock.web.bodies import check_announced, read_json
 from genlock.web.caller import require
-from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, creates, may
+from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, may, writes
 from genlock.web.downloads import ANSWERS, send_blob, send_in_place
 from genlock.web.house import House
 from genlock.web.in_place import allowed_path
@@ -51,7 +51,7 @@ _FORM = form_body(
     "/assets/{asset_id}/versions",
     status_code=201,
     response_model=VersionAdded,
-    **creates(Role.CREATOR, 404, form=_FORM, answers={200: {"model": VersionAdded, "description": "It was there."}}),
+    **writes(Role.CREATOR, 404, form=_FORM, answers={200: {"model": VersionAdded, "description": "It was there."}}),
 )
 async def add_version(asset_id: Id, request: Request, home: Home, actor: Who) -> Response:
     """A new version: a form with the fields first and ``file`` last, or JSON with the ``path`` of a file in place."""

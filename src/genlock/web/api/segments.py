@@ -1,0 +1,103 @@
+"""Segments: the ordered slots of a scene, with their state and why they are in it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from genlock.db.connection import Conn
+from genlock.model import Model, Page, Role
+from genlock.staleness import report, views
+from genlock.staleness.model import SegmentView, State
+from genlock.takes import arrange
+from genlock.takes.model import Take
+from genlock.timeline import sql
+from genlock.timeline.model import NewSegments, SegmentChange
+from genlock.web.answers import answer
+from genlock.web.api.report import GroupId
+from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, Who, may, writes
+
+router = APIRouter(tags=["segments"], route_class=Door)
+
+
+class TakeNumber(Model):
+    """The number of a take."""
+
+    take: Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+@router.post(
+    "/scenes/{scene_id}/segments", status_code=201, response_model=Page[SegmentView], **writes(Role.CREATOR, 404)
+)
+async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: Who) -> Response:
+    """New segments in a scene, at its end or from ``position`` on; those behind move."""
+    made = await arrange.insert_segments(conn, scene_id, new, actor)
+    found = await views.segment_views(conn, [segment.id for segment in made])
+    return answer(Page[SegmentView](items=found, total=len(found)), 201)
+
+
+@router.get("/projects/{project_id}/segments", response_model=Page[SegmentView], **may(Role.VIEWER, 404))
+async def list_segments(
+    project_id: Id,
+    conn: Transaction,
+    state: State | None = None,
+    scene_id: IdFilter = None,
+    q: Annotated[str | None, Query(max_length=200, description="What the name begins with.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """A project's segments in order, with the exact total."""
+    await sql.get_project(conn, project_id)
+    found = await views.list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit)
+    return answer(found)
+
+
+@router.get(
+    "/projects/{project_id}/staleness-report/groups/{group}/segments",
+    response_model=Page[SegmentView],
+    **may(Role.VIEWER, 404),
+)
+async def list_group_segments(
+    project_id: Id, group: GroupId, conn: Transaction, cursor: Cursor = None, limit: Limit = 100
+) -> Response:
+    """The segments of one group of the report, each with its causes."""
+    page, _ = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
+    items = await views.segment_views(conn, page.segment_ids)
+    return answer(Page[SegmentView](items=items, next=page.next, total=page.total))
+
+
+@router.get("/segments/{segment_id}", response_model=SegmentView, **may(Role.VIEWER, 404))
+async def get_segment(segment_id: Id, conn: Transaction) -> Response:
+    """One segment: its state and why, its takes, and the pins that count for it."""
+    return answer(await views.segment_view(conn, segment_id))
+
+
+@router.patch("/segments/{segment_id}", response_model=SegmentView, **writes(Role.CREATOR, 404))
+async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: Who) -> Response:
+    """Rename or move a segment, or change whether it continues the one before; what is left out stays."""
+    await arrange.change_segment(conn, segment_id, change, actor)
+    return await _viewed(conn, segment_id)
+
+
+@router.post("/segments/{segment_id}/archive", response_model=SegmentView, **writes(Role.CREATOR, 404))
+async def archive_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Take a segment out of its scene's order. Nothing of it is deleted."""
+    await arrange.archive_segment(conn, segment_id, actor)
+    return await _viewed(conn, segment_id)
+
+
+@router.post("/segments/{segment_id}/restore", response_model=SegmentView, **writes(Role.CREATOR, 404))
+async def restore_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Put an archived segment back to where it stood, with the take that was in the cut."""
+    await arrange.restore_segment(conn, segment_id, actor)
+    return await _viewed(conn, segment_id)
+
+
+@router.post("/segments/{segment_id}/select", response_model=Take, **writes(Role.CREATOR, 404))
+async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: Who) -> Response:
+    """Put another take of a segment in the cut."""
+    return answer(await arrange.select_take(conn, segment_id, wanted.take, actor))
+
+
+async def _viewed(conn: Conn, segment_id: int) -> Response:
+    return answer(await views.segment_view(conn, segment_id))
