@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, shown, words, write_word
+from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, words, write_word
 
 from genlock.db.embedded.owner import NOBODY
 
@@ -49,26 +49,26 @@ if IS_ROOT:
         assert before != after
 
     def test_a_data_folder_that_the_user_cannot_enter_is_refused_and_no_permission_is_changed(
-        ground: Path, own_stage: Stage
+        ground: Path, own_bare_stage: Stage
     ) -> None:
         closed = ground / "home"
         closed.mkdir(mode=0o700)
-        refused = own_stage.actor().refused("attach", home=str(closed / "deep" / "pg"))
+        refused = own_bare_stage.actor().refused("attach", home=str(closed / "deep" / "pg"))
         assert refused["error"] == "Invalid"
         assert f"inside {closed}, which user {NOBODY} cannot enter" in refused["message"]
         assert (closed.stat().st_mode & 0o777) == 0o700
 
-    def test_a_folder_of_another_user_is_refused_to_root(ground: Path, own_stage: Stage) -> None:
-        own_stage.home.mkdir()
-        os.chown(own_stage.home, NOT_IN_PASSWD, NOT_IN_PASSWD)
-        refused = own_stage.actor().refused("attach", **own_stage.request)
+    def test_a_folder_of_another_user_is_refused_to_root(ground: Path, own_bare_stage: Stage) -> None:
+        own_bare_stage.home.mkdir()
+        os.chown(own_bare_stage.home, NOT_IN_PASSWD, NOT_IN_PASSWD)
+        refused = own_bare_stage.actor().refused("attach", **own_bare_stage.request)
         assert (refused["error"], f"belongs to user {NOT_IN_PASSWD}" in refused["message"]) == ("Invalid", True)
-        assert own_stage.home.stat().st_uid == NOT_IN_PASSWD
+        assert own_bare_stage.home.stat().st_uid == NOT_IN_PASSWD
 
-    @pytest.mark.parametrize("stage", [NOBODY], indirect=True)
-    def test_a_folder_of_root_is_refused_to_another_user(stage: Stage) -> None:
-        stage.home.mkdir()
-        refused = stage.actor().refused("attach", **stage.request)
+    @pytest.mark.parametrize("bare_stage", [NOBODY], indirect=True)
+    def test_a_folder_of_root_is_refused_to_another_user(bare_stage: Stage) -> None:
+        bare_stage.home.mkdir()
+        refused = bare_stage.actor().refused("attach", **bare_stage.request)
         assert (refused["error"], "belongs to user 0" in refused["message"]) == ("Invalid", True)
 
     def test_files_that_were_given_to_another_user_are_refused(own_stage: Stage) -> None:
@@ -81,40 +81,21 @@ if IS_ROOT:
         os.chown(own_stage.cluster, NOBODY, NOBODY)
         own_stage.attach(actor)
 
-    def test_root_that_may_not_become_another_user_is_told(own_stage: Stage) -> None:
+    def test_root_that_may_not_become_another_user_is_told(own_bare_stage: Stage) -> None:
         bound = ("setpriv", "--bounding-set", "-setuid", "--inh-caps", "-setuid")
-        refused = own_stage.actor(through=bound).refused("attach", **own_stage.request)
+        refused = own_bare_stage.actor(through=bound).refused("attach", **own_bare_stage.request)
         assert refused["error"] == "Unavailable"
         assert f"root cannot become user {NOBODY}" in refused["message"]
 
-    def test_a_user_without_a_name_is_told(ground: Path, own_stage: Stage) -> None:
-        refused = own_stage.actor(uid=NOT_IN_PASSWD).refused("attach", **own_stage.request)
+    def test_a_user_without_a_name_is_told(ground: Path, own_bare_stage: Stage) -> None:
+        refused = own_bare_stage.actor(uid=NOT_IN_PASSWD).refused("attach", **own_bare_stage.request)
         assert refused["error"] == "Unavailable"
         assert f"User {NOT_IN_PASSWD}" in refused["message"]
 
-    def test_a_tight_umask_of_root_does_not_shut_the_server_out(own_stage: Stage) -> None:
-        tight = own_stage.actor(through=("sh", "-c", 'umask 077 && exec "$0" "$@"'))
-        deep = own_stage.request | {"home": str(own_stage.home / "a" / "b")}
+    def test_a_tight_umask_of_root_does_not_shut_the_server_out(own_bare_stage: Stage) -> None:
+        tight = own_bare_stage.actor(through=("sh", "-c", 'umask 077 && exec "$0" "$@"'))
+        deep = own_bare_stage.request | {"home": str(own_bare_stage.home / "a" / "b")}
         conninfo = str(tight.ask("attach", **deep)["conninfo"])
         with psycopg.connect(conninfo) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
         tight.ask("detach")
-
-
-def test_a_path_too_long_for_a_socket_gets_a_short_private_folder(ground: Path, own_stage: Stage) -> None:
-    long = own_stage.request | {"home": str(own_stage.home / ("long" * 20) / ("path" * 10))}
-    first, second = own_stage.actor(), own_stage.actor()
-    conninfo = str(first.ask("attach", **long)["conninfo"])
-    folder = Path(shown(conninfo, "unix_socket_directories"))
-    assert len(str(folder)) < 40
-    assert (folder.stat().st_mode & 0o777) == 0o700
-    assert second.ask("attach", **long)["conninfo"] == conninfo
-    write_word(conninfo, "kept")
-    first.ask("detach")
-    second.ask("detach")
-    assert not folder.exists()
-
-
-def test_any_path_will_do(own_stage: Stage) -> None:
-    odd = own_stage.request | {"home": str(own_stage.home / 'it\'s, a "film" é 🎬 $HOME `x` \\')}
-    write_word(str(own_stage.actor().ask("attach", **odd)["conninfo"]), "kept")

@@ -14,10 +14,10 @@ MOST_ROUNDS = 6
 
 
 @pytest.mark.long
-def test_a_recovery_longer_than_ten_seconds_is_waited_for_and_told(own_stage: Stage) -> None:
-    own_stage.durable = True
-    starter = own_stage.actor()
-    with psycopg.connect(own_stage.attached(starter), autocommit=True) as conn:
+def test_a_recovery_longer_than_ten_seconds_is_waited_for_and_told(own_bare_stage: Stage) -> None:
+    own_bare_stage.durable = True
+    starter = own_bare_stage.actor()
+    with psycopg.connect(own_bare_stage.attached(starter), autocommit=True) as conn:
         # No checkpoint may shorten the journal. Nothing else is out of the ordinary.
         conn.execute("ALTER SYSTEM SET checkpoint_timeout = '1h'")
         conn.execute("ALTER SYSTEM SET max_wal_size = '100GB'")
@@ -26,7 +26,7 @@ def test_a_recovery_longer_than_ten_seconds_is_waited_for_and_told(own_stage: St
 
     rows = 3_000_000
     for _ in range(MOST_ROUNDS):  # until it is long enough on this machine
-        replay_s, progress = recover_from(own_stage, rows)
+        replay_s, progress = recover_from(own_bare_stage, rows)
         print(f"the journal of {rows:,} rows: replayed in {replay_s:.1f} s")
         if replay_s > LONG_S:
             break

@@ -40,55 +40,55 @@ def test_attaching_gives_a_durable_server_behind_a_private_socket(durable_stage:
     assert os.getsid(durable_stage.server_pid()) != os.getsid(actor.pid), "Ctrl-C must not reach the server"
 
 
-def test_the_last_of_two_processes_stops_the_server(durable_stage: Stage) -> None:
-    first, second = durable_stage.actor(), durable_stage.actor()
-    write_word(durable_stage.attached(first), "one")
-    pid = durable_stage.server_pid()
-    conninfo = durable_stage.attached(second)
-    assert durable_stage.server_pid() == pid
+def test_the_last_of_two_processes_stops_the_server(stage: Stage) -> None:
+    first, second = stage.actor(), stage.actor()
+    write_word(stage.attached(first), "one")
+    pid = stage.server_pid()
+    conninfo = stage.attached(second)
+    assert stage.server_pid() == pid
     first.ask("detach")
-    assert durable_stage.server_pid() == pid
+    assert stage.server_pid() == pid
     assert words(conninfo) == ["one"]
     second.ask("detach")
-    assert durable_stage.is_stopped()
-    assert words(durable_stage.attached(first)) == ["one"]
+    assert stage.is_stopped()
+    assert words(stage.attached(first)) == ["one"]
 
 
-def test_processes_that_come_at_once_make_one_database(own_stage: Stage) -> None:
-    crowd = [own_stage.actor() for _ in range(4)]
+def test_processes_that_come_at_once_make_one_database(own_bare_stage: Stage) -> None:
+    crowd = [own_bare_stage.actor() for _ in range(4)]
     for actor in crowd:
-        actor.tell("attach", **own_stage.request)
+        actor.tell("attach", **own_bare_stage.request)
     answers = [actor.answer() for actor in crowd]
     assert len({answer["conninfo"] for answer in answers}) == 1
     assert sum("Making a new database." in answer["progress"] for answer in answers) == 1
-    assert len(tuple((own_stage.home / "users").iterdir())) == 4
+    assert len(tuple((own_bare_stage.home / "users").iterdir())) == 4
 
 
-def test_after_a_kill_of_its_user_the_server_is_found_again_and_stopped_by_the_next(durable_stage: Stage) -> None:
-    killed, following = durable_stage.actor(), durable_stage.actor()
-    write_word(durable_stage.attached(killed), "kept")
-    pid = durable_stage.server_pid()
+def test_after_a_kill_of_its_user_the_server_is_found_again_and_stopped_by_the_next(stage: Stage) -> None:
+    killed, following = stage.actor(), stage.actor()
+    write_word(stage.attached(killed), "kept")
+    pid = stage.server_pid()
     killed.kill()
-    conninfo = durable_stage.attached(following)
-    assert durable_stage.server_pid() == pid
+    conninfo = stage.attached(following)
+    assert stage.server_pid() == pid
     assert words(conninfo) == ["kept"]
     following.ask("detach")
-    assert durable_stage.is_stopped()
-    assert not tuple((durable_stage.home / "users").iterdir())
+    assert stage.is_stopped()
+    assert not tuple((stage.home / "users").iterdir())
 
 
-def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same_address(durable_stage: Stage) -> None:
-    first, second = durable_stage.actor(), durable_stage.actor()
-    conninfo = durable_stage.attached(first)
+def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same_address(stage: Stage) -> None:
+    first, second = stage.actor(), stage.actor()
+    conninfo = stage.attached(first)
     write_word(conninfo, "kept")
-    killed = durable_stage.kill_server()
-    answer = durable_stage.attach(second)
-    assert durable_stage.server_pid() != killed
+    killed = stage.kill_server()
+    answer = stage.attach(second)
+    assert stage.server_pid() != killed
     assert answer["conninfo"] == conninfo
     assert any("not stopped properly" in news for news in answer["progress"])
     assert words(conninfo) == ["kept"]
     assert first.ask("ensure running")["restarted"] is False
-    durable_stage.kill_server()
+    stage.kill_server()
     assert first.ask("ensure running")["restarted"] is True
     assert words(conninfo) == ["kept"]
 
@@ -145,19 +145,19 @@ def test_a_stale_process_id_that_belongs_to_another_program_is_not_believed(stag
         other.kill()
 
 
-def test_kills_at_any_moment_of_the_start_lose_nothing(own_stage: Stage) -> None:
+def test_kills_at_any_moment_of_the_start_lose_nothing(own_bare_stage: Stage) -> None:
     for delay_s in (0.02, 0.06, 0.15, 0.3, 0.5, 0.7):
-        victim = own_stage.actor()
-        victim.tell("attach", **own_stage.request)
-        until(lambda: own_stage.home.exists())
+        victim = own_bare_stage.actor()
+        victim.tell("attach", **own_bare_stage.request)
+        until(lambda: own_bare_stage.home.exists())
         time.sleep(delay_s)
         victim.kill()
-    actor = own_stage.actor()
-    write_word(own_stage.attached(actor), "kept")
-    assert len([pid for pid in process.survivors(own_stage.cluster) if os.getsid(pid) == pid]) >= 1
+    actor = own_bare_stage.actor()
+    write_word(own_bare_stage.attached(actor), "kept")
+    assert len([pid for pid in process.survivors(own_bare_stage.cluster) if os.getsid(pid) == pid]) >= 1
     actor.ask("detach")
-    assert own_stage.is_stopped()
-    assert not tuple(own_stage.home.glob("cluster.new-*"))
+    assert own_bare_stage.is_stopped()
+    assert not tuple(own_bare_stage.home.glob("cluster.new-*"))
 
 
 def test_stopping_by_hand_asks_the_users_to_leave_first(own_stage: Stage) -> None:
@@ -172,9 +172,9 @@ def test_stopping_by_hand_asks_the_users_to_leave_first(own_stage: Stage) -> Non
     assert other.ask("stop", home=str(own_stage.home))["stopped"] is False
 
 
-def test_stopping_a_folder_that_is_not_there_makes_none(own_stage: Stage) -> None:
-    assert server.stop(own_stage.home) is False
-    assert not own_stage.home.exists()
+def test_stopping_a_folder_that_is_not_there_makes_none(own_bare_stage: Stage) -> None:
+    assert server.stop(own_bare_stage.home) is False
+    assert not own_bare_stage.home.exists()
 
 
 def test_one_process_may_attach_twice(own_stage: Stage) -> None:

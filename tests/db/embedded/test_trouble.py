@@ -49,61 +49,61 @@ def test_damaged_files_are_reported_with_what_postgresql_said(own_stage: Stage) 
     own_stage.attach(actor)
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(stage: Stage) -> None:
-    stage.home.mkdir()
-    (stage.home / "thesis.txt").write_text("years of work")
-    before = stage.home.stat()
-    assert "other files" in stage.actor(uid=os.geteuid()).refused("attach", **stage.request)["message"]
-    assert (stage.home.stat().st_mode, stage.home.stat().st_uid) == (before.st_mode, before.st_uid)
-    assert [path.name for path in stage.home.iterdir()] == ["thesis.txt"]
+def test_a_folder_with_other_files_is_refused_and_left_alone(bare_stage: Stage) -> None:
+    bare_stage.home.mkdir()
+    (bare_stage.home / "thesis.txt").write_text("years of work")
+    before = bare_stage.home.stat()
+    assert "other files" in bare_stage.actor(uid=os.geteuid()).refused("attach", **bare_stage.request)["message"]
+    assert (bare_stage.home.stat().st_mode, bare_stage.home.stat().st_uid) == (before.st_mode, before.st_uid)
+    assert [path.name for path in bare_stage.home.iterdir()] == ["thesis.txt"]
 
 
-def test_a_cluster_folder_with_other_files_is_refused_and_left_alone(own_stage: Stage) -> None:
-    own_stage.cluster.mkdir(parents=True)
-    (own_stage.cluster / "thesis.txt").write_text("years of work")
-    refused = own_stage.actor().refused("attach", **own_stage.request)
+def test_a_cluster_folder_with_other_files_is_refused_and_left_alone(own_bare_stage: Stage) -> None:
+    own_bare_stage.cluster.mkdir(parents=True)
+    (own_bare_stage.cluster / "thesis.txt").write_text("years of work")
+    refused = own_bare_stage.actor().refused("attach", **own_bare_stage.request)
     assert refused["error"] == "Invalid"
-    assert (own_stage.cluster / "thesis.txt").read_text() == "years of work"
+    assert (own_bare_stage.cluster / "thesis.txt").read_text() == "years of work"
 
 
-def test_a_path_through_a_file_is_refused(stage: Stage) -> None:
-    stage.home.touch()
-    actor = stage.actor()
-    assert "not a folder" in actor.refused("attach", **stage.request)["message"]
-    below = stage.request | {"home": str(stage.home / "below")}
+def test_a_path_through_a_file_is_refused(bare_stage: Stage) -> None:
+    bare_stage.home.touch()
+    actor = bare_stage.actor()
+    assert "not a folder" in actor.refused("attach", **bare_stage.request)["message"]
+    below = bare_stage.request | {"home": str(bare_stage.home / "below")}
     assert "not a folder" in actor.refused("attach", **below)["message"]
 
 
-def test_a_folder_that_may_not_be_written_is_refused(ground: Path, stage: Stage) -> None:
+def test_a_folder_that_may_not_be_written_is_refused(ground: Path, bare_stage: Stage) -> None:
     # Root writes wherever it likes, so for root this is a file system that nobody can write to.
-    closed = Path("/proc/genlock") if stage.uid == 0 else ground / "closed" / "pg"
+    closed = Path("/proc/genlock") if bare_stage.uid == 0 else ground / "closed" / "pg"
     (ground / "closed").mkdir(mode=0o555)
-    refused = stage.actor().refused("attach", **(stage.request | {"home": str(closed)}))
+    refused = bare_stage.actor().refused("attach", **(bare_stage.request | {"home": str(closed)}))
     assert refused["error"] in ("Invalid", "Unavailable")
     assert str(closed.parent) in refused["message"]
 
 
-def test_no_room_for_a_new_database_is_said_and_leaves_none_behind(stage: Stage) -> None:
-    cramped = stage.actor(limits={"RLIMIT_FSIZE": 256 * 1024})
-    refused = cramped.refused("attach", **stage.request)
+def test_no_room_for_a_new_database_is_said_and_leaves_none_behind(bare_stage: Stage) -> None:
+    cramped = bare_stage.actor(limits={"RLIMIT_FSIZE": 256 * 1024})
+    refused = cramped.refused("attach", **bare_stage.request)
     assert refused["error"] == "Unavailable"
     assert "no room left" in refused["message"]
-    assert not stage.cluster.exists()
-    write_word(stage.attached(stage.actor()), "there is room now")
+    assert not bare_stage.cluster.exists()
+    write_word(bare_stage.attached(bare_stage.actor()), "there is room now")
 
 
 if CAN_MOUNT:
 
-    def test_a_full_disk_is_said_and_loses_nothing(ground: Path, own_stage: Stage) -> None:
+    def test_a_full_disk_is_said_and_loses_nothing(ground: Path, own_bare_stage: Stage) -> None:
         disk = ground / "disk"
         disk.mkdir()
-        request = own_stage.request | {"home": str(disk / "pg")}
+        request = own_bare_stage.request | {"home": str(disk / "pg")}
 
-        tiny = own_stage.actor(through=(*ON_SMALL_DISK, "20m", str(disk)))
+        tiny = own_bare_stage.actor(through=(*ON_SMALL_DISK, "20m", str(disk)))
         refused = tiny.refused("attach", **request)
         assert (refused["error"], "no room left" in refused["message"]) == ("Unavailable", True)
 
-        small = own_stage.actor(through=(*ON_SMALL_DISK, "70m", str(disk)))
+        small = own_bare_stage.actor(through=(*ON_SMALL_DISK, "70m", str(disk)))
         seen = Path(f"/proc/{small.pid}/root{disk}")  # its own mount, looked at from here
         small.ask("attach", **request)
         small.ask("detach")
@@ -117,12 +117,12 @@ if CAN_MOUNT:
         small.ask("attach", **request)
         small.ask("detach")
 
-    def test_a_read_only_disk_is_said(ground: Path, own_stage: Stage) -> None:
+    def test_a_read_only_disk_is_said(ground: Path, own_bare_stage: Stage) -> None:
         disk = ground / "disk"
         disk.mkdir()
         read_only = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro x "$0" && exec "$@"', str(disk))
-        actor = own_stage.actor(through=read_only)
-        refused = actor.refused("attach", **(own_stage.request | {"home": str(disk / "pg")}))
+        actor = own_bare_stage.actor(through=read_only)
+        refused = actor.refused("attach", **(own_bare_stage.request | {"home": str(disk / "pg")}))
         assert (refused["error"], "read-only" in refused["message"]) == ("Unavailable", True)
 
 
@@ -137,8 +137,8 @@ def test_too_little_memory_is_said(own_stage: Stage) -> None:
     own_stage.attach(actor)
 
 
-def test_missing_programs_are_said(ground: Path, stage: Stage) -> None:
-    refused = stage.actor().refused("attach", home=str(stage.home), binaries=str(ground / "nowhere"))
+def test_missing_programs_are_said(ground: Path, bare_stage: Stage) -> None:
+    refused = bare_stage.actor().refused("attach", home=str(bare_stage.home), binaries=str(ground / "nowhere"))
     assert refused["error"] == "Unavailable"
     assert "genlock[server]" in refused["hint"]
 
@@ -225,31 +225,31 @@ def test_what_postgresql_says_becomes_one_of_our_errors(output: str, kind: type,
     assert output.split(":", 1)[1].strip() in error.hint
 
 
-def test_an_interrupted_initialisation_begins_anew(own_stage: Stage) -> None:
-    victim = own_stage.actor()
-    victim.tell("attach", **own_stage.request)
-    until(lambda: any(own_stage.home.glob("cluster.new-*/PG_VERSION")))
+def test_an_interrupted_initialisation_begins_anew(own_bare_stage: Stage) -> None:
+    victim = own_bare_stage.actor()
+    victim.tell("attach", **own_bare_stage.request)
+    until(lambda: any(own_bare_stage.home.glob("cluster.new-*/PG_VERSION")))
     victim.kill()
-    half = next(iter(own_stage.home.glob("cluster.new-*")), own_stage.cluster)
-    actor = own_stage.actor()
-    write_word(own_stage.attached(actor), "kept")
-    assert half == own_stage.cluster or not half.exists()
+    half = next(iter(own_bare_stage.home.glob("cluster.new-*")), own_bare_stage.cluster)
+    actor = own_bare_stage.actor()
+    write_word(own_bare_stage.attached(actor), "kept")
+    assert half == own_bare_stage.cluster or not half.exists()
     actor.ask("detach")
     # Half a cluster beside a whole one, as after two programs of different age: the whole one is not touched.
-    (own_stage.home / "cluster.new-left").mkdir()
-    assert words(own_stage.attached(actor)) == ["kept"]
+    (own_bare_stage.home / "cluster.new-left").mkdir()
+    assert words(own_bare_stage.attached(actor)) == ["kept"]
 
 
-def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_stage: Stage) -> None:
-    actor = own_stage.actor()
-    actor.tell("attach", **own_stage.request)
+def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_bare_stage: Stage) -> None:
+    actor = own_bare_stage.actor()
+    actor.tell("attach", **own_bare_stage.request)
     until(lambda: bool(initdb_of(actor.pid)))
     for pid in initdb_of(actor.pid):
         os.kill(pid, 9)
     answer: dict[str, Any] = actor.answer()
     assert answer["error"] == "Unavailable"
-    assert not own_stage.cluster.exists()
-    write_word(own_stage.attached(actor), "made anew")
+    assert not own_bare_stage.cluster.exists()
+    write_word(own_bare_stage.attached(actor), "made anew")
 
 
 def initdb_of(parent: int) -> list[int]:
@@ -260,6 +260,6 @@ def initdb_of(parent: int) -> list[int]:
 
 if not IS_ROOT:
 
-    def test_a_folder_of_somebody_else_is_refused(own_stage: Stage) -> None:
-        refused = own_stage.actor().refused("attach", **(own_stage.request | {"home": "/var"}))
+    def test_a_folder_of_somebody_else_is_refused(own_bare_stage: Stage) -> None:
+        refused = own_bare_stage.actor().refused("attach", **(own_bare_stage.request | {"home": "/var"}))
         assert (refused["error"], "belongs to user 0" in refused["message"]) == ("Invalid", True)

@@ -152,8 +152,11 @@ def choose_sockets(folders: Folders, owner: Owner) -> Path:
         own(beside, owner)
         if _takes_sockets(beside):
             return beside
-    noted = _noted(folders, owner)
-    if noted is not None:
+    noted = _noted(folders)
+    if noted is not None and not noted.exists():  # as when /tmp was emptied: those who know the address wait there
+        noted.mkdir(mode=0o700)  # fails if somebody was quicker, so that nothing of theirs is given away
+        own(noted, owner)
+    if noted is not None and _is_private(noted, owner):
         return noted
     # Not the caller's TMPDIR at first: it may be long, or closed to the server's user.
     roots = [root for root in (Path("/tmp"), Path(tempfile.gettempdir())) if owner.may_enter(root)]  # noqa: S108 - a random, private folder in it
@@ -170,21 +173,21 @@ def choose_sockets(folders: Folders, owner: Owner) -> Path:
 
 def forget_sockets(folders: Folders, owner: Owner) -> None:
     """Removes the temporary folder for the socket, if there is one, after the server has stopped."""
-    noted = _noted(folders, owner)
-    if noted is not None:
+    noted = _noted(folders)
+    if noted is not None and noted.exists() and _is_private(noted, owner):
         shutil.rmtree(noted)
     folders.run_note.unlink(missing_ok=True)
 
 
-def _noted(folders: Folders, owner: Owner) -> Path | None:
-    """The temporary folder that was noted, if it is still there and nobody else has put one in its place."""
-    try:
-        noted = Path(os.fsdecode(folders.run_note.read_bytes()))
-        found = noted.lstat()
-    except FileNotFoundError:
-        return None
-    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid and stat.S_IMODE(found.st_mode) == 0o700
-    return noted if mine else None
+def _noted(folders: Folders) -> Path | None:
+    """The temporary folder that was noted, whether it is there or not."""
+    return Path(os.fsdecode(folders.run_note.read_bytes())) if folders.run_note.exists() else None
+
+
+def _is_private(folder: Path, owner: Owner) -> bool:
+    """Whether nobody else has put something in a folder's place."""
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid and stat.S_IMODE(found.st_mode) == 0o700
 
 
 def _takes_sockets(folder: Path) -> bool:

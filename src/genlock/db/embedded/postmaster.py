@@ -79,10 +79,13 @@ def start(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            check=True,
+            check=False,
             **owner.spawning(),
         )
-    return wait_until_ready(folders, int(started.stdout), Log(folders.log, offset), on_progress)
+    said_since = Log(folders.log, offset)
+    if started.returncode:
+        raise _failed(folders, said_since)
+    return wait_until_ready(folders, int(started.stdout), said_since, on_progress)
 
 
 def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:

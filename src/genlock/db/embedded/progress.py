@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 OnProgress = Callable[[str], None]
 
@@ -11,6 +12,8 @@ _REDO_STARTS = re.compile(r"redo starts at ([0-9A-F]+)/([0-9A-F]+)")
 _REDO_GOES_ON = re.compile(r"redo in progress, elapsed time: ([\d.]+) s, current LSN: ([0-9A-F]+)/([0-9A-F]+)")
 _REDO_ENDS = re.compile(r"redo done at")
 _SYNCING = re.compile(r"syncing data directory \((\w+)\), elapsed time: ([\d.]+) s")
+_STARTING = b"LOG:  starting PostgreSQL"
+_LOOK_BACK = 65_536
 _INTERRUPTED = re.compile(r"was interrupted|not properly shut down")
 
 SILENCE_S = 5.0
@@ -31,6 +34,14 @@ class Log:
         self._doing = "Starting the database"
         self._said_at = time.monotonic()
         self._began_at = self._said_at
+
+    @classmethod
+    def since_start(cls, path: Path) -> Self:
+        """The log from where the present server began, which somebody else has started."""
+        size = path.stat().st_size if path.exists() else 0
+        before = max(0, size - _LOOK_BACK)
+        began = cls(path, before).text().encode().rfind(_STARTING) if size else -1
+        return cls(path, before + began if began >= 0 else size)
 
     def text(self) -> str:
         """All that the server said since."""

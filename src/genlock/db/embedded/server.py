@@ -20,8 +20,6 @@ from genlock.db.embedded.progress import Log, OnProgress, quiet
 from genlock.db.embedded.trouble import explained
 from genlock.errors import Conflict, GenlockError
 
-LOOK_BACK = 16_384  # bytes of the log in which a server that somebody else started tells how it is getting on
-
 
 class Attached:
     """One use of the running server, until it is detached or this process dies.
@@ -158,8 +156,7 @@ class _Recipe:
         if found is None:
             return self._start(there, start_lock)
         postmaster.check_durable(self.folders.cluster, durable=self._durable)
-        size = self.folders.log.stat().st_size if self.folders.log.exists() else 0
-        log = Log(self.folders.log, max(0, size - LOOK_BACK))
+        log = Log.since_start(self.folders.log)
         return postmaster.wait_until_ready(self.folders, found.pid, log, self.on_progress)
 
     def _start(self, there: bool, start_lock: int) -> Path:
