@@ -41,14 +41,14 @@ async def causes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, tuple[C
     spread = await explain_sql.spread_causes(conn, projects, runs, segment_ids) if runs else []
     if not spread:
         return dict.fromkeys(segment_ids, ())
-    known = await _load(conn, projects, sorted({row["run_id"] for row in spread}), segment_ids)
+    known = await _load(conn, projects, sorted({row["run_id"] for row in spread}))
     found: dict[int, list[Cause]] = {segment_id: [] for segment_id in segment_ids}
     for row in spread:
         found[row["segment_id"]] += _causes(row, known)
     return {segment_id: tuple(sorted(causes, key=_order)) for segment_id, causes in found.items()}
 
 
-async def _load(conn: Conn, projects: list[int], runs: list[int], segment_ids: Sequence[int]) -> _Known:
+async def _load(conn: Conn, projects: list[int], runs: list[int]) -> _Known:
     own: dict[tuple[int, Key], list[dict[str, Any]]] = {}
     rows = await explain_sql.own_causes(conn, projects, runs)
     for row in rows:
@@ -61,7 +61,8 @@ async def _load(conn: Conn, projects: list[int], runs: list[int], segment_ids: S
     scenes = sorted({row["scene_id"] for row in rows})
     assets = sorted({row["root_asset"] for row in rows if row["root_kind"] != causes_sql.CHAIN})
     since = await explain_sql.expectations_since(conn, scenes, assets)
-    waivers = await explain_sql.waivers_of(conn, segment_ids)
+    everybody = [member["segment_id"] for run in members.values() for member in run]
+    waivers = await explain_sql.waivers_of(conn, everybody)
     origins = sorted({row["segment_id"] for row in rows})
     return _Known(
         own=own,
@@ -83,38 +84,50 @@ def _order(cause: Cause) -> tuple[bool, str, str, int]:
 
 
 def _causes(at: Mapping[str, Any], known: _Known) -> Iterable[Cause]:
-    """The causes of one segment with one root: its own, else the one that came along the chain."""
-    here = known.own.get((at["segment_id"], _key(at)), ())
-    direct = [row for row in here if row["direct"]]
-    if direct:
-        return [_cause(row, row, at["segment_id"], known) for row in direct]
-    if here:  # derived through versions; a root is told once
-        return [_cause(here[0], here[0], at["segment_id"], known)]
-    origin = _origin(at, known)
-    return [_cause(origin, None, at["segment_id"], known)]
+    """The causes of one segment with one root: its direct ones, else the one on the shortest path."""
+    direct = [row for row in known.own.get((at["segment_id"], _key(at)), ()) if row["direct"]]
+    return [_cause(row, at["segment_id"], known) for row in direct or [_origin(at, known)]]
 
 
-def _origin(at: Mapping[str, Any], known: _Known) -> dict[str, Any]:
-    """The nearest own cause with this root at or before a place in its run: of several paths the shortest."""
-    before = [member for member in known.runs[at["run_id"]] if member["run_position"] <= at["run_position"]]
-    for member in reversed(before):
-        rows = known.own.get((member["segment_id"], _key(at)), ())
-        if rows:
-            unwaived = [row for row in rows if (row["segment_id"], *_bound(row)) not in known.waivers]
-            return min(unwaived or rows, key=_shown_first)
-    raise AssertionError("a covered position has an own cause at or before it")
+def _origin(at: Mapping[str, Any], known: _Known) -> Mapping[str, Any]:
+    """The own cause that a place in a run has a root from, on the shortest path, then the one with the lowest ids.
+
+    Walks from the run's start: a direct cause begins anew, a waived one is not passed on.
+    """
+    best: Mapping[str, Any] | None = None
+    before: int | None = None
+    for member in known.runs[at["run_id"]]:
+        segment_id = member["segment_id"]
+        if best is not None and (before, *_bound(best)) in known.waivers:
+            best = None
+        rows = known.own.get((segment_id, _key(at)), ())
+        direct = [row for row in rows if row["direct"]]
+        if direct:
+            unwaived = [row for row in direct if (segment_id, *_bound(row)) not in known.waivers]
+            best = min(unwaived or direct, key=lambda row: row["used"])
+        elif rows:
+            candidates = [*rows, best] if best is not None else rows
+            best = min(candidates, key=lambda row: _length_then_ids(row, segment_id, known))
+        before = segment_id
+        if segment_id == at["segment_id"]:
+            break
+    if best is None:
+        raise AssertionError("a covered place in a run has an own cause at or before it")
+    return best
 
 
-def _shown_first(row: Mapping[str, Any]) -> tuple[bytes, list[list[int]]]:
-    return row["used"], row["path"] or []
+def _length_then_ids(row: Mapping[str, Any], segment_id: int, known: _Known) -> tuple[int, list[tuple[int, int]]]:
+    path = _path(row, segment_id, known)
+    return len(path), [(step.id, step.number) for step in path]
 
 
 def _bound(row: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
     return row["root_asset"], row["used"], row["expected"]
 
 
-def _cause(origin: Mapping[str, Any], own: Mapping[str, Any] | None, segment_id: int, known: _Known) -> Cause:
-    """One cause: ``origin`` is the own cause it goes back to, ``own`` the same if it is the segment's."""
+def _cause(origin: Mapping[str, Any], segment_id: int, known: _Known) -> Cause:
+    """One cause of a segment: ``origin`` is the own cause it goes back to, the segment's or one before it."""
+    own = origin if origin["segment_id"] == segment_id else None
     group = _KINDS[origin["root_kind"]]
     asset_id = origin["root_asset"] or None
     moved = _moved(origin, known)
