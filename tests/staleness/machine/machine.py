@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -33,12 +33,14 @@ class Histories(RuleBasedStateMachine):
 
     conninfo: str
     loop: asyncio.AbstractEventLoop
+    db: Database
+    studio: Studio
 
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
 
-    def run(self, doing: Awaitable[T]) -> T:
+    def run(self, doing: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(doing)
 
     @initialize()

@@ -1,0 +1,263 @@
+"""A stage on a real database: the worked examples played through the rooms' own actions, judged by the SQL."""
+
+from collections.abc import Sequence
+
+from tests.staleness.oracle_stage import digests_of
+from tests.staleness.worlds import SeenCause, SeenGroup, SeenImpact, SeenReport, SeenUsage, Source, Thing, Uploaded, Use
+
+from genlock.db.connection import Database, rows, scalar
+from genlock.digest import digest_of_json
+from genlock.library import actions as library
+from genlock.library import sql as library_sql
+from genlock.library.model import NewAsset, NewVersion, VersionRef
+from genlock.model import Actor, Kind, Role
+from genlock.staleness import explain, impact, moves, report_sql, states_sql, waive
+from genlock.staleness.model import CHAIN, Cause, Group, GroupKind, NewWaiver, Totals
+from genlock.takes import arrange, usage_sql
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Output, Parameters
+from genlock.takes.record import arrival, record_takes, record_version
+from genlock.timeline import actions as timeline
+from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments, SegmentChange
+
+ACTOR = Actor(token_id=None, name="ana", role=Role.ADMIN)
+ENGINE = ClaimEngine(name="other", version="1")
+
+
+class SqlStage:
+    """A stage over a database of its own."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self._videos = 0
+
+    async def project(self, slug: str) -> int:
+        async with self.db.transaction() as conn:
+            return (await timeline.create_project(conn, NewProject(slug=slug, name=slug), ACTOR)).id
+
+    async def scene(self, project: int, name: str) -> int:
+        async with self.db.transaction() as conn:
+            return (await timeline.create_scene(conn, project, NewScene(name=name), ACTOR)).id
+
+    async def segment(self, scene: int, *, chained: bool = True, position: int | None = None) -> int:
+        async with self.db.transaction() as conn:
+            new = NewSegments(chained=chained, position=position)
+            return (await arrange.insert_segments(conn, scene, new, ACTOR))[0].id
+
+    async def set_chained(self, segment: int, chained: bool) -> None:
+        async with self.db.transaction() as conn:
+            await arrange.change_segment(conn, segment, SegmentChange(chained=chained), ACTOR)
+
+    async def archive(self, thing: Thing, id: int) -> None:
+        async with self.db.transaction() as conn:
+            match thing:
+                case "project":
+                    await arrange.archive_project(conn, id, ACTOR)
+                case "scene":
+                    await arrange.archive_scene(conn, id, ACTOR)
+                case "segment":
+                    await arrange.archive_segment(conn, id, ACTOR)
+                case "asset":
+                    await library_sql.set_archived(conn, id, True)
+
+    async def restore(self, thing: Thing, id: int) -> None:
+        async with self.db.transaction() as conn:
+            match thing:
+                case "project":
+                    await arrange.restore_project(conn, id, ACTOR)
+                case "scene":
+                    await arrange.restore_scene(conn, id, ACTOR)
+                case "segment":
+                    await arrange.restore_segment(conn, id, ACTOR)
+                case "asset":
+                    await library_sql.set_archived(conn, id, False)
+
+    async def upload(
+        self,
+        kind: Kind,
+        name: str,
+        content: str,
+        *,
+        filename: str,
+        wrapping: str = "",
+        derived_from: Sequence[Source] = (),
+        activate: bool = True,
+    ) -> Uploaded:
+        digest, effective = digests_of(kind, content, wrapping)
+        new = NewVersion(
+            digest=digest,
+            effective_digest=effective,
+            size_bytes=1,
+            media_type="application/octet-stream",
+            filename=filename,
+            derived_from=tuple(VersionRef(asset_id=asset, number=number) for asset, number in derived_from),
+        )
+        async with self.db.transaction() as conn:
+            found = await library_sql.assets_named(conn, [(kind, name)], None)
+            asset = found[0] if found else await library.create_asset(conn, NewAsset(kind=kind, name=name), ACTOR)
+        async with self.db.transaction() as conn:
+            added, _ = await moves.add_version(conn, asset.id, new, ACTOR, activate=activate)
+            self._derivation = added.derivation_id
+        return Uploaded(added.outcome.value, asset.id, added.version.number)
+
+    async def generate(
+        self, kind: Kind, name: str, content: str, *, filename: str, made_from: Sequence[Source]
+    ) -> Uploaded:
+        made = await self.upload(kind, name, content, filename=filename, derived_from=made_from)
+        async with self.db.transaction() as conn:
+            sources = await library_sql.assets_by_id(conn, [asset for asset, _ in made_from])
+            kinds = {asset.id: asset.kind for asset in sources}
+            claim = Claim(
+                inputs=tuple(
+                    ClaimInput(role=InputRole(kinds[asset].value), asset=asset, version=number)
+                    for asset, number in made_from
+                ),
+                engine=ENGINE,
+            )
+            outputs = {"image": Output(digest=digests_of(kind, content)[0])}
+            version = VersionRef(asset_id=made.asset, number=made.version)
+            assert self._derivation is not None
+            await record_version(conn, version, self._derivation, claim, outputs, None, None, ACTOR, None)
+        return made
+
+    async def activate(self, asset: int, version: int) -> None:
+        async with self.db.transaction() as conn:
+            await moves.activate(conn, asset, version, ACTOR)
+
+    async def pin(self, asset: int, version: int, *, project: int | None = None, scene: int | None = None) -> None:
+        async with self.db.transaction() as conn:
+            where = await self._project_of(project, scene)
+            await moves.pin(conn, where, scene, asset, NewPin(version=version, reason="as it was"), ACTOR)
+
+    async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None:
+        async with self.db.transaction() as conn:
+            await moves.unpin(conn, await self._project_of(project, scene), scene, asset, ACTOR)
+
+    async def _project_of(self, project: int | None, scene: int | None) -> int:
+        async with self.db.transaction() as conn:
+            found = await scalar(conn, "SELECT project_id FROM scenes WHERE id = %(id)s", id=scene)
+        return found or project or 0
+
+    async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
+        new = NewWaiver(segment_ids=(segment,), asset_id=CHAIN if asset is None else asset, reason="good enough")
+        async with self.db.transaction() as conn:
+            return tuple(waiver.id for waiver in await waive.waive(conn, new, ACTOR))
+
+    async def withdraw(self, waiver: int) -> None:
+        async with self.db.transaction() as conn:
+            await waive.withdraw(conn, waiver, ACTOR)
+
+    async def record(
+        self,
+        segment: int,
+        uses: Sequence[Use],
+        *,
+        last_frame: str,
+        continues: int | None = None,
+        seed: str | None = "1",
+        evidence: str = "recorded",
+        select: bool = True,
+    ) -> int:
+        inputs = [await self._claimed(use) for use in uses]
+        if continues is not None:
+            inputs.append(ClaimInput(role=InputRole.SEED_FRAME, take=continues))
+        self._videos += 1
+        parameters = Parameters(prompt="rain", seed=seed, cfg=4.0, width=832, height=480, frames=81)
+        claim = Claim(inputs=tuple(inputs), parameters=parameters, engine=ENGINE, evidence=Evidence(evidence))
+        outputs = {
+            "video": Output(digest=digest_of_json(["video", self._videos])),
+            "last_frame": Output(digest=digest_of_json(["frame", last_frame])),
+        }
+        uploaded = {part: output.digest for part, output in outputs.items()}
+        async with self.db.transaction() as conn:
+            (ids,) = await record_takes(conn, [arrival(segment, claim, outputs, uploaded)], ACTOR, select=select)
+        return ids.take_id
+
+    async def _claimed(self, use: Use) -> ClaimInput:
+        digest = None
+        if use.version is None:
+            async with self.db.transaction() as conn:
+                kind = (await library_sql.get_asset(conn, use.asset)).kind
+            digest = digests_of(kind, use.content or "")[0]
+        return ClaimInput(
+            role=InputRole(use.role),
+            asset=use.asset,
+            version=use.version,
+            digest=digest,
+            strength_model=use.strength,
+        )
+
+    async def select(self, segment: int, take: int) -> None:
+        async with self.db.transaction() as conn:
+            number = await scalar(conn, "SELECT number FROM takes WHERE id = %(id)s", id=take)
+            await arrange.select_take(conn, segment, number, ACTOR)
+
+    async def selected(self, segment: int) -> int | None:
+        async with self.db.transaction() as conn:
+            return await scalar(conn, "SELECT take_id FROM selected_takes WHERE segment_id = %(id)s", id=segment)
+
+    async def takes(self, segment: int) -> tuple[int, ...]:
+        async with self.db.transaction() as conn:
+            found = await rows(conn, "SELECT id FROM takes WHERE segment_id = %(id)s ORDER BY id", id=segment)
+        return tuple(row["id"] for row in found)
+
+    async def state(self, segment: int) -> str:
+        async with self.db.transaction() as conn:
+            return (await states_sql.states_of(conn, [segment]))[segment].value
+
+    async def causes(self, segment: int) -> frozenset[SeenCause]:
+        async with self.db.transaction() as conn:
+            return frozenset(map(seen_cause, (await explain.causes_of(conn, [segment]))[segment]))
+
+    async def report(self, project: int) -> SeenReport:
+        async with self.db.transaction() as conn:
+            _, totals, groups = (await report_sql.reports(conn, [project]))[project]
+        return seen_report(totals, groups)
+
+    async def impact(self, asset: int, version: int) -> SeenImpact:
+        async with self.db.transaction() as conn:
+            found = await impact.impact(conn, asset, version)
+        reports = {project.project_id: seen_report(project.totals, project.groups) for project in found.projects}
+        return SeenImpact(found.segments.becomes_stale, found.segments.becomes_fresh, reports)
+
+    async def usage(self, asset: int, version: int, *, selected: bool = True) -> frozenset[SeenUsage]:
+        async with self.db.transaction() as conn:
+            which = "selected" if selected else "all"
+            page = await usage_sql.usage(conn, asset, version=version, takes=which, limit=500)
+        assert page.total == len(page.items)
+        return frozenset(SeenUsage(item.take_id, len(item.uses), item.archived) for item in page.items)
+
+
+def seen_cause(cause: Cause) -> SeenCause:
+    """A cause as plain values."""
+    root = cause.root
+    expected = root.expected if root.kind is GroupKind.ASSET else None
+    return SeenCause(
+        cause.kind.value,
+        cause.role,
+        (root.kind.value, root.asset_id, root.used, expected),
+        tuple((step.type, step.id, step.number) for step in cause.path),
+        cause.waiver_id is not None,
+    )
+
+
+def seen_report(totals: Totals, groups: Sequence[Group]) -> SeenReport:
+    """A report as plain values."""
+    return SeenReport(
+        **totals.model_dump(),
+        groups=tuple(
+            SeenGroup(
+                (
+                    group.kind.value,
+                    group.asset.id if group.asset else None,
+                    group.used,
+                    group.expected if group.kind is GroupKind.ASSET else None,
+                ),
+                group.sentence,
+                group.segments,
+                group.scenes,
+                group.direct,
+                group.derived,
+            )
+            for group in groups
+        ),
+    )
