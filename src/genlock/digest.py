@@ -6,6 +6,7 @@ Nothing but bytes and canonical JSON (RFC 8785) is ever digested; strings are ne
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, cast
 
 import rfc8785
@@ -82,7 +83,7 @@ def _plain(value: Any) -> Any:
     if kind is str or kind is bool or value is None:
         return value
     if kind is dict:
-        if not all(type(key) is str and key.isascii() for key in value):
+        if not _are_ascii(value):
             raise _OutOfTheOrdinary
         return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
     if kind is list or kind is tuple:
@@ -95,6 +96,13 @@ def _plain(value: Any) -> Any:
         if abs(value) >= 1e-4:
             return value
     raise _OutOfTheOrdinary
+
+
+def _are_ascii(keys: Iterable[Any]) -> bool:
+    try:
+        return "".join(keys).isascii()
+    except TypeError:
+        return False
 
 
 def _not_canonical(error: Exception) -> Invalid:

@@ -35,7 +35,7 @@ class Written:
     missing: tuple[str, ...]
     inputs: tuple[Input, ...]
     outputs: Mapping[str, Output]
-    workflow: tuple[int, Digest] | None
+    workflow: tuple[int, Digest] | None  # its asset and its digest
 
 
 def compose(
@@ -48,7 +48,7 @@ def compose(
     receipt_id: int,
 ) -> Written:
     """The receipt that a claim becomes, for a subject. Pure."""
-    inputs = resolve(claim, facts)
+    inputs = resolve(claim, facts, subject.segment)
     parameters = doc.complete_parameters(claim.parameters)
     produces = "image" if subject.asset is not None else "video"
     missing = doc.missing_of(claim, inputs, parameters, outputs, produces)
@@ -84,6 +84,5 @@ def compose(
 
 def origins_of(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
     """The variants and source images among a receipt's inputs: what its frames go back to."""
-    found = [line for line in inputs if line.role in (InputRole.VARIANT, InputRole.SOURCE_IMAGE) and line.asset]
-    ordered = sorted(found, key=lambda line: (line.role != InputRole.VARIANT, line.ordinal))
-    return tuple(line.model_copy(update={"via": None}) for line in ordered)
+    found = [line for line in inputs if line.role in (InputRole.VARIANT, InputRole.SOURCE_IMAGE) and line.digest]
+    return tuple(sorted(found, key=lambda line: (line.role != InputRole.VARIANT, line.ordinal)))

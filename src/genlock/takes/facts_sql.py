@@ -1,91 +1,126 @@
 """Loads what resolving claims needs to know: a handful of set queries, however many claims there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from genlock.db.connection import Conn, execute, many, rows
+from genlock.db.connection import Conn, execute, rows
 from genlock.digest import Digest, to_raw
 from genlock.model import Kind
-from genlock.takes.claim import Claim, InputRole
+from genlock.takes.claim import Claim, ClaimInput, InputRole
 from genlock.takes.document import Input
 from genlock.takes.resolve import AssetFact, ContentFact, Facts, FrameFact
 
+Named = tuple[int | None, str | None, str | None, Digest | None, int | None]
+"""What a claim names: an asset by id or by kind and name; of it a digest, a version, or nothing."""
 
-async def load_facts(conn: Conn, claims: Sequence[Claim], project_id: int | None) -> Facts:
-    """Everything that resolving ``claims`` in a project may ask for. Names the digests it meets in ``contents``."""
-    inputs = [item for claim in claims for item in claim.inputs]
-    refs = {item.asset for item in inputs if isinstance(item.asset, str)}
-    refs |= {f"{item.role.value}:{item.name}" for item in inputs if item.asset is None and item.name is not None}
-    assets, by_ref = await _assets(
-        conn, {item.asset for item in inputs if isinstance(item.asset, int)}, refs, project_id
-    )
 
-    def known(asset: int | str | None) -> int | None:
-        return by_ref.get(asset) if isinstance(asset, str) else asset
+async def load_facts(
+    conn: Conn, claims: Sequence[Claim], project_id: int | None, continued: Collection[tuple[int, int | None, Digest]]
+) -> Facts:
+    """Everything that resolving ``claims`` in a project may ask for. Names the digests it meets in ``contents``.
 
-    bare = {
-        (item.role.value, item.digest)
-        for item in inputs
-        if item.asset is None and item.digest is not None and item.role is not InputRole.SEED_FRAME
-    }
-    owners = await _owners(conn, bare, project_id)
-    if set(owners.values()) - set(assets):
-        assets |= (await _assets(conn, set(owners.values()) - set(assets), set(), project_id))[0]
-    digests = {
-        (known(item.asset), item.digest) for item in inputs if item.asset is not None and item.digest is not None
-    }
-    digests |= {(asset_id, digest) for (_, digest), asset_id in owners.items()}
-    numbers = {
-        (known(item.asset), item.version) for item in inputs if item.asset is not None and item.version is not None
-    }
-    contents = await _contents(
-        conn,
-        {(asset, digest) for asset, digest in digests if asset in assets},
-        {(asset, number) for asset, number in numbers if asset in assets},
-    )
+    ``continued`` are the frames that are named by their digest alone: (segment, the segment before it, digest).
+    """
+    plain = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
+    bare = {(item.role.value, item.digest) for item in plain if item.asset is None and item.digest is not None}
+    owners = await _owners(conn, bare, project_id) if bare else {}
+    named = {_named(item, owners) for item in plain}
+    found = await _find(conn, list(named), project_id)
+    unheard = {(row["asset_id"], row["wanted_digest"]) for row in found if row["id"] is None and row["wanted_digest"]}
+    if unheard:
+        await _name_contents(conn, unheard)
+        found = await _find(conn, list(named), project_id)
+    contents = {row["id"]: _content(row) for row in found if row["id"] is not None}.values()
+    assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in found}
     versions = {(fact.asset_id, fact.version): fact for fact in contents if fact.version is not None}
-    by_digest = {(fact.asset_id, fact.digest): fact for fact in contents}
-    frames, frames_by_digest = await _frames(
-        conn,
-        {item.take for item in inputs if item.take is not None},
-        {item.digest for item in inputs if item.role is InputRole.SEED_FRAME and item.take is None and item.digest},
-        project_id,
-    )
-    variants = {key for key in versions if assets[key[0]].kind is Kind.VARIANT}
+    frames_by_digest = await _frames_by_digest(conn, continued, project_id) if continued else {}
+    taken = {item.take for claim in claims for item in claim.inputs if item.take is not None}
+    frames = await _frames(conn, taken | set(frames_by_digest.values()))
+    variants = [key for key in versions if assets[key[0]].kind is Kind.VARIANT]
     return Facts.model_construct(
         assets=assets,
-        refs=by_ref,
+        refs={row["ref"]: row["asset_id"] for row in found if row["ref"] is not None},
         versions=versions,
-        contents=by_digest,
+        contents={(fact.asset_id, fact.digest): fact for fact in contents},
         owners=owners,
         frames=frames,
         frames_by_digest=frames_by_digest,
-        source_images=await _source_images(conn, variants),
+        source_images=await _source_images(conn, variants) if variants else {},
     )
 
 
-async def _assets(
-    conn: Conn, ids: set[int], refs: set[str], project_id: int | None
-) -> tuple[dict[int, AssetFact], dict[str, int]]:
-    split = [ref.partition(":") for ref in sorted(refs)]
-    found = await rows(
+def _named(item: ClaimInput, owners: Mapping[tuple[str, Digest], int]) -> Named:
+    # A version says which digest; whether the claim's digest is that one is checked when it is resolved.
+    digest = item.digest if item.version is None else None
+    if isinstance(item.asset, int):
+        return (item.asset, None, None, digest, item.version)
+    if item.asset is not None:
+        kind, _, name = item.asset.partition(":")
+        return (None, kind, name, digest, item.version)
+    if item.digest is not None:
+        return (owners.get((item.role.value, item.digest)), None, None, item.digest, None)
+    return (None, item.role.value, item.name, None, None)
+
+
+async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> list[dict[str, Any]]:
+    """The assets that are named, each with the content that is; those that do not exist are absent."""
+    return await rows(
         conn,
         """
-        SELECT id, kind, name, NULL AS ref FROM assets WHERE id = ANY(%(ids)s)
-        UNION ALL
-        (SELECT DISTINCT ON (a.kind, a.name) a.id, a.kind, a.name, a.kind || ':' || a.name
-           FROM unnest(%(kinds)s::text[], %(names)s::text[]) AS wanted (kind, name)
-           JOIN assets a ON a.kind = wanted.kind AND a.name = wanted.name
-          WHERE a.project_id IS NULL OR a.project_id = %(project_id)s
-          ORDER BY a.kind, a.name, a.project_id NULLS LAST)
+        SELECT a.id AS asset_id, a.kind, a.name, w.kind || ':' || w.name AS ref,
+               digest_text(w.digest) AS wanted_digest, c.id, digest_text(c.digest) AS digest,
+               digest_text(c.effective_digest) AS effective_digest, c.version
+          FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(names)s::text[], %(digests)s::bytea[],
+                      %(versions)s::int[]) AS w (id, kind, name, digest, version)
+         CROSS JOIN LATERAL (
+               SELECT id, kind, name FROM assets WHERE id = w.id
+                UNION ALL
+               (SELECT id, kind, name FROM assets
+                 WHERE kind = w.kind AND name = w.name AND (project_id IS NULL OR project_id = %(project_id)s)
+                 ORDER BY project_id NULLS LAST LIMIT 1)) a
+          LEFT JOIN LATERAL (
+               SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND digest = w.digest
+                UNION ALL
+               SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND version = w.version
+               ) c ON true
         """,
-        ids=list(ids),
-        kinds=[kind for kind, _, _ in split],
-        names=[name for _, _, name in split],
+        ids=[asset for asset, *_ in named],
+        kinds=[kind for _, kind, *_ in named],
+        names=[name for _, _, name, *_ in named],
+        digests=[digest and to_raw(digest) for *_, digest, _ in named],
+        versions=[version for *_, version in named],
         project_id=project_id,
     )
-    assets = {row["id"]: AssetFact(id=row["id"], kind=Kind(row["kind"]), name=row["name"]) for row in found}
-    return assets, {row["ref"]: row["id"] for row in found if row["ref"] is not None}
+
+
+def _asset(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": row["asset_id"], "kind": Kind(row["kind"]), "name": row["name"]}
+
+
+def _content(row: Mapping[str, Any]) -> ContentFact:
+    return ContentFact.model_construct(
+        id=row["id"],
+        asset_id=row["asset_id"],
+        digest=row["digest"],
+        effective_digest=row["effective_digest"],
+        version=row["version"],
+    )
+
+
+async def _name_contents(conn: Conn, unheard: Iterable[tuple[int, Digest]]) -> None:
+    """Make the content rows of digests that were never named for their asset before."""
+    unheard = sorted(unheard)
+    await execute(
+        conn,
+        """
+        INSERT INTO contents (asset_id, digest)
+        SELECT asset_id, digest FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[]) AS named (asset_id, digest)
+         ORDER BY asset_id, digest
+        ON CONFLICT ON CONSTRAINT contents_unique DO NOTHING
+        """,
+        assets=[asset for asset, _ in unheard],
+        digests=[to_raw(digest) for _, digest in unheard],
+    )
 
 
 async def _owners(
@@ -93,8 +128,6 @@ async def _owners(
 ) -> dict[tuple[str, Digest], int]:
     """For digests named without an asset: the asset of that kind that has them, the project's own first."""
     bare = list(bare)
-    if not bare:
-        return {}
     found = await rows(
         conn,
         """
@@ -112,75 +145,39 @@ async def _owners(
     return {(row["kind"], row["digest"]): row["id"] for row in found}
 
 
-async def _contents(
-    conn: Conn, digests: Iterable[tuple[int | None, Digest]], numbers: Iterable[tuple[int | None, int]]
-) -> tuple[ContentFact, ...]:
-    """The content rows of (asset, digest) and (asset, version) pairs; rows for digests never named before are made."""
-    digests, numbers = list(digests), list(numbers)
-    if not digests and not numbers:
-        return ()
-    found = await _find_contents(conn, digests, numbers)
-    new = set(digests) - {(fact.asset_id, fact.digest) for fact in found}
-    if not new:
-        return found
-    await execute(
+async def _frames_by_digest(
+    conn: Conn, continued: Collection[tuple[int, int | None, Digest]], project_id: int | None
+) -> dict[tuple[int | None, Digest], int]:
+    """The takes of the project that have these frames.
+
+    Equal pictures are made in several places, so the segment before goes first, then its newest take, then the scene.
+    """
+    found = await rows(
         conn,
         """
-        INSERT INTO contents (asset_id, digest)
-        SELECT asset_id, digest FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[]) AS named (asset_id, digest)
-         ORDER BY asset_id, digest
-        ON CONFLICT ON CONSTRAINT contents_unique DO NOTHING
+        SELECT w.segment_id, digest_text(w.digest) AS digest, best.take_id
+          FROM unnest(%(segments)s::bigint[], %(before)s::bigint[], %(digests)s::bytea[])
+               AS w (segment_id, before_id, digest)
+          JOIN segments me ON me.id = w.segment_id
+         CROSS JOIN LATERAL (
+               SELECT r.take_id
+                 FROM receipt_outputs o JOIN receipts r ON r.id = o.receipt_id JOIN segments g ON g.id = r.segment_id
+                WHERE o.digest = w.digest AND r.project_id = %(project_id)s
+                ORDER BY g.id IS NOT DISTINCT FROM w.before_id DESC, g.scene_id = me.scene_id DESC, r.id DESC
+                LIMIT 1) best
         """,
-        assets=[asset for asset, _ in new],
-        digests=[to_raw(digest) for _, digest in new],
+        segments=[segment for segment, _, _ in continued],
+        before=[before for _, before, _ in continued],
+        digests=[to_raw(digest) for _, _, digest in continued],
+        project_id=project_id,
     )
-    return await _find_contents(conn, digests, numbers)
+    return {(row["segment_id"], row["digest"]): row["take_id"] for row in found}
 
 
-async def _find_contents(
-    conn: Conn, digests: Sequence[tuple[int | None, Digest]], numbers: Sequence[tuple[int | None, int]]
-) -> tuple[ContentFact, ...]:
-    return await many(
-        conn,
-        ContentFact,
-        """
-        SELECT c.id, c.asset_id, digest_text(c.digest) AS digest, digest_text(c.effective_digest) AS effective_digest,
-               c.version
-          FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[]) AS named (asset_id, digest)
-          JOIN contents c ON c.asset_id = named.asset_id AND c.digest = named.digest
-         UNION
-        SELECT c.id, c.asset_id, digest_text(c.digest), digest_text(c.effective_digest), c.version
-          FROM unnest(%(version_assets)s::bigint[], %(versions)s::int[]) AS named (asset_id, version)
-          JOIN contents c ON c.asset_id = named.asset_id AND c.version = named.version
-        """,
-        assets=[asset for asset, _ in digests],
-        digests=[to_raw(digest) for _, digest in digests],
-        version_assets=[asset for asset, _ in numbers],
-        versions=[number for _, number in numbers],
-    )
-
-
-async def _frames(
-    conn: Conn, take_ids: set[int], digests: set[Digest], project_id: int | None
-) -> tuple[dict[int, FrameFact], dict[Digest, int]]:
-    """The takes that seed frames came from; for a bare digest the newest take of the project that has it."""
-    by_digest: dict[Digest, int] = {}
-    if digests:
-        found = await rows(
-            conn,
-            """
-            SELECT DISTINCT ON (o.digest) digest_text(o.digest) AS digest, r.take_id
-              FROM receipt_outputs o JOIN receipts r ON r.id = o.receipt_id
-             WHERE o.digest = ANY(%(digests)s) AND r.take_id IS NOT NULL AND r.project_id = %(project_id)s
-             ORDER BY o.digest, r.id DESC
-            """,
-            digests=[to_raw(digest) for digest in digests],
-            project_id=project_id,
-        )
-        by_digest = {row["digest"]: row["take_id"] for row in found}
-    wanted = take_ids | set(by_digest.values())
-    if not wanted:
-        return {}, {}
+async def _frames(conn: Conn, take_ids: Collection[int]) -> dict[int, FrameFact]:
+    """Takes whose frames are continued, with what their pictures go back to."""
+    if not take_ids:
+        return {}
     takes = await rows(
         conn,
         """
@@ -188,34 +185,37 @@ async def _frames(
                (SELECT jsonb_object_agg(o.part, digest_text(o.digest)) FROM receipt_outputs o
                  WHERE o.receipt_id = r.id) AS parts,
                (SELECT jsonb_agg(jsonb_build_object(
-                           'role', i.role, 'ordinal', i.ordinal, 'kind', a.kind, 'asset', a.id, 'name', a.name,
-                           'version', c.version, 'digest', digest_text(c.digest),
+                           'role', i.role, 'ordinal', i.ordinal, 'kind', coalesce(a.kind, i.role), 'asset', a.id,
+                           'name', a.name, 'version', c.version, 'digest', digest_text(coalesce(c.digest, i.digest)),
                            'effective_digest', digest_text(c.effective_digest)) ORDER BY i.role DESC, i.ordinal)
-                  FROM receipt_inputs i JOIN contents c ON c.id = i.content_id JOIN assets a ON a.id = c.asset_id
-                 WHERE i.receipt_id = r.id AND i.role IN ('variant', 'source_image')) AS origins
+                  FROM receipt_inputs i
+                  LEFT JOIN contents c ON c.id = i.content_id
+                  LEFT JOIN assets a ON a.id = c.asset_id
+                 WHERE i.receipt_id = r.id AND i.role IN ('variant', 'source_image')
+                   AND coalesce(c.digest, i.digest) IS NOT NULL) AS origins
           FROM receipts r
          WHERE r.take_id = ANY(%(takes)s)
         """,
-        takes=list(wanted),
+        takes=list(take_ids),
     )
-    return {row["take_id"]: _frame(row) for row in takes}, by_digest
+    return {row["take_id"]: _frame(row) for row in takes}
 
 
 def _frame(row: Mapping[str, Any]) -> FrameFact:
-    origins = tuple(_line(origin) for origin in row["origins"] or ())
-    parts: dict[str, Digest] = row["parts"] or {}
-    return FrameFact(take_id=row["take_id"], segment_id=row["segment_id"], parts=parts, origins=origins)
+    return FrameFact.model_construct(
+        take_id=row["take_id"],
+        segment_id=row["segment_id"],
+        parts=row["parts"] or {},
+        origins=tuple(_line(origin) for origin in row["origins"] or ()),
+    )
 
 
 def _line(origin: Mapping[str, Any]) -> Input:
     return Input.model_validate({key: value for key, value in origin.items() if value is not None})
 
 
-async def _source_images(conn: Conn, variants: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[Input, ...]]:
+async def _source_images(conn: Conn, variants: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Input, ...]]:
     """The source images that variants go back to by their newest derivations, through edits of variants too."""
-    variants = list(variants)
-    if not variants:
-        return {}
     found = await rows(
         conn,
         """

@@ -10,24 +10,41 @@ from genlock.db.connection import Conn
 from genlock.model import Actor
 from genlock.takes import chain, present_sql
 
+_SCENES_AT_ONCE = 500  # restoring a project of a million segments holds this many scenes in memory
+
 
 async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int], actor: Actor) -> list[int]:
     """Put takes (by segment id) in the cut; the segments whose selected take changed."""
-    changed = await present_sql.choose(conn, list(takes), list(takes.values()), actor)
+    changed = await present_sql.changing(conn, takes)
     if changed:
+        await present_sql.choose(conn, changed, [takes[segment] for segment in changed], actor)
         await settle(conn, scene_ids, changed)
     return changed
 
 
+async def select_new(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int], actor: Actor) -> None:
+    """As ``select``, for takes that were recorded just now: none of them can be in the cut yet."""
+    await present_sql.choose(conn, list(takes), list(takes.values()), actor)
+    await settle(conn, scene_ids, list(takes))
+
+
 async def settle(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = ()) -> None:
     """Settle runs, links and judged inputs of scenes in which something changed; ``changed`` have another take."""
-    slots = await present_sql.slots_of(conn, scene_ids)
+    found = await present_sql.slots_of(conn, scene_ids)
+    slots = [slot for slot, _ in found]
     links = chain.link(slots)
-    rejudged = await present_sql.write_links(conn, scene_ids, links)
-    await present_sql.write_runs(conn, scene_ids, chain.runs(slots, links))
-    touched = sorted({*changed, *rejudged})
+    kept = [link for _, link in found]
+    moved = [link for link, before in zip(links, kept, strict=True) if link != before]
+    await present_sql.write_links(conn, scene_ids, moved, chain.runs(slots, links))
+    new = set(changed)
+    touched = [
+        link
+        for link, before in zip(links, kept, strict=True)
+        if link.segment_id in new or link.via_judged != before.via_judged
+    ]
     if touched:
-        await present_sql.write_inputs(conn, touched)
+        judged = [link.via_judged for link in touched]
+        await present_sql.write_inputs(conn, [link.segment_id for link in touched], judged)
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[int]) -> None:
@@ -36,8 +53,24 @@ async def withdraw(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[i
     await settle(conn, scene_ids)
 
 
-async def bring_back(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[int], actor: Actor) -> None:
+async def withdraw_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
+    """Take archived scenes out of the present."""
+    await present_sql.withdraw_scenes(conn, scene_ids)
+
+
+async def bring_back(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[int]) -> None:
     """Bring restored segments back with the take that was in the cut last."""
-    segments, takes = await present_sql.bring_back(conn, segment_ids)
-    changed = await present_sql.choose(conn, segments, takes, actor)
-    await settle(conn, scene_ids, changed)
+    await _return(conn, await present_sql.last_selected(conn, segment_ids), scene_ids)
+
+
+async def bring_back_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
+    """Bring restored scenes back, each segment that is not archived with the take that was in the cut last."""
+    for first in range(0, len(scene_ids), _SCENES_AT_ONCE):
+        some = scene_ids[first : first + _SCENES_AT_ONCE]
+        await _return(conn, await present_sql.last_selected_in(conn, some), some)
+
+
+async def _return(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int]) -> None:
+    # Nobody selects anything here: the log of selections is read, not written.
+    await present_sql.choose(conn, list(takes), list(takes.values()), None)
+    await settle(conn, scene_ids, list(takes))

@@ -3,19 +3,34 @@
 A row is rewritten only where it differs: untouched means untouched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from genlock.db.connection import Conn, execute, many, rows
+from genlock.db.connection import Conn, execute, rows
 from genlock.model import Actor
 from genlock.takes.chain import Link, Run, Slot
 
 
-async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int], actor: Actor) -> list[int]:
-    """Put takes in the cut and log it; the segments whose selected take changed. Their scenes are locked.
+async def changing(conn: Conn, takes: Mapping[int, int]) -> list[int]:
+    """Those segments where another take than the one given is in the cut, or none."""
+    found = await rows(
+        conn,
+        """
+        SELECT w.segment_id
+          FROM unnest(%(segments)s::bigint[], %(takes)s::bigint[]) AS w (segment_id, take_id)
+         WHERE NOT EXISTS (SELECT FROM selected_takes t WHERE t.segment_id = w.segment_id AND t.take_id = w.take_id)
+        """,
+        segments=list(takes),
+        takes=list(takes.values()),
+    )
+    return [row["segment_id"] for row in found]
 
-    A new row stands alone in a run of its own until ``link`` settles the scene.
+
+async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int], actor: Actor | None) -> None:
+    """Put takes in the cut and log it. Their scenes are locked.
+
+    A new row stands alone in a run of its own until its scene is settled. Without an actor nothing is logged.
     """
-    changed = await rows(
+    await execute(
         conn,
         """
         WITH wanted AS (
@@ -30,7 +45,7 @@ async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int]
              WHERE was.take_id IS DISTINCT FROM w.take_id
         ), logged AS (
             INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
-            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM wanted
+            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM wanted WHERE %(actor)s::text IS NOT NULL
         )
         INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest,
                                          seed_part, seed_take_id, via_judged, run_id, run_position, workload_id)
@@ -43,82 +58,145 @@ async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int]
            SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
                seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
                seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
-        RETURNING t.segment_id
         """,
         segments=list(segment_ids),
         takes=list(take_ids),
-        actor=actor.name,
+        actor=actor and actor.name,
     )
-    return [row["segment_id"] for row in changed]
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int]) -> None:
     """Take segments out of the present, when they are archived; what was made stays in history."""
+    await write_inputs(conn, segment_ids, [None] * len(segment_ids))
     await execute(
         conn,
         """
-        WITH inputs AS (
-            DELETE FROM current_inputs WHERE segment_id = ANY(%(segments)s) RETURNING content_id, project_id
-        ), links AS (
+        WITH links AS (
             DELETE FROM broken_links WHERE segment_id = ANY(%(segments)s)
-        ), present AS (
-            DELETE FROM selected_takes WHERE segment_id = ANY(%(segments)s)
+        )
+        DELETE FROM selected_takes WHERE segment_id = ANY(%(segments)s)
+        """,
+        segments=list(segment_ids),
+    )
+
+
+async def withdraw_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
+    """Take everything in some scenes out of the present."""
+    await execute(
+        conn,
+        """
+        WITH present AS (
+            DELETE FROM selected_takes WHERE scene_id = ANY(%(scenes)s) RETURNING segment_id
+        ), run AS (
+            DELETE FROM runs r USING scenes s
+             WHERE s.id = ANY(%(scenes)s) AND r.project_id = s.project_id AND r.scene_id = s.id
+        ), link AS (
+            DELETE FROM broken_links b USING present p WHERE b.segment_id = p.segment_id
+        ), input AS (
+            DELETE FROM current_inputs i USING present p WHERE i.segment_id = p.segment_id
+            RETURNING i.content_id, i.project_id, i.segment_id
         )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
-        SELECT content_id, project_id, 0, -count(*) FROM inputs GROUP BY 1, 2
-        """,
-        segments=list(segment_ids),
-    )
-
-
-async def bring_back(conn: Conn, segment_ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """For restored segments, the take that was in the cut last: (segments, takes)."""
-    found = await rows(
-        conn,
-        """
-        SELECT DISTINCT ON (segment_id) segment_id, take_id
-          FROM selections WHERE segment_id = ANY(%(segments)s)
-         ORDER BY segment_id, id DESC
-        """,
-        segments=list(segment_ids),
-    )
-    return [row["segment_id"] for row in found], [row["take_id"] for row in found]
-
-
-async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> tuple[Slot, ...]:
-    """The selected takes of some scenes in order, each with what stands before it."""
-    return await many(
-        conn,
-        Slot,
-        """
-        WITH ordered AS (
-            SELECT g.id, g.scene_id, g.project_id, g.position, g.chained, t.receipt_id, t.seed_digest, t.seed_part,
-                   t.seed_take_id, t.unknown, t.workload_id, lag(g.id) OVER scene AS before_id,
-                   lag(t.receipt_id) OVER scene AS before_receipt_id
-              FROM segments g LEFT JOIN selected_takes t ON t.segment_id = g.id
-             WHERE g.scene_id = ANY(%(scenes)s) AND g.position IS NOT NULL
-            WINDOW scene AS (PARTITION BY g.scene_id ORDER BY g.position)
-        )
-        SELECT o.id AS segment_id, o.scene_id, o.project_id, o.chained, o.unknown, o.workload_id, o.seed_digest,
-               frame.segment_id AS seed_segment_id, o.before_id, o.before_receipt_id IS NOT NULL AS before_selected,
-               there.digest AS before_digest
-          FROM ordered o
-          LEFT JOIN takes frame ON frame.id = o.seed_take_id
-          LEFT JOIN receipt_outputs there ON there.receipt_id = o.before_receipt_id AND there.part = o.seed_part
-         WHERE o.receipt_id IS NOT NULL
-         ORDER BY o.scene_id, o.position
+        SELECT content_id, project_id, 0, -count(*) FROM input GROUP BY 1, 2
+         UNION ALL
+        SELECT -asset_id, project_id, 0, sum(contents - 1)
+          FROM (SELECT c.asset_id, i.project_id, i.segment_id, count(*) AS contents
+                  FROM input i JOIN contents c ON c.id = i.content_id
+                 GROUP BY 1, 2, 3
+                HAVING count(*) > 1) AS several
+         GROUP BY 1, 2
         """,
         scenes=list(scene_ids),
     )
 
 
-async def write_links(conn: Conn, scene_ids: Sequence[int], links: Sequence[Link]) -> list[int]:
-    """Keep where slots stand, touching only rows that differ; the segments whose judged inputs changed with it."""
-    changed = await rows(
+async def last_selected(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int]:
+    """The take that was in the cut last, for each segment that had one."""
+    found = await rows(
+        conn,
+        """
+        SELECT g.id AS segment_id, last.take_id
+          FROM unnest(%(segments)s::bigint[]) AS g (id)
+         CROSS JOIN LATERAL (SELECT take_id FROM selections s WHERE s.segment_id = g.id ORDER BY s.id DESC LIMIT 1) last
+        """,
+        segments=list(segment_ids),
+    )
+    return {row["segment_id"]: row["take_id"] for row in found}
+
+
+async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, int]:
+    """As ``last_selected``, for every segment of some scenes that is not archived."""
+    found = await rows(
+        conn,
+        """
+        SELECT g.id AS segment_id, last.take_id
+          FROM segments g
+         CROSS JOIN LATERAL (SELECT take_id FROM selections s WHERE s.segment_id = g.id ORDER BY s.id DESC LIMIT 1) last
+         WHERE g.scene_id = ANY(%(scenes)s) AND g.position IS NOT NULL
+        """,
+        scenes=list(scene_ids),
+    )
+    return {row["segment_id"]: row["take_id"] for row in found}
+
+
+async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Link]]:
+    """The selected takes of some scenes in order, each with what stands before it, and how it is kept now."""
+    found = await rows(
+        conn,
+        """
+        WITH ordered AS (
+            SELECT g.id, g.scene_id, g.position, g.chained, t.receipt_id, lag(g.id) OVER scene AS before_id,
+                   lag(t.receipt_id) OVER scene AS before_receipt_id
+              FROM segments g LEFT JOIN selected_takes t ON t.segment_id = g.id
+             WHERE g.scene_id = ANY(%(scenes)s) AND g.position IS NOT NULL
+            WINDOW scene AS (PARTITION BY g.scene_id ORDER BY g.position)
+        )
+        SELECT t.segment_id, t.scene_id, t.project_id, o.chained, t.unknown, t.workload_id, t.seed_digest,
+               frame.segment_id AS seed_segment_id, o.before_id, o.before_receipt_id IS NOT NULL AS before_selected,
+               there.digest AS before_digest, t.run_id, t.run_position, t.via_judged, b.used_digest, b.expected_digest
+          FROM ordered o
+          JOIN selected_takes t ON t.segment_id = o.id
+          LEFT JOIN takes frame ON frame.id = t.seed_take_id
+          LEFT JOIN receipt_outputs there ON there.receipt_id = o.before_receipt_id AND there.part = t.seed_part
+          LEFT JOIN broken_links b ON b.segment_id = o.id
+         ORDER BY o.scene_id, o.position
+        """,
+        scenes=list(scene_ids),
+    )
+    return [
+        (
+            Slot(
+                segment_id=row["segment_id"],
+                scene_id=row["scene_id"],
+                project_id=row["project_id"],
+                chained=row["chained"],
+                unknown=row["unknown"],
+                workload_id=row["workload_id"],
+                seed_digest=row["seed_digest"],
+                seed_segment_id=row["seed_segment_id"],
+                before_id=row["before_id"],
+                before_selected=row["before_selected"],
+                before_digest=row["before_digest"],
+            ),
+            Link(
+                segment_id=row["segment_id"],
+                run_id=row["run_id"],
+                run_position=row["run_position"],
+                via_judged=row["via_judged"],
+                broken=row["used_digest"] and (row["used_digest"], row["expected_digest"]),
+            ),
+        )
+        for row in found
+    ]
+
+
+async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link], runs: Sequence[Run]) -> None:
+    """Keep the links that moved, and the runs of some scenes where they differ."""
+    await execute(
         conn,
         """
         WITH place AS (
-            SELECT * FROM unnest(%(segments)s::bigint[], %(runs)s::bigint[], %(positions)s::int[], %(judged)s::bool[],
+            SELECT * FROM unnest(%(segments)s::bigint[], %(places)s::bigint[], %(positions)s::int[], %(judged)s::bool[],
                                  %(used)s::bytea[], %(expected)s::bytea[])
                        AS p (segment_id, run_id, run_position, via_judged, used_digest, expected_digest)
         ), mended AS (
@@ -132,88 +210,90 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], links: Sequence[Link
             ON CONFLICT (segment_id) DO UPDATE
                SET used_digest = excluded.used_digest, expected_digest = excluded.expected_digest
              WHERE (b.used_digest, b.expected_digest) IS DISTINCT FROM (excluded.used_digest, excluded.expected_digest)
-        ), before AS (
-            SELECT t.segment_id, t.via_judged FROM selected_takes t JOIN place p ON p.segment_id = t.segment_id
         ), moved AS (
             UPDATE selected_takes t
                SET run_id = p.run_id, run_position = p.run_position, via_judged = p.via_judged
               FROM place p
              WHERE t.segment_id = p.segment_id
                AND (t.run_id, t.run_position, t.via_judged) IS DISTINCT FROM (p.run_id, p.run_position, p.via_judged)
-            RETURNING t.segment_id, t.via_judged
-        )
-        SELECT moved.segment_id FROM moved JOIN before USING (segment_id) WHERE moved.via_judged <> before.via_judged
-        """,
-        scenes=list(scene_ids),
-        segments=[link.segment_id for link in links],
-        runs=[link.run_id for link in links],
-        positions=[link.run_position for link in links],
-        judged=[link.via_judged for link in links],
-        used=[link.broken and link.broken[0] for link in links],
-        expected=[link.broken and link.broken[1] for link in links],
-    )
-    return [row["segment_id"] for row in changed]
-
-
-async def write_runs(conn: Conn, scene_ids: Sequence[int], found: Sequence[Run]) -> None:
-    """Keep the runs of some scenes, touching only rows that differ."""
-    await execute(
-        conn,
-        """
-        WITH run AS (
-            SELECT * FROM unnest(%(runs)s::bigint[], %(projects)s::bigint[], %(run_scenes)s::bigint[],
-                                 %(lengths)s::int[], %(unknown)s::int[], %(workloads)s::int[])
-                       AS r (run_id, project_id, scene_id, length, unknown_from, workload_id)
         ), gone AS (
-            DELETE FROM runs WHERE scene_id = ANY(%(scenes)s) AND run_id <> ALL(%(runs)s::bigint[])
+            DELETE FROM runs r USING scenes s
+             WHERE s.id = ANY(%(scenes)s) AND r.project_id = s.project_id AND r.scene_id = s.id
+               AND r.run_id <> ALL(%(runs)s::bigint[])
         )
         INSERT INTO runs AS r (run_id, project_id, scene_id, length, unknown_from, workload_id)
-        SELECT run_id, project_id, scene_id, length, unknown_from, workload_id FROM run
+        SELECT run_id, project_id, scene_id, length, unknown_from, workload_id
+          FROM unnest(%(runs)s::bigint[], %(projects)s::bigint[], %(run_scenes)s::bigint[], %(lengths)s::int[],
+                      %(unknown)s::int[], %(workloads)s::int[])
+               AS run (run_id, project_id, scene_id, length, unknown_from, workload_id)
         ON CONFLICT (run_id) DO UPDATE
            SET length = excluded.length, unknown_from = excluded.unknown_from, workload_id = excluded.workload_id
          WHERE (r.length, r.unknown_from, r.workload_id)
                IS DISTINCT FROM (excluded.length, excluded.unknown_from, excluded.workload_id)
         """,
         scenes=list(scene_ids),
-        runs=[run.run_id for run in found],
-        projects=[run.project_id for run in found],
-        run_scenes=[run.scene_id for run in found],
-        lengths=[run.length for run in found],
-        unknown=[run.unknown_from for run in found],
-        workloads=[run.workload_id for run in found],
+        segments=[link.segment_id for link in moved],
+        places=[link.run_id for link in moved],
+        positions=[link.run_position for link in moved],
+        judged=[link.via_judged for link in moved],
+        used=[link.broken and link.broken[0] for link in moved],
+        expected=[link.broken and link.broken[1] for link in moved],
+        runs=[run.run_id for run in runs],
+        projects=[run.project_id for run in runs],
+        run_scenes=[run.scene_id for run in runs],
+        lengths=[run.length for run in runs],
+        unknown=[run.unknown_from for run in runs],
+        workloads=[run.workload_id for run in runs],
     )
 
 
-async def write_inputs(conn: Conn, segment_ids: Sequence[int]) -> None:
-    """Keep what selected takes were made from, one row per content, and count the difference."""
+async def write_inputs(conn: Conn, segment_ids: Sequence[int], judged: Sequence[bool | None]) -> None:
+    """Keep what selected takes were made from, one row per content, and count the difference.
+
+    ``judged`` says for each segment whether inputs it has via its seed frame are judged on their own; ``None`` leaves
+    the segment without inputs.
+    """
     await execute(
         conn,
         """
-        WITH wanted AS (
+        WITH changed AS (
+            SELECT * FROM unnest(%(segments)s::bigint[], %(judged)s::bool[]) AS c (segment_id, via_judged)
+        ), wanted AS MATERIALIZED (
             SELECT i.content_id, t.project_id, t.segment_id,
-                   bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged)) AS judged
-              FROM selected_takes t JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
-             WHERE t.segment_id = ANY(%(segments)s) AND i.content_id IS NOT NULL
+                   bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged
+              FROM changed c
+              JOIN selected_takes t ON t.segment_id = c.segment_id
+              JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
+             WHERE i.content_id IS NOT NULL AND c.via_judged IS NOT NULL
              GROUP BY 1, 2, 3
+        ), before AS MATERIALIZED (
+            SELECT i.content_id, i.project_id, i.segment_id, i.judged
+              FROM changed c JOIN current_inputs i ON i.segment_id = c.segment_id
+        ), differs AS MATERIALIZED (
+            SELECT content_id, project_id, segment_id, before.judged AS was, wanted.judged AS now
+              FROM before FULL JOIN wanted USING (content_id, project_id, segment_id)
         ), gone AS (
-            DELETE FROM current_inputs c
-             WHERE c.segment_id = ANY(%(segments)s)
-               AND NOT EXISTS (SELECT FROM wanted w WHERE w.segment_id = c.segment_id AND w.content_id = c.content_id)
-            RETURNING c.content_id, c.project_id
+            DELETE FROM current_inputs i USING differs d
+             WHERE d.now IS NULL
+               AND (i.content_id, i.project_id, i.segment_id) = (d.content_id, d.project_id, d.segment_id)
         ), kept AS (
-            INSERT INTO current_inputs AS c (content_id, project_id, segment_id, judged)
-            SELECT content_id, project_id, segment_id, judged FROM wanted
+            INSERT INTO current_inputs (content_id, project_id, segment_id, judged)
+            SELECT content_id, project_id, segment_id, now FROM differs WHERE now <> was OR was IS NULL
             ON CONFLICT (content_id, project_id, segment_id) DO UPDATE SET judged = excluded.judged
-             WHERE c.judged <> excluded.judged
-            RETURNING c.content_id, c.project_id, (xmax = 0) AS is_new
         )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
-        SELECT content_id, project_id, 0, sum(n)
-          FROM (SELECT content_id, project_id, -1 AS n FROM gone
-                UNION ALL
-                SELECT content_id, project_id, 1 FROM kept WHERE is_new) AS change
-         GROUP BY content_id, project_id
-        HAVING sum(n) <> 0
+        SELECT content_id, project_id, 0, count(now) - count(was)
+          FROM differs
+         GROUP BY 1, 2
+        HAVING count(now) <> count(was)
+         UNION ALL
+        SELECT -asset_id, project_id, 0, sum(greatest(was, 1) - greatest(now, 1))
+          FROM (SELECT c.asset_id, d.project_id, d.segment_id, count(d.was) AS was, count(d.now) AS now
+                  FROM differs d JOIN contents c ON c.id = d.content_id
+                 GROUP BY 1, 2, 3) AS several
+         GROUP BY 1, 2
+        HAVING sum(greatest(was, 1) - greatest(now, 1)) <> 0
         """,
         segments=list(segment_ids),
+        judged=list(judged),
     )

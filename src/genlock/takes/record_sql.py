@@ -1,101 +1,101 @@
-"""Writes history: takes, receipts, their inputs and outputs, each in one statement however many there are."""
+"""Writes history: takes, receipts, their inputs and outputs, all in one statement however many there are."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from genlock.db.connection import Conn, execute, many, rows
-from genlock.digest import Digest, from_raw, to_raw
+from psycopg.types.json import Json
+
+from genlock.db.connection import Conn, execute, rows, scalar
+from genlock.digest import Digest, to_raw
 from genlock.model import Actor, Model
 from genlock.takes.compose import Written
-from genlock.takes.document import Input
-from genlock.takes.model import RecordedIds
 
 
 class Place(Model):
-    """Where a segment is."""
+    """Where a claim belongs: its segment, and the take that it made if it is recorded already."""
 
     segment_id: int
     scene_id: int
     project_id: int
+    before_id: int | None
     name: str
     archived: bool
+    take_id: int | None
+    take: int | None
+    receipt_id: int | None
+    receipt_digest: Digest | None
 
 
-async def lock_places(conn: Conn, segment_ids: Iterable[int]) -> dict[int, Place]:
-    """Where segments are, their scenes held in order of id until the transaction ends."""
-    ids = list(segment_ids)
+async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
+    """Hold the scenes of segments, lowest id first, until the transaction ends.
+
+    From here to there, statements run on plans that are made once per connection and look everything up by index:
+    planning would take longer than writing, and a plan that was kept from when tables were small would read them whole.
+    """
     await execute(
         conn,
         """
-        SELECT 1 FROM scenes
-         WHERE id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
-         ORDER BY id FOR NO KEY UPDATE
+        SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+               set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+          FROM (SELECT 1 FROM scenes
+                 WHERE id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
+                 ORDER BY id FOR NO KEY UPDATE) AS held
         """,
-        ids=ids,
+        ids=list(segment_ids),
     )
-    found = await many(
-        conn,
-        Place,
-        """
-        SELECT g.id AS segment_id, g.scene_id, g.project_id, g.name,
-               coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived
-          FROM segments g JOIN scenes s ON s.id = g.scene_id JOIN projects p ON p.id = g.project_id
-         WHERE g.id = ANY(%(ids)s)
-        """,
-        ids=ids,
-    )
-    return {place.segment_id: place for place in found}
 
 
-async def known_claims(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> dict[tuple[int, Digest], RecordedIds]:
-    """Those of (segment, claim digest) that are recorded already, with their ids."""
+async def places_of(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> dict[tuple[int, Digest], Place]:
+    """Where claims (segment, claim digest) belong; those for unknown segments are absent."""
     found = await rows(
         conn,
         """
-        SELECT r.segment_id, digest_text(r.claim_digest) AS claim_digest, r.take_id, t.number AS take,
-               r.id AS receipt_id, digest_text(r.receipt_digest) AS receipt_digest, false AS created
+        SELECT digest_text(c.claim_digest) AS claim_digest, g.id AS segment_id, g.scene_id, g.project_id, g.name,
+               before.id AS before_id, coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived,
+               r.take_id, t.number AS take, r.id AS receipt_id, digest_text(r.receipt_digest) AS receipt_digest
           FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[]) AS c (segment_id, claim_digest)
-          JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
-          JOIN takes t ON t.id = r.take_id
+          JOIN segments g ON g.id = c.segment_id
+          JOIN scenes s ON s.id = g.scene_id
+          JOIN projects p ON p.id = g.project_id
+          LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
+          LEFT JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
+          LEFT JOIN takes t ON t.id = r.take_id
         """,
         segments=[segment for segment, _ in claims],
         digests=[to_raw(digest) for _, digest in claims],
     )
-    return {(row["segment_id"], row.pop("claim_digest")): RecordedIds.model_validate(row) for row in found}
+    return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in found}
 
 
-async def draw_numbers(conn: Conn, segment_ids: Sequence[int]) -> list[int]:
-    """The next take number for each segment in order; a segment that stands twice gets two."""
+async def draw_takes(conn: Conn, segment_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """For each segment in order: its next take number, and ids for the take and its receipt.
+
+    They are drawn before writing because a later claim of a batch may continue the take of an earlier one.
+    """
     found = await rows(
         conn,
         """
-        INSERT INTO take_counters AS c (segment_id, last)
-        SELECT segment_id, count(*) FROM unnest(%(segments)s::bigint[]) AS s (segment_id)
-         GROUP BY segment_id ORDER BY segment_id
-        ON CONFLICT (segment_id) DO UPDATE SET last = c.last + excluded.last
-        RETURNING segment_id, last
+        WITH counted AS (
+            INSERT INTO take_counters AS c (segment_id, last)
+            SELECT segment_id, count(*) FROM unnest(%(segments)s::bigint[]) AS s (segment_id)
+             GROUP BY segment_id ORDER BY segment_id
+            ON CONFLICT (segment_id) DO UPDATE SET last = c.last + excluded.last
+            RETURNING segment_id, last
+        )
+        SELECT counted.last + 1 - row_number() OVER (PARTITION BY s.segment_id ORDER BY s.n DESC) AS number,
+               nextval('takes_id_seq') AS take_id, nextval('receipts_id_seq') AS receipt_id
+          FROM unnest(%(segments)s::bigint[]) WITH ORDINALITY AS s (segment_id, n)
+          JOIN counted ON counted.segment_id = s.segment_id
+         ORDER BY s.n
         """,
         segments=list(segment_ids),
     )
-    last = {row["segment_id"]: row["last"] for row in found}
-    numbers: list[int] = []
-    for segment_id in reversed(segment_ids):
-        numbers.append(last[segment_id])
-        last[segment_id] -= 1
-    return numbers[::-1]
+    return [(row["number"], row["take_id"], row["receipt_id"]) for row in found]
 
 
-async def draw_ids(conn: Conn, count: int) -> list[tuple[int, int]]:
-    """Ids for ``count`` takes and their receipts, drawn before writing because one may name the other."""
-    found = await rows(
-        conn,
-        """
-        SELECT nextval(pg_get_serial_sequence('genlock.takes', 'id')) AS take_id,
-               nextval(pg_get_serial_sequence('genlock.receipts', 'id')) AS receipt_id
-          FROM generate_series(1, %(count)s)
-        """,
-        count=count,
-    )
-    return [(row["take_id"], row["receipt_id"]) for row in found]
+async def draw_receipt(conn: Conn) -> int:
+    """An id for the receipt of a generated version."""
+    return await scalar(conn, "SELECT nextval('receipts_id_seq')")
 
 
 async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int]:
@@ -108,166 +108,150 @@ async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, in
     return {row["segment_id"]: row["take_id"] for row in found}
 
 
-async def insert_takes(conn: Conn, written: Sequence[Written], actor: Actor) -> None:
-    """Write the takes of some receipts."""
+async def insert_history(conn: Conn, written: Sequence[Written], actor: Actor) -> None:
+    """Write receipts with their takes, inputs and outputs, and count what they used."""
     await execute(
         conn,
         """
-        INSERT INTO takes (id, project_id, segment_id, number, recorded_by) OVERRIDING SYSTEM VALUE
-        SELECT id, project_id, segment_id, number, %(actor)s
-          FROM unnest(%(ids)s::bigint[], %(projects)s::bigint[], %(segments)s::bigint[], %(numbers)s::int[])
-            AS t (id, project_id, segment_id, number)
-        """,
-        ids=[one.take_id for one in written],
-        projects=[one.project_id for one in written],
-        segments=[one.segment_id for one in written],
-        numbers=[one.take for one in written],
-        actor=actor.name,
-    )
-
-
-async def insert_receipts(conn: Conn, written: Sequence[Written], actor: Actor) -> None:
-    """Write receipts with their inputs and outputs, and count what they used."""
-    workloads = await _workloads(conn, written)
-    await execute(
-        conn,
-        """
-        INSERT INTO receipts (id, project_id, segment_id, take_id, asset_id, version, derivation_id, receipt_digest,
-                              inputs_digest, claim_digest, document, engine, engine_version, evidence, missing, seed,
-                              prompt, graph_digest, workload_id, duration_s, step_id, recorded_by)
-               OVERRIDING SYSTEM VALUE
-        SELECT id, project_id, segment_id, take_id, asset_id, version, derivation_id, receipt_digest, inputs_digest,
-               claim_digest, document, engine, engine_version, evidence, string_to_array(missing, ' '), seed, prompt,
-               graph_digest, workload_id, duration_s, step_id, %(actor)s
-          FROM unnest(%(ids)s::bigint[], %(projects)s::bigint[], %(segments)s::bigint[], %(takes)s::bigint[],
-                      %(assets)s::bigint[], %(versions)s::int[], %(derivations)s::bigint[], %(receipts)s::bytea[],
-                      %(inputs)s::bytea[], %(claims)s::bytea[], %(documents)s::bytea[], %(engines)s::text[],
-                      %(engine_versions)s::text[], %(evidences)s::text[], %(missing)s::text[], %(seeds)s::numeric[],
-                      %(prompts)s::text[], %(graphs)s::bytea[], %(workloads)s::int[], %(durations)s::float8[],
-                      %(steps)s::bigint[])
-            AS r (id, project_id, segment_id, take_id, asset_id, version, derivation_id, receipt_digest, inputs_digest,
-                  claim_digest, document, engine, engine_version, evidence, missing, seed, prompt, graph_digest,
-                  workload_id, duration_s, step_id)
-        """,
-        ids=[one.receipt_id for one in written],
-        projects=[one.project_id for one in written],
-        segments=[one.segment_id for one in written],
-        takes=[one.take_id for one in written],
-        assets=[one.asset_id for one in written],
-        versions=[one.version for one in written],
-        derivations=[one.derivation_id for one in written],
-        receipts=[to_raw(one.receipt_digest) for one in written],
-        inputs=[to_raw(one.inputs_digest) for one in written],
-        claims=[to_raw(one.claim_digest) for one in written],
-        documents=[one.document for one in written],
-        engines=[one.claim.engine.name for one in written],
-        engine_versions=[one.claim.engine.version for one in written],
-        evidences=[one.evidence for one in written],
-        missing=[" ".join(one.missing) for one in written],
-        seeds=[one.claim.parameters.seed for one in written],
-        prompts=[one.claim.parameters.prompt for one in written],
-        graphs=[one.graph and to_raw(one.graph) for one in written],
-        workloads=workloads,
-        durations=[one.claim.observed and one.claim.observed.duration_s for one in written],
-        steps=[one.step_id for one in written],
-        actor=actor.name,
-    )
-    await _insert_inputs(conn, [(one, line) for one in written for line in one.inputs])
-    await _insert_outputs(conn, written)
-
-
-async def _workloads(conn: Conn, written: Sequence[Written]) -> list[int | None]:
-    """For each receipt the id of its workload (workflow and size), when both are known."""
-    keys = [(one.workflow, one.parameters.get("width"), one.parameters.get("height")) for one in written]
-    wanted = {key for key in keys if None not in key}
-    if not wanted:
-        return [None] * len(keys)
-    found = await rows(
-        conn,
-        """
-        WITH wanted AS (
-            SELECT c.id AS workflow_content_id, w.asset_id, w.digest, w.width, w.height
-              FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[], %(widths)s::int[], %(heights)s::int[])
-                   AS w (asset_id, digest, width, height)
-              JOIN contents c ON c.asset_id = w.asset_id AND c.digest = w.digest
-        ), new AS (
-            INSERT INTO workloads (workflow_content_id, width, height)
-            SELECT workflow_content_id, width, height FROM wanted
-             WHERE NOT EXISTS (SELECT FROM workloads k WHERE k.workflow_content_id = wanted.workflow_content_id
-                                                         AND k.width = wanted.width AND k.height = wanted.height)
+        WITH receipt AS MATERIALIZED (
+            SELECT * FROM json_to_recordset(%(receipts)s) AS r (
+                   id bigint, project_id bigint, segment_id bigint, take_id bigint, take int, asset_id bigint,
+                   version int, derivation_id bigint, receipt_digest bytea, inputs_digest bytea, claim_digest bytea,
+                   document text, engine text, engine_version text, evidence text, missing text[], seed numeric,
+                   prompt text, graph_digest bytea, workflow_asset bigint, workflow_digest bytea, width int,
+                   height int, duration_s float8, step_id bigint)
+        ), line AS MATERIALIZED (
+            SELECT i.*, c.id AS content_id
+              FROM json_to_recordset(%(inputs)s) AS i (
+                   receipt_id bigint, project_id bigint, role text, ordinal smallint, asset_id bigint, digest bytea,
+                   take_id bigint, part text, via text, strength_model float8, strength_clip float8)
+              LEFT JOIN contents c ON c.asset_id = i.asset_id AND c.digest = i.digest
+        ), size AS MATERIALIZED (
+            SELECT DISTINCT c.id AS content_id, r.width, r.height
+              FROM receipt r JOIN contents c ON c.asset_id = r.workflow_asset AND c.digest = r.workflow_digest
+             WHERE r.width IS NOT NULL AND r.height IS NOT NULL
+        ), new_workload AS (
+            INSERT INTO workloads AS k (workflow_content_id, width, height)
+            SELECT content_id, width, height FROM size
+             WHERE NOT EXISTS (SELECT FROM workloads k WHERE k.workflow_content_id = size.content_id
+                                                         AND k.width = size.width AND k.height = size.height)
              ORDER BY 1, 2, 3
             ON CONFLICT ON CONSTRAINT workloads_unique DO UPDATE SET width = excluded.width
             RETURNING id, workflow_content_id, width, height
-        )
-        SELECT w.asset_id, w.digest, w.width, w.height, k.id
-          FROM wanted w
-          JOIN (SELECT id, workflow_content_id, width, height FROM new
-                UNION ALL
-                SELECT id, workflow_content_id, width, height FROM workloads) k
-            ON (k.workflow_content_id, k.width, k.height) = (w.workflow_content_id, w.width, w.height)
-        """,
-        assets=[workflow[0] for workflow, _, _ in wanted if workflow],
-        digests=[to_raw(workflow[1]) for workflow, _, _ in wanted if workflow],
-        widths=[width for _, width, _ in wanted],
-        heights=[height for _, _, height in wanted],
-    )
-    ids = {((row["asset_id"], from_raw(row["digest"])), row["width"], row["height"]): row["id"] for row in found}
-    return [ids.get((workflow, width, height)) if workflow else None for workflow, width, height in keys]
-
-
-async def _insert_inputs(conn: Conn, lines: Sequence[tuple[Written, Input]]) -> None:
-    of_takes = {one.receipt_id: one.project_id for one, _ in lines if one.take_id is not None}
-    await execute(
-        conn,
-        """
-        WITH line AS (
-            INSERT INTO receipt_inputs (receipt_id, role, ordinal, content_id, digest, take_id, part, via,
+        ), take AS (
+            INSERT INTO takes (id, project_id, segment_id, number, recorded_by) OVERRIDING SYSTEM VALUE
+            SELECT take_id, project_id, segment_id, take, %(actor)s FROM receipt WHERE take_id IS NOT NULL
+        ), kept AS (
+            INSERT INTO receipts (id, project_id, segment_id, take_id, asset_id, version, derivation_id,
+                                  receipt_digest, inputs_digest, claim_digest, document, engine, engine_version,
+                                  evidence, missing, seed, prompt, graph_digest, workload_id, duration_s, step_id,
+                                  recorded_by) OVERRIDING SYSTEM VALUE
+            SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version, r.derivation_id,
+                   r.receipt_digest, r.inputs_digest, r.claim_digest, convert_to(r.document, 'UTF8'), r.engine,
+                   r.engine_version, r.evidence, r.missing, r.seed, r.prompt, r.graph_digest,
+                   coalesce(w.id, n.id), r.duration_s,
+                   r.step_id, %(actor)s
+              FROM receipt r
+              LEFT JOIN contents c ON c.asset_id = r.workflow_asset AND c.digest = r.workflow_digest
+              LEFT JOIN workloads w ON w.workflow_content_id = c.id AND w.width = r.width AND w.height = r.height
+              LEFT JOIN new_workload n ON n.workflow_content_id = c.id AND n.width = r.width AND n.height = r.height
+        ), used AS (
+            INSERT INTO receipt_inputs (receipt_id, project_id, role, ordinal, content_id, digest, take_id, part, via,
                                         strength_model, strength_clip)
-            SELECT i.receipt_id, i.role, i.ordinal, c.id, CASE WHEN c.id IS NULL THEN i.digest END, i.take_id, i.part,
-                   i.via, i.strength_model, i.strength_clip
-              FROM unnest(%(receipts)s::bigint[], %(roles)s::text[], %(ordinals)s::smallint[], %(assets)s::bigint[],
-                          %(digests)s::bytea[], %(takes)s::bigint[], %(parts)s::text[], %(vias)s::text[],
-                          %(models)s::float8[], %(clips)s::float8[])
-                   AS i (receipt_id, role, ordinal, asset_id, digest, take_id, part, via, strength_model, strength_clip)
-              LEFT JOIN contents c ON c.asset_id = i.asset_id AND c.digest = i.digest
-            RETURNING receipt_id, content_id
+            SELECT receipt_id, project_id, role, ordinal, content_id, CASE WHEN content_id IS NULL THEN digest END,
+                   take_id, part, via, strength_model, strength_clip
+              FROM line
+        ), made AS (
+            INSERT INTO receipt_outputs (receipt_id, part, digest, media_type, size_bytes)
+            SELECT receipt_id, part, digest, media_type, size_bytes
+              FROM json_to_recordset(%(outputs)s)
+                AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
         )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
-        SELECT line.content_id, owner.project_id, count(DISTINCT line.receipt_id), 0
+        SELECT content_id, project_id, count(DISTINCT receipt_id), 0
           FROM line
-          JOIN unnest(%(counted)s::bigint[], %(projects)s::bigint[]) AS owner (receipt_id, project_id)
-            ON owner.receipt_id = line.receipt_id
-         WHERE line.content_id IS NOT NULL
+         WHERE content_id IS NOT NULL AND project_id IS NOT NULL
+         GROUP BY 1, 2
+         UNION ALL
+        SELECT -asset_id, project_id, sum(1 - contents), 0
+          FROM (SELECT asset_id, project_id, receipt_id, count(DISTINCT content_id) AS contents
+                  FROM line
+                 WHERE content_id IS NOT NULL AND project_id IS NOT NULL
+                 GROUP BY 1, 2, 3
+                HAVING count(DISTINCT content_id) > 1) AS several
          GROUP BY 1, 2
         """,
-        receipts=[one.receipt_id for one, _ in lines],
-        roles=[line.role.value for _, line in lines],
-        ordinals=[line.ordinal for _, line in lines],
-        assets=[line.asset for _, line in lines],
-        digests=[line.digest and to_raw(line.digest) for _, line in lines],
-        takes=[line.take for _, line in lines],
-        parts=[line.part for _, line in lines],
-        vias=[line.via for _, line in lines],
-        models=[line.strength_model for _, line in lines],
-        clips=[line.strength_clip for _, line in lines],
-        counted=list(of_takes),
-        projects=list(of_takes.values()),
+        receipts=Json([_receipt(one) for one in written]),
+        inputs=Json([line for one in written for line in _inputs(one)]),
+        outputs=Json([line for one in written for line in _outputs(one)]),
+        actor=actor.name,
     )
 
 
-async def _insert_outputs(conn: Conn, written: Sequence[Written]) -> None:
-    parts = [(one.receipt_id, part, output) for one in written for part, output in one.outputs.items()]
-    await execute(
-        conn,
-        """
-        INSERT INTO receipt_outputs (receipt_id, part, digest, media_type, size_bytes)
-        SELECT receipt_id, part, digest, media_type, size_bytes
-          FROM unnest(%(receipts)s::bigint[], %(parts)s::text[], %(digests)s::bytea[], %(types)s::text[],
-                      %(sizes)s::bigint[]) AS o (receipt_id, part, digest, media_type, size_bytes)
-        """,
-        receipts=[receipt for receipt, _, _ in parts],
-        parts=[part for _, part, _ in parts],
-        digests=[to_raw(output.digest) for _, _, output in parts],
-        types=[output.media_type for _, _, output in parts],
-        sizes=[output.size_bytes for _, _, output in parts],
-    )
+def _receipt(one: Written) -> dict[str, Any]:
+    parameters = one.claim.parameters
+    return {
+        "id": one.receipt_id,
+        "project_id": one.project_id,
+        "segment_id": one.segment_id,
+        "take_id": one.take_id,
+        "take": one.take,
+        "asset_id": one.asset_id,
+        "version": one.version,
+        "derivation_id": one.derivation_id,
+        "receipt_digest": _hex(one.receipt_digest),
+        "inputs_digest": _hex(one.inputs_digest),
+        "claim_digest": _hex(one.claim_digest),
+        "document": one.document.decode(),
+        "engine": one.claim.engine.name,
+        "engine_version": one.claim.engine.version,
+        "evidence": one.evidence,
+        "missing": one.missing,
+        "seed": parameters.seed,
+        "prompt": parameters.prompt,
+        "graph_digest": one.graph and _hex(one.graph),
+        "workflow_asset": one.workflow and one.workflow[0],
+        "workflow_digest": one.workflow and _hex(one.workflow[1]),
+        "width": parameters.width,
+        "height": parameters.height,
+        "duration_s": one.claim.observed and one.claim.observed.duration_s,
+        "step_id": one.step_id,
+    }
+
+
+def _inputs(one: Written) -> list[dict[str, Any]]:
+    project_id = one.project_id if one.take_id is not None else None
+    return [
+        {
+            "receipt_id": one.receipt_id,
+            "project_id": project_id,
+            "role": line.role,
+            "ordinal": line.ordinal,
+            "asset_id": line.asset,
+            "digest": line.digest and _hex(line.digest),
+            "take_id": line.take,
+            "part": line.part,
+            "via": line.via,
+            "strength_model": line.strength_model,
+            "strength_clip": line.strength_clip,
+        }
+        for line in one.inputs
+    ]
+
+
+def _outputs(one: Written) -> list[dict[str, Any]]:
+    return [
+        {
+            "receipt_id": one.receipt_id,
+            "part": part,
+            "digest": _hex(output.digest),
+            "media_type": output.media_type,
+            "size_bytes": output.size_bytes,
+        }
+        for part, output in one.outputs.items()
+    ]
+
+
+def _hex(digest: Digest) -> str:
+    """A digest as PostgreSQL reads bytes: ``\\x…``."""
+    return "\\x" + digest.removeprefix("sha256:")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Kind, Model
-from genlock.takes.claim import Claim, ClaimInput, InputRole
+from genlock.takes.claim import Claim, ClaimInput, InputRole, Via
 from genlock.takes.document import Input
 
 LAST_FRAME = "last_frame"
@@ -56,7 +56,7 @@ class Facts(Model):
     contents: Mapping[tuple[int, Digest], ContentFact] = {}
     owners: Mapping[tuple[str, Digest], int] = {}
     frames: Mapping[int, FrameFact] = {}
-    frames_by_digest: Mapping[Digest, int] = {}
+    frames_by_digest: Mapping[tuple[int | None, Digest], int] = {}  # by the segment that continues them
     source_images: Mapping[tuple[int, int], tuple[Input, ...]] = {}
 
 
@@ -83,34 +83,35 @@ def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
     return tuple(numbered)
 
 
-def resolve(claim: Claim, facts: Facts) -> tuple[Input, ...]:
+def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, ...]:
     """The inputs of a receipt, those it goes back to included. Raises ``Invalid`` for an asset or take nobody knows."""
     resolved = [
-        _seed_frame(item, ordinal, facts) if item.role is InputRole.SEED_FRAME else _plain(item, ordinal, facts)
+        _seed_frame(item, ordinal, facts, segment_id)
+        if item.role is InputRole.SEED_FRAME
+        else _plain(item, ordinal, facts)
         for item, ordinal in zip(claim.inputs, check_ordinals(claim.inputs), strict=True)
     ]
     taken = {(item.role, item.ordinal) for item in resolved}
-    named: set[int | None] = {item.asset for item in resolved if item.asset is not None}
-    for origin in _origins(resolved, facts):
-        if origin.asset in named:
+    named = {(item.asset, item.digest) for item in resolved}
+    for origin, via in _origins(resolved, facts):
+        if (origin.asset, origin.digest) in named:
             continue
-        named.add(origin.asset)
+        named.add((origin.asset, origin.digest))
         ordinal = _next_free(origin.role, taken)
         taken.add((origin.role, ordinal))
-        resolved.append(origin.model_copy(update={"ordinal": ordinal}))
+        resolved.append(origin.model_copy(update={"ordinal": ordinal, "via": via}))
     return tuple(resolved)
 
 
-def _origins(resolved: Sequence[Input], facts: Facts) -> list[Input]:
-    """What the pictures among the inputs go back to, not yet numbered."""
-    found: list[Input] = []
+def _origins(resolved: Sequence[Input], facts: Facts) -> list[tuple[Input, Via]]:
+    """What the pictures among the inputs go back to, each with what it came by; not yet numbered."""
+    found: list[tuple[Input, Via]] = []
     for item in resolved:
         if item.role is InputRole.VARIANT and item.asset is not None and item.version is not None:
-            images = facts.source_images.get((item.asset, item.version), ())
-            found += [image.model_copy(update={"via": "variant"}) for image in images]
+            found.extend((image, "variant") for image in facts.source_images.get((item.asset, item.version), ()))
     for item in resolved:
         if item.role is InputRole.SEED_FRAME and item.take is not None:
-            found += [line.model_copy(update={"via": "seed_frame"}) for line in facts.frames[item.take].origins]
+            found.extend((line, "seed_frame") for line in facts.frames[item.take].origins)
     return found
 
 
@@ -134,7 +135,8 @@ def _plain(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
     elif asset is not None and item.digest is not None:
         content = facts.contents.get((asset.id, item.digest))
     kind = asset.kind.value if asset is not None else item.role.value
-    return Input(
+    # Constructed of parts that were validated before: a batch spends its time here.
+    return Input.model_construct(
         role=item.role,
         ordinal=ordinal,
         kind=kind,
@@ -171,7 +173,7 @@ def _asset_of(item: ClaimInput, facts: Facts) -> AssetFact | None:
     return facts.assets[asset_id]
 
 
-def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
+def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts, segment_id: int | None) -> Input:
     if item.asset is not None:
         raise Invalid(
             "A seed_frame comes from a take, not from an asset.",
@@ -180,7 +182,7 @@ def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
     part = item.part or LAST_FRAME
     take_id = item.take
     if take_id is None and item.digest is not None:
-        take_id = facts.frames_by_digest.get(item.digest)
+        take_id = facts.frames_by_digest.get((segment_id, item.digest))
     if take_id is not None and take_id not in facts.frames:
         raise Invalid(f"The seed frame names the take {take_id}, which does not exist.", code="unknown_take")
     digest = item.digest

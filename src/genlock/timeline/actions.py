@@ -1,6 +1,7 @@
 """Decisions about projects, scenes and the order of segments.
 
-What a change of order means for selected takes is settled one stair up, in ``takes.arrange``.
+What changes the order of segments is called through ``takes.arrange``, one stair up, which settles what it means for
+selected takes and tells of it last.
 """
 
 from genlock.db.connection import Conn
@@ -21,7 +22,8 @@ async def create_project(conn: Conn, new: NewProject, actor: Actor) -> Project:
 
 
 async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor) -> Scene:
-    """A new scene at the end of a project. ``Conflict`` when its name is taken there."""
+    """A new scene at the end of a project. ``Conflict`` when its name is taken there, or the project is archived."""
+    await sql.lock_project(conn, project_id)
     await open_project(conn, project_id)
     scene_id = await sql.insert_scene(conn, project_id, new.name, actor)
     await log.append(
@@ -58,18 +60,10 @@ async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Act
         )
     await sql.make_room(conn, scene.id, position, new.count)
     made = await sql.insert_segments(conn, scene, position, new.count, new.name, new.chained, actor)
-    await log.append(
-        conn,
-        "segment.created",
-        actor,
-        project_id=scene.project_id,
-        subject=f"scene/{scene.id}",
-        data={"segments": [segment.id for segment in made], "position": position},
-    )
     return tuple(sorted(made, key=lambda segment: segment.position or 0))
 
 
-async def change_segment(conn: Conn, segment: Segment, change: SegmentChange, actor: Actor) -> Segment:
+async def change_segment(conn: Conn, segment: Segment, change: SegmentChange) -> Segment:
     """A segment of a locked scene with another name, position or chaining."""
     if change.position is not None and change.position != segment.position:
         total = await sql.segments_total(conn, segment.scene_id)
@@ -78,36 +72,23 @@ async def change_segment(conn: Conn, segment: Segment, change: SegmentChange, ac
         if change.position > total:
             raise Invalid(f"There is no position {change.position}.", hint=f"Use a position from 1 to {total}.")
         await sql.move_segment(conn, segment, change.position)
-    await sql.change_segment(conn, segment.id, change.name, change.chained)
-    await log.append(
-        conn,
-        "segment.changed",
-        actor,
-        project_id=segment.project_id,
-        subject=f"segment/{segment.id}",
-        data=change.model_dump(exclude_none=True),
-    )
+    if change.name is not None or change.chained is not None:
+        await sql.change_segment(conn, segment.id, change.name, change.chained)
     return await sql.get_segment(conn, segment.id)
 
 
-async def archive_segment(conn: Conn, segment: Segment, actor: Actor) -> bool:
+async def archive_segment(conn: Conn, segment: Segment) -> bool:
     """Take a segment of a locked scene out of its order; whether anything changed."""
     if segment.position is None:
         return False
     await sql.take_segment_out(conn, segment)
     await sql.make_room(conn, segment.scene_id, segment.position, -1)
-    await _log_archived(conn, "segment.archived", segment, actor)
     return True
 
 
-async def restore_segment(conn: Conn, segment: Segment, actor: Actor) -> bool:
+async def restore_segment(conn: Conn, segment: Segment) -> bool:
     """Put an archived segment of a locked scene back to where it stood; whether anything changed."""
     if segment.position is not None:
         return False
     await sql.put_segment_back(conn, segment)
-    await _log_archived(conn, "segment.restored", segment, actor)
     return True
-
-
-async def _log_archived(conn: Conn, verb: str, segment: Segment, actor: Actor) -> None:
-    await log.append(conn, verb, actor, project_id=segment.project_id, subject=f"segment/{segment.id}")

@@ -142,9 +142,7 @@ async def lock_scene_of(conn: Conn, segment_id: int) -> None:
 
 async def lock_scenes_of(conn: Conn, project_id: int) -> None:
     """Hold all scenes of a project, as ``lock_scene`` does, lowest id first."""
-    await execute(
-        conn, "SELECT 1 FROM scenes WHERE project_id = %(id)s ORDER BY id FOR NO KEY UPDATE", id=project_id
-    )
+    await execute(conn, "SELECT 1 FROM scenes WHERE project_id = %(id)s ORDER BY id FOR NO KEY UPDATE", id=project_id)
 
 
 async def open_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:

@@ -57,8 +57,9 @@ CREATE TABLE receipts (
         OR (take_id IS NULL AND segment_id IS NULL AND asset_id IS NOT NULL AND version IS NOT NULL))
 );
 CREATE INDEX receipts_of_version ON receipts (asset_id, version) WHERE asset_id IS NOT NULL;
-CREATE INDEX receipts_by_inputs ON receipts (inputs_digest);
-CREATE INDEX receipts_by_digest ON receipts (receipt_digest);
+CREATE INDEX receipts_by_inputs ON receipts (inputs_digest, id);
+CREATE INDEX receipts_by_digest ON receipts (receipt_digest, id);
+CREATE INDEX receipts_by_claim ON receipts (claim_digest, id);
 CREATE INDEX receipts_by_graph ON receipts (graph_digest, id) WHERE graph_digest IS NOT NULL;
 CREATE INDEX receipts_by_seed ON receipts (seed, id);
 CREATE INDEX receipts_by_workload ON receipts (workload_id, id) WHERE duration_s IS NOT NULL;
@@ -67,6 +68,7 @@ SELECT write_once('receipts');
 
 CREATE TABLE receipt_inputs (
     receipt_id      bigint NOT NULL REFERENCES receipts,
+    project_id      bigint,                              -- of the take; null for a generated version
     role            text NOT NULL,
     ordinal         smallint NOT NULL,
     content_id      bigint REFERENCES contents,          -- null when no asset was named
@@ -78,7 +80,8 @@ CREATE TABLE receipt_inputs (
     strength_clip   double precision,
     PRIMARY KEY (receipt_id, role, ordinal)
 );
-CREATE INDEX receipt_inputs_by_content ON receipt_inputs (content_id, receipt_id) WHERE content_id IS NOT NULL;
+-- By project first: a project's few uses of what everything else uses are found without passing the rest.
+CREATE INDEX receipt_inputs_by_content ON receipt_inputs (content_id, project_id, receipt_id) WHERE content_id IS NOT NULL;
 CREATE INDEX receipt_inputs_by_digest ON receipt_inputs (digest, receipt_id) WHERE digest IS NOT NULL;
 SELECT write_once('receipt_inputs');
 
@@ -145,10 +148,11 @@ CREATE TABLE broken_links (
 );
 CREATE INDEX broken_links_of_project ON broken_links (project_id);
 
+-- Copied from receipt_inputs, which has the foreign keys: checked here again they would cost more than the rows.
 CREATE TABLE current_inputs (
-    content_id  bigint NOT NULL REFERENCES contents,
+    content_id  bigint NOT NULL,
     project_id  bigint NOT NULL,
-    segment_id  bigint NOT NULL REFERENCES segments,
+    segment_id  bigint NOT NULL,
     judged      boolean NOT NULL,             -- false: recorded via something that is judged for it
     PRIMARY KEY (content_id, project_id, segment_id)
 );
@@ -156,6 +160,8 @@ CREATE INDEX current_inputs_of_segment ON current_inputs (segment_id);
 
 -- counts ------------------------------------------------------------------------------------------
 
+-- How many takes used a content. A row with content_id = −(asset id) says by how many the sums over that asset's
+-- contents are too high, because a take that used several of them is in each: it is never above zero.
 CREATE TABLE usage_counts (
     content_id  bigint NOT NULL,
     project_id  bigint NOT NULL,

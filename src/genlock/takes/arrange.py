@@ -1,0 +1,131 @@
+"""Changes who precedes whom, or which take is in the cut, and settles what follows for the segments around it.
+
+    lock the scene ─▶ change the order ─▶ settle the present ─▶ event
+
+Nothing here touches a take or a receipt. What is archived leaves the present and comes back with the take that was in
+the cut last.
+"""
+
+from genlock.db.connection import Conn
+from genlock.errors import Conflict
+from genlock.events import log
+from genlock.model import Actor
+from genlock.takes import present, take_sql
+from genlock.takes.model import Take
+from genlock.timeline import actions as timeline
+from genlock.timeline import sql
+from genlock.timeline.model import NewSegments, Project, Scene, Segment, SegmentChange
+
+
+async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:
+    """New segments in a scene. ``Invalid`` when the position would leave a gap, ``Conflict`` in an archived scene."""
+    scene = await timeline.open_scene(conn, scene_id)
+    made = await timeline.insert_segments(conn, scene, new, actor)
+    await present.settle(conn, [scene_id])
+    await log.append(
+        conn,
+        "segment.created",
+        actor,
+        project_id=scene.project_id,
+        subject=f"scene/{scene_id}",
+        data={"segments": [segment.id for segment in made], "position": made[0].position},
+    )
+    return made
+
+
+async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, actor: Actor) -> Segment:
+    """A segment with another name, position or chaining."""
+    segment = await _hold(conn, segment_id)
+    await timeline.open_scene(conn, segment.scene_id)
+    changed = await timeline.change_segment(conn, segment, change)
+    if changed == segment:
+        return segment
+    if (changed.position, changed.chained) != (segment.position, segment.chained):
+        await present.settle(conn, [segment.scene_id])
+    await _tell(conn, "segment.changed", changed, actor, **change.model_dump(exclude_none=True))
+    return changed
+
+
+async def archive_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
+    """Take a segment out of its scene's order; the segment after it then follows the one before it."""
+    segment = await _hold(conn, segment_id)
+    if await timeline.archive_segment(conn, segment):
+        await present.withdraw(conn, [segment_id], [segment.scene_id])
+        await _tell(conn, "segment.archived", segment, actor)
+    return await sql.get_segment(conn, segment_id)
+
+
+async def restore_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
+    """Put an archived segment back to where it stood, with the take that was in the cut last."""
+    segment = await _hold(conn, segment_id)
+    if await timeline.restore_segment(conn, segment):
+        if await _is_open(conn, await sql.get_scene(conn, segment.scene_id)):
+            await present.bring_back(conn, [segment_id], [segment.scene_id])
+        await _tell(conn, "segment.restored", segment, actor)
+    return await sql.get_segment(conn, segment_id)
+
+
+async def archive_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
+    """Hide a scene: its segments leave counts, reports and the usage of selected takes."""
+    scene = await sql.lock_scene(conn, scene_id)
+    if await sql.set_scene_archived(conn, scene_id, True):
+        await present.withdraw_scenes(conn, [scene_id])
+        await log.append(conn, "scene.archived", actor, project_id=scene.project_id, subject=f"scene/{scene_id}")
+    return await sql.get_scene(conn, scene_id)
+
+
+async def restore_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
+    """Bring an archived scene back; what is in the cut follows unless its project is archived."""
+    scene = await sql.lock_scene(conn, scene_id)
+    if await sql.set_scene_archived(conn, scene_id, False):
+        restored = await sql.get_scene(conn, scene_id)
+        if await _is_open(conn, restored):
+            await present.bring_back_scenes(conn, [scene_id])
+        await log.append(conn, "scene.restored", actor, project_id=scene.project_id, subject=f"scene/{scene_id}")
+    return await sql.get_scene(conn, scene_id)
+
+
+async def archive_project(conn: Conn, project_id: int, actor: Actor) -> Project:
+    """Hide a project: its segments leave counts, reports and the usage of selected takes."""
+    await sql.get_project(conn, project_id)
+    if await sql.set_project_archived(conn, project_id, True):
+        await sql.lock_scenes_of(conn, project_id)
+        await present.withdraw_scenes(conn, await sql.open_scenes_of(conn, project_id))
+        await log.append(conn, "project.archived", actor, project_id=project_id, subject=f"project/{project_id}")
+    return await sql.get_project(conn, project_id)
+
+
+async def restore_project(conn: Conn, project_id: int, actor: Actor) -> Project:
+    """Bring an archived project back, without those of its scenes and segments that are archived themselves."""
+    await sql.get_project(conn, project_id)
+    if await sql.set_project_archived(conn, project_id, False):
+        await sql.lock_scenes_of(conn, project_id)
+        await present.bring_back_scenes(conn, await sql.open_scenes_of(conn, project_id))
+        await log.append(conn, "project.restored", actor, project_id=project_id, subject=f"project/{project_id}")
+    return await sql.get_project(conn, project_id)
+
+
+async def select_take(conn: Conn, segment_id: int, number: int, actor: Actor) -> Take:
+    """Put a take of a segment in the cut. ``NotFound`` for a number it has not, ``Conflict`` when it is archived."""
+    segment = await _hold(conn, segment_id)
+    await timeline.open_scene(conn, segment.scene_id)
+    if segment.archived:
+        raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before selecting a take.")
+    take = await take_sql.get_take(conn, segment_id, number)
+    if await present.select(conn, {segment_id: take.id}, [segment.scene_id], actor):
+        await _tell(conn, "take.selected", segment, actor, take_id=take.id, take=number)
+    return take.model_copy(update={"selected": True})
+
+
+async def _hold(conn: Conn, segment_id: int) -> Segment:
+    await sql.lock_scene_of(conn, segment_id)
+    return await sql.get_segment(conn, segment_id)
+
+
+async def _is_open(conn: Conn, scene: Scene) -> bool:
+    return not scene.archived and not (await sql.get_project(conn, scene.project_id)).archived
+
+
+async def _tell(conn: Conn, verb: str, segment: Segment, actor: Actor, **said: int | str | bool) -> None:
+    subject = f"segment/{segment.id}"
+    await log.append(conn, verb, actor, project_id=segment.project_id, subject=subject, data=said)
