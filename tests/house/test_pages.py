@@ -76,11 +76,10 @@ def test_every_dependency_is_recorded_with_licence_and_version() -> None:
         re.MULTILINE,
     )
     assert {name for name, *_ in rows} == wanted
-    pinned = dict(re.findall(r"^([\w.-]+)==([\w.]+)", _read("constraints.txt"), re.MULTILINE))
+    pins = re.findall(r"^([\w.-]+)==([\w.]+)", _read("constraints.txt"), re.MULTILINE)
     for name, _, version, *_ in rows:
-        assert pinned[name].startswith(version.strip()), (
-            f"{name} is pinned at {pinned[name]}, the record says {version}"
-        )
+        pinned = [one for pin, one in pins if pin == name]  # several, where Pythons differ
+        assert any(one.startswith(version.strip()) for one in pinned), f"{name} is {pinned}, the record says {version}"
 
 
 def test_the_changelog_tells_of_this_version() -> None:
