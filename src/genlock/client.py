@@ -73,7 +73,7 @@ def settings_of(url: str | None, token: str | None, data: Path | str | None, **r
     A data folder that was named means its own server and token, whatever server the environment names.
     """
     named: dict[str, Any] = {"url": url, "token": token, "data": data, **rest}
-    said = {name: value for name, value in named.items() if value is not None}
+    said: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if data is not None and url is None:
         said = {"url": None, "token": None, **said}
     try:

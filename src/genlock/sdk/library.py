@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genlock.errors import Invalid
+from genlock.errors import Conflict, Invalid
 from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
 from genlock.model import Kind, Page
 from genlock.sdk.bodies import body_of
@@ -31,6 +31,25 @@ class LibraryCalls(Calls):
         """A new asset without versions; without a project all projects share it."""
         new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
         return self._http.send(Asset, "POST", "/assets", new)
+
+    def ensure_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
+        """The asset of that kind and name, made if there is none: a project's own, or the one that all share."""
+        project_id = self._project_of(project)
+        new = body_of(NewAsset, kind=kind, name=name, project_id=project_id)
+        found = self._exactly(new)
+        if found is not None:
+            return found
+        try:
+            return self._http.send(Asset, "POST", "/assets", new)
+        except Conflict:
+            found = self._exactly(new)  # somebody else made it just now, or it is archived
+            if found is None:
+                raise
+            return found
+
+    def _exactly(self, wanted: NewAsset) -> Asset | None:
+        named = self.assets(kind=wanted.kind, project=wanted.project_id, name=wanted.name, page_size=500)
+        return next((one for one in named if (one.name, one.project_id) == (wanted.name, wanted.project_id)), None)
 
     def assets(
         self,

@@ -10,6 +10,7 @@ asks first starts it, and everybody waits for the same one.
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,6 +32,7 @@ _OK = 200
 _PATIENCE_S = 600.0
 _ENDING_PATIENCE_S = 60.0
 _LARGEST_LOG_BYTES = 5 * 2**20
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d ")
 _SERVER_PACKAGES = ("fastapi", "psycopg", "uvicorn", "numpy", "av")
 
 
@@ -207,7 +209,8 @@ class _Tail:
         self._at += len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
             self._said.append(line)
-            self._say(line)
+            if _LOGGED.match(line) is None:  # what it logs is for the log
+                self._say(line)
 
     def failure(self, status: int) -> Unavailable:
         """Why the server did not start, in its own words where it found some."""

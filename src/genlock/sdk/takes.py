@@ -14,7 +14,7 @@ from genlock.sdk.listing import Listing
 from genlock.sdk.names import SegmentLike
 from genlock.sdk.uploads import Form, Progress
 from genlock.takes.claim import Claim
-from genlock.takes.model import Receipt, ReceiptLine, Recorded
+from genlock.takes.model import Receipt, ReceiptLine, Recorded, Take
 
 
 class TakesCalls(Calls):
@@ -51,6 +51,10 @@ class TakesCalls(Calls):
         form = Form([("claim", json.dumps(claim.canonical()))], files, on_progress)
         path = f"/segments/{self._names.segment_id(segment)}/takes"
         return self._http.send_form(Recorded, path, form, select=select)
+
+    def select_take(self, segment: SegmentLike, take: int) -> Take:
+        """Put another take of a segment in the cut, by its number."""
+        return self._http.send(Take, "POST", f"/segments/{self._names.segment_id(segment)}/select", {"take": take})
 
     def receipt(self, receipt: int) -> Receipt:
         """One receipt, with its document."""

@@ -1,0 +1,68 @@
+"""Reads what is said of a render: ``lora:rain=0.8`` and ``seed=42``. Pure."""
+
+import json
+import math
+import re
+from typing import Any
+
+from genlock.errors import Invalid
+from genlock.model import Model
+from genlock.sdk.references import BAD_REFERENCE, parse_asset
+from genlock.takes.claim import Parameters
+
+_STRENGTHS = re.compile(r"(?P<reference>.+)=(?P<model>[^=,]+)(?:,(?P<clip>[^=,]+))?")
+_TEXTS = frozenset(
+    name for name, field in Parameters.model_fields.items() if "str" in str(field.annotation) and name != "seed"
+)
+
+
+class SaidInput(Model):
+    """Something to render with, and how strongly."""
+
+    reference: str
+    strength_model: float | None = None
+    strength_clip: float | None = None
+
+
+def parse_input(text: str) -> SaidInput:
+    """``kind:name[@N][=strength[,strength for CLIP]]``; ``Invalid`` for anything else."""
+    match = _STRENGTHS.fullmatch(text)
+    if match is None:
+        parse_asset(text)
+        return SaidInput(reference=text)
+    parse_asset(match["reference"])
+    clip = match["clip"]
+    return SaidInput(
+        reference=match["reference"],
+        strength_model=_strength(text, match["model"]),
+        strength_clip=None if clip is None else _strength(text, clip),
+    )
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``name=value`` as a parameter: numbers and true/false as such, seeds and what is text by its name as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise Invalid(f"{text!r} sets nothing.", hint="Write name=value, such as seed=42.", code=BAD_REFERENCE)
+    if name == "seed" or name in _TEXTS:
+        return name, value
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return name, value
+    is_scalar = isinstance(found, bool | int) or (isinstance(found, float) and math.isfinite(found))
+    return name, found if is_scalar else value
+
+
+def _strength(text: str, digits: str) -> float:
+    try:
+        strength = float(digits)
+    except ValueError:
+        strength = math.nan
+    if not math.isfinite(strength):
+        raise Invalid(
+            f"{digits!r} in {text!r} is not a strength.",
+            hint="A strength is a finite number, such as lora:rain=0.8, or lora:rain=0.8,0.5 with one for CLIP.",
+            code=BAD_REFERENCE,
+        )
+    return strength

@@ -1,0 +1,125 @@
+"""``provenance``, ``receipt``, ``receipts``, ``diff``: how something was made."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from genlock.cli.door import Asked, command
+from genlock.cli.timeline import SegmentArgument, because
+from genlock.cli.words import ago, heading, pairs, seconds_word, short, state_word, table
+from genlock.errors import Invalid, NotFound
+from genlock.takes.model import Receipt
+
+_PANEL = "Look"
+ReceiptArgument = Annotated[int, typer.Argument(metavar="ID", help="A receipt's id.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to ``app``."""
+    command(app, "provenance", example="genlock provenance rooftop/night/3", panel=_PANEL)(provenance)
+    command(app, "receipt", example="genlock receipt 12 --save receipt.json", panel=_PANEL)(show_receipt)
+    command(app, "receipts", example="genlock receipts --seed 42", panel=_PANEL)(find_receipts)
+
+
+def provenance(
+    asked: Asked,
+    segment: SegmentArgument,
+    take: Annotated[int | None, typer.Option(min=1, help="Another take than the one in the cut.")] = None,
+) -> None:
+    """Say what was used to make a segment, and why it is in the state it is in."""
+    found = asked.gl.provenance(segment)
+    receipt, shown_take = found.receipt, found.take
+    if take is not None:
+        shown_take = next((one for one in found.takes if one.number == take), None)
+        if shown_take is None:
+            raise NotFound(f"{segment} has no take {take}.", hint=f"It has {len(found.takes)}.")
+        receipt = asked.gl.receipt(shown_take.receipt_id)
+    document = {**found.model_dump(mode="json", by_alias=True), "take": shown_take, "receipt": receipt}
+    reasons = because(found.segment)
+    lines: list[RenderableType] = [
+        Text.assemble((segment, "bold"), "  ", state_word(found.state), f"  {'; '.join(reasons)}" if reasons else "")
+    ]
+    if receipt is None or shown_take is None:
+        asked.show(document, *lines, "Nothing was made for it yet.")
+        return
+    made = f"{shown_take.recorded_by}, {ago(shown_take.recorded_at)}"
+    cut = "in the cut" if shown_take.selected else "not in the cut"
+    lines.append(pairs([("take", f"{shown_take.number} of {len(found.takes)}, {cut}"), ("recorded by", made)]))
+    asked.show(document, *lines, *receipt_lines(receipt))
+
+
+def show_receipt(
+    asked: Asked,
+    receipt: ReceiptArgument,
+    save: Annotated[Path | None, typer.Option(help="Write its verbatim document there, for `genlock verify`.")] = None,
+) -> None:
+    """Show a receipt, or save its verbatim document."""
+    found = asked.gl.receipt(receipt)
+    if save is None:
+        asked.show(found, *receipt_lines(found))
+        return
+    content = asked.gl.document(found)
+    try:
+        save.write_bytes(content)
+    except OSError as error:
+        raise Invalid(f"{save} cannot be written: {error.strerror}.", hint="Name another place.") from error
+    said = {"path": save, "receipt_digest": found.receipt_digest}
+    asked.show(said, f"{save} was written. Its digest is {found.receipt_digest}")
+
+
+def find_receipts(
+    asked: Asked,
+    digest: Annotated[str | None, typer.Option(help="That used bytes of this digest.")] = None,
+    output: Annotated[str | None, typer.Option(help="That made bytes of this digest.")] = None,
+    seed: Annotated[str | None, typer.Option(help="With this seed.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Whose prompt says this (full text).")] = None,
+) -> None:
+    """Find receipts by what they used, made, or were told."""
+    if not (digest or output or seed or prompt):
+        raise typer.BadParameter("Say what to look for: --digest, --output, --seed or --prompt.")
+    found = list(asked.gl.find_receipts(digest=digest, output=output, seed=seed, prompt=prompt))
+    rows = [(one.id, one.segment_id, one.take, one.engine, one.seed, one.prompt, ago(one.recorded_at)) for one in found]
+    headings = ("id", "segment", "take", "engine", "seed", "prompt", "when")
+    asked.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+
+
+def receipt_lines(receipt: Receipt) -> list[RenderableType]:
+    """A receipt for people: what went in, how it was set, what came out."""
+    document = receipt.document
+    engine, observed = document.get("engine", {}), document.get("observed", {})
+    head = [
+        ("receipt", f"{receipt.id}  {short(receipt.receipt_digest)}"),
+        ("engine", f"{engine.get('name')} {engine.get('version', '')}"),
+        ("evidence", receipt.evidence.value),
+        ("missing", ", ".join(receipt.missing)),
+        ("took", seconds_word(observed.get("duration_s"))),
+    ]
+    inputs = [
+        (item["role"], _input(item), _strength(item), item.get("via", ""), short(item.get("digest")))
+        for item in document.get("inputs", [])
+    ]
+    outputs = [(part, short(one.get("digest"))) for part, one in document.get("outputs", {}).items()]
+    return [
+        pairs(head),
+        heading("What went in"),
+        table(("role", "what", "strength", "via", "digest"), inputs),
+        heading("How"),
+        pairs(document.get("parameters", {}).items()),
+        heading("What came out"),
+        pairs(outputs),
+    ]
+
+
+def _input(item: dict[str, Any]) -> str:
+    if item.get("take"):
+        return f"take {item['take']}, {item.get('part', 'last_frame')}"
+    version = f"@{item['version']}" if item.get("version") else ""
+    return f"{item.get('kind', item['role'])}:{item.get('name', '?')}{version}"
+
+
+def _strength(item: dict[str, Any]) -> str:
+    strengths = [item[name] for name in ("strength_model", "strength_clip") if item.get(name) is not None]
+    return " / ".join(f"{strength:g}" for strength in strengths)

@@ -1,0 +1,34 @@
+"""``sketch``: files to try everything with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from genlock.cli.door import Asked, command, group
+from genlock.cli.words import many
+from genlock.errors import Invalid
+from genlock.sdk.local import check_installed
+
+sketch = group(
+    "The built-in sketch engine: a small renderer to try everything with.", example="genlock sketch samples samples"
+)
+
+
+@command(sketch, "samples", example="genlock sketch samples samples")
+def samples(
+    asked: Asked, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]
+) -> None:
+    """Write sample files for the sketch engine: a model, LoRAs, workflows and pictures."""
+    check_installed()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "genlock.engines.sketch", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["no reason was given"]
+        raise Invalid(f"The samples could not be written: {said[-1]}", hint="Name a folder that is yours.")
+    paths = json.loads(done.stdout)
+    asked.show({"folder": folder, "files": paths}, f"{many(len(paths), 'file')} in {folder}:", *paths)

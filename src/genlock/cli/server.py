@@ -1,0 +1,107 @@
+"""``up``, ``down``, ``worker``: processes of this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from genlock.cli.door import Asked, command
+from genlock.cli.words import pairs
+from genlock.errors import Unavailable
+from genlock.sdk import local
+from genlock.settings import Settings
+
+_PANEL = "This machine"
+_WORKER = [sys.executable, "-P", "-m", "genlock.regeneration.worker"]
+
+Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="The port (8470); 0 takes any free one.")]
+DatabaseUrl = Annotated[str | None, typer.Option(help="A PostgreSQL of yours instead of the embedded one.")]
+Blobs = Annotated[str | None, typer.Option(help="Where bytes are kept, instead of in the data folder.")]
+Workers = Annotated[int | None, typer.Option(help="How many workers render (1).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to ``app``."""
+    command(app, "up", example="genlock up --port 8470", panel=_PANEL)(up)
+    command(app, "down", example="genlock down", panel=_PANEL)(down)
+    command(app, "worker", example="genlock worker --database-url postgresql://db.example/genlock", panel=_PANEL)(
+        worker
+    )
+
+
+def up(
+    asked: Asked,
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    blobs: Blobs = None,
+    workers: Workers = None,
+) -> None:
+    """Run the server in the foreground: Ctrl-C or ``genlock down`` ends it."""
+    settings = _settings(asked, host=host, port=port, database_url=database_url, blobs=blobs, workers=workers)
+    local.check_installed()
+    running = local.find_ready(settings)
+    if running is not None:
+        shown = pairs([("running", running.url), ("data", str(settings.data)), ("to stop", "genlock down")])
+        asked.show({**running.model_dump(), "data": settings.data}, shown)
+        return
+    if asked.as_json:
+        _announced(asked, settings)
+        return
+    asked.note("Starting. Press Ctrl-C to stop, or run `genlock down` elsewhere.")
+    _become(local.server_command(), settings)
+
+
+def down(asked: Asked) -> None:
+    """End the data folder's server, and its workers and embedded database with it."""
+    settings = asked.settings()
+    stopped = local.stop(settings)
+    text = f"No server runs for {settings.data}." if stopped is None else f"The server at {stopped.url} has ended."
+    asked.show({"stopped": stopped and stopped.model_dump()}, text)
+
+
+def worker(asked: Asked, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
+    """Run a worker in the foreground; on another machine, name the database and the store that the server uses."""
+    settings = _settings(asked, database_url=database_url, blobs=blobs)
+    local.check_installed()
+    asked.note("The worker takes steps of running plans. Press Ctrl-C to stop.")
+    _become(_WORKER, settings)
+
+
+def _settings(asked: Asked, **said: Any) -> Settings:
+    return asked.settings(**{name: value for name, value in said.items() if value is not None})
+
+
+def _become(arguments: list[str], settings: Settings) -> None:
+    """Replace this process by another, so that whoever ends this one ends it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(arguments[0], arguments, settings.as_environment())  # noqa: S606 - no shell is wanted
+
+
+def _announced(asked: Asked, settings: Settings) -> None:
+    """Run the server with its prose on standard error, and say as JSON where it is once it is ready."""
+    process = subprocess.Popen(
+        local.server_command(), stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, env=settings.as_environment()
+    )
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        running = local.wait_until_ready(settings, process, lambda: None)
+        if running is not None:
+            asked.show({**running.model_dump(), "data": settings.data})
+            asked.out.file.flush()
+        status = process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if status != 0:
+        raise Unavailable(f"The server ended with {status}.", hint="Its own words are above.", code="server_ended")

@@ -1,0 +1,111 @@
+"""``verify``: checks a receipt's document on its own, without any server."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from pydantic import ValidationError
+from rich.text import Text
+
+from genlock.cli.door import FAILED, Asked, command
+from genlock.cli.words import pairs, table
+from genlock.digest import PREFIX, Digest, canonical, digest_of
+from genlock.errors import Invalid
+from genlock.model import Model
+from genlock.takes.document import SCHEMA, Input, inputs_digest
+
+
+class Finding(Model):
+    """One thing that was checked, and whether it holds."""
+
+    what: str
+    holds: bool
+    detail: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to ``app``."""
+    example = "genlock verify receipt.json take.mp4 --digest sha256:…"
+    command(app, "verify", example=example, panel="Look")(verify)
+
+
+def verify(
+    asked: Asked,
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT.json", help="A receipt's document, as it was saved.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Files that the receipt should name.")
+    ] = None,
+    digest: Annotated[str | None, typer.Option(help="The receipt's digest, as you know it from elsewhere.")] = None,
+) -> None:
+    """Check a receipt without a server: its form, its digests, and that it names these files."""
+    content = _read(receipt)
+    document = _document(receipt, content)
+    found = [*check_document(content, document, digest), *(check_file(path, document) for path in files or [])]
+    holds = all(one.holds for one in found)
+    receipt_digest = digest_of(content)
+    said = {"receipt_digest": receipt_digest, "inputs_digest": _wish(document), "holds": holds, "findings": found}
+    rows = [
+        (Text("✓", style="green") if one.holds else Text("✗", style="bold red"), one.what, one.detail) for one in found
+    ]
+    asked.show(said, pairs([("receipt", receipt_digest), ("inputs", said["inputs_digest"])]), table(("", "", ""), rows))
+    if not holds:
+        raise typer.Exit(FAILED)
+
+
+def check_document(content: bytes, document: dict[str, Any], digest: Digest | None) -> list[Finding]:
+    """What can be said of a document alone: its schema, that it is canonical, and that it has the digest expected."""
+    own = digest_of(content)
+    schema = document.get("schema")
+    found = [
+        Finding(what="schema", holds=schema == SCHEMA, detail=str(schema)),
+        Finding(what="canonical (RFC 8785)", holds=canonical(document) == content, detail=f"{len(content)} bytes"),
+    ]
+    if digest is not None:
+        found.append(Finding(what="digest as expected", holds=own == digest, detail=own))
+    return found
+
+
+def check_file(path: Path, document: dict[str, Any]) -> Finding:
+    """Whether a document names the bytes of a file, as what it made or as what went in."""
+    try:
+        with path.open("rb") as file:
+            digest = PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.", hint="Check the path.", code="no_file") from error
+    named = [f"output {part}" for part, output in document.get("outputs", {}).items() if output.get("digest") == digest]
+    named += [
+        f"input {item.get('role')} {item.get('name', '')}".rstrip()
+        for item in document.get("inputs", [])
+        if digest in (item.get("digest"), item.get("effective_digest"))
+    ]
+    return Finding(
+        what=path.name, holds=bool(named), detail=", ".join(named) or "the receipt does not name these bytes"
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}.", hint="Check the path.", code="no_file") from error
+
+
+def _document(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        found: Any = json.loads(content)
+    except ValueError as error:
+        raise Invalid(f"{path} is not JSON: {error}.", hint="Save it with `genlock receipt ID --save FILE`.") from error
+    if not isinstance(found, dict):
+        raise Invalid(f"{path} is not a receipt.", hint="Save one with `genlock receipt ID --save FILE`.")
+    return cast(dict[str, Any], found)
+
+
+def _wish(document: dict[str, Any]) -> Digest | None:
+    """The inputs' digest, worked out anew; nothing where the document is not one that has it."""
+    try:
+        inputs = [Input.model_validate(item) for item in document["inputs"]]
+        return inputs_digest(document["engine"]["name"], inputs, document["parameters"])
+    except (KeyError, TypeError, ValidationError):
+        return None
