@@ -91,11 +91,14 @@ def start(
 def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:
     """Waits for a server as long as its process lives, telling what it does; gives the folder of its socket."""
     greet_at = 0.0
+    waited = False
     while True:
         found = _noted(folders.cluster)
         sockets = found.sockets if found and found.pid == pid and found.status == "ready" else None
         if sockets is not None and time.monotonic() >= greet_at:
             if _welcomes(pid, sockets):
+                if waited:  # its last news; whoever finds it ready need not hear how it once became so
+                    log.tell(on_progress)
                 return sockets
             greet_at = time.monotonic() + GREETING_S  # each refused greeting is a line in the log
         if not process.lives(pid):
@@ -104,6 +107,7 @@ def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgre
                 raise _failed(folders, log)
             pid = other.pid  # started by somebody who was killed just then, and quicker than ours
         log.tell(on_progress)
+        waited = True
         time.sleep(GLANCE_S)
 
 
