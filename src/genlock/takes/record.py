@@ -81,7 +81,7 @@ async def record_takes(
 async def record_version(
     conn: Conn,
     made: VersionRef,
-    derivation_id: int,
+    derivation_id: int | None,
     claim: Claim,
     outputs: Mapping[str, Output],
     graph: Digest | None,

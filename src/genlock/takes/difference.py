@@ -1,0 +1,142 @@
+"""Says what differs between two receipts. Pure: two documents in, a list of differences out."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from genlock.digest import Digest, canonical
+from genlock.model import Model
+from genlock.takes.document import Input
+from genlock.takes.model import Receipt
+
+Change = Literal["added", "removed", "changed"]
+
+
+class InputDifference(Model):
+    """An input that one receipt has and the other has not, or that both have and not alike.
+
+    ``fields`` says in what they differ. With ``same_content`` the effective digests are equal: another file, or the
+    same one under another number, that makes no difference to the picture.
+    """
+
+    role: str
+    ordinal: int
+    change: Change
+    before: Input | None = None
+    after: Input | None = None
+    fields: tuple[str, ...] = ()
+    same_content: bool = False
+
+
+class ValueDifference(Model):
+    """A parameter or a fact about the engine that differs; null where there is none. ``name`` is a path with dots."""
+
+    name: str
+    change: Change
+    before: Any = None
+    after: Any = None
+
+
+class OutputDifference(Model):
+    """A part of what was made that differs."""
+
+    part: str
+    change: Change
+    before: Digest | None = None
+    after: Digest | None = None
+
+
+class ReceiptDifference(Model):
+    """What differs between two receipts. ``same_wish`` says that what determines the picture is equal."""
+
+    before: int
+    after: int
+    same_wish: bool
+    inputs: tuple[InputDifference, ...]
+    parameters: tuple[ValueDifference, ...]
+    engine: tuple[ValueDifference, ...]
+    outputs: tuple[OutputDifference, ...]
+
+
+def difference(before: Receipt, after: Receipt) -> ReceiptDifference:
+    """What differs between two receipts: inputs by role and ordinal, parameters, engine and graph, outputs."""
+    one, other = before.document, after.document
+    return ReceiptDifference(
+        before=before.id,
+        after=after.id,
+        same_wish=before.inputs_digest == after.inputs_digest,
+        inputs=_inputs(_lines(one), _lines(other)),
+        parameters=_values(one["parameters"], other["parameters"]),
+        engine=_values(_engine(one), _engine(other)),
+        outputs=_outputs(one["outputs"], other["outputs"]),
+    )
+
+
+def _lines(document: Mapping[str, Any]) -> dict[tuple[str, int], Input]:
+    lines = (Input.model_validate(line) for line in document["inputs"])
+    return {(line.role.value, line.ordinal): line for line in lines}
+
+
+def _inputs(
+    before: Mapping[tuple[str, int], Input], after: Mapping[tuple[str, int], Input]
+) -> tuple[InputDifference, ...]:
+    found: list[InputDifference] = []
+    for role, ordinal in sorted({*before, *after}):
+        one, other = before.get((role, ordinal)), after.get((role, ordinal))
+        if one == other:
+            continue
+        was = {} if one is None else one.model_dump(mode="json", exclude_none=True)
+        now = {} if other is None else other.model_dump(mode="json", exclude_none=True)
+        found.append(
+            InputDifference(
+                role=role,
+                ordinal=ordinal,
+                change=_change(one is not None, other is not None),
+                before=one,
+                after=other,
+                fields=tuple(difference.name for difference in _values(was, now)) if one and other else (),
+                same_content=one is not None and other is not None and _same_content(one, other),
+            )
+        )
+    return tuple(found)
+
+
+def _same_content(one: Input, other: Input) -> bool:
+    decides = one.effective_digest or one.digest
+    return one.asset == other.asset and decides is not None and decides == (other.effective_digest or other.digest)
+
+
+def _engine(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The engine's name, version and surroundings, and the graph it was given, each under one name."""
+    return {**_flat("", document["engine"]), **({"graph": document["graph"]} if "graph" in document else {})}
+
+
+def _flat(prefix: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, dict) and value:
+        parts: dict[str, Any] = value
+        return {name: leaf for key, part in parts.items() for name, leaf in _flat(f"{prefix}{key}.", part).items()}
+    return {prefix.removesuffix("."): value}
+
+
+def _values(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[ValueDifference, ...]:
+    # Compared as canonical JSON: to Python 1 and True are equal, and to JSON 4 and 4.0 are.
+    return tuple(
+        ValueDifference(
+            name=name, change=_change(name in before, name in after), before=before.get(name), after=after.get(name)
+        )
+        for name in sorted({*before, *after})
+        if (name in before) != (name in after) or canonical(before[name]) != canonical(after[name])
+    )
+
+
+def _outputs(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[OutputDifference, ...]:
+    was = {part: output["digest"] for part, output in before.items()}
+    now = {part: output["digest"] for part, output in after.items()}
+    return tuple(
+        OutputDifference(part=part, change=_change(part in was, part in now), before=was.get(part), after=now.get(part))
+        for part in sorted({*was, *now})
+        if was.get(part) != now.get(part)
+    )
+
+
+def _change(before: bool, after: bool) -> Change:
+    return "changed" if before and after else "added" if after else "removed"

@@ -1,0 +1,64 @@
+"""Reads receipts."""
+
+from genlock.db.connection import Conn, maybe, one, rows
+from genlock.digest import digest_of, from_raw
+from genlock.errors import NotFound, Tampered
+from genlock.takes.model import Receipt
+
+_SELECT_RECEIPT = """
+        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version,
+               digest_text(r.receipt_digest) AS receipt_digest, digest_text(r.inputs_digest) AS inputs_digest,
+               digest_text(r.claim_digest) AS claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by,
+               convert_from(r.document, 'UTF8')::json AS document
+          FROM receipts r
+"""
+
+
+async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
+    """A receipt with its document parsed; ``NotFound`` when there is none."""
+    return await one(conn, Receipt, _unknown(receipt_id), _SELECT_RECEIPT + " WHERE r.id = %(id)s", id=receipt_id)
+
+
+async def receipt_of_take(conn: Conn, take_id: int) -> Receipt:
+    """The receipt of a take; ``NotFound`` when there is no such take."""
+    missing = NotFound(f"There is no take {take_id}.")
+    return await one(conn, Receipt, missing, _SELECT_RECEIPT + " WHERE r.take_id = %(id)s", id=take_id)
+
+
+async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
+    """The receipt of the take that is in the cut, if one is."""
+    return await maybe(
+        conn,
+        Receipt,
+        _SELECT_RECEIPT + " JOIN selected_takes s ON s.receipt_id = r.id WHERE s.segment_id = %(id)s",
+        id=segment_id,
+    )
+
+
+async def receipt_of_version(conn: Conn, asset_id: int, number: int) -> Receipt | None:
+    """The newest receipt of a generated version, if it was generated."""
+    return await maybe(
+        conn,
+        Receipt,
+        _SELECT_RECEIPT + " WHERE r.asset_id = %(asset_id)s AND r.version = %(number)s ORDER BY r.id DESC LIMIT 1",
+        asset_id=asset_id,
+        number=number,
+    )
+
+
+async def document_of(conn: Conn, receipt_id: int) -> bytes:
+    """The bytes of a receipt's document, as they were digested. ``Tampered`` when they are not those any more."""
+    found = await rows(conn, "SELECT document, receipt_digest FROM receipts WHERE id = %(id)s", id=receipt_id)
+    if not found:
+        raise _unknown(receipt_id)
+    document, expected = bytes(found[0]["document"]), from_raw(found[0]["receipt_digest"])
+    if digest_of(document) != expected:
+        raise Tampered(
+            f"The document of receipt {receipt_id} has the digest {digest_of(document)}, not {expected}.",
+            hint="Somebody changed the database from outside. Restore it from a backup; `genlock verify` lists more.",
+        )
+    return document
+
+
+def _unknown(receipt_id: int) -> NotFound:
+    return NotFound(f"There is no receipt {receipt_id}.", hint="`genlock provenance` shows a segment's receipt.")
