@@ -115,7 +115,7 @@ async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None
     assert "/api/v1/nothing" in found["detail"]
     answer = await client.put(TOKENS, json={})
     problem(answer, 405, "method_not_allowed")
-    assert set(answer.headers["allow"].split(", ")) <= {"GET", "POST"}
+    assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", None])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pydantic_core
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from genlock.errors import Invalid
 
@@ -47,11 +49,11 @@ def check_announced(request: Request, limit: int, setting: str) -> None:
         raise too_large(limit, setting)
 
 
-async def read_json(request: Request, limit: int) -> ReadRequest:
-    """The request with its body read and parsed.
+async def read_json(request: Request, limit: int, said: TypeAdapter[Any] | None) -> ReadRequest:
+    """The request with its body read and validated as ``said``; without it there may be no body but ``{}``.
 
     Raises ``Invalid``: 413 over ``limit`` bytes; 422 for what is not JSON, or says so little about itself that it
-    might be something else.
+    might be something else. Raises ``RequestValidationError`` for JSON that is not as described.
     """
     chunks: list[bytes] = []
     size = 0
@@ -71,7 +73,21 @@ async def read_json(request: Request, limit: int) -> ReadRequest:
             hint="Send JSON with the header Content-Type: application/json.",
             code="unsupported_media_type",
         )
-    return ReadRequest(request, body, parse_json(body))
+    parse_json(body)
+    if said is None:
+        if body.strip() != b"{}":
+            raise Invalid("This call takes no body.", hint="Send it without one.", code="unexpected_body")
+        return ReadRequest(request, b"", None)
+    return ReadRequest(request, body, validate_json(body, said))
+
+
+def validate_json(text: bytes, said: TypeAdapter[Any]) -> Any:
+    """The value of JSON as described, strictly: ``1`` is not true, ``"1"`` is not a number."""
+    try:
+        return said.validate_json(text, strict=True)
+    except ValidationError as error:
+        errors = [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
+        raise RequestValidationError(errors) from error
 
 
 def parse_json(text: bytes) -> Any:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
 from genlock.db.connection import Conn
 from genlock.db.pages import MAX_LIMIT
@@ -38,7 +39,8 @@ class Door(APIRoute):
         extra = self.openapi_extra or {}
         role = Role(extra[ROLE])
         streams = "requestBody" in extra
-        takes_body = self.body_field is not None
+        body_type = None if self.body_field is None else self.body_field.field_info.annotation
+        said = None if body_type is None else TypeAdapter[Any](body_type)
         known = frozenset(
             field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)
         )
@@ -51,11 +53,8 @@ class Door(APIRoute):
                 check_announced(request, settings.max_upload_bytes, "GENLOCK_MAX_UPLOAD_BYTES")
             elif request.method not in _READING:
                 check_announced(request, settings.max_body_bytes, "GENLOCK_MAX_BODY_BYTES")
-                request = await read_json(request, settings.max_body_bytes)
-                body = await request.body()
-                if not takes_body and body not in (b"", b"{}"):
-                    raise Invalid("This call takes no body.", hint="Send it without one.", code="unexpected_body")
-                request.state.request_digest = digest_of_body(request, body)
+                request = await read_json(request, settings.max_body_bytes, said)
+                request.state.request_digest = digest_of_body(request, await request.body())
             try:
                 response = await inside(request)
             except Replay as replay:

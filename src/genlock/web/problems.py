@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 from genlock.errors import GenlockError
 from genlock.model import Model
@@ -144,6 +146,10 @@ async def _http_exception(request: Request, error: Exception) -> Response:
             "The header Allow lists what is.",
         ),
     }.get(status, (error.detail or http.HTTPStatus(status).phrase, f"http_{status}", None))
+    headers = dict(error.headers or {})
+    if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router knows the methods of the first route that fits; several routes share a path.
+        headers["Allow"] = ", ".join(methods_at(request.app, request.url.path))
     return respond(
         request,
         status=status,
@@ -151,8 +157,17 @@ async def _http_exception(request: Request, error: Exception) -> Response:
         detail=detail,
         code=code,
         hint=hint,
-        headers=dict(error.headers or {}),
+        headers=headers,
     )
+
+
+def methods_at(app: FastAPI, path: str) -> tuple[str, ...]:
+    """The methods that are possible at a path, over all routes that fit it."""
+    found: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path is not None and compile_path(route.path)[0].match(path):
+            found |= route.methods or set()
+    return tuple(sorted(found))
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:

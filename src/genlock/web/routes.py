@@ -2,7 +2,21 @@
 
 from fastapi import APIRouter
 
-from genlock.web.api import assets, blobs, events, pins, projects, report, scenes, system, tokens, versions, waivers
+from genlock.web.api import (
+    assets,
+    blobs,
+    events,
+    pins,
+    plans,
+    projects,
+    report,
+    scenes,
+    segments,
+    system,
+    tokens,
+    versions,
+    waivers,
+)
 
 _API = "/api/v1"
 
@@ -12,7 +26,9 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (_API, tokens.router),
     (_API, projects.router),
     (_API, scenes.router),
+    (_API, segments.router),
     (_API, report.router),
+    (_API, plans.router),
     (_API, assets.router),
     (_API, versions.router),
     (_API, pins.router),

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter
 
 from genlock.blobs import sql as blobs
 from genlock.digest import Digest
@@ -45,6 +46,7 @@ _FORM = form_body(
     {"note": "with the red coat", "activate": "true", "derived_from": ["12@3"], "file": "…"},
     InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
 )
+_IN_PLACE = TypeAdapter[Any](InPlaceVersion)
 
 
 @router.post(
@@ -94,7 +96,7 @@ async def _register(request: Request, home: House, asset: Asset, actor: Actor) -
     require(actor, Role.ADMIN)
     limit = home.settings.max_body_bytes
     check_announced(request, limit, "GENLOCK_MAX_BODY_BYTES")
-    wanted = said(InPlaceVersion, await (await read_json(request, limit)).json() or {})
+    wanted: InPlaceVersion = await (await read_json(request, limit, _IN_PLACE)).json() or said(InPlaceVersion, {})
     path = await asyncio.to_thread(allowed_path, wanted.path, home.settings.register_roots)
     identity = await asyncio.to_thread(identify_file, path, asset.kind)
     same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
