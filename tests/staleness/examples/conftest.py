@@ -4,12 +4,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
+from tests.conftest import client_of
+from tests.staleness.api_stage import ApiStage
 from tests.staleness.examples.story import Story
 from tests.staleness.oracle_stage import OracleStage
 from tests.staleness.sql_stage import SqlStage
 from tests.staleness.worlds import Stage
 
+from genlock.access.actions import SYSTEM, create_token
+from genlock.access.model import NewToken
 from genlock.db.connection import Database
+from genlock.model import Role
+from genlock.web.app import create_app
 
 
 @asynccontextmanager
@@ -25,9 +31,23 @@ async def on_a_database(request: pytest.FixtureRequest) -> AsyncGenerator[Stage]
     await db.close()
 
 
+@asynccontextmanager
+async def over_http(request: pytest.FixtureRequest) -> AsyncGenerator[Stage]:
+    conninfo, store = request.getfixturevalue("database"), request.getfixturevalue("store")
+    db = Database(conninfo, max_size=4)
+    await db.open()
+    async with db.transaction() as conn:
+        secret = (await create_token(conn, NewToken(name="ana", role=Role.ADMIN), SYSTEM)).secret
+    app = create_app(db, store, request.getfixturevalue("settings"))
+    async with app.router.lifespan_context(app), client_of(app, secret) as client:
+        yield ApiStage(client)
+    await db.close()
+
+
 STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Stage]]] = {
     "oracle": in_memory,
     "sql": on_a_database,
+    "api": over_http,
 }
 """Stages by name; each opens itself, with the fixtures that it asks the request for (``database`` …)."""
 
