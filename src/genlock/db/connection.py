@@ -56,6 +56,11 @@ class Database:
         """Close the pool and its connections."""
         await self._pool.close()
 
+    @property
+    def pool(self) -> AsyncConnectionPool[Conn]:
+        """The pool itself, for a library that brings its own queries."""
+        return self._pool
+
     async def _configure(self, conn: Conn) -> None:
         async with conn.transaction():
             found = await conn.execute(

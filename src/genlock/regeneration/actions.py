@@ -1,33 +1,259 @@
-"""Decisions about plans: made, started, cancelled, retried, accepted."""
+"""Decisions about plans: made, started, cancelled, retried, accepted.
+
+draft ──start──▶ running ──▶ succeeded · failed
+  │                 │ ▲ └──▶ review ──accept──▶ succeeded
+  └────cancel───────┴─┼────▶ cancelled
+                      └─────retry── failed · cancelled
+"""
 
 from genlock.db.connection import Conn
-from genlock.errors import Unavailable
+from genlock.engines.registry import engine_names
+from genlock.errors import Conflict, NotFound
+from genlock.events import log
 from genlock.model import Actor
-from genlock.regeneration.model import NewPlan, Plan
+from genlock.regeneration import (
+    choose_sql,
+    draft_sql,
+    expected_sql,
+    finish,
+    outside,
+    plan_sql,
+    plan_write_sql,
+    queue_sql,
+    situation_sql,
+    wanted,
+)
+from genlock.regeneration.draft import Ask
+from genlock.regeneration.draft_sql import Header
+from genlock.regeneration.expected_sql import Moved
+from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selection
+from genlock.regeneration.planner import plan as plan_of
+from genlock.staleness import causes_sql
+from genlock.staleness.report import parse_group
+from genlock.takes import present
+from genlock.takes.record_sql import hold_scenes
+from genlock.timeline.actions import open_project
 
-_SOON = Unavailable("Plans are being built.", hint="Pull again.")
+_FINISHED = frozenset({PlanState.SUCCEEDED, PlanState.FAILED, PlanState.CANCELLED})
+_RETRIED = frozenset({PlanState.FAILED, PlanState.CANCELLED})
 
 
 async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
-    """A plan in the state draft: shown before anything runs."""
-    raise _SOON
+    """A plan in the state draft: shown before anything runs.
+
+    Raises ``NotFound`` for a segment, scene or group that is not in the project, ``Conflict`` for an archived project.
+    """
+    project = await open_project(conn, new.project_id)
+    chosen, aside = await _choose(conn, project.id, new.selection)
+    scenes, _ = await choose_sql.scenes_with(conn, project.id, sorted({*chosen, *aside}))
+    situation = await situation_sql.load(conn, project.id, scenes)
+    ask = Ask(
+        chosen=frozenset(chosen),
+        aside=aside,
+        cascade=new.cascade,
+        force=new.force,
+        new_seed=wanted.new_seed if new.seed == "new" else None,
+        engines=frozenset(engine_names()),
+    )
+    draft = plan_of(situation, ask)
+    notes = (*draft.notes, *await outside.consequences(conn, situation, draft))
+    header = Header(
+        project_id=project.id,
+        selection=new.selection.model_dump(mode="json", exclude_defaults=True),
+        cascade=new.cascade,
+        review=new.review,
+        force=new.force,
+        seed=new.seed,
+    )
+    plan_id = await draft_sql.insert_plan(conn, header, draft, notes, actor)
+    await log.append(conn, "plan.created", actor, project_id=project.id, subject=f"plan/{plan_id}")
+    return await plan_sql.get_plan(conn, plan_id)
 
 
 async def start(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = False) -> Plan:
-    """Run a plan. ``Conflict`` when something moved since, unless ``as_planned``; or when another plan holds a segment."""
-    raise _SOON
+    """Run a plan. ``Conflict`` when something moved since, unless ``as_planned``; or when another plan is at it."""
+    plan = await plan_sql.lock_plan(conn, plan_id)
+    if plan.state is not PlanState.DRAFT:
+        raise Conflict(
+            f"Plan {plan.id} was already started: it is {plan.state.value}.",
+            hint="Make a new plan from the report, or retry this one when it failed.",
+            code="plan_started",
+        )
+    if plan.totals.steps and plan.totals.steps == plan.totals.blocked:
+        raise Conflict(
+            f"All {plan.totals.blocked} steps of plan {plan.id} are blocked.",
+            hint="Its steps say what is in the way; make a new plan when that is settled.",
+            code="plan_blocked",
+        )
+    await _require_unmoved(conn, plan, as_planned=as_planned)
+    await begin(conn, plan.id, actor, as_planned=as_planned)
+    return await plan_sql.get_plan(conn, plan.id)
+
+
+async def begin(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = False) -> None:
+    """Let a locked draft run: hold what it works on, queue what can start. ``Conflict`` names a plan that holds it."""
+    await plan_write_sql.mark_started(conn, plan_id, actor, as_planned=as_planned)
+    await _hold(conn, plan_id)
+    await plan_write_sql.queue_ready(conn, plan_id)
+    await queue_sql.hand_over(conn, plan_id)
+    plan = await plan_sql.get_plan(conn, plan_id)
+    await log.append(
+        conn,
+        "plan.started",
+        actor,
+        project_id=plan.project_id,
+        subject=f"plan/{plan_id}",
+        data={"totals": plan.totals.model_dump(mode="json")},
+    )
+    await finish.settle_plan(conn, plan_id, actor)
 
 
 async def cancel(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """End a plan at once; what is finished stays."""
-    raise _SOON
+    """End a plan at once; what is finished stays, what is being rendered is asked to stop and never recorded."""
+    plan = await plan_sql.lock_plan(conn, plan_id)
+    if plan.state in _FINISHED:
+        raise Conflict(f"Plan {plan.id} is {plan.state.value} already.", hint="There is nothing to cancel.")
+    running = await plan_write_sql.cancel_steps(conn, plan_id)
+    await queue_sql.take_back(conn, plan_id)
+    await plan_write_sql.release(conn, plan_id)
+    await plan_write_sql.set_state(conn, plan_id, PlanState.CANCELLED)
+    await log.append(
+        conn,
+        "plan.cancelled",
+        actor,
+        project_id=plan.project_id,
+        subject=f"plan/{plan_id}",
+        data={"interrupted_steps": running},
+    )
+    return await plan_sql.get_plan(conn, plan_id)
 
 
 async def retry(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """Run again what failed or was cancelled, and what depends on it."""
-    raise _SOON
+    """Run again what failed or was cancelled, and what depends on it; what is finished stays as it is."""
+    plan = await plan_sql.lock_plan(conn, plan_id)
+    if plan.state not in _RETRIED or plan.started_at is None:
+        raise Conflict(
+            f"Plan {plan.id} is {plan.state.value}: only a plan that failed or was cancelled after its start can be "
+            "retried.",
+            hint="Make a new plan from the report.",
+            code="nothing_to_retry",
+        )
+    again = await plan_write_sql.reset_for_retry(conn, plan_id)
+    await plan_write_sql.set_state(conn, plan_id, PlanState.RUNNING)
+    await _hold(conn, plan_id)
+    await plan_write_sql.queue_ready(conn, plan_id)
+    await queue_sql.hand_over(conn, plan_id)
+    await log.append(
+        conn, "plan.retried", actor, project_id=plan.project_id, subject=f"plan/{plan_id}", data={"steps": again}
+    )
+    await finish.settle_plan(conn, plan_id, actor)
+    return await plan_sql.get_plan(conn, plan_id)
 
 
 async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """Put every take that a reviewed plan made into the cut."""
-    raise _SOON
+    """Put every take that a reviewed plan made into the cut, and end the plan."""
+    plan = await plan_sql.lock_plan(conn, plan_id)
+    if plan.state is not PlanState.REVIEW:
+        raise Conflict(f"Plan {plan.id} is {plan.state.value}: it waits for nobody.", hint="Look at its steps.")
+    if (await plan_write_sql.standing(conn, plan_id)).unfinished:
+        raise Conflict(
+            f"Plan {plan.id} waits for a version that it made.",
+            hint="Activate that version, and the plan goes on; or cancel the plan.",
+            code="activate_first",
+        )
+    offered = await plan_write_sql.offered_takes(conn, plan_id)
+    if offered:
+        await hold_scenes(conn, [one["segment_id"] for one in offered])
+        takes = {one["segment_id"]: one["take_id"] for one in offered}
+        await present.select(conn, takes, sorted({one["scene_id"] for one in offered}), actor)
+    await plan_write_sql.set_state(conn, plan_id, PlanState.SUCCEEDED)
+    await log.append(
+        conn,
+        "plan.accepted",
+        actor,
+        project_id=plan.project_id,
+        subject=f"plan/{plan_id}",
+        data={"takes": [{"segment_id": one["segment_id"], "take_id": one["take_id"]} for one in offered]},
+    )
+    return await plan_sql.get_plan(conn, plan_id)
+
+
+async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[set[int], dict[int, Reason]]:
+    """The segments that a selection is about, and those that only have to be accounted for."""
+    chosen: set[int] = set()
+    waived: set[int] = set()
+    pinned: set[int] = set()
+    if selection.segments:
+        _, there = await choose_sql.scenes_with(conn, project_id, selection.segments)
+        _require_all("segment", selection.segments, there)
+        chosen |= there
+    if selection.scenes:
+        segments, there = await choose_sql.segments_in(conn, project_id, selection.scenes)
+        _require_all("scene", selection.scenes, there)
+        chosen |= segments
+    if selection.all or selection.groups:
+        roots = None if selection.all else [parse_group(group) for group in selection.groups]
+        stale, waived = await choose_sql.reported(conn, project_id, roots)
+        if not stale and not waived and not selection.all:
+            raise NotFound(
+                f"The report has no group {' or '.join(map(repr, selection.groups))} now.",
+                hint="Read the report again: something moved.",
+            )
+        chosen |= stale
+        assets = None if roots is None else [asset for kind, asset, _, _ in roots if kind == causes_sql.ASSET]
+        pinned = await choose_sql.pinned(conn, project_id, assets)
+    aside = dict.fromkeys(pinned, Reason.PINNED) | dict.fromkeys(waived, Reason.WAIVED)
+    return chosen, {segment: reason for segment, reason in aside.items() if segment not in chosen}
+
+
+def _require_all(what: str, asked: tuple[int, ...], there: set[int]) -> None:
+    missing = sorted(set(asked) - there)
+    if missing:
+        raise NotFound(
+            f"The project has no {what} {', '.join(map(str, missing[:10]))}.",
+            hint="`genlock project show` lists a project's scenes and segments.",
+        )
+
+
+async def _require_unmoved(conn: Conn, plan: Plan, *, as_planned: bool) -> None:
+    versions = await expected_sql.moved_versions(conn, plan.id)
+    segments = await expected_sql.moved_segments(conn, plan.id)
+    gone = [row["name"] for row in segments if row["archived"]]
+    if gone:
+        raise Conflict(
+            f"Archived since plan {plan.id} was made: {_named(gone)}.",
+            hint="Restore what was archived, or make a new plan.",
+            code="plan_outdated",
+        )
+    if not versions and not segments:
+        return
+    if not as_planned:
+        said = [_said(one) for one in versions]
+        said += [f"another take of {row['scene']}/{row['name']} is selected" for row in segments]
+        raise Conflict(
+            f"Since plan {plan.id} was made: {'; '.join(dict.fromkeys(said[:10]))}.",
+            hint="Make a new plan, or start this one as planned.",
+            code="plan_outdated",
+        )
+    await plan_write_sql.add_notes(conn, plan.id, finish.notes_on_moves(versions))
+
+
+def _said(moved: Moved) -> str:
+    if moved.archived:
+        return f"{moved.name} was archived"
+    return f"{moved.name} moved from v{moved.was} to v{moved.now}"
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+async def _hold(conn: Conn, plan_id: int) -> None:
+    others = await plan_write_sql.holding_plans(conn, plan_id)
+    if others:
+        raise Conflict(
+            f"Plan {others[0]['plan_id']} is running and works on {_named([row['name'] for row in others])}.",
+            hint=f"Wait for plan {others[0]['plan_id']}, or cancel it.",
+            code="held_by_plan",
+        )
+    await plan_write_sql.hold(conn, plan_id)

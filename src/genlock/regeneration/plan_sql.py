@@ -1,16 +1,57 @@
-"""The rows of plans: read."""
+"""Reads plans, their steps and what they leave out."""
 
-from genlock.db.connection import Conn
-from genlock.errors import Unavailable
+from typing import LiteralString
+
+from genlock.db.connection import Conn, execute, many, one, scalar
+from genlock.db.pages import decode_cursor, page_of
+from genlock.errors import NotFound
 from genlock.model import Page
 from genlock.regeneration.model import LeftOut, Plan, PlanState, Step
 
-_SOON = Unavailable("Plans are being built.", hint="Pull again.")
+_SELECT_PLAN: LiteralString = """
+        SELECT p.id, p.project_id, p.state, p.selection, p.cascade, p.review, p.force, p.seed, p.as_planned,
+               t.totals || jsonb_build_object('left_out', (SELECT count(*) FROM plan_left_out l WHERE l.plan_id = p.id))
+               AS totals,
+               t.progress, p.downstream_stale, p.notes, p.created_by, p.created_at, p.started_by, p.started_at,
+               p.finished_at
+          FROM plans p
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object(
+                          'steps', count(*),
+                          'render', count(*) FILTER (WHERE s.kind = 'render'),
+                          'restore', count(*) FILTER (WHERE s.kind = 'restore'),
+                          'blocked', count(*) FILTER (WHERE s.kind = 'blocked'),
+                          'gpu_seconds', round(sum(s.estimate_s)::numeric, 3),
+                          'rendered', count(*) FILTER (WHERE s.kind = 'render' AND s.state = 'succeeded'),
+                          'restored', count(*) FILTER (WHERE s.kind = 'restore' AND s.state = 'succeeded'),
+                          'saved', count(*) FILTER (WHERE s.saved),
+                          'failed', count(*) FILTER (WHERE s.state = 'failed'),
+                          'cancelled', count(*) FILTER (WHERE s.state = 'cancelled')) AS totals,
+                      coalesce(avg(CASE WHEN s.state IN ('succeeded', 'skipped', 'failed', 'cancelled') THEN 1
+                                        ELSE s.progress END) FILTER (WHERE s.kind <> 'blocked'),
+                               CASE WHEN p.state IN ('draft', 'running') THEN 0 ELSE 1 END) AS progress
+                 FROM plan_steps s
+                WHERE s.plan_id = p.id) t
+"""
+_SELECT_STEP: LiteralString = """
+        SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id, s.kind, s.state, s.saved, s.substitutes,
+               coalesce((SELECT array_agg(d.id ORDER BY d.position) FROM plan_steps d
+                          WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)), '{}') AS after,
+               s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.why, s.error, s.started_at,
+               s.finished_at
+          FROM plan_steps s
+"""
 
 
 async def get_plan(conn: Conn, plan_id: int) -> Plan:
     """A plan by id; ``NotFound`` when there is none."""
-    raise _SOON
+    return await one(conn, Plan, _missing(plan_id), _SELECT_PLAN + " WHERE p.id = %(id)s", id=plan_id)
+
+
+async def lock_plan(conn: Conn, plan_id: int) -> Plan:
+    """A plan, held against everything else that moves it until the transaction ends."""
+    await execute(conn, "SELECT 1 FROM plans WHERE id = %(id)s FOR NO KEY UPDATE", id=plan_id)
+    return await get_plan(conn, plan_id)
 
 
 async def list_plans(
@@ -21,15 +62,93 @@ async def list_plans(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[Plan]:
-    """Plans, newest first."""
-    raise _SOON
+    """Plans, newest first; of one project, in one state."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        Plan,
+        _SELECT_PLAN
+        + """
+         WHERE (%(project_id)s::bigint IS NULL OR p.project_id = %(project_id)s)
+           AND (%(state)s::text IS NULL OR p.state = %(state)s)
+           AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
+         ORDER BY p.id DESC
+         LIMIT %(limit)s + 1
+        """,
+        project_id=project_id,
+        state=state,
+        before=key[0] if key else None,
+        limit=limit,
+    )
+    return page_of(found, limit, lambda last: (last.id,))
 
 
 async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[Step]:
-    """A plan's steps in dependency order, with the exact total."""
-    raise _SOON
+    """A plan's steps in dependency order, with the exact total; ``NotFound`` when there is no such plan."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        Step,
+        _SELECT_STEP
+        + """
+         WHERE s.plan_id = %(plan_id)s AND s.position > %(after)s
+         ORDER BY s.position
+         LIMIT %(limit)s + 1
+        """,
+        plan_id=plan_id,
+        after=key[0] if key else 0,
+        limit=limit,
+    )
+    return page_of(found, limit, lambda last: (last.position,), total=await _count_steps(conn, plan_id))
+
+
+async def get_step(conn: Conn, step_id: int) -> Step:
+    """A step by id; ``NotFound`` when there is none."""
+    missing = NotFound(f"There is no step {step_id}.", hint="`GET /plans/{id}/steps` lists a plan's steps.")
+    return await one(conn, Step, missing, _SELECT_STEP + " WHERE s.id = %(id)s", id=step_id)
 
 
 async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[LeftOut]:
-    """The segments that a plan leaves out, with the exact total."""
-    raise _SOON
+    """The segments that a plan leaves out, with the exact total; ``NotFound`` when there is no such plan."""
+    key = decode_cursor(after, int)
+    found = await many(
+        conn,
+        LeftOut,
+        """
+        SELECT segment_id, why FROM plan_left_out
+         WHERE plan_id = %(plan_id)s AND segment_id > %(after)s
+         ORDER BY segment_id
+         LIMIT %(limit)s + 1
+        """,
+        plan_id=plan_id,
+        after=key[0] if key else 0,
+        limit=limit,
+    )
+    total = await _count_left_out(conn, plan_id)
+    return page_of(found, limit, lambda last: (last.segment_id,), total=total)
+
+
+async def _count_steps(conn: Conn, plan_id: int) -> int:
+    found = await scalar(
+        conn,
+        "SELECT (SELECT count(*) FROM plan_steps WHERE plan_id = p.id) FROM plans p WHERE p.id = %(id)s",
+        id=plan_id,
+    )
+    if found is None:
+        raise _missing(plan_id)
+    return found
+
+
+async def _count_left_out(conn: Conn, plan_id: int) -> int:
+    found = await scalar(
+        conn,
+        "SELECT (SELECT count(*) FROM plan_left_out WHERE plan_id = p.id) FROM plans p WHERE p.id = %(id)s",
+        id=plan_id,
+    )
+    if found is None:
+        raise _missing(plan_id)
+    return found
+
+
+def _missing(plan_id: int) -> NotFound:
+    return NotFound(f"There is no plan {plan_id}.", hint="`GET /plans` lists plans.")

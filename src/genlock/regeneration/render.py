@@ -1,23 +1,270 @@
 """Renders asked for directly: started plans that make the first take of a segment, a whole chain, or a version."""
 
-from genlock.db.connection import Conn
-from genlock.errors import Unavailable
-from genlock.model import Actor
-from genlock.regeneration.model import NewRender, Plan
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-_SOON = Unavailable("Renders are being built.", hint="Pull again.")
+from genlock.db.connection import Conn
+from genlock.engines.model import EngineInfo
+from genlock.engines.registry import engine_named
+from genlock.errors import Conflict, Invalid, NotFound
+from genlock.events import log
+from genlock.library import sql as library_sql
+from genlock.model import SEED_FRAME, Actor, Kind
+from genlock.regeneration import actions, draft_sql, plan_sql, situation_sql, step_sql
+from genlock.regeneration.draft import Draft, DraftStep, Expectation
+from genlock.regeneration.draft_sql import Header
+from genlock.regeneration.model import NewRender, Plan, RenderInput, StepKind
+from genlock.regeneration.remake import Remakes
+from genlock.regeneration.situation import AssetFact, Situation, Target
+from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.takes.claim import ClaimInput, InputRole
+from genlock.takes.resolve import LAST_FRAME, check_ordinals
+from genlock.timeline import sql as timeline_sql
+from genlock.timeline.actions import open_scene
+from genlock.timeline.model import Segment
+
+_PICTURES = frozenset({Kind.SOURCE_IMAGE, Kind.VARIANT})
+_LABELS = frozenset({"resolution_tier"})
 
 
 async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a take of one segment."""
-    raise _SOON
+    """A started plan that makes a take of one segment; a chained one continues the selected take before it."""
+    segment = await timeline_sql.get_segment(conn, segment_id)
+    await open_scene(conn, segment.scene_id)
+    if segment.position is None:
+        raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before rendering.")
+    info = await _engine(new, "video")
+    continues = _continues(segment, info)
+    if continues:
+        before = await timeline_sql.segment_at(conn, segment.scene_id, segment.position - 1)
+        if before is not None and await step_sql.selected_take(conn, before.id) is None:
+            raise Conflict(
+                f"{segment.name!r} continues {before.name!r}, which has no take yet.",
+                hint=f"Render {before.name!r} first, or the whole scene; or make {segment.name!r} unchained.",
+                code="nothing_to_continue",
+            )
+    known = await _load(conn, segment.project_id, new)
+    inputs = _inputs(known, segment.scene_id, segment.project_id, new)
+    step = _segment_step(1, 1, segment.id, _wish(new, inputs, continues=continues), ())
+    return await _start(conn, segment.project_id, [step], known, new, {"segment": segment_id}, actor, segment.scene_id)
 
 
 async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a take of every segment of a scene, in order; a chained one continues the one before."""
-    raise _SOON
+    """A started plan that makes a take of every segment of a scene; a chained one continues the one before it."""
+    scene = await open_scene(conn, scene_id)
+    segments = await timeline_sql.segments_of(conn, scene_id)
+    if not segments:
+        raise Invalid(f"The scene {scene.name!r} has no segments.", hint="Add segments first.", code="no_segments")
+    info = await _engine(new, "video")
+    known = await _load(conn, scene.project_id, new)
+    inputs = _inputs(known, scene_id, scene.project_id, new)
+    steps: list[DraftStep] = []
+    for position, segment in enumerate(segments, start=1):
+        continues = position > 1 and _continues(segment, info)
+        chain = steps[-1].chain if continues else position
+        after = (position - 1,) if continues else ()
+        steps.append(_segment_step(position, chain, segment.id, _wish(new, inputs, continues=continues), after))
+    return await _start(conn, scene.project_id, steps, known, new, {"scene": scene_id}, actor, scene_id)
 
 
 async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a new version of an asset, with its receipt and derivation."""
-    raise _SOON
+    """A started plan that makes a new version of an asset from active versions, with its receipt and derivation."""
+    asset = await library_sql.get_asset(conn, asset_id)
+    if asset.archived:
+        raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before rendering.")
+    if asset.kind not in _PICTURES:
+        raise Invalid(
+            f"{asset.name!r} is a {asset.kind.value}; engines make pictures.",
+            hint="Render a variant or a source image.",
+            code="not_rendered",
+        )
+    await _engine(new, "image")
+    known = await _load(conn, asset.project_id, new)
+    inputs = _inputs(known, None, asset.project_id, new)
+    step = DraftStep(
+        position=1,
+        chain=1,
+        segment_id=None,
+        asset_id=asset_id,
+        kind=StepKind.RENDER,
+        wish=_wish(new, inputs, continues=False).model_copy(update={"produces": "image"}),
+    )
+    return await _start(conn, asset.project_id, [step], known, new, {"asset": asset_id}, actor, None)
+
+
+async def _engine(new: NewRender, produces: str) -> EngineInfo:
+    """What the engine is; ``Invalid`` when there is none, or it has no use for what was given."""
+    try:
+        info = await engine_named(new.engine).describe()
+    except NotFound as error:
+        raise Invalid(error.message, hint=error.hint, code=error.code) from error
+    if produces not in info.produces:
+        raise Invalid(f"The engine {info.name} makes no {produces}.", hint=f"It makes {', '.join(info.produces)}.")
+    for line in new.inputs:
+        if line.role == SEED_FRAME:
+            raise Invalid(
+                "A seed frame is not given: a chained segment continues the one before it.",
+                hint="Leave it out; chain the segment with `chained`.",
+                code="seed_frame_given",
+            )
+        if line.role.value not in info.roles:
+            raise Invalid(
+                f"The engine {info.name} has no use for an input in the role {line.role.value}.",
+                hint=f"It takes {', '.join(info.roles)}.",
+                code="unknown_role",
+            )
+    for name in new.parameters.model_dump(exclude_none=True):
+        if name not in info.parameters and name not in _LABELS:
+            raise Invalid(
+                f"The engine {info.name} has no parameter {name[:80]!r}.",
+                hint=f"Its parameters are {', '.join(info.parameters)}.",
+                code="unknown_parameter",
+            )
+    return info
+
+
+def _continues(segment: Segment, info: EngineInfo) -> bool:
+    return segment.chained and (segment.position or 1) > 1 and SEED_FRAME in info.roles
+
+
+async def _load(conn: Conn, project_id: int | None, new: NewRender) -> Situation:
+    assets = await situation_sql.assets_of(conn, sorted({line.asset_id for line in new.inputs}))
+    pins = {} if project_id is None else await situation_sql.pins_of(conn, project_id)
+    refs = {(asset_id, fact.active) for asset_id, fact in assets.items() if fact.active is not None}
+    refs |= {(asset_id, number) for (_, asset_id), number in pins.items() if asset_id in assets}
+    refs |= {(line.asset_id, line.version) for line in new.inputs if line.version is not None}
+    versions = await situation_sql.versions_of(conn, sorted(refs))
+    return Situation(
+        project_id=project_id or 0,
+        seats=(),
+        judgements={},
+        assets=assets,
+        pins=pins,
+        versions=versions,
+        outdated=frozenset(),
+        past={},
+        lost=await situation_sql.lost_among(conn, {target.digest for target in versions.values()}),
+        cost_s={},
+        library=None,
+    )
+
+
+def _inputs(known: Situation, scene_id: int | None, project_id: int | None, new: NewRender) -> tuple[WishedInput, ...]:
+    """The inputs in the versions that are given or expected. Raises ``Invalid`` and ``Conflict`` for what can't be."""
+    ordinals = check_ordinals([ClaimInput(role=line.role, ordinal=line.ordinal) for line in new.inputs])
+    found: list[WishedInput] = []
+    for line, ordinal in zip(new.inputs, ordinals, strict=True):
+        target = _target(known, scene_id, project_id, line)
+        found.append(
+            WishedInput(
+                role=line.role,
+                ordinal=ordinal,
+                kind=target.asset.kind.value,
+                asset=target.asset.id,
+                name=target.asset.name,
+                version=target.number,
+                digest=target.digest,
+                effective_digest=target.effective,
+                strength_model=line.strength_model,
+                strength_clip=line.strength_clip,
+            )
+        )
+    return tuple(found)
+
+
+def _target(known: Situation, scene_id: int | None, project_id: int | None, line: RenderInput) -> Target:
+    fact = known.assets.get(line.asset_id)
+    if fact is None:
+        raise Invalid(
+            f"There is no asset {line.asset_id}.", hint="`genlock asset list` shows all assets.", code="unknown_asset"
+        )
+    _require_fitting(fact, project_id, line)
+    name = f"{fact.asset.kind.value}:{fact.asset.name}"
+    if line.version is not None:
+        target = known.versions.get((line.asset_id, line.version))
+        if target is None:
+            raise Invalid(
+                f"{name} has no version {line.version}.", hint="Name a version it has.", code="unknown_version"
+            )
+    else:
+        target = known.expected(scene_id, line.asset_id)
+        if target is None:
+            raise Invalid(f"{name} has no version yet.", hint="Upload a file for it first.", code="no_version")
+    if target.digest in known.lost:
+        raise Conflict(
+            f"The bytes of {name}@{target.number} are gone.", hint="Upload the file again.", code="bytes_gone"
+        )
+    return target
+
+
+def _require_fitting(fact: AssetFact, project_id: int | None, line: RenderInput) -> None:
+    kind = fact.asset.kind
+    if kind.value != line.role.value and not (kind in _PICTURES and line.role.value in _PICTURES):
+        raise Invalid(
+            f"{fact.asset.name!r} is a {kind.value} and cannot be the {line.role.value}.",
+            hint=f"Give it the role {kind.value}, or name another asset.",
+            code="wrong_role",
+        )
+    if project_id is not None and fact.project_id not in (None, project_id):
+        raise Invalid(
+            f"{fact.asset.name!r} belongs to another project.",
+            hint="Use an asset of this project, or one that all projects share.",
+            code="other_project",
+        )
+    if fact.archived:
+        raise Conflict(f"{fact.asset.name!r} is archived: it cannot be chosen for new work.", hint="Restore it first.")
+
+
+def _wish(new: NewRender, inputs: Sequence[WishedInput], *, continues: bool) -> Wish:
+    frame = WishedInput(role=InputRole.SEED_FRAME, ordinal=0, part=LAST_FRAME, open="frame", continues=True)
+    return Wish(
+        engine=new.engine,
+        inputs=(*inputs, frame) if continues else tuple(inputs),
+        parameters=new.parameters.model_dump(mode="json", exclude_none=True),
+    )
+
+
+def _segment_step(position: int, chain: int, segment_id: int, wish: Wish, after: tuple[int, ...]) -> DraftStep:
+    return DraftStep(
+        position=position,
+        chain=chain,
+        segment_id=segment_id,
+        asset_id=None,
+        kind=StepKind.RENDER,
+        wish=wish,
+        after=after,
+    )
+
+
+async def _start(
+    conn: Conn,
+    project_id: int | None,
+    steps: Sequence[DraftStep],
+    known: Situation,
+    new: NewRender,
+    what: Mapping[str, Any],
+    actor: Actor,
+    scene_id: int | None,
+) -> Plan:
+    followed = {line.asset_id: line.version for line in new.inputs}
+    targets = {asset: known.expected(scene_id, asset) for asset, version in followed.items() if version is None}
+    draft = Draft(
+        steps=tuple(steps),
+        left_out={},
+        downstream_stale=0,
+        expected=tuple(
+            Expectation(scene_id, target.asset, target.number, target.effective)
+            for target in targets.values()
+            if target
+        ),
+        frames={},
+        notes=(),
+        remakes=Remakes(),
+    )
+    # Asked for by name, it is rendered even if an equal take is there.
+    header = Header(project_id=project_id, selection={"render": dict(what)}, review=new.review, force=True)
+    plan_id = await draft_sql.insert_plan(conn, header, draft, (), actor)
+    await log.append(conn, "plan.created", actor, project_id=project_id, subject=f"plan/{plan_id}")
+    await plan_sql.lock_plan(conn, plan_id)
+    await actions.begin(conn, plan_id, actor)
+    return await plan_sql.get_plan(conn, plan_id)

@@ -15,13 +15,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
-from urllib.parse import unquote, urlsplit
 
 import uvicorn
 from fastapi import FastAPI
 
 from genlock.access.actions import ensure_admin_token
-from genlock.blobs.disk import DiskStore
+from genlock.blobs.opening import open_store
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
 from genlock.db.migrate import migrate
@@ -51,22 +50,6 @@ def run(settings: Settings, say: Say) -> None:
             say("Bringing the tables up to date.")
             migrate(settings.database_owner_url or conninfo)
             asyncio.run(_serve(settings, conninfo, listener, say))
-
-
-def open_store(settings: Settings) -> DiskStore:
-    """The store that the settings name: a folder, by path or ``file://`` URL; by default in the data folder."""
-    named = settings.blobs
-    if named is None:
-        return DiskStore(settings.data / "blobs")
-    parts = urlsplit(named)
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
-        return DiskStore(Path(unquote(parts.path)))
-    if "://" in named:
-        raise Invalid(
-            f"There is no store for {parts.scheme}:// yet.",
-            hint="Name a folder with --blobs, or leave it out to keep bytes in the data folder.",
-        )
-    return DiskStore(Path(named).expanduser().absolute())
 
 
 def _prepare(data: Path) -> None:

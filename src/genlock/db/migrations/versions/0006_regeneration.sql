@@ -2,7 +2,7 @@
 
 CREATE TABLE plans (
     id                bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    project_id        bigint NOT NULL REFERENCES projects,
+    project_id        bigint REFERENCES projects,    -- null: it makes a version of an asset that all projects share
     state             text NOT NULL CHECK (state IN ('draft', 'running', 'review', 'succeeded', 'failed', 'cancelled')),
     selection         jsonb NOT NULL,         -- what was asked for, as it was asked
     cascade           boolean NOT NULL DEFAULT false,
@@ -11,10 +11,11 @@ CREATE TABLE plans (
     seed              text NOT NULL DEFAULT 'same' CHECK (seed IN ('same', 'new')),
     as_planned        boolean NOT NULL DEFAULT false,
     downstream_stale  integer NOT NULL DEFAULT 0,    -- segments that will be stale after it, outside the selection
-    expected          jsonb NOT NULL DEFAULT '[]',   -- what it was planned on: refused at start when it moved
+    expected          jsonb NOT NULL DEFAULT '{}',   -- what it was planned on: refused at start when it moved
     notes             jsonb NOT NULL DEFAULT '[]',   -- what happened that a person should know
     created_by        text NOT NULL,
     created_at        timestamptz NOT NULL DEFAULT now(),
+    started_by        text,
     started_at        timestamptz,
     finished_at       timestamptz
 );
@@ -24,31 +25,36 @@ CREATE INDEX plans_open ON plans (state, id) WHERE state IN ('running', 'review'
 CREATE TABLE plan_steps (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     plan_id       bigint NOT NULL REFERENCES plans,
-    position      integer NOT NULL,           -- in dependency order
-    project_id    bigint NOT NULL,
+    position      integer NOT NULL,           -- in dependency order, from 1
+    chain         integer NOT NULL,           -- the position of the first step of its chain: one of them runs at a time
     segment_id    bigint REFERENCES segments, -- one of these two
     asset_id      bigint REFERENCES assets,
     kind          text NOT NULL CHECK (kind IN ('render', 'restore', 'blocked')),
     state         text NOT NULL CHECK (state IN ('waiting', 'queued', 'running', 'succeeded', 'skipped', 'failed', 'cancelled')),
     saved         boolean NOT NULL DEFAULT false,    -- cut off: its inputs turned out equal to a take's
-    wanted        jsonb NOT NULL,             -- engine, inputs and parameters that the step makes
+    engine        text,                       -- who renders it; null when nothing is to be rendered
+    wanted        jsonb,                      -- engine, inputs and parameters that the step makes; null when blocked
     substitutes   jsonb NOT NULL DEFAULT '[]',
-    after         bigint[] NOT NULL DEFAULT '{}',
-    selected_take_id  bigint,                 -- the segment's selected take when the plan was made
+    after         integer[] NOT NULL DEFAULT '{}',   -- positions of the steps that come first
+    selected_take_id  bigint,                 -- the segment's selected take when the plan was made, then when it started
+    active_version    integer,                -- of an asset step: the active version then
     estimate_s    double precision,
     attempt       integer NOT NULL DEFAULT 0, -- the fence: finishing names the attempt it belongs to
     progress      real NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 1),
     worker        text,
-    take_id       bigint REFERENCES takes,
-    version       integer,
-    why           text,                       -- of a blocked step
+    seen_at       timestamptz,                -- when its worker last said that it is at it
+    take_id       bigint REFERENCES takes,    -- made, restored, or found to be equal
+    version       integer,                    -- made, of the asset
+    why           text,                       -- of a blocked or cancelled step
     error         jsonb,
     started_at    timestamptz,
     finished_at   timestamptz,
     CONSTRAINT plan_steps_position_unique UNIQUE (plan_id, position),
-    CHECK ((segment_id IS NULL) <> (asset_id IS NULL))
-);
+    CHECK ((segment_id IS NULL) <> (asset_id IS NULL)),
+    CHECK ((wanted IS NULL) = (kind = 'blocked'))
+) WITH (fillfactor = 80);
 CREATE INDEX plan_steps_unfinished ON plan_steps (plan_id) WHERE state IN ('waiting', 'queued', 'running');
+CREATE INDEX plan_steps_under_way ON plan_steps (id) WHERE state IN ('queued', 'running');
 CREATE INDEX plan_steps_of_segment ON plan_steps (segment_id);
 
 CREATE TABLE plan_left_out (
@@ -74,3 +80,4 @@ CREATE TABLE workers (
     seen_at     timestamptz NOT NULL DEFAULT now(),
     stopped_at  timestamptz
 );
+CREATE INDEX workers_seen ON workers (seen_at);

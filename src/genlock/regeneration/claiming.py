@@ -1,0 +1,81 @@
+"""What a worker says of what it rendered: the claim. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from genlock.digest import Digest
+from genlock.engines.model import EngineInput, Rendered
+from genlock.library.model import VersionRef
+from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Observed, Parameters, Recorder
+
+RECORDER = "genlock-worker"
+
+
+def key_of(line: WishedInput) -> str:
+    """How an engine and its caller call one input."""
+    return f"{line.role.value}/{line.ordinal}"
+
+
+def claim_of(
+    wish: Wish,
+    rendered: Rendered,
+    graph: Digest,
+    *,
+    engine_version: str,
+    recorder_version: str,
+    worker: str,
+    started_at: datetime,
+    finished_at: datetime,
+) -> Claim:
+    """The claim of a render: what acted, as it acted, and what was measured."""
+    acted = {line.key: line for line in rendered.inputs}
+    return Claim(
+        inputs=tuple(_input(line, acted[key_of(line)]) for line in used(wish, rendered)),
+        parameters=Parameters.model_validate(_parameters(wish, rendered)),
+        engine=ClaimEngine(name=wish.engine, version=engine_version, environment=dict(rendered.environment)),
+        graph=graph,
+        observed=Observed(
+            started_at=started_at,
+            finished_at=finished_at,
+            duration_s=rendered.duration_s,
+            per_node_s=rendered.per_node_s,
+            worker=worker,
+        ),
+        recorder=Recorder(name=RECORDER, version=recorder_version),
+        regenerates=wish.regenerates,
+    )
+
+
+def used(wish: Wish, rendered: Rendered) -> tuple[WishedInput, ...]:
+    """The inputs of a wish that went into the render; the others were not needed and are no part of its receipt."""
+    acted = {line.key for line in rendered.inputs}
+    return tuple(line for line in wish.inputs if key_of(line) in acted)
+
+
+def sources_of(lines: tuple[WishedInput, ...]) -> tuple[VersionRef, ...]:
+    """The versions that a new version was made from."""
+    refs = {(line.asset, line.version) for line in lines if line.asset is not None and line.version is not None}
+    return tuple(VersionRef(asset_id=asset, number=version) for asset, version in sorted(refs))
+
+
+def _input(line: WishedInput, acted: EngineInput) -> ClaimInput:
+    known = line.asset is not None and line.version is not None
+    return ClaimInput(
+        role=line.role,
+        ordinal=line.ordinal,
+        asset=line.asset,
+        version=line.version if known else None,
+        digest=None if known else line.digest,
+        name=None if line.asset is not None else line.name,
+        take=line.take,
+        part=line.part,
+        strength_model=acted.strength_model,
+        strength_clip=acted.strength_clip,
+    )
+
+
+def _parameters(wish: Wish, rendered: Rendered) -> Mapping[str, Any]:
+    """What was asked for and what acted; where both say something, what acted."""
+    return {**wish.parameters, **rendered.parameters}

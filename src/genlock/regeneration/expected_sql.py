@@ -1,0 +1,84 @@
+"""What a plan was made on, compared with what is there now."""
+
+from typing import Any
+
+from genlock.db.connection import Conn, rows
+from genlock.digest import from_raw
+from genlock.model import Model
+
+
+class Moved(Model):
+    """An expected version that is another one now than when the plan was made."""
+
+    scene_id: int | None
+    asset_id: int
+    name: str
+    was: int
+    now: int
+    archived: bool
+
+
+async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
+    """What a plan was made on and is not expected any more, by effective digest, or was archived meanwhile.
+
+    What the plan itself made and activated is not moved.
+    """
+    found = await rows(
+        conn,
+        """
+        SELECT e.scene_id, e.asset_id, e.name, e.number AS was, n.number AS now, c.effective_digest,
+               e.effective, a.archived_at > p.created_at AS archived
+          FROM plans p
+         CROSS JOIN jsonb_to_recordset(p.expected -> 'versions')
+               AS e (scene_id bigint, asset_id bigint, name text, number int, effective text)
+          JOIN assets a ON a.id = e.asset_id
+          LEFT JOIN scenes s ON s.id = e.scene_id
+          LEFT JOIN pins of_scene ON of_scene.scene_id = s.id AND of_scene.asset_id = a.id
+          LEFT JOIN pins of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
+                                   AND of_project.asset_id = a.id
+         CROSS JOIN LATERAL (SELECT coalesce(of_scene.number, of_project.number, a.active_version) AS number) n
+          JOIN contents c ON c.asset_id = a.id AND c.version = n.number
+         WHERE p.id = %(plan_id)s
+           AND NOT EXISTS (SELECT FROM plan_steps m WHERE m.plan_id = p.id AND m.asset_id = a.id
+                                                      AND m.version = n.number)
+         ORDER BY e.name, e.scene_id NULLS FIRST
+        """,
+        plan_id=plan_id,
+    )
+    return tuple(
+        Moved(
+            scene_id=row["scene_id"],
+            asset_id=row["asset_id"],
+            name=row["name"],
+            was=row["was"],
+            now=row["now"],
+            archived=bool(row["archived"]),
+        )
+        for row in found
+        if from_raw(row["effective_digest"]) != row["effective"] or row["archived"]
+    )
+
+
+async def moved_segments(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
+    """Segments whose selected take is another one than when the plan was made, or that were archived meanwhile."""
+    return await rows(
+        conn,
+        """
+        SELECT g.id AS segment_id, g.name, s.name AS scene,
+               coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived
+          FROM (SELECT segment_id, selected_take_id AS take_id FROM plan_steps
+                 WHERE plan_id = %(plan_id)s AND segment_id IS NOT NULL
+                UNION ALL
+                SELECT (f.pair ->> 0)::bigint, (f.pair ->> 1)::bigint
+                  FROM plans p, jsonb_array_elements(p.expected -> 'frames') AS f (pair)
+                 WHERE p.id = %(plan_id)s) planned
+          JOIN segments g ON g.id = planned.segment_id
+          JOIN scenes s ON s.id = g.scene_id
+          JOIN projects p ON p.id = g.project_id
+          LEFT JOIN selected_takes t ON t.segment_id = g.id
+         WHERE t.take_id IS DISTINCT FROM planned.take_id
+            OR coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL
+         ORDER BY s.position, g.position
+        """,
+        plan_id=plan_id,
+    )

@@ -1,0 +1,47 @@
+"""Outlasts a database that goes away: a worker in mid-step waits for it and goes on."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from genlock.db.connection import Conn, Database
+from genlock.errors import Conflict, GenlockError, Unavailable
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_CONTENTIONS = 20
+
+
+async def patiently(db: Database, action: Callable[[Conn], Awaitable[T]]) -> T:
+    """What ``action`` gives in a transaction of its own, begun again as often as the connection is lost in it.
+
+    ``action`` must bear being run twice: a connection may be lost after the commit and before its answer. Two
+    transactions that got into each other's way are repeated too, a limited number of times.
+    """
+    pause_s = _FIRST_PAUSE_S
+    contentions = 0
+    while True:
+        try:
+            async with db.transaction() as conn:
+                return await action(conn)
+        except Unavailable as error:
+            if not _is_lost_connection(error):
+                raise
+            logger.warning("The database is away, trying again in %.1f s: %s", pause_s, error.message)
+        except Conflict as error:
+            contentions += 1
+            if error.code != "contention" or contentions > _CONTENTIONS:
+                raise
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _is_lost_connection(error: GenlockError) -> bool:
+    return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout))

@@ -1,0 +1,155 @@
+"""What planning looks at: frozen values, loaded before anything is decided."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from genlock.digest import Digest
+from genlock.model import Kind
+from genlock.staleness.outdated import Lineage, Scope
+from genlock.takes.document import Input
+from genlock.takes.model import ReferencedAsset
+
+Key = tuple[int, int, int, int]
+"""A root: (kind, asset, used, expected), 0 where there is none; kinds as in ``staleness.causes_sql``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How something was made: the part of a receipt that a redo starts from. ``inputs`` are those without ``via``."""
+
+    receipt_digest: Digest
+    engine: str
+    parameters: Mapping[str, Any]
+    graph: Digest | None
+    inputs: tuple[Input, ...]
+    workload_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The take of a segment that is in the cut. ``continues``: it stands behind another segment of its run."""
+
+    take_id: int
+    made: Made
+    continues: bool
+    via: tuple[Input, ...]  # judged by itself: what an unchained frame goes back to
+    outputs: Mapping[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A segment in its scene; ``take`` is null while it is empty."""
+
+    segment_id: int
+    scene_id: int
+    scope_id: int
+    position: int | None
+    name: str
+    take: Chosen | None
+
+    @property
+    def archived(self) -> bool:
+        """Whether it is hidden."""
+        return self.position is None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCause:
+    """A cause that begins in a segment. ``asset`` and ``digest`` name the input that gives it; none for a link."""
+
+    root: Key
+    direct: bool
+    waived: bool
+    asset: int | None
+    digest: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is the matter with a segment: roots that are not waived, roots that are, and its own causes."""
+
+    stale: frozenset[Key] = frozenset()
+    waived: frozenset[Key] = frozenset()
+    own: tuple[OwnCause, ...] = ()
+
+
+FRESH = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A version that is expected somewhere."""
+
+    asset: ReferencedAsset
+    number: int
+    digest: Digest
+    effective: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier take of a segment with a complete receipt and its bytes: one that could be put back into the cut."""
+
+    take_id: int
+    inputs_digest: Digest
+    graph: Digest | None
+    outputs: Mapping[str, Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFact:
+    """An asset that receipts name."""
+
+    asset: ReferencedAsset
+    project_id: int | None
+    active: int | None
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The versions that are out of date, how those that an engine made were made, and what pins say."""
+
+    lineage: Lineage
+    scopes: tuple[Scope, ...]
+    recipes: Mapping[int, Made]  # by derivation
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Some scenes of a project, as they are now."""
+
+    project_id: int
+    seats: tuple[Seat, ...]  # by scene and position; archived ones last
+    judgements: Mapping[int, Judgement]
+    assets: Mapping[int, AssetFact]
+    pins: Mapping[tuple[int, int], int]  # (scene or 0, asset) → version
+    versions: Mapping[tuple[int, int], Target]
+    outdated: frozenset[tuple[int, int, int]]  # (scope, asset, version): expected, and yet out of date
+    past: Mapping[int, tuple[Past, ...]]  # newest first
+    lost: frozenset[Digest]  # of versions, inputs and graphs whose bytes are not to be had
+    cost_s: Mapping[int, float]  # by workload
+    library: Library | None
+    names: Mapping[int, ReferencedAsset] = field(default_factory=dict[int, ReferencedAsset])
+
+    def judgement(self, segment_id: int) -> Judgement:
+        """What is the matter with a segment."""
+        return self.judgements.get(segment_id, FRESH)
+
+    def expected(self, scene_id: int | None, asset_id: int) -> Target | None:
+        """The version of an asset that a scene should use; without a scene, the active one."""
+        asset = self.assets.get(asset_id)
+        number = asset and asset.active
+        if scene_id is not None:
+            number = self.pins.get((scene_id, asset_id), self.pins.get((0, asset_id), number))
+        return None if number is None else self.versions.get((asset_id, number))
+
+    def named(self, asset_id: int) -> ReferencedAsset:
+        """An asset as messages call it."""
+        known = self.assets.get(asset_id)
+        return known.asset if known else self.names.get(asset_id, _nameless(asset_id))
+
+
+def _nameless(asset_id: int) -> ReferencedAsset:
+    return ReferencedAsset(id=asset_id, kind=Kind.OTHER, name=f"asset {asset_id}")

@@ -1,0 +1,251 @@
+"""The rows of one step while a worker is at it: claimed, kept alive, settled, finished, each under the fence.
+
+The fence is the attempt: every claim raises it, and whoever finishes names the one it was given. A worker that was
+stalled and comes back finds that the step is not its own any more.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from genlock.db.connection import Conn, execute, maybe, rows, scalar
+from genlock.digest import Digest, to_raw
+from genlock.model import Kind, Model
+from genlock.regeneration.model import StepError, StepKind
+from genlock.regeneration.wanted import Settled, Wish
+
+
+class Claimed(Model):
+    """A step that a worker has claimed, with what it needs to know of its plan."""
+
+    step_id: int
+    plan_id: int
+    position: int
+    project_id: int | None
+    segment_id: int | None
+    scene_id: int | None
+    segment: str | None
+    asset_id: int | None
+    asset_kind: Kind | None
+    asset: str | None
+    kind: StepKind
+    wanted: Wish
+    take_id: int | None
+    selected_take_id: int | None
+    active_version: int | None
+    attempt: int
+    review: bool
+    force: bool
+    started_by: str
+    claimed_at: datetime
+
+
+async def claim(conn: Conn, step_id: int, worker: str) -> Claimed | None:
+    """The step, if it is queued in a plan that runs; from here on this attempt is the only one that may finish it."""
+    return await maybe(
+        conn,
+        Claimed,
+        """
+        WITH claimed AS (
+            UPDATE plan_steps s
+               SET state = 'running', attempt = s.attempt + 1, worker = %(worker)s, progress = 0, seen_at = now(),
+                   started_at = now()
+              FROM plans p
+             WHERE s.id = %(step_id)s AND s.state = 'queued' AND p.id = s.plan_id AND p.state IN ('running', 'review')
+            RETURNING s.id AS step_id, s.plan_id, s.position, p.project_id, s.segment_id, s.asset_id, s.kind, s.wanted,
+                      s.take_id, s.selected_take_id, s.active_version, s.attempt, p.review, p.force, p.started_by,
+                      s.started_at AS claimed_at
+        )
+        SELECT c.step_id, c.plan_id, c.position, c.project_id, c.segment_id, g.scene_id, g.name AS segment, c.asset_id,
+               a.kind AS asset_kind, a.name AS asset, c.kind, c.wanted, c.take_id, c.selected_take_id,
+               c.active_version, c.attempt, c.review, c.force, c.started_by, c.claimed_at
+          FROM claimed c
+          LEFT JOIN segments g ON g.id = c.segment_id
+          LEFT JOIN assets a ON a.id = c.asset_id
+        """,
+        step_id=step_id,
+        worker=worker,
+    )
+
+
+async def keep_alive(conn: Conn, step_id: int, attempt: int, progress: float) -> bool:
+    """Say that the step is being worked on; whether it still is this attempt's."""
+    touched = await execute(
+        conn,
+        """
+        UPDATE plan_steps SET seen_at = now(), progress = greatest(progress, least(%(progress)s, 1))
+         WHERE id = %(step_id)s AND attempt = %(attempt)s AND state = 'running'
+        """,
+        step_id=step_id,
+        attempt=attempt,
+        progress=progress,
+    )
+    return touched > 0
+
+
+async def hold_own(conn: Conn, claimed: Claimed) -> bool:
+    """Lock the step's plan and then the step; whether this attempt may still finish it."""
+    await execute(conn, "SELECT 1 FROM plans WHERE id = %(id)s FOR NO KEY UPDATE", id=claimed.plan_id)
+    return await scalar(
+        conn,
+        """
+        SELECT EXISTS (SELECT FROM plan_steps
+                        WHERE id = %(step_id)s AND attempt = %(attempt)s AND state = 'running' FOR NO KEY UPDATE)
+        """,
+        step_id=claimed.step_id,
+        attempt=claimed.attempt,
+    )
+
+
+async def made_versions(conn: Conn, plan_id: int) -> dict[int, Settled]:
+    """The versions that steps of a plan have made, by asset."""
+    found = await rows(
+        conn,
+        """
+        SELECT s.asset_id, v.number, digest_text(v.digest) AS digest, digest_text(v.effective_digest) AS effective
+          FROM plan_steps s JOIN asset_versions v ON v.asset_id = s.asset_id AND v.number = s.version
+         WHERE s.plan_id = %(plan_id)s
+        """,
+        plan_id=plan_id,
+    )
+    return {
+        row["asset_id"]: Settled(digest=row["digest"], effective_digest=row["effective"], version=row["number"])
+        for row in found
+    }
+
+
+async def frame_before(conn: Conn, plan_id: int, segment_id: int) -> tuple[int, dict[str, Digest]] | None:
+    """What a segment continues: the selected take of the one before, with *review* the one this plan made for it."""
+    found = await rows(
+        conn,
+        """
+        SELECT r.take_id, jsonb_object_agg(o.part, digest_text(o.digest)) AS parts
+          FROM segments g
+          JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
+          JOIN plans p ON p.id = %(plan_id)s
+          LEFT JOIN plan_steps d ON p.review AND d.plan_id = p.id AND d.segment_id = before.id
+                                AND d.state IN ('succeeded', 'skipped')
+          LEFT JOIN selected_takes t ON t.segment_id = before.id
+          JOIN receipts r ON r.take_id = coalesce(d.take_id, t.take_id)
+          JOIN receipt_outputs o ON o.receipt_id = r.id
+         WHERE g.id = %(segment_id)s
+         GROUP BY r.take_id
+        """,
+        plan_id=plan_id,
+        segment_id=segment_id,
+    )
+    return (found[0]["take_id"], found[0]["parts"]) if found else None
+
+
+async def equal_take(conn: Conn, segment_id: int, inputs_digest: Digest, graph: Digest | None) -> int | None:
+    """A take of the segment that was made from this, complete and with its bytes: the selected one, else the newest."""
+    return await scalar(
+        conn,
+        """
+        SELECT r.take_id
+          FROM receipts r LEFT JOIN selected_takes t ON t.take_id = r.take_id
+         WHERE r.segment_id = %(segment_id)s AND r.inputs_digest = %(inputs)s
+           AND (%(graph)s::bytea IS NULL OR r.graph_digest = %(graph)s)
+           AND cardinality(r.missing) = 0 AND r.evidence IN ('recorded', 'matched_by_digest')
+           AND (SELECT bool_and(o.part = 'frames' OR b.digest IS NOT NULL)
+                  FROM receipt_outputs o LEFT JOIN blobs b ON b.digest = o.digest AND b.gone_since IS NULL
+                 WHERE o.receipt_id = r.id)
+         ORDER BY t.take_id IS NOT NULL DESC, r.id DESC
+         LIMIT 1
+        """,
+        segment_id=segment_id,
+        inputs=to_raw(inputs_digest),
+        graph=None if graph is None else to_raw(graph),
+    )
+
+
+async def equal_version(conn: Conn, asset_id: int, inputs_digest: Digest, graph: Digest | None) -> int | None:
+    """The newest version of the asset that an engine made from this, with its bytes."""
+    return await scalar(
+        conn,
+        """
+        SELECT r.version
+          FROM receipts r
+          JOIN asset_versions v ON v.asset_id = r.asset_id AND v.number = r.version
+          JOIN blobs b ON b.digest = v.digest AND b.gone_since IS NULL
+         WHERE r.asset_id = %(asset_id)s AND r.inputs_digest = %(inputs)s
+           AND (%(graph)s::bytea IS NULL OR r.graph_digest = %(graph)s)
+         ORDER BY r.id DESC
+         LIMIT 1
+        """,
+        asset_id=asset_id,
+        inputs=to_raw(inputs_digest),
+        graph=None if graph is None else to_raw(graph),
+    )
+
+
+async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, str | None]]:
+    """For (asset, version) pairs the filename, and where the file lies when it was registered in place."""
+    found = await rows(
+        conn,
+        """
+        SELECT v.asset_id, v.number, v.filename, v.in_place
+          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
+          JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
+        """,
+        assets=[asset for asset, _ in refs],
+        numbers=[number for _, number in refs],
+    )
+    return {(row["asset_id"], row["number"]): (row["filename"], row["in_place"]) for row in found}
+
+
+async def selected_take(conn: Conn, segment_id: int) -> int | None:
+    """The take of a segment that is in the cut."""
+    return await scalar(conn, "SELECT take_id FROM selected_takes WHERE segment_id = %(id)s", id=segment_id)
+
+
+async def finished(
+    conn: Conn, step_id: int, *, saved: bool = False, take_id: int | None = None, version: int | None = None
+) -> None:
+    """Mark a step as done; ``saved``: without rendering, because what it wants was there."""
+    await execute(
+        conn,
+        """
+        UPDATE plan_steps SET state = CASE WHEN %(saved)s THEN 'skipped' ELSE 'succeeded' END, saved = %(saved)s,
+                              take_id = coalesce(%(take_id)s, take_id), version = %(version)s, progress = 1,
+                              finished_at = now()
+         WHERE id = %(step_id)s
+        """,
+        step_id=step_id,
+        saved=saved,
+        take_id=take_id,
+        version=version,
+    )
+
+
+async def failed(conn: Conn, step_id: int, error: StepError) -> None:
+    """Mark a step as failed."""
+    await execute(
+        conn,
+        "UPDATE plan_steps SET state = 'failed', error = %(error)s, finished_at = now() WHERE id = %(step_id)s",
+        step_id=step_id,
+        error=Jsonb(error.model_dump(exclude_none=True)),
+    )
+
+
+async def released(conn: Conn, step_id: int) -> None:
+    """Queue a step again that its worker gives back."""
+    await execute(
+        conn,
+        """
+        UPDATE plan_steps SET state = 'queued', progress = 0, worker = NULL, seen_at = NULL WHERE id = %(step_id)s
+        """,
+        step_id=step_id,
+    )
+
+
+def said(claimed: Claimed) -> dict[str, Any]:
+    """What events say of a step."""
+    about: dict[str, Any] = {"plan_id": claimed.plan_id, "position": claimed.position, "kind": claimed.kind.value}
+    if claimed.segment_id is not None:
+        about["segment_id"] = claimed.segment_id
+    if claimed.asset_id is not None:
+        about["asset_id"] = claimed.asset_id
+    return about

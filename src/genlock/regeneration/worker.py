@@ -1,0 +1,303 @@
+"""A worker: takes steps from the queue and does them, until it is told to end.
+
+    python -m genlock.regeneration.worker --data FOLDER
+
+Started by the server, or by hand on another machine. It outlasts the database, ends in good order on SIGTERM (giving
+back what it cannot finish), and ends too when the server that started it has died.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ProcrastinateException
+
+from genlock.blobs.opening import open_store
+from genlock.blobs.store import Store
+from genlock.db.connection import Database
+from genlock.db.embedded import server as embedded
+from genlock.engines.model import Engine
+from genlock.engines.registry import engine_named, engine_names
+from genlock.errors import GenlockError
+from genlock.regeneration import materialise, queue_sql, worker_sql
+from genlock.regeneration.patience import patiently
+from genlock.regeneration.patrol import patrol
+from genlock.regeneration.work import Workshop, do_step, no_fault
+from genlock.settings import Settings
+
+logger = logging.getLogger(__name__)
+_SCRATCH = "genlock-worker-"
+_FIRST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
+_STDIN = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker does what, in seconds. Whoever is not heard of for ``silent_s`` is taken for dead."""
+
+    heartbeat_s: float = 2.0
+    silent_s: float = 12.0
+    poll_s: float = 2.0
+    patrol_s: float = 5.0
+    tick_s: float = 0.5
+    grace_s: float = 5.0
+
+
+async def run_worker(
+    db: Database,
+    store: Store,
+    *,
+    stop: asyncio.Event | None = None,
+    name: str | None = None,
+    engines: Sequence[str] | None = None,
+    concurrency: int = 1,
+    pace: Pace | None = None,
+    fault: Callable[[str], None] = no_fault,
+    until_idle: bool = False,
+) -> None:
+    """Do steps until ``stop`` is set; with ``until_idle`` until there is nothing to do.
+
+    ``fault`` is called with the name of each point that a step passes: ``claimed``, ``rendering``, ``stored``,
+    ``recording``, ``recorded``.
+    """
+    pace = pace or Pace()
+    stop = stop or asyncio.Event()
+    chosen = {engine: engine_named(engine) for engine in engines or engine_names()}
+    name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+    with _scratch() as scratch:
+        shop = Workshop(
+            db=db,
+            store=store,
+            engines=chosen,
+            name=name,
+            version=version("genlock"),
+            scratch=scratch,
+            tick_s=pace.tick_s,
+            fault=fault,
+        )
+        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, tuple(chosen)))
+        patrolling = asyncio.create_task(_patrol(db, worker_id, pace))
+        try:
+            await _work(shop, chosen, stop, concurrency, pace, until_idle=until_idle)
+        finally:
+            patrolling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await patrolling
+            with contextlib.suppress(GenlockError):
+                async with db.transaction() as conn:
+                    await worker_sql.leave(conn, worker_id)
+
+
+async def _work(
+    shop: Workshop,
+    engines: Mapping[str, Engine],
+    stop: asyncio.Event,
+    concurrency: int,
+    pace: Pace,
+    *,
+    until_idle: bool,
+) -> None:
+    """Run procrastinate's worker, again and again: it gives up when it loses the database."""
+    app = App(connector=PsycopgConnector())
+
+    @app.task(name=queue_sql.TASK)
+    async def step(step_id: int) -> None:  # pyright: ignore[reportUnusedFunction] - procrastinate calls it by name
+        await do_step(shop, step_id)
+
+    pause_s = _FIRST_PAUSE_S
+    async with app.open_async(pool=shop.db.pool):
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                working = asyncio.create_task(
+                    app.run_worker_async(
+                        queues=queue_sql.queues_of(tuple(engines)),
+                        name=shop.name,
+                        concurrency=concurrency,
+                        wait=not until_idle,
+                        fetch_job_polling_interval=pace.poll_s,
+                        update_heartbeat_interval=pace.heartbeat_s,
+                        stalled_worker_timeout=pace.silent_s,
+                        shutdown_graceful_timeout=pace.grace_s,
+                        listen_notify=not until_idle,
+                        delete_jobs="always",
+                        install_signal_handlers=False,
+                    )
+                )
+                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not working.done():
+                    working.cancel()
+                try:
+                    await working
+                except asyncio.CancelledError:
+                    return
+                except (ProcrastinateException, psycopg.Error, OSError) as error:
+                    logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), pause_s)
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                    continue
+                if until_idle:
+                    return
+                pause_s = _FIRST_PAUSE_S
+        finally:
+            stopping.cancel()
+
+
+async def _patrol(db: Database, worker_id: int, pace: Pace) -> None:
+    while True:
+        try:
+            async with db.transaction() as conn:
+                await worker_sql.seen(conn, worker_id)
+            recovered = await patrol(db, pace.silent_s)
+            if recovered:
+                logger.info("Set %d plans in motion again.", recovered)
+        except GenlockError as error:
+            logger.warning("Could not look for lost work: %s", error.message)
+        await asyncio.sleep(pace.patrol_s)
+
+
+@contextmanager
+def _scratch() -> Generator[Path]:
+    """A folder for this worker's files; those of workers that were killed are removed first."""
+    root = Path(tempfile.gettempdir())
+    for folder in root.glob(f"{_SCRATCH}*"):
+        owner = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if owner.isdigit() and not _lives(int(owner)):
+            materialise.remove(folder)
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def run(
+    settings: Settings,
+    *,
+    name: str | None = None,
+    concurrency: int = 1,
+    engines: Sequence[str] | None = None,
+    pace: Pace | None = None,
+    fault: Callable[[str], None] = no_fault,
+) -> None:
+    """Work until told to end, with the database and store that the settings name."""
+    with _database(settings) as conninfo:
+        asyncio.run(_main(settings, conninfo, name, concurrency, engines, pace or Pace(), fault))
+
+
+@contextmanager
+def _database(settings: Settings) -> Generator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded.attach(settings.data / "postgres") as attached:
+        attached.keep_running()
+        yield attached.conninfo
+
+
+async def _main(
+    settings: Settings,
+    conninfo: str,
+    name: str | None,
+    concurrency: int,
+    engines: Sequence[str] | None,
+    pace: Pace,
+    fault: Callable[[str], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if _is_looked_after():
+        loop.add_reader(_STDIN, _watch_parent, loop, stop)
+    db = Database(conninfo, max_size=4 + 2 * concurrency, application="genlock-worker")
+    await db.open()
+    try:
+        store = await asyncio.to_thread(open_store, settings)
+        await run_worker(
+            db, store, stop=stop, name=name, concurrency=concurrency, engines=engines, pace=pace, fault=fault
+        )
+    finally:
+        await db.close()
+
+
+def _is_looked_after() -> bool:
+    """Whether standard input is a pipe: the server holds it open for as long as it lives."""
+    try:
+        return stat.S_ISFIFO(os.fstat(_STDIN).st_mode)
+    except OSError:
+        return False
+
+
+def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(_STDIN, 4096):
+        loop.remove_reader(_STDIN)
+        stop.set()
+
+
+def _die_at(point: str) -> Callable[[str], None]:
+    def die(here: str) -> None:
+        if here == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return die
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and work."""
+    parser = argparse.ArgumentParser(prog="python -m genlock.regeneration.worker", description="Do steps of plans.")
+    parser.add_argument("--data", type=Path, help="the data folder (default: GENLOCK_DATA)")
+    parser.add_argument("--database-url", help="a PostgreSQL of yours (default: the embedded one of the data folder)")
+    parser.add_argument("--blobs", help="where bytes are stored (default: in the data folder)")
+    parser.add_argument("--name", help="what the worker is called in receipts (default: the machine's name)")
+    parser.add_argument("--engine", action="append", dest="engines", help="take steps of this engine alone; repeatable")
+    parser.add_argument("--concurrency", type=int, default=1, help="how many steps at a time (default: 1)")
+    parser.add_argument("--silent-s", type=float, default=Pace().silent_s, help="after how long others count as dead")
+    # Fault injection, for tests: the process kills itself (SIGKILL) when a step of its passes this point.
+    parser.add_argument("--die-at", help=argparse.SUPPRESS)
+    said = parser.parse_args(arguments)
+    given = {name: getattr(said, name) for name in ("data", "database_url", "blobs") if getattr(said, name) is not None}
+    settings = Settings(**given)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    silent_s = said.silent_s
+    pace = Pace(heartbeat_s=min(2.0, silent_s / 5), silent_s=silent_s, patrol_s=min(5.0, silent_s / 2))
+    try:
+        run(
+            settings,
+            name=said.name,
+            concurrency=said.concurrency,
+            engines=said.engines,
+            pace=pace,
+            fault=_die_at(said.die_at) if said.die_at else no_fault,
+        )
+    except GenlockError as error:
+        sys.exit(f"{error.message} {error.hint or ''}".strip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The rows of workers, and the sweep that brings lost work back."""
+
+from genlock.db.connection import Conn, execute, many, rows, scalar
+from genlock.regeneration.model import WorkerView
+
+
+async def enter(conn: Conn, name: str, engines: tuple[str, ...]) -> int:
+    """A worker's row; its id."""
+    return await scalar(
+        conn,
+        "INSERT INTO workers (name, engines) VALUES (%(name)s, %(engines)s) RETURNING id",
+        name=name,
+        engines=list(engines),
+    )
+
+
+async def seen(conn: Conn, worker_id: int) -> None:
+    """Say that a worker is alive."""
+    await execute(conn, "UPDATE workers SET seen_at = now(), stopped_at = NULL WHERE id = %(id)s", id=worker_id)
+
+
+async def leave(conn: Conn, worker_id: int) -> None:
+    """Say that a worker has ended."""
+    await execute(conn, "UPDATE workers SET stopped_at = now() WHERE id = %(id)s", id=worker_id)
+
+
+async def list_workers(conn: Conn, silent_s: float = 30) -> tuple[WorkerView, ...]:
+    """The workers heard of in the last day, newest first. One that was silent for ``silent_s`` is not alive."""
+    return await many(
+        conn,
+        WorkerView,
+        """
+        SELECT id, name, engines, started_at, seen_at, stopped_at,
+               stopped_at IS NULL AND seen_at > now() - make_interval(secs => %(silent_s)s) AS alive
+          FROM workers
+         WHERE seen_at > now() - interval '1 day'
+         ORDER BY id DESC
+        """,
+        silent_s=silent_s,
+    )
+
+
+async def plans_to_resume(conn: Conn) -> list[int]:
+    """Plans that wait for a person to make a version active, with steps behind it."""
+    found = await rows(
+        conn,
+        """
+        SELECT p.id FROM plans p
+         WHERE p.state = 'review'
+           AND EXISTS (SELECT FROM plan_steps s WHERE s.plan_id = p.id AND s.state = 'waiting')
+         ORDER BY p.id
+        """,
+    )
+    return [row["id"] for row in found]

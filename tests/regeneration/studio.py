@@ -1,0 +1,194 @@
+"""A small studio for plans: real files, a real store, the real engine, tiny pictures."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genlock.blobs import sql as blobs_sql
+from genlock.blobs.disk import DiskStore
+from genlock.db.connection import Conn, Database, rows
+from genlock.library import actions as library
+from genlock.library import sql as library_sql
+from genlock.library.identify import identify_file
+from genlock.library.model import NewAsset, NewVersion, VersionRef
+from genlock.model import Actor, Kind
+from genlock.regeneration import actions, plan_sql, render
+from genlock.regeneration.model import NewPlan, NewRender, Plan, RenderInput, Selection, Step
+from genlock.regeneration.worker import Pace, run_worker
+from genlock.staleness import impact, moves
+from genlock.staleness.model import Report, State
+from genlock.staleness.report import report
+from genlock.staleness.states_sql import states_of
+from genlock.takes.claim import InputRole, Parameters
+from genlock.timeline import actions as timeline
+from genlock.timeline.model import NewProject, NewScene, NewSegments
+
+PARAMETERS = Parameters.model_validate(
+    {
+        "prompt": "a quiet walk in the rain",
+        "negative_prompt": "",
+        "seed": "18446744073709551615",
+        "cfg": 4.0,
+        "steps": 1,
+        "sampler": "euler",
+        "width": 32,
+        "height": 32,
+        "frames": 2,
+    }
+)
+QUICK = Pace(heartbeat_s=0.2, silent_s=1.5, poll_s=0.2, patrol_s=0.3, tick_s=0.05, grace_s=1.0)
+
+
+@dataclass
+class Studio:
+    """A project with assets by name and scenes by name; every call is a transaction of its own."""
+
+    db: Database
+    store: DiskStore
+    samples: Path
+    actor: Actor
+    project_id: int = 0
+    assets: dict[str, int] = field(default_factory=dict[str, int])
+    scenes: dict[str, int] = field(default_factory=dict[str, int])
+    segments: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    async def project(self) -> None:
+        async with self.db.transaction() as conn:
+            made = await timeline.create_project(conn, NewProject(slug="p", name="P"), self.actor)
+        self.project_id = made.id
+
+    async def upload(
+        self, kind: Kind, name: str, file: str, *, made_from: Sequence[tuple[str, int]] = (), activate: bool = True
+    ) -> int:
+        """Upload a sample as a version of an asset; the version's number."""
+        path = self.samples / file
+        identity = await asyncio.to_thread(identify_file, path, kind)
+        stored = await asyncio.to_thread(self.store.put_file, path)
+        async with self.db.transaction() as conn:
+            if name not in self.assets:
+                made = await library.create_asset(conn, NewAsset(kind=kind, name=name), self.actor)
+                self.assets[name] = made.id
+        async with self.db.transaction() as conn:
+            await library_sql.lock(conn)
+            await blobs_sql.note_blob(conn, stored.digest, stored.size_bytes, identity.media_type)
+            new = NewVersion(
+                **identity.model_dump(),
+                filename=file,
+                derived_from=tuple(
+                    VersionRef(asset_id=self.assets[source], number=number) for source, number in made_from
+                ),
+            )
+            added, moved = await moves.add_version(conn, self.assets[name], new, self.actor, activate=activate)
+        if moved is not None and moved.activation_id is not None:
+            async with self.db.transaction() as conn:
+                await impact.tell(conn, moved.activation_id)
+        return added.version.number
+
+    async def activate(self, name: str, number: int) -> None:
+        async with self.db.transaction() as conn:
+            moved = await moves.activate(conn, self.assets[name], number, self.actor)
+        if moved.activation_id is not None:
+            async with self.db.transaction() as conn:
+                await impact.tell(conn, moved.activation_id)
+
+    async def furnish(self) -> None:
+        """The worked examples' library: portrait, clothed (uploaded by hand, from portrait), rain, walk, tiny."""
+        await self.project()
+        await self.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v1.png")
+        await self.upload(Kind.VARIANT, "clothed", "clothed_v1.png", made_from=[("portrait", 1)])
+        await self.upload(Kind.LORA, "rain", "rain_v1.safetensors")
+        await self.upload(Kind.WORKFLOW, "walk", "walk_v1.json")
+        await self.upload(Kind.MODEL, "tiny", "tiny_v1.safetensors")
+
+    async def scene(self, name: str, count: int = 4, *, chained: bool = True) -> list[int]:
+        async with self.db.transaction() as conn:
+            scene = await timeline.create_scene(conn, self.project_id, NewScene(name=name), self.actor)
+            opened = await timeline.open_scene(conn, scene.id)
+            made = await timeline.insert_segments(conn, opened, NewSegments(count=count, chained=chained), self.actor)
+        self.scenes[name] = scene.id
+        self.segments[name] = [segment.id for segment in made]
+        return self.segments[name]
+
+    def request(self, start: str = "clothed", **parameters: Any) -> NewRender:
+        """What to render with: the start image, the LoRA, the workflow and the model."""
+        roles = {"clothed": InputRole.VARIANT, "portrait": InputRole.SOURCE_IMAGE}
+        lines = [
+            RenderInput(role=InputRole.WORKFLOW, asset_id=self.assets["walk"]),
+            RenderInput(role=InputRole.MODEL, asset_id=self.assets["tiny"]),
+            RenderInput(role=InputRole.LORA, asset_id=self.assets["rain"], strength_model=0.8),
+            RenderInput(role=roles.get(start, InputRole.VARIANT), asset_id=self.assets[start]),
+        ]
+        said = PARAMETERS.model_dump(exclude_none=True) | parameters
+        return NewRender(engine="sketch", inputs=tuple(lines), parameters=Parameters.model_validate(said))
+
+    async def shoot(self, name: str, count: int = 4, **rest: Any) -> list[int]:
+        """A scene of so many segments, rendered."""
+        segments = await self.scene(name, count)
+        async with self.db.transaction() as conn:
+            await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
+        await self.work()
+        return segments
+
+    async def work(self, **rest: Any) -> None:
+        """Let a worker do what there is to do."""
+        await run_worker(self.db, self.store, until_idle=True, pace=QUICK, **rest)
+
+    async def plan(self, **selection: Any) -> Plan:
+        options = {name: selection.pop(name) for name in ("cascade", "review", "force", "seed") if name in selection}
+        new = NewPlan(project_id=self.project_id, selection=Selection(**(selection or {"all": True})), **options)
+        async with self.db.transaction() as conn:
+            return await actions.create(conn, new, self.actor)
+
+    async def start(self, plan: Plan, *, as_planned: bool = False) -> Plan:
+        async with self.db.transaction() as conn:
+            return await actions.start(conn, plan.id, self.actor, as_planned=as_planned)
+
+    async def run(self, plan: Plan, *, as_planned: bool = False, **rest: Any) -> Plan:
+        """Start a plan, let a worker do it, and read it again."""
+        await self.start(plan, as_planned=as_planned)
+        await self.work(**rest)
+        return await self.read(plan)
+
+    async def read(self, plan: Plan) -> Plan:
+        async with self.db.transaction() as conn:
+            return await plan_sql.get_plan(conn, plan.id)
+
+    async def steps(self, plan: Plan) -> tuple[Step, ...]:
+        async with self.db.transaction() as conn:
+            return (await plan_sql.steps_of(conn, plan.id, limit=500)).items
+
+    async def left_out(self, plan: Plan) -> dict[int, str]:
+        async with self.db.transaction() as conn:
+            found = (await plan_sql.left_out_of(conn, plan.id, limit=500)).items
+        return {one.segment_id: one.why.value for one in found}
+
+    async def report(self) -> Report:
+        async with self.db.transaction() as conn:
+            return await report(conn, self.project_id)
+
+    async def states(self, *names: str) -> list[State]:
+        """The states of the segments of scenes, in order."""
+        ids = [segment for name in names or self.segments for segment in self.segments[name]]
+        async with self.db.transaction() as conn:
+            found = await states_of(conn, ids)
+        return [found[segment] for segment in ids]
+
+    async def takes(self, segment_id: int) -> tuple[int, int | None]:
+        """How many takes a segment has, and the number of the selected one."""
+        async with self.db.transaction() as conn:
+            found = await rows(
+                conn,
+                """
+                SELECT count(*) AS total, max(t.number) FILTER (WHERE s.take_id IS NOT NULL) AS selected
+                  FROM takes t LEFT JOIN selected_takes s ON s.take_id = t.id WHERE t.segment_id = %(id)s
+                """,
+                id=segment_id,
+            )
+        return found[0]["total"], found[0]["selected"]
+
+
+async def count(conn: Conn, table: str) -> int:
+    """How many rows a table has."""
+    return (await rows(conn, f"SELECT count(*) AS n FROM {table}"))[0]["n"]  # pyright: ignore[reportArgumentType]
