@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg import sql
 from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, until, words, write_word
 
 from genlock.db.embedded import server
@@ -124,6 +126,19 @@ if CAN_MOUNT:
         actor = own_bare_stage.actor(through=read_only)
         refused = actor.refused("attach", **(own_bare_stage.request | {"home": str(disk / "pg")}))
         assert (refused["error"], "read-only" in refused["message"]) == ("Unavailable", True)
+
+    def test_next_to_no_shared_memory_is_enough_for_parallel_queries(own_stage: Stage) -> None:
+        no_shm = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=4k x /dev/shm && exec "$0" "$@"')
+        conninfo = own_stage.attached(own_stage.actor(through=no_shm))
+        with psycopg.connect(conninfo, autocommit=True) as conn:
+            conn.execute("CREATE TABLE many AS SELECT g AS id FROM generate_series(1, 300000) g")
+            conn.execute("ANALYZE many")
+            for setting in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
+                conn.execute(sql.SQL("SET {} = 0").format(sql.Identifier(setting)))
+            joined = "SELECT count(*) FROM many a JOIN many b USING (id)"
+            plan = str(conn.execute("EXPLAIN " + joined).fetchall())
+            assert "Parallel Hash" in plan
+            assert conn.execute(joined).fetchone() == (300_000,)
 
 
 def test_too_little_memory_is_said(own_stage: Stage) -> None:
@@ -253,9 +268,9 @@ def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_bar
 
 
 def initdb_of(parent: int) -> list[int]:
-    """The initdb that a process has started."""
+    """The initdb at work that a process has started."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().strip() == "initdb"]
+    return [int(pid) for pid in children if b"initdb\0--pgdata" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 if not IS_ROOT:
