@@ -270,7 +270,15 @@ def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_bar
 def initdb_of(parent: int) -> list[int]:
     """The initdb at work that a process has started."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"initdb\0--pgdata" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [int(pid) for pid in children if b"initdb\0--pgdata" in command_of(pid)]
+
+
+def command_of(pid: str) -> bytes:
+    """The command of a process; empty once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 if not IS_ROOT:
