@@ -13,7 +13,7 @@ from pathlib import Path
 
 from genlock.blobs.store import Store
 from genlock.digest import Digest, canonical
-from genlock.engines.media import examine
+from genlock.engines.media import VideoFacts, examine
 from genlock.library.kinds import JSON, OCTETS
 from genlock.takes.claim import Claim, Output
 
@@ -43,15 +43,15 @@ def output_of(store: Store, digest: Digest) -> Output:
     return Output(digest=digest, media_type=media_type, size_bytes=store.size(digest))
 
 
-def complete(store: Store, outputs: Mapping[str, Output]) -> dict[str, Output]:
-    """``outputs`` with the frames and the last frame of the video among them, where they are not there yet. Blocks.
+def complete(store: Store, outputs: Mapping[str, Output]) -> tuple[dict[str, Output], VideoFacts | None]:
+    """``outputs`` with the frames and the last frame of the video among them, and what the video itself says. Blocks.
 
     Raises ``Invalid`` if the video is damaged.
     """
     whole = dict(outputs)
     video = whole.get(VIDEO)
     if video is None or video.media_type == OCTETS or {FRAMES, LAST_FRAME} <= whole.keys():
-        return whole
+        return whole, None
     with tempfile.TemporaryDirectory(prefix="genlock-") as folder:
         path = Path(folder) / VIDEO
         store.copy_out(video.digest, path)
@@ -60,7 +60,20 @@ def complete(store: Store, outputs: Mapping[str, Output]) -> dict[str, Output]:
     if LAST_FRAME not in whole:
         stored = store.put(examined.last_frame)
         whole[LAST_FRAME] = Output(digest=stored.digest, media_type=_PNG, size_bytes=stored.size_bytes)
-    return whole
+    return whole, examined.facts
+
+
+def measured(claim: Claim, facts: VideoFacts | None) -> Claim:
+    """A claim with the size and number of frames that its video has, where it does not say them itself."""
+    if facts is None:
+        return claim
+    said = claim.parameters
+    missing = {
+        name: value
+        for name, value in (("width", facts.width), ("height", facts.height), ("frames", facts.frames))
+        if getattr(said, name) is None
+    }
+    return claim.model_copy(update={"parameters": said.model_copy(update=missing)})
 
 
 def keep_graph(store: Store, claim: Claim) -> Output | None:

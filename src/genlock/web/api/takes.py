@@ -1,0 +1,154 @@
+"""Takes: work made elsewhere is recorded here, with its proof."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from genlock.blobs import sql as blobs
+from genlock.blobs.store import Store
+from genlock.db.connection import Conn
+from genlock.digest import Digest
+from genlock.engines.media import VideoFacts
+from genlock.errors import Invalid
+from genlock.model import Page, Role
+from genlock.takes import parts, receipt_sql, record, take_sql
+from genlock.takes.batch import NewTake, NewTakes, RecordedBatch
+from genlock.takes.claim import Claim, Output
+from genlock.takes.model import Recorded, RecordedIds, Take
+from genlock.takes.record import Arrival
+from genlock.timeline import sql as timeline
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
+from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.said import form_body, json_field, said, single
+from genlock.web.uploads import receive_form
+
+router = APIRouter(tags=["takes"], route_class=Door)
+
+_PARTS = ("video", "last_frame", "thumbnail")
+_BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
+_FORM = form_body(
+    {
+        "type": "object",
+        "required": ["claim"],
+        "additionalProperties": False,
+        "properties": {
+            "claim": {"$ref": "#/components/schemas/Claim"},
+            "video": {**_BYTES, "description": "Needed unless the claim's outputs name one that is stored."},
+            "last_frame": {**_BYTES, "description": "Decoded from the video if left out."},
+            "thumbnail": _BYTES,
+        },
+    },
+    encoding={"claim": {"contentType": "application/json"}},
+)
+
+
+@router.post(
+    "/segments/{segment_id}/takes",
+    status_code=201,
+    response_model=Recorded,
+    **writes(Role.CREATOR, 404, form=_FORM, answers={200: {"model": Recorded, "description": "It was recorded."}}),
+)
+async def record_take(
+    segment_id: Id,
+    request: Request,
+    home: Home,
+    actor: Who,
+    select: Annotated[bool, Query(description="Put the new take in the cut.")] = True,
+) -> Response:
+    """Record a take: a form with the ``claim`` first and its parts after it. The same again gives the same take."""
+    async with home.db.transaction() as conn:
+        await timeline.get_segment(conn, segment_id)
+    async with receive_form(request, home.store, home.settings, fields=("claim",), files=_PARTS) as form:
+        given = single(form.fields, ("claim",))
+        claim = said(Claim, json_field("claim", given["claim"]) if given else {})
+        uploaded = {name: (await part.keep()).digest for name, part in form.files.items()}
+    found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
+    same = digest_of_parts(request, claim.canonical(), uploaded)
+    async with keyed(request, same) as conn:
+        (arrival,) = await _arrivals(conn, home.store, [NewTake(segment_id=segment_id, claim=claim)], uploaded, found)
+        arrival = replace(arrival, claim=parts.measured(claim, facts))
+        (ids,) = await record.record_takes(conn, [arrival], actor, select=select)
+        response = answer(await _recorded(conn, ids), 201 if ids.created else 200)
+        await keep_answer(request, conn, response)
+    return response
+
+
+@router.post("/takes:batch", status_code=201, response_model=RecordedBatch, **writes(Role.CREATOR, 404))
+async def record_batch(new: NewTakes, home: Home, conn: Transaction, actor: Who) -> Response:
+    """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
+    arrivals = await _arrivals(conn, home.store, new.takes)
+    return answer(RecordedBatch(items=await record.record_takes(conn, arrivals, actor, select=new.select)), 201)
+
+
+@router.get("/segments/{segment_id}/takes", response_model=Page[Take], **may(Role.VIEWER, 404))
+async def list_takes(segment_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
+    """All takes of a segment, newest first."""
+    await timeline.get_segment(conn, segment_id)
+    return answer(await take_sql.takes_of(conn, segment_id, after=cursor, limit=limit))
+
+
+def _look_at(store: Store, uploaded: Mapping[str, Digest], claim: Claim) -> tuple[dict[str, Output], VideoFacts | None]:
+    """The parts that came with a claim or that it names, those decoded from them, and what the video says. Blocks."""
+    outputs = {part: digest for part, digest in (claim.outputs or {}).items() if store.exists(digest)} | dict(uploaded)
+    return parts.complete(store, {part: parts.output_of(store, digest) for part, digest in outputs.items()})
+
+
+async def _arrivals(
+    conn: Conn,
+    store: Store,
+    new: Sequence[NewTake],
+    uploaded: Mapping[str, Digest] | None = None,
+    found: Mapping[str, Output] | None = None,
+) -> list[Arrival]:
+    """Claims ready to be recorded, their graphs stored and their outputs found to be."""
+    graphs = await asyncio.to_thread(lambda: [parts.keep_graph(store, one.claim) for one in new])
+    await _note(conn, (*(found or {}).values(), *(graph for graph in graphs if graph is not None)))
+    named = {digest for one in new for part, digest in (one.claim.outputs or {}).items() if part != parts.FRAMES}
+    there = await blobs.stored(conn, named) if named else {}
+    _require(named, there)
+    known = {
+        digest: Output(digest=digest, media_type=blob.media_type, size_bytes=blob.size_bytes)
+        for digest, blob in there.items()
+    }
+    return [
+        record.arrival(
+            one.segment_id,
+            one.claim,
+            {
+                **{
+                    part: known.get(digest, Output(digest=digest)) for part, digest in (one.claim.outputs or {}).items()
+                },
+                **(found or {}),
+            },
+            uploaded or {},
+            graph and graph.digest,
+        )
+        for one, graph in zip(new, graphs, strict=True)
+    ]
+
+
+def _require(named: Iterable[Digest], there: Mapping[Digest, object]) -> None:
+    lost = sorted(set(named) - there.keys())
+    if lost:
+        raise Invalid(
+            f"The bytes of an output are not stored: {lost[0]}" + (f", and {len(lost) - 1} more." if lost[1:] else "."),
+            hint="Upload them with the claim, or record without naming them.",
+            code="not_stored",
+        )
+
+
+async def _note(conn: Conn, outputs: Iterable[Output]) -> None:
+    stored = [output for output in outputs if output.size_bytes is not None]
+    await blobs.note_blobs(conn, [(one.digest, one.size_bytes or 0, one.media_type or parts.OCTETS) for one in stored])
+
+
+async def _recorded(conn: Conn, ids: RecordedIds) -> Recorded:
+    return Recorded(
+        take=await take_sql.get_take_by_id(conn, ids.take_id),
+        receipt=await receipt_sql.get_receipt(conn, ids.receipt_id),
+        created=ids.created,
+    )
