@@ -10,6 +10,7 @@ from tests.staleness.sql_stage import seen_cause, seen_report
 from tests.staleness.worlds import SeenCause, SeenImpact, SeenReport, SeenUsage, Source, Thing, Uploaded, Use
 
 from genlock.digest import digest_of
+from genlock.errors import Conflict
 from genlock.model import Kind
 from genlock.staleness.model import CHAIN, Cause, Impact, Report
 
@@ -26,6 +27,8 @@ class ApiStage:
 
     async def _ask(self, method: str, path: str, **rest: Any) -> Any:
         answer = await self.client.request(method, API + path, **rest)
+        if answer.status_code == Conflict.status:
+            raise Conflict(answer.json()["detail"])
         assert answer.is_success, (answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
