@@ -33,8 +33,9 @@ test: setup ## everything essential, in a few minutes
 test-all: setup ## all tests: the state machine at length, stress, kills
 	$(PYTEST) tests
 
-test-pg15: setup ## the tests that need a database, on Debian's PostgreSQL 15
-	$(BIN)/python tests/stock_postgres.py -- $(PYTEST) -m "not long" tests --ignore=tests/db/embedded --ignore=tests/cli
+test-pg15: setup ## the tests of what stands on the database, on Debian's PostgreSQL 15
+	$(BIN)/python -m tests.stock_postgres $(PYTEST) -m "not long" \
+	  tests/access tests/events tests/takes tests/timeline tests/staleness tests/regeneration tests/web
 
 check: setup ## format, lint, types, import contracts, duplicates, docs
 	$(BIN)/ruff format --check .
