@@ -10,12 +10,12 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
+from tests.conftest import LiveServer
+from tests.fixtures_postgres import fresh_database
 
 from genlock.blobs.disk import DiskStore
 from genlock.settings import Settings
 from genlock.web.app import assemble
-from tests.conftest import LiveServer
-from tests.fixtures_postgres import fresh_database
 
 DESCRIPTION = assemble().openapi()
 # What a schema cannot say: that a cursor was given out by us, that a time is to come, that a selection is not empty.

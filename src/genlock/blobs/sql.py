@@ -9,15 +9,28 @@ from genlock.digest import Digest, to_raw
 
 async def note_blob(conn: Conn, digest: Digest, size_bytes: int, media_type: str) -> None:
     """Record that the store has these bytes. The media type that was said first stays."""
+    await note_blobs(conn, [(digest, size_bytes, media_type)])
+
+
+async def note_blobs(conn: Conn, blobs: Collection[tuple[Digest, int, str]]) -> None:
+    """The same for several: (digest, size in bytes, media type)."""
+    if not blobs:
+        return
+    distinct = {digest: (size_bytes, media_type) for digest, size_bytes, media_type in blobs}
+    # In one order, whoever writes: two requests with the same parts would else wait for each other.
     await execute(
         conn,
         """
-        INSERT INTO blobs (digest, size_bytes, media_type) VALUES (%(digest)s, %(size_bytes)s, %(media_type)s)
+        INSERT INTO blobs (digest, size_bytes, media_type)
+        SELECT digest, size_bytes, media_type
+          FROM unnest(%(digests)s::bytea[], %(sizes)s::bigint[], %(types)s::text[])
+               AS new (digest, size_bytes, media_type)
+         ORDER BY digest
         ON CONFLICT (digest) DO UPDATE SET gone_since = NULL WHERE blobs.gone_since IS NOT NULL
         """,
-        digest=to_raw(digest),
-        size_bytes=size_bytes,
-        media_type=media_type,
+        digests=[to_raw(digest) for digest in distinct],
+        sizes=[size_bytes for size_bytes, _ in distinct.values()],
+        types=[media_type for _, media_type in distinct.values()],
     )
 
 

@@ -48,7 +48,10 @@ def as_genlock_error(error: psycopg.Error) -> GenlockError:
     if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)):
         return Conflict("Somebody changed the same thing at the same moment.", hint="Try again.", code="contention")
     if isinstance(error, errors.DataError):
-        return Invalid(f"The database cannot keep this value: {error.diag.message_primary or error}.")
+        return Invalid(
+            f"The database cannot keep this value: {error.diag.message_primary or error}.",
+            hint="Text holds no NUL characters, and numbers stay within their range.",
+        )
     return Unavailable(
         f"The database did not finish this: {str(error).strip() or type(error).__name__}.",
         hint="Nothing of this request was kept. Try again; `genlock up` restarts the embedded server when it is down.",

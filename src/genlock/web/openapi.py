@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from genlock.takes.claim import Claim
 from genlock.web.problems import FieldProblem, Problem
 
 _ABOUT = """Every answer is JSON; times are RFC 3339 in UTC; digests are `sha256:<64 hex>`; seeds are strings.
@@ -35,6 +36,8 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     problem.pop("$defs", None)
     schemas["Problem"] = problem | {"examples": [_PROBLEM_EXAMPLE]}
     schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
+    claim = Claim.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= claim.pop("$defs", {}) | {"Claim": claim}
     found["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token of `genlock token add`."}
     }

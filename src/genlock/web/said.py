@@ -40,10 +40,15 @@ def json_field(name: str, text: str) -> Any:
 
 
 def form_body(
-    schema: Mapping[str, Any], example: Mapping[str, Any], json_schema: Mapping[str, Any] | None = None
-) -> Any:
+    schema: Mapping[str, Any],
+    *,
+    encoding: Mapping[str, Any] | None = None,
+    json_schema: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead)."""
-    content: dict[str, Any] = {"multipart/form-data": {"schema": schema, "example": example}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": schema}}
+    if encoding is not None:
+        content["multipart/form-data"]["encoding"] = encoding
     if json_schema is not None:
         content["application/json"] = {"schema": {key: part for key, part in json_schema.items() if key != "$defs"}}
     return {"required": True, "content": content}

@@ -43,8 +43,7 @@ _FORM = form_body(
             "file": {"type": "string", "format": "binary", "description": "Last, after all fields."},
         },
     },
-    {"note": "with the red coat", "activate": "true", "derived_from": ["12@3"], "file": "…"},
-    InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
+    json_schema=InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
 )
 _IN_PLACE = TypeAdapter[Any](InPlaceVersion)
 

@@ -1,0 +1,76 @@
+"""Receipts, and the two questions they answer: made of what, and used by whom."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from genlock.digest import Digest
+from genlock.model import Page, Role, Seed
+from genlock.staleness import lookups
+from genlock.staleness.lookups import Provenance
+from genlock.takes import receipt_sql, search_sql
+from genlock.takes.difference import ReceiptDifference, difference
+from genlock.takes.model import Receipt, ReceiptLine, UsagePage
+from genlock.takes.usage_sql import Takes
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, may
+
+router = APIRouter(tags=["receipts"], route_class=Door)
+_DOCUMENT = {200: {"description": "The bytes.", "content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+@router.get("/segments/{segment_id}/provenance", response_model=Provenance, **may(Role.VIEWER, 404))
+async def get_provenance(segment_id: Id, conn: Transaction) -> Response:
+    """What was used to make this segment, and whether that still holds."""
+    return answer(await lookups.provenance(conn, segment_id))
+
+
+@router.get("/assets/{asset_id}/usage", response_model=UsagePage, **may(Role.VIEWER, 404))
+async def get_usage(
+    asset_id: Id,
+    conn: Transaction,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Exactly this version.")] = None,
+    takes: Annotated[Takes, Query(description="Those in the cut, or all there ever were.")] = "selected",
+    project_id: IdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Which takes used this asset, or exactly one version of it. ``total`` counts takes."""
+    found = await lookups.usage(conn, asset_id, version, takes=takes, project_id=project_id, after=cursor, limit=limit)
+    return answer(found)
+
+
+@router.get("/receipts", response_model=Page[ReceiptLine], **may(Role.VIEWER))
+async def find_receipts(
+    conn: Transaction,
+    digest: Annotated[Digest | None, Query(description="Any digest that a receipt names.")] = None,
+    output: Annotated[Digest | None, Query(description="The digest of something that was made.")] = None,
+    seed: Annotated[Seed | None, Query()] = None,
+    prompt: Annotated[str | None, Query(min_length=1, max_length=1000, description="Words of the prompt.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Receipts for which everything given holds, newest first."""
+    found = await search_sql.search(
+        conn, digest=digest, output=output, seed=seed, prompt=prompt, after=cursor, limit=limit
+    )
+    return answer(found)
+
+
+@router.get("/receipts/{receipt_id}", response_model=Receipt, **may(Role.VIEWER, 404))
+async def get_receipt(receipt_id: Id, conn: Transaction) -> Response:
+    """One receipt."""
+    return answer(await receipt_sql.get_receipt(conn, receipt_id))
+
+
+@router.get("/receipts/{receipt_id}/document", response_class=Response, **may(Role.VIEWER, 404, 409, answers=_DOCUMENT))
+async def get_document(receipt_id: Id, conn: Transaction) -> Response:
+    """The verbatim bytes that were digested: canonical JSON (RFC 8785)."""
+    return Response(await receipt_sql.document_of(conn, receipt_id), media_type="application/json")
+
+
+@router.get("/receipts/{receipt_id}/diff/{other_id}", response_model=ReceiptDifference, **may(Role.VIEWER, 404))
+async def compare_receipts(receipt_id: Id, other_id: Id, conn: Transaction) -> Response:
+    """What differs between two receipts."""
+    before = await receipt_sql.get_receipt(conn, receipt_id)
+    return answer(difference(before, await receipt_sql.get_receipt(conn, other_id)))

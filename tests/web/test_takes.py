@@ -1,0 +1,218 @@
+"""Work made elsewhere is recorded over HTTP: once, with its parts, and found again."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from tests.web.test_problems import problem
+
+from genlock.blobs.disk import DiskStore
+from genlock.digest import digest_of
+from genlock.engines.media import encode_video
+
+
+def video(folder: Path, shade: int = 90) -> bytes:
+    """Four small frames of one colour."""
+    path = folder / f"{shade}.mp4"
+    encode_video(path, [np.full((32, 32, 3), shade, np.uint8)] * 4, 8)
+    return path.read_bytes()
+
+
+@pytest.fixture
+async def scene(client: httpx.AsyncClient) -> dict[str, int]:
+    """A scene of three chained segments, a LoRA with one version."""
+    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
+    made = await client.post("/api/v1/scenes/1/segments", json={"count": 3})
+    assert [segment["position"] for segment in made.json()["items"]] == [1, 2, 3]
+    asset = await client.post("/api/v1/assets", json={"kind": "prompt", "name": "rain"})
+    await client.post(f"/api/v1/assets/{asset.json()['id']}/versions", files={"file": ("rain.txt", b"rain v1")})
+    return {"segment": made.json()["items"][0]["id"], "asset": asset.json()["id"]}
+
+
+def claim(**more: Any) -> dict[str, Any]:
+    return {
+        "inputs": [{"role": "prompt", "asset": "prompt:rain", "version": 1}],
+        "parameters": {"prompt": "a wet roof", "seed": "18446744073709551615", "cfg": 5.0},
+        "engine": {"name": "diffusers", "version": "1"},
+        **more,
+    }
+
+
+async def record(client: httpx.AsyncClient, segment: int, said: Any, parts: dict[str, bytes], **query: Any) -> Any:
+    text = said if isinstance(said, str) else json.dumps(said)
+    files: list[Any] = [("claim", (None, text)), *((name, (name, content)) for name, content in parts.items())]
+    return await client.post(f"/api/v1/segments/{segment}/takes", files=files, params=query)
+
+
+async def test_a_take_is_recorded_with_all_it_can_be_asked(
+    client: httpx.AsyncClient, scene: dict[str, int], store: DiskStore, tmp_path: Path
+) -> None:
+    content = video(tmp_path)
+    answer = await record(client, scene["segment"], claim(), {"video": content})
+    assert answer.status_code == 201, answer.text
+    take, receipt = answer.json()["take"], answer.json()["receipt"]
+    assert (take["number"], take["selected"], take["outputs"]["video"]) == (1, True, digest_of(content))
+    assert set(take["outputs"]) == {"video", "frames", "last_frame"}, "what a chain needs was decoded"
+    assert store.read_verified(take["outputs"]["last_frame"]).startswith(b"\x89PNG")
+    outputs = receipt["document"]["outputs"]
+    assert outputs["video"] == {"digest": digest_of(content), "media_type": "video/mp4", "size_bytes": len(content)}
+    document = await client.get(f"/api/v1/receipts/{receipt['id']}/document")
+    assert digest_of(document.content) == receipt["receipt_digest"]
+    assert document.json()["parameters"]["seed"] == "18446744073709551615"
+
+    provenance = (await client.get(f"/api/v1/segments/{scene['segment']}/provenance")).json()
+    assert (provenance["segment"]["id"], provenance["take"], provenance["receipt"]) == (scene["segment"], take, receipt)
+    usage = (await client.get(f"/api/v1/assets/{scene['asset']}/usage", params={"version": 1})).json()
+    assert (usage["total"], usage["items"][0]["take_id"]) == (1, take["id"])
+    assert usage["items"][0]["uses"][0]["role"] == "prompt"
+    assert usage["items"][0]["state"] == provenance["state"]
+    for query in ({"seed": "18446744073709551615"}, {"prompt": "roof"}, {"output": digest_of(content)}):
+        found = (await client.get("/api/v1/receipts", params=query)).json()["items"]
+        assert [line["id"] for line in found] == [receipt["id"]], query
+    blob = await client.get(f"/api/v1/blobs/{take['outputs']['video']}")
+    assert (blob.headers["content-type"], blob.content) == ("video/mp4", content)
+
+
+async def test_the_same_claim_with_the_same_parts_is_the_same_take(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    first = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
+    again = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
+    assert again.status_code == 200
+    assert (again.json()["take"], again.json()["receipt"]) == (first.json()["take"], first.json()["receipt"])
+    other = await record(client, scene["segment"], claim(), {"video": video(tmp_path, 200)})
+    assert (other.status_code, other.json()["take"]["number"]) == (201, 2)
+
+
+async def test_the_same_claim_from_many_at_once_is_one_take(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    content = video(tmp_path)
+    answers = await asyncio.gather(*(record(client, scene["segment"], claim(), {"video": content}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.json()["receipt"]["id"] for answer in answers}) == 1
+    assert (await client.get(f"/api/v1/segments/{scene['segment']}/takes")).json()["total"] == 1
+
+
+async def test_another_take_is_selected_unless_told_not_to_be(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    segment = scene["segment"]
+    await record(client, segment, claim(), {"video": video(tmp_path)})
+    second = await record(client, segment, claim(note="second"), {"video": video(tmp_path)}, select="false")
+    assert second.json()["take"]["selected"] is False
+    chosen = await client.post(f"/api/v1/segments/{segment}/select", json={"take": 2})
+    assert (chosen.status_code, chosen.json()["number"], chosen.json()["selected"]) == (200, 2, True)
+    problem(await client.post(f"/api/v1/segments/{segment}/select", json={"take": 3}), 404, "not_found")
+
+
+async def test_two_receipts_are_compared(client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path) -> None:
+    first = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
+    said = claim(parameters={"prompt": "a dry roof", "seed": "1"})
+    second = await record(client, scene["segment"], said, {"video": video(tmp_path)})
+    ids = [answer.json()["receipt"]["id"] for answer in (first, second)]
+    found = (await client.get(f"/api/v1/receipts/{ids[0]}/diff/{ids[1]}")).json()
+    assert {one["name"] for one in found["parameters"]} >= {"prompt", "seed", "cfg"}
+    problem(await client.get(f"/api/v1/receipts/{ids[0]}/diff/404"), 404, "not_found")
+
+
+async def test_a_digest_that_nobody_knows_is_recorded_as_unmatched(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    said = claim(inputs=[{"role": "prompt", "asset": scene["asset"], "digest": digest_of(b"overwritten")}])
+    assert (await record(client, scene["segment"], said, {"video": video(tmp_path)})).status_code == 201
+    report = (await client.get("/api/v1/projects/1/staleness-report")).json()
+    assert (report["totals"]["unmatched"], report["groups"][0]["kind"]) == (1, "unmatched")
+    group = report["groups"][0]["id"]
+    members = (await client.get(f"/api/v1/projects/1/staleness-report/groups/{group}/segments")).json()
+    assert members["items"][0]["causes"][0]["kind"] == "unmatched"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        claim(inputs=[{"role": "lora", "asset": 404}]),
+        claim(inputs=[{"role": "prompt", "asset": "prompt:snow"}]),
+        claim(inputs=[{"role": "prompt", "asset": "prompt:rain", "version": 2}]),
+        claim(inputs=[{"role": "hat"}]),
+        claim(inputs=[{"role": "lora", "name": "x", "strength_model": float("nan")}]),
+        claim(inputs=[{"role": "lora", "name": "x", "strength_model": float("inf")}]),
+        claim(inputs=[{"role": "lora", "ordinal": 0, "name": "a"}, {"role": "lora", "ordinal": 0, "name": "b"}]),
+        claim(parameters={"seed": 42}),
+        claim(parameters={"seed": "-1"}),
+        claim(parameters={"seed": "18446744073709551616"}),
+        claim(parameters={"seed": "1e3"}),
+        claim(parameters={"seed": "007"}),
+        claim(parameters={"prompt": "a\x00b"}),
+        claim(engine={}),
+        claim(colour="red"),
+        claim(outputs={"video": digest_of(b"never stored")}),
+        "{",
+        "[]",
+        "null",
+        '{"engine": {"name": "a"}, "parameters": {"x": 1e999}}',
+        '{"engine": {"name": "\\ud800"}}',
+    ],
+    ids=lambda said: str(said)[:60],
+)
+async def test_a_claim_that_cannot_be_is_refused_and_leaves_nothing(
+    client: httpx.AsyncClient, scene: dict[str, int], said: Any
+) -> None:
+    answer = await record(client, scene["segment"], said, {})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["hint"]
+    assert (await client.get(f"/api/v1/segments/{scene['segment']}/takes")).json()["total"] == 0
+    assert (await client.get("/api/v1/receipts")).json()["items"] == []
+
+
+async def test_a_damaged_video_is_refused_and_an_unknown_form_is_kept(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    whole = video(tmp_path)
+    problem(await record(client, scene["segment"], claim(), {"video": whole[: len(whole) // 2]}), 422, "not_a_video")
+    answer = await record(client, scene["segment"], claim(), {"video": b"a form of its own"})
+    assert answer.status_code == 201
+    assert set(answer.json()["take"]["outputs"]) == {"video"}
+
+
+async def test_a_batch_is_recorded_whole_or_not_at_all(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    stored = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
+    outputs = {"video": stored.json()["take"]["outputs"]["video"]}
+    takes = [{"segment_id": scene["segment"] + n % 3, "claim": claim(outputs=outputs, note=str(n))} for n in range(60)]
+    lost = {"segment_id": scene["segment"], "claim": claim(outputs={"video": digest_of(b"lost")})}
+    problem(await client.post("/api/v1/takes:batch", json={"takes": [*takes, lost]}), 422, "not_stored")
+    problem(
+        await client.post("/api/v1/takes:batch", json={"takes": [*takes, {**takes[0], "segment_id": 99}]}),
+        404,
+        "not_found",
+    )
+    assert len((await client.get("/api/v1/receipts")).json()["items"]) == 1
+    answer = await client.post("/api/v1/takes:batch", json={"takes": takes})
+    assert answer.status_code == 201, answer.text
+    assert [item["segment_id"] for item in answer.json()["items"]] == [take["segment_id"] for take in takes]
+    again = await client.post("/api/v1/takes:batch", json={"takes": takes})
+    ids = [[item["receipt_id"] for item in found.json()["items"]] for found in (answer, again)]
+    assert ids[0] == ids[1]
+    assert not any(item["created"] for item in again.json()["items"])
+    problem(await client.post("/api/v1/takes:batch", json={"takes": takes * 17}), 422, "invalid")
+
+
+async def test_a_graph_is_kept_as_it_was_submitted(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    graph = {"3": {"class_type": "KSampler", "inputs": {"seed": 1.0, "steps": 20}}}
+    answer = await record(client, scene["segment"], claim(graph=graph), {"video": video(tmp_path)})
+    kept = answer.json()["receipt"]["document"]["graph"]
+    assert json.loads((await client.get(f"/api/v1/blobs/{kept}")).content) == graph
+    assert (await client.get("/api/v1/receipts", params={"digest": kept})).json()["items"]
+
+
+async def test_a_segment_that_is_not_there_is_said_before_the_upload(client: httpx.AsyncClient) -> None:
+    problem(await record(client, 404, claim(), {"video": b"x"}), 404, "not_found")
