@@ -34,7 +34,7 @@ _REPORT: LiteralString = (
       FROM spread
      WHERE cover <> '{}'
      GROUP BY project_id, root_kind, root_asset, 4, 5
-), weighed AS (
+), weighed AS MATERIALIZED (
     SELECT project_id, root_kind, root_asset, root_used, root_expected, workload_id, sum(segments) AS segments
       FROM (SELECT s.project_id, s.root_kind, s.root_asset, CASE WHEN s.root_kind = 0 THEN s.root_used END AS root_used,
                    CASE WHEN s.root_kind = 0 THEN s.root_expected END AS root_expected, r.workload_id,
@@ -48,7 +48,7 @@ _REPORT: LiteralString = (
               JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
              WHERE r.workload_id IS NULL AND t.workload_id IS NOT NULL) AS part
      GROUP BY 1, 2, 3, 4, 5, 6
-), cost AS (
+), cost AS MATERIALIZED (
     SELECT w.workload_id, m.median, m.samples
       FROM (SELECT DISTINCT workload_id FROM weighed) w
       CROSS JOIN LATERAL (
@@ -57,7 +57,7 @@ _REPORT: LiteralString = (
                     WHERE r.workload_id = w.workload_id AND r.duration_s IS NOT NULL
                     ORDER BY r.id DESC LIMIT %(samples)s) d) m
      WHERE m.samples > 0
-), estimated AS (
+), estimated AS MATERIALIZED (
     SELECT w.project_id, w.root_kind, w.root_asset, w.root_used, w.root_expected,
            sum(w.segments * c.median) AS gpu_seconds, sum(c.samples) AS samples
       FROM weighed w JOIN cost c ON c.workload_id = w.workload_id

@@ -62,7 +62,7 @@ CREATE INDEX receipts_by_digest ON receipts (receipt_digest, id);
 CREATE INDEX receipts_by_claim ON receipts (claim_digest, id);
 CREATE INDEX receipts_by_graph ON receipts (graph_digest, id) WHERE graph_digest IS NOT NULL;
 CREATE INDEX receipts_by_seed ON receipts (seed, id);
-CREATE INDEX receipts_by_workload ON receipts (workload_id, id) WHERE duration_s IS NOT NULL;
+CREATE INDEX receipts_by_workload ON receipts (workload_id, id) INCLUDE (duration_s) WHERE duration_s IS NOT NULL;
 CREATE INDEX receipts_by_prompt ON receipts USING gin (to_tsvector('simple', coalesce(prompt, '')));
 SELECT write_once('receipts');
 
