@@ -25,3 +25,11 @@ async def studio(db: Database, store: DiskStore, samples: Path, actor: Actor) ->
     made = Studio(db=db, store=store, samples=samples, actor=actor)
     await made.furnish()
     return made
+
+
+@pytest.fixture
+async def engine_studio(db: Database, store: DiskStore, samples: Path, actor: Actor) -> Studio:
+    """The same, with ``clothed`` made by the engine from ``portrait``: it has a receipt."""
+    made = Studio(db=db, store=store, samples=samples, actor=actor)
+    await made.furnish(by_hand=False)
+    return made

@@ -18,12 +18,14 @@ from genlock.regeneration import actions, plan_sql, render
 from genlock.regeneration.model import NewPlan, NewRender, Plan, RenderInput, Selection, Step
 from genlock.regeneration.worker import Pace, run_worker
 from genlock.staleness import impact, moves
-from genlock.staleness.model import Report, State
+from genlock.staleness.model import NewWaiver, Report, State
 from genlock.staleness.report import report
 from genlock.staleness.states_sql import states_of
+from genlock.staleness.waive import waive
+from genlock.takes import arrange
 from genlock.takes.claim import InputRole, Parameters
 from genlock.timeline import actions as timeline
-from genlock.timeline.model import NewProject, NewScene, NewSegments
+from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments
 
 PARAMETERS = Parameters.model_validate(
     {
@@ -38,7 +40,7 @@ PARAMETERS = Parameters.model_validate(
         "frames": 2,
     }
 )
-QUICK = Pace(heartbeat_s=0.2, silent_s=1.5, poll_s=0.2, patrol_s=0.3, tick_s=0.05, grace_s=1.0)
+QUICK = Pace(heartbeat_s=0.5, silent_s=60, poll_s=0.2, patrol_s=0.5, tick_s=0.05, grace_s=1.0)
 
 
 @dataclass
@@ -93,14 +95,17 @@ class Studio:
             async with self.db.transaction() as conn:
                 await impact.tell(conn, moved.activation_id)
 
-    async def furnish(self) -> None:
-        """The worked examples' library: portrait, clothed (uploaded by hand, from portrait), rain, walk, tiny."""
+    async def furnish(self, *, by_hand: bool = True) -> None:
+        """The worked examples' library: portrait, rain, walk, tiny, and clothed, by hand or by the engine."""
         await self.project()
         await self.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v1.png")
-        await self.upload(Kind.VARIANT, "clothed", "clothed_v1.png", made_from=[("portrait", 1)])
+        if by_hand:
+            await self.upload(Kind.VARIANT, "clothed", "clothed_v1.png", made_from=[("portrait", 1)])
         await self.upload(Kind.LORA, "rain", "rain_v1.safetensors")
         await self.upload(Kind.WORKFLOW, "walk", "walk_v1.json")
         await self.upload(Kind.MODEL, "tiny", "tiny_v1.safetensors")
+        if not by_hand:
+            await self.dress()
 
     async def scene(self, name: str, count: int = 4, *, chained: bool = True) -> list[int]:
         async with self.db.transaction() as conn:
@@ -130,6 +135,57 @@ class Studio:
             await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
         await self.work()
         return segments
+
+    async def dress(self) -> int:
+        """Make ``clothed`` with the engine from the active portrait; the version's number."""
+        if "dress" not in self.assets:
+            await self.upload(Kind.WORKFLOW, "dress", "dress_v1.json")
+        if "clothed" not in self.assets:
+            async with self.db.transaction() as conn:
+                made = await library.create_asset(conn, NewAsset(kind=Kind.VARIANT, name="clothed"), self.actor)
+            self.assets["clothed"] = made.id
+        new = NewRender(
+            engine="sketch",
+            inputs=(
+                RenderInput(role=InputRole.WORKFLOW, asset_id=self.assets["dress"]),
+                RenderInput(role=InputRole.MODEL, asset_id=self.assets["tiny"]),
+                RenderInput(role=InputRole.SOURCE_IMAGE, asset_id=self.assets["portrait"]),
+            ),
+            parameters=Parameters.model_validate(
+                {"prompt": "in a raincoat", "negative_prompt": "", "seed": "7", "steps": 1, "width": 32, "height": 32}
+            ),
+        )
+        async with self.db.transaction() as conn:
+            await render.render_asset(conn, self.assets["clothed"], new, self.actor)
+        await self.work()
+        return await self.active("clothed")
+
+    async def active(self, name: str) -> int:
+        async with self.db.transaction() as conn:
+            number = (await library_sql.get_asset(conn, self.assets[name])).active_version
+        assert number is not None
+        return number
+
+    async def pin(self, name: str, number: int, *, scene: str | None = None) -> None:
+        async with self.db.transaction() as conn:
+            await moves.pin(
+                conn,
+                self.project_id,
+                None if scene is None else self.scenes[scene],
+                self.assets[name],
+                NewPin(version=number, reason="because"),
+                self.actor,
+            )
+
+    async def waive(self, segment_id: int, name: str) -> None:
+        async with self.db.transaction() as conn:
+            await waive(
+                conn, NewWaiver(segment_ids=(segment_id,), asset_id=self.assets[name], reason="fine"), self.actor
+            )
+
+    async def select(self, segment_id: int, number: int) -> None:
+        async with self.db.transaction() as conn:
+            await arrange.select_take(conn, segment_id, number, self.actor)
 
     async def work(self, **rest: Any) -> None:
         """Let a worker do what there is to do."""

@@ -51,14 +51,15 @@ async def settle_plan(conn: Conn, plan_id: int, actor: Actor) -> None:
 
 def notes_on_moves(moved: Sequence[Moved]) -> tuple[PlanNote, ...]:
     """What to say of expected versions that moved while a plan keeps the ones it was made on."""
-    return tuple(
-        PlanNote(
-            code="moved",
-            asset_id=one.asset_id,
-            message=f"{one.name} was archived after this plan was made."
-            if one.archived
-            else f"{one.name} moved from v{one.was} to v{one.now} after this plan was made: it keeps v{one.was}, "
-            "so what it makes is stale.",
+    return tuple(dict.fromkeys(_note(one) for one in moved))  # once, however many scenes expect it
+
+
+def _note(moved: Moved) -> PlanNote:
+    if moved.archived:
+        message = f"{moved.name} was archived after this plan was made."
+    else:
+        message = (
+            f"{moved.name} moved from v{moved.was} to v{moved.now} after this plan was made: it keeps v{moved.was}, "
+            "so what it makes is stale."
         )
-        for one in moved
-    )
+    return PlanNote(code="moved", asset_id=moved.asset_id, message=message)
