@@ -70,6 +70,37 @@ async def activate(
     return asset.active_version, await sql.move_active(conn, asset_id, asset.active_version, number, actor, note)
 
 
+async def rename_asset(conn: Conn, asset_id: int, name: str, actor: Actor) -> Asset:
+    """An asset under another name; receipts keep the one they were written with. ``Conflict`` when it is taken."""
+    before = await sql.lock_asset(conn, asset_id)
+    if before.name != name:
+        await sql.rename_asset(conn, asset_id, name)
+        await _tell(conn, "asset.renamed", before, actor, {"from": before.name, "to": name})
+    return await sql.get_asset(conn, asset_id)
+
+
+async def archive_asset(conn: Conn, asset_id: int, actor: Actor) -> Asset:
+    """Hide an asset from new work. What was made with it is still judged."""
+    return await _set_archived(conn, asset_id, True, actor)
+
+
+async def restore_asset(conn: Conn, asset_id: int, actor: Actor) -> Asset:
+    """Bring an archived asset back."""
+    return await _set_archived(conn, asset_id, False, actor)
+
+
+async def _set_archived(conn: Conn, asset_id: int, archived: bool, actor: Actor) -> Asset:
+    before = await sql.lock_asset(conn, asset_id)
+    if before.archived is not archived:
+        await sql.set_archived(conn, asset_id, archived)
+        await _tell(conn, "asset.archived" if archived else "asset.restored", before, actor, {})
+    return await sql.get_asset(conn, asset_id)
+
+
+async def _tell(conn: Conn, verb: str, asset: Asset, actor: Actor, said: dict[str, Any]) -> None:
+    await log.append(conn, verb, actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=said)
+
+
 async def _check_sources(conn: Conn, sources: tuple[VersionRef, ...]) -> None:
     for missing in await sql.missing_versions(conn, sources):
         raise NotFound(

@@ -32,6 +32,30 @@ async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor)
     return await sql.get_scene(conn, scene_id)
 
 
+async def rename_project(conn: Conn, project_id: int, name: str, actor: Actor) -> Project:
+    """A project under another name; its slug stays."""
+    before = await sql.get_project(conn, project_id)
+    if before.name != name:
+        await sql.rename_project(conn, project_id, name)
+        said = {"from": before.name, "to": name}
+        await log.append(
+            conn, "project.renamed", actor, project_id=project_id, subject=f"project/{project_id}", data=said
+        )
+    return await sql.get_project(conn, project_id)
+
+
+async def rename_scene(conn: Conn, scene_id: int, name: str, actor: Actor) -> Scene:
+    """A scene under another name. ``Conflict`` when it is taken in its project."""
+    before = await sql.get_scene(conn, scene_id)
+    if before.name != name:
+        await sql.rename_scene(conn, scene_id, name)
+        said = {"from": before.name, "to": name}
+        await log.append(
+            conn, "scene.renamed", actor, project_id=before.project_id, subject=f"scene/{scene_id}", data=said
+        )
+    return await sql.get_scene(conn, scene_id)
+
+
 async def open_project(conn: Conn, project_id: int) -> Project:
     """A project that new work may go into; ``Conflict`` when it is archived."""
     project = await sql.get_project(conn, project_id)

@@ -18,6 +18,7 @@ from genlock.web.api import (
     tokens,
     versions,
     waivers,
+    workers,
 )
 
 _API = "/api/v1"
@@ -37,6 +38,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (_API, versions.router),
     (_API, pins.router),
     (_API, waivers.router),
+    (_API, workers.router),
     (_API, events.router),
     (_API, blobs.router),
 )

@@ -11,6 +11,7 @@ from genlock.model import Kind, Page, Role
 from genlock.staleness import impact, moves
 from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
+from genlock.timeline.model import NewName
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, IdFilter, Limit, Transaction, Who, may, writes
 from genlock.web.keys import keyed
@@ -47,6 +48,24 @@ async def list_assets(
 async def get_asset(asset_id: Id, conn: Transaction) -> Response:
     """One asset, with how many segments use it and how many of those are stale."""
     return answer(await sql.get_asset(conn, asset_id))
+
+
+@router.patch("/assets/{asset_id}", response_model=Asset, **writes(Role.CREATOR, 404))
+async def rename_asset(asset_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
+    """Give an asset another name. Receipts keep the one they were written with."""
+    return answer(await actions.rename_asset(conn, asset_id, new.name, actor))
+
+
+@router.post("/assets/{asset_id}/archive", response_model=Asset, **writes(Role.CREATOR, 404))
+async def archive_asset(asset_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Hide an asset from new work. Nothing of it is deleted, and what was made with it is still judged."""
+    return answer(await actions.archive_asset(conn, asset_id, actor))
+
+
+@router.post("/assets/{asset_id}/restore", response_model=Asset, **writes(Role.CREATOR, 404))
+async def restore_asset(asset_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Bring an archived asset back."""
+    return answer(await actions.restore_asset(conn, asset_id, actor))
 
 
 @router.post("/assets/{asset_id}/activate", response_model=Activated, **writes(Role.CREATOR, 404))

@@ -44,10 +44,9 @@ async def get_project(project_id: Id, conn: Transaction) -> Response:
 
 
 @router.patch("/projects/{project_id}", response_model=Project, **writes(Role.CREATOR, 404))
-async def rename_project(project_id: Id, new: NewName, conn: Transaction) -> Response:
-    """Give a project another name."""
-    await sql.rename_project(conn, project_id, new.name)
-    return answer(await _counted(conn, await sql.get_project(conn, project_id)))
+async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
+    """Give a project another name; its slug stays."""
+    return answer(await _counted(conn, await actions.rename_project(conn, project_id, new.name, actor)))
 
 
 @router.post("/projects/{project_id}/archive", response_model=Project, **writes(Role.CREATOR, 404))

@@ -46,10 +46,9 @@ async def get_scene(scene_id: Id, conn: Transaction) -> Response:
 
 
 @router.patch("/scenes/{scene_id}", response_model=Scene, **writes(Role.CREATOR, 404))
-async def rename_scene(scene_id: Id, new: NewName, conn: Transaction) -> Response:
+async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
     """Give a scene another name."""
-    await sql.rename_scene(conn, scene_id, new.name)
-    return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
+    return answer(await _counted(conn, await actions.rename_scene(conn, scene_id, new.name, actor)))
 
 
 @router.post("/scenes/{scene_id}/archive", response_model=Scene, **writes(Role.CREATOR, 404))
