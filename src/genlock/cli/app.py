@@ -8,6 +8,7 @@ import typer
 
 from genlock.cli import decisions, events, planning, receipts, server, status, verify
 from genlock.cli.access import tokens
+from genlock.cli.demo import command as demo
 from genlock.cli.door import Common
 from genlock.cli.library import assets
 from genlock.cli.planning import plans
@@ -59,6 +60,7 @@ for room in (status, receipts, events, verify, planning):
 app.add_typer(plans, name="plans", rich_help_panel="Make again")
 decisions.register(app)
 app.add_typer(tokens, name="token", rich_help_panel="This machine")
+demo.register(app, panel="This machine")
 
 
 def main() -> None:

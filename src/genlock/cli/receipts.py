@@ -38,7 +38,7 @@ def provenance(
             raise NotFound(f"{segment} has no take {take}.", hint=f"It has {len(found.takes)}.")
         receipt = asked.gl.receipt(shown_take.receipt_id)
     document = {**found.model_dump(mode="json", by_alias=True), "take": shown_take, "receipt": receipt}
-    reasons = because(found.segment)
+    reasons = because(found.causes)
     lines: list[RenderableType] = [
         Text.assemble((segment, "bold"), "  ", state_word(found.state), f"  {'; '.join(reasons)}" if reasons else "")
     ]

@@ -23,6 +23,12 @@ def samples(
     asked: Asked, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]
 ) -> None:
     """Write sample files for the sketch engine: a model, LoRAs, workflows and pictures."""
+    paths = make_samples(folder)
+    asked.show({"folder": folder, "files": paths}, f"{many(len(paths), 'file')} in {folder}:", *paths)
+
+
+def make_samples(folder: Path) -> list[str]:
+    """Write the samples and give their paths. In a process of its own: the CLI itself never loads the engine."""
     check_installed()
     done = subprocess.run(
         [sys.executable, "-P", "-m", "genlock.engines.sketch", str(folder)], capture_output=True, text=True, check=False
@@ -30,5 +36,5 @@ def samples(
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["no reason was given"]
         raise Invalid(f"The samples could not be written: {said[-1]}", hint="Name a folder that is yours.")
-    paths = json.loads(done.stdout)
-    asked.show({"folder": folder, "files": paths}, f"{many(len(paths), 'file')} in {folder}:", *paths)
+    paths: list[str] = json.loads(done.stdout)
+    return paths

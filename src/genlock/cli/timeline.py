@@ -1,5 +1,6 @@
 """``project``, ``scene``, ``segment``: what we want."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from genlock.cli.door import Asked, command, group
 from genlock.cli.words import heading, many, state_word, table
-from genlock.staleness.model import SegmentView, State
+from genlock.staleness.model import Cause, SegmentView, State
 from genlock.timeline.model import Counts, Project, Scene
 
 ProjectArgument = Annotated[str, typer.Argument(metavar="PROJECT", help="A project, by its slug.")]
@@ -212,22 +213,22 @@ def _segment_table(found: list[SegmentView], names: dict[int, str]) -> Table | T
             one.name,
             state_word(one.state),
             one.selected_take.number if one.selected_take else None,
-            "; ".join(because(one)),
+            "; ".join(because(one.causes, one.unknown_because)),
         )
         for one in found
     ]
     return table(("scene", "", "segment", "state", "take", "why"), rows)
 
 
-def because(segment: SegmentView) -> list[str]:
+def because(causes: Iterable[Cause], unknown: Iterable[str] = ()) -> list[str]:
     """Why a segment is in its state, in a few words for each cause."""
-    causes = [
+    words = [
         f"{cause.path[0].name if cause.path else cause.role} v{cause.root.used} → v{cause.root.expected}"
         if cause.root.used and cause.root.expected
         else cause.kind.value
-        for cause in segment.causes
+        for cause in causes
     ]
-    return list(dict.fromkeys(causes)) + list(segment.unknown_because)
+    return [*dict.fromkeys(words), *unknown]
 
 
 def _none() -> Text:

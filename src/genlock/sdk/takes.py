@@ -13,6 +13,7 @@ from genlock.sdk.generation import Generation, engine_of
 from genlock.sdk.listing import Listing
 from genlock.sdk.names import SegmentLike
 from genlock.sdk.uploads import Form, Progress
+from genlock.staleness.model import Provenance
 from genlock.takes.claim import Claim
 from genlock.takes.model import Receipt, ReceiptLine, Recorded, Take
 
@@ -55,6 +56,10 @@ class TakesCalls(Calls):
     def select_take(self, segment: SegmentLike, take: int) -> Take:
         """Put another take of a segment in the cut, by its number."""
         return self._http.send(Take, "POST", f"/segments/{self._names.segment_id(segment)}/select", {"take": take})
+
+    def provenance(self, segment: SegmentLike) -> Provenance:
+        """What was used to make a segment as it is in the cut, and whether that still holds."""
+        return self._http.get(Provenance, f"/segments/{self._names.segment_id(segment)}/provenance")
 
     def receipt(self, receipt: int) -> Receipt:
         """One receipt, with its document."""

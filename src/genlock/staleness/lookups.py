@@ -1,24 +1,12 @@
 """The two questions about provenance, answered with the states of today: made of what, and used by whom."""
 
 from genlock.db.connection import Conn
-from genlock.model import Model
 from genlock.staleness import states_sql, views
-from genlock.staleness.model import Cause, State
+from genlock.staleness.model import Provenance
 from genlock.takes import receipt_sql, usage_sql
-from genlock.takes.model import Receipt, Take, UsagePage
+from genlock.takes.model import UsagePage
 from genlock.takes.usage_sql import Takes
 from genlock.timeline.model import Segment
-
-
-class Provenance(Model):
-    """What was used to make a segment as it is in the cut, and whether that still holds."""
-
-    segment: Segment
-    state: State
-    causes: tuple[Cause, ...]
-    take: Take | None
-    receipt: Receipt | None
-    takes: tuple[Take, ...]
 
 
 async def provenance(conn: Conn, segment_id: int) -> Provenance:

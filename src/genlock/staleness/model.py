@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from genlock.digest import Digest
 from genlock.model import Model, Note
-from genlock.takes.model import ReferencedAsset, Take
+from genlock.takes.model import Receipt, ReferencedAsset, Take
 from genlock.timeline.model import Pin, Segment
 
 CHAIN = "chain"
@@ -96,6 +96,17 @@ class SegmentView(Segment):
     takes: tuple[Take, ...] = ()
     pins: tuple[Pin, ...] = ()
     unknown_because: tuple[str, ...] = ()
+
+
+class Provenance(Model):
+    """What was used to make a segment as it is in the cut, and whether that still holds."""
+
+    segment: Segment
+    state: State
+    causes: tuple[Cause, ...]
+    take: Take | None
+    receipt: Receipt | None
+    takes: tuple[Take, ...]
 
 
 class Totals(Model):

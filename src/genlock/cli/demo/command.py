@@ -1,0 +1,102 @@
+"""``genlock demo``: plays the story on a server of its own, and writes what was found to ``demo-report.json``."""
+
+import json
+import shlex
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from genlock.cli.demo.cast import Cast
+from genlock.cli.demo.story import Story
+from genlock.cli.demo.telling import Teller
+from genlock.cli.door import Asked, command
+from genlock.cli.samples import make_samples
+from genlock.client import Genlock
+from genlock.errors import GenlockError, Invalid
+from genlock.sdk.local import IDLE_MINUTES
+from genlock.settings import Settings
+
+FOLDER = "demo"
+
+Report = Annotated[Path, typer.Option("--report", help="Where to write every figure that was checked.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="How many workers render.")]
+
+
+def register(app: typer.Typer, panel: str | None = None) -> None:
+    """Add the command to ``app``."""
+    command(app, "demo", example="genlock demo", panel=panel)(demo)
+
+
+def demo(asked: Asked, report: Report = Path("demo-report.json"), workers: Workers = 2) -> None:
+    """Play the whole story on real files: 60 segments, one asset moves, exactly 12 are made again.
+
+    It has a server and a data folder of its own, the folder `demo` in yours. Playing it again makes another project.
+    Every figure is an answer of the API, and is checked: the exit code is 1 if one is off.
+    """
+    settings = settings_of_demo(asked.settings(), workers)
+    teller = Teller(asked.err if asked.as_json else asked.out)
+    began = time.monotonic()
+    _write(report, {"outcome": "unfinished"})
+    with Genlock(settings=settings, on_progress=lambda text: teller.say(text, "dim")) as gl:
+        teller.title(f"Genlock {version('genlock')}: the demo", f"server {gl.url}   data {settings.data}")
+        samples = settings.data / "samples"
+        make_samples(samples)
+        story = Story(gl, Cast(), samples, teller)
+        outcome = "failed"
+        try:
+            story.play()
+            outcome = "every figure holds"
+        except GenlockError as error:
+            outcome = error.message
+            raise
+        finally:
+            document = _document(story, settings, gl.url, outcome, time.monotonic() - began)
+            _write(report, document)
+    _say_where(teller, story, settings, report, time.monotonic() - began)
+    if asked.as_json:
+        asked.show(document)
+
+
+def settings_of_demo(users: Settings, workers: int) -> Settings:
+    """Settings of a server of the demo's own, in a folder in the user's; nothing of it is the user's."""
+    own: dict[str, Any] = {"url": None, "token": None, "database_url": None, "database_owner_url": None, "blobs": None}
+    return Settings(data=users.data / FOLDER, host="127.0.0.1", port=0, workers=workers, **own)
+
+
+def _document(story: Story, settings: Settings, url: str, outcome: str, took_s: float) -> dict[str, Any]:
+    return {
+        "genlock": version("genlock"),
+        "outcome": outcome,
+        "took_s": round(took_s, 1),
+        "url": url,
+        "data": str(settings.data),
+        "project": story.slug,
+        "figures": [figure.model_dump(mode="json") for figure in story.figures.kept],
+        "times": [took.model_dump(mode="json") for took in story.times],
+    }
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Invalid(
+            f"The report {path} cannot be written: {error.strerror}.", hint="Name another place with --report."
+        ) from error
+
+
+def _say_where(teller: Teller, story: Story, settings: Settings, report: Path, took_s: float) -> None:
+    held = len(story.figures.kept)
+    teller.act(f"{held} figures, all of them answers of the API, all as expected, in {took_s:.0f} s")
+    program = shlex.quote(sys.argv[0]) if sys.argv[0].endswith("genlock") else "genlock"
+    asked = f"{program} --data {shlex.quote(str(settings.data))}"
+    slug = story.film.slug
+    teller.say(f"Look again with:  {asked} status {slug}")
+    teller.say(f"                  {asked} provenance {slug}/{story.stars[0].name}/2")
+    teller.say(f"                  {asked} asset history variant:clothed --project {slug}")
+    teller.say(f"The server goes on, and ends by itself when nobody has asked for {IDLE_MINUTES:.0f} minutes.", "dim")
+    teller.say(f"Every figure: {report}", "dim")
