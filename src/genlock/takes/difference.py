@@ -1,7 +1,7 @@
 """Says what differs between two receipts. Pure: two documents in, a list of differences out."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from genlock.digest import Digest, canonical
 from genlock.model import Model
@@ -112,7 +112,7 @@ def _engine(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flat(prefix: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict) and value:
-        parts: dict[str, Any] = value
+        parts = cast("dict[str, Any]", value)
         return {name: leaf for key, part in parts.items() for name, leaf in _flat(f"{prefix}{key}.", part).items()}
     return {prefix.removesuffix("."): value}
 

@@ -1,0 +1,125 @@
+"""The present, worked out anew from history by loops over plain rows: slow, and obviously right."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from genlock.db.connection import Conn, rows
+
+Row = dict[str, Any]
+WEAK = ("matched_by_name", "declared")
+
+
+async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
+    """What the tables of the present must hold, by their names."""
+    segments = await rows(
+        conn,
+        """
+        SELECT g.id, g.scene_id, g.project_id, g.position, g.chained,
+               s.archived_at IS NULL AND p.archived_at IS NULL AND g.archived_at IS NULL AS open
+          FROM segments g JOIN scenes s ON s.id = g.scene_id JOIN projects p ON p.id = g.project_id
+         ORDER BY g.scene_id, g.position
+        """,
+    )
+    last = {row["segment_id"]: row["take_id"] for row in await rows(conn, "SELECT * FROM selections ORDER BY id")}
+    receipts = {row["take_id"]: row for row in await rows(conn, "SELECT * FROM receipts")}
+    takes = {row["id"]: row for row in await rows(conn, "SELECT * FROM takes")}
+    inputs = await rows(conn, "SELECT * FROM receipt_inputs ORDER BY receipt_id, role, ordinal")
+    outputs = {
+        (row["receipt_id"], row["part"]): row["digest"] for row in await rows(conn, "SELECT * FROM receipt_outputs")
+    }
+    present: dict[str, list[Row]] = {"selected_takes": [], "runs": [], "broken_links": [], "current_inputs": []}
+    kept: dict[int, Row] = {}
+    for segment in segments:
+        take_id = last.get(segment["id"])
+        if not segment["open"] or take_id is None:
+            continue
+        receipt = receipts[take_id]
+        mine = [line for line in inputs if line["receipt_id"] == receipt["id"]]
+        seed = next((line for line in mine if line["role"] == "seed_frame"), None)
+        before = next(
+            (
+                other
+                for other in segments
+                if other["scene_id"] == segment["scene_id"] and other["position"] == segment["position"] - 1
+            ),
+            None,
+        )
+        continued = kept.get(before["id"]) if before and segment["chained"] and seed else None
+        frame_of = takes[seed["take_id"]]["segment_id"] if seed and seed["take_id"] else None
+        row: Row = {
+            "segment_id": segment["id"],
+            "project_id": segment["project_id"],
+            "scene_id": segment["scene_id"],
+            "take_id": take_id,
+            "receipt_id": receipt["id"],
+            "unknown": bool(receipt["missing"]) or receipt["evidence"] in WEAK,
+            "seed_digest": seed and seed["digest"],
+            "seed_part": seed and seed["part"],
+            "seed_take_id": seed and seed["take_id"],
+            "via_judged": not (segment["chained"] and before and frame_of == before["id"]),
+            "run_id": continued["run_id"] if continued else segment["id"],
+            "run_position": continued["run_position"] + 1 if continued else 1,
+            "workload_id": receipt["workload_id"],
+        }
+        kept[segment["id"]] = row
+        present["selected_takes"].append(row)
+        there = outputs.get((continued["receipt_id"], seed["part"])) if continued and seed else None
+        if there is not None and seed and there != seed["digest"]:
+            present["broken_links"].append(
+                {
+                    "segment_id": segment["id"],
+                    "project_id": segment["project_id"],
+                    "used_digest": seed["digest"],
+                    "expected_digest": there,
+                }
+            )
+        judged: dict[int, bool] = {}
+        for line in mine:
+            if line["content_id"] is not None:
+                speaks = line["via"] is None or (line["via"] == "seed_frame" and row["via_judged"])
+                judged[line["content_id"]] = judged.get(line["content_id"], False) or speaks
+        present["current_inputs"] += [
+            {
+                "content_id": content,
+                "project_id": segment["project_id"],
+                "segment_id": segment["id"],
+                "judged": speaks,
+            }
+            for content, speaks in judged.items()
+        ]
+    for run_id in {row["run_id"] for row in kept.values()}:
+        run = sorted((row for row in kept.values() if row["run_id"] == run_id), key=lambda row: row["run_position"])
+        workloads = {row["workload_id"] for row in run}
+        present["runs"].append(
+            {
+                "run_id": run_id,
+                "project_id": run[0]["project_id"],
+                "scene_id": run[0]["scene_id"],
+                "length": len(run),
+                "unknown_from": next((row["run_position"] for row in run if row["unknown"]), None),
+                "workload_id": workloads.pop() if len(workloads) == 1 else None,
+            }
+        )
+    return {name: sorted(found, key=repr) for name, found in present.items()}
+
+
+async def counted(conn: Conn, *, selected: bool) -> Mapping[tuple[int, int | None, int], int]:
+    """How many takes used an asset, or a version of it, in a project: (asset, version or none, project) → takes."""
+    found = await rows(
+        conn,
+        """
+        SELECT DISTINCT k.id AS take_id, k.project_id, c.asset_id, c.version
+          FROM takes k
+          JOIN receipts r ON r.take_id = k.id
+          JOIN receipt_inputs i ON i.receipt_id = r.id
+          JOIN contents c ON c.id = i.content_id
+         WHERE NOT %(selected)s OR k.id IN (SELECT take_id FROM selected_takes)
+        """,
+        selected=selected,
+    )
+    by_asset = {(row["asset_id"], None, row["project_id"], row["take_id"]) for row in found}
+    by_version = {
+        (row["asset_id"], row["version"], row["project_id"], row["take_id"]) for row in found if row["version"]
+    }
+    return Counter((asset, version, project) for asset, version, project, _ in by_asset | by_version)

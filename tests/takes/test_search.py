@@ -1,0 +1,130 @@
+"""Receipts are found by any digest, by an output, by seed and by words of the prompt."""
+
+from typing import Any
+
+import pytest
+from tests.takes.stage import ADA, VARIANT, WHOLE, Stage, arriving, claim, digest_for, whole
+
+from genlock.digest import Digest
+from genlock.errors import Invalid
+from genlock.model import Page
+from genlock.takes import search_sql
+from genlock.takes.model import ReceiptLine, RecordedIds
+from genlock.takes.record import arrival, record_takes
+
+
+async def found(stage: Stage, **wanted: Any) -> list[int]:
+    """The ids of what is found, in its order."""
+    page: Page[ReceiptLine] = await search_sql.search(stage.conn, **wanted)
+    return [line.id for line in page.items]
+
+
+async def record_some(stage: Stage) -> list[RecordedIds]:
+    """Four takes with two seeds and different words."""
+    prompts = ("a walk in the rain", "rain on the roof", "a sunny roof", "the walk home in rain")
+    return [
+        await stage.record(
+            segment,
+            whole(parameters={"prompt": prompts[number], "seed": str(number % 2)}),
+            {"video": f"v{number}", "last_frame": f"f{number % 2}"},
+        )
+        for number, segment in enumerate(stage.segments)
+    ]
+
+
+async def test_any_digest(stage: Stage) -> None:
+    await stage.version("rain", "rain 2", equal_to="rain 1")
+    edited = {"role": "lora", "asset": "lora:fog", "digest": digest_for("edited fog"), "strength_model": 1}
+    bare = {"role": "vae", "digest": digest_for("a vae nobody registered")}
+    frame = {"role": "seed_frame", "digest": digest_for("a frame")}
+    one = claim(*WHOLE[:2], {**WHOLE[2], "version": 2}, edited, bare, frame)
+    video, graph = digest_for("video"), digest_for("graph")
+    arrived = arriving(stage.segments[0], one, {"video": "video"})
+    sent = arrival(stage.segments[0], one, arrived.outputs, {}, graph)
+    (made,) = await record_takes(stage.conn, [sent], ADA)
+    await stage.record(stage.segments[1], claim(VARIANT, parameters={"seed": "7"}), {"video": "another"})
+    receipt = await stage.receipt(made)
+    for digest in (
+        digest_for("rain 2"),  # the bytes that were used
+        digest_for("rain 1"),  # what they are equal to
+        digest_for("edited fog"),
+        digest_for("a vae nobody registered"),
+        digest_for("a frame"),
+        video,
+        graph,
+        receipt.receipt_digest,
+        receipt.inputs_digest,
+        receipt.claim_digest,
+    ):
+        assert await found(stage, digest=digest) == [made.receipt_id], digest
+    assert await found(stage, digest=digest_for("nothing")) == []
+    assert await found(stage, output=video) == [made.receipt_id]
+    assert await found(stage, output=digest_for("rain 2")) == []
+
+
+async def test_newest_first_in_pages(stage: Stage) -> None:
+    made = [one.receipt_id for one in await record_some(stage)]
+    assert await found(stage) == made[::-1]
+    digest: Digest = digest_for("tiny 1")
+    for limit in (1, 2, 3, 4):
+        ids: list[int] = []
+        after: str | None = None
+        while True:
+            page = await search_sql.search(stage.conn, digest=digest, after=after, limit=limit)
+            assert page.total is None
+            ids += [line.id for line in page.items]
+            after = page.next
+            if after is None:
+                break
+        assert ids == made[::-1]
+
+
+async def test_a_seed_is_exact(stage: Stage) -> None:
+    for segment, seed in zip(stage.segments, (2**63, 2**63 + 1, 2**64 - 1, 2**53 + 1), strict=True):
+        await stage.record(segment, whole(parameters={"seed": str(seed)}))
+    page = await search_sql.search(stage.conn, seed=str(2**63 + 1))
+    assert [(line.seed, line.segment_id, line.take) for line in page.items] == [(str(2**63 + 1), stage.segments[1], 1)]
+    assert await found(stage, seed=str(2**53)) == []
+
+
+@pytest.mark.parametrize(
+    ("prompt", "which"),
+    [
+        ("rain", [3, 1, 0]),
+        ("RAIN roof", [1]),
+        ('"in the rain"', [0]),
+        ("walk -home", [0]),
+        ("sunny or home", [3, 2]),
+        ("snow", []),
+        ("", []),
+        ("!!! 😀", []),
+    ],
+)
+async def test_words_of_the_prompt(stage: Stage, prompt: str, which: list[int]) -> None:
+    made = [one.receipt_id for one in await record_some(stage)]
+    assert await found(stage, prompt=prompt) == [made[number] for number in which]
+
+
+async def test_everything_that_is_asked_for_must_hold(stage: Stage) -> None:
+    made = [one.receipt_id for one in await record_some(stage)]
+    assert await found(stage, seed="1", digest=digest_for("tiny 1")) == [made[3], made[1]]
+    assert await found(stage, seed="1", output=digest_for("f1")) == [made[3], made[1]]
+    assert await found(stage, seed="1", output=digest_for("f0")) == []
+    assert await found(stage, seed="1", prompt="walk") == [made[3]]
+    assert await found(stage, seed="0", prompt="rain", digest=digest_for("v0")) == [made[0]]
+
+
+async def test_many_hits_are_found_in_order_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_sql, "_FEW", 1)
+    monkeypatch.setattr(search_sql, "_RECENT", 2)
+    made = [one.receipt_id for one in await record_some(stage)]
+    assert await found(stage, prompt="rain", limit=1) == [made[3]]
+    assert await found(stage, prompt="rain", limit=2) == [made[3], made[1]]
+    assert await found(stage, prompt="rain", seed="1") == [made[3], made[1]]
+    page = await search_sql.search(stage.conn, prompt="rain", limit=2)
+    assert await found(stage, prompt="rain", after=page.next) == [made[0]]
+
+
+async def test_a_cursor_of_another_kind_is_refused(stage: Stage) -> None:
+    with pytest.raises(Invalid, match="cursor"):
+        await search_sql.search(stage.conn, seed="1", after="bm90IG91cnM")
