@@ -11,6 +11,7 @@ from genlock.cli.door import Asked, command
 from genlock.cli.timeline import SegmentArgument, because
 from genlock.cli.words import ago, heading, pairs, seconds_word, short, state_word, table
 from genlock.errors import Invalid, NotFound
+from genlock.takes.document import Input
 from genlock.takes.model import Receipt
 
 _PANEL = "Look"
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to ``app``."""
     command(app, "provenance", example="genlock provenance rooftop/night/3", panel=_PANEL)(provenance)
     command(app, "receipt", example="genlock receipt 12 --save receipt.json", panel=_PANEL)(show_receipt)
+    command(app, "diff", example="genlock diff 12 15", panel=_PANEL)(diff)
     command(app, "receipts", example="genlock receipts --seed 42", panel=_PANEL)(find_receipts)
 
 
@@ -86,6 +88,20 @@ def find_receipts(
     asked.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
 
 
+def diff(asked: Asked, before: ReceiptArgument, after: ReceiptArgument) -> None:
+    """Say what differs between two receipts: inputs, parameters, engine, outputs."""
+    found = asked.gl.compare_receipts(before, after)
+    equal = "what determines the picture is equal" if found.same_wish else "they ask for different pictures"
+    rows = [
+        (f"{one.role} {one.ordinal}", _side(one.before), _side(one.after), "same content" if one.same_content else "")
+        for one in found.inputs
+    ]
+    rows += [(one.name, _value(one.before), _value(one.after), "") for one in (*found.parameters, *found.engine)]
+    rows += [(f"output {one.part}", short(one.before), short(one.after), "") for one in found.outputs]
+    lines: list[RenderableType] = [heading(f"Receipts {before} and {after}: {equal}.")]
+    asked.show(found, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
+
+
 def receipt_lines(receipt: Receipt) -> list[RenderableType]:
     """A receipt for people: what went in, how it was set, what came out."""
     document = receipt.document
@@ -118,6 +134,18 @@ def _input(item: dict[str, Any]) -> str:
         return f"take {item['take']}, {item.get('part', 'last_frame')}"
     version = f"@{item['version']}" if item.get("version") else ""
     return f"{item.get('kind', item['role'])}:{item.get('name', '?')}{version}"
+
+
+def _side(item: Input | None) -> str | None:
+    if item is None:
+        return None
+    said = item.model_dump(mode="json", exclude_none=True)
+    strength = _strength(said)
+    return _input(said) + (f" = {strength}" if strength else "")
+
+
+def _value(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _strength(item: dict[str, Any]) -> str:

@@ -1,21 +1,24 @@
 """Calls about what we made, with proof: takes, receipts, and what was used for what."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from genlock.digest import Digest, digest_of
 from genlock.errors import Tampered
 from genlock.model import Page
+from genlock.sdk.bodies import body_of
 from genlock.sdk.calls import Calls
 from genlock.sdk.generation import Generation, engine_of
 from genlock.sdk.listing import Listing
 from genlock.sdk.names import SegmentLike
 from genlock.sdk.uploads import Form, Progress
 from genlock.staleness.model import Provenance
+from genlock.takes.batch import NewTake, NewTakes, RecordedBatch
 from genlock.takes.claim import Claim
-from genlock.takes.model import Receipt, ReceiptLine, Recorded, Take
+from genlock.takes.difference import ReceiptDifference
+from genlock.takes.model import Receipt, ReceiptLine, Recorded, RecordedIds, Take
 
 
 class TakesCalls(Calls):
@@ -60,6 +63,20 @@ class TakesCalls(Calls):
     def provenance(self, segment: SegmentLike) -> Provenance:
         """What was used to make a segment as it is in the cut, and whether that still holds."""
         return self._http.get(Provenance, f"/segments/{self._names.segment_id(segment)}/provenance")
+
+    def takes(self, segment: SegmentLike) -> Listing[Take]:
+        """All takes of a segment, newest first."""
+        return self._list(Page[Take], f"/segments/{self._names.segment_id(segment)}/takes")
+
+    def record_batch(self, takes: Sequence[NewTake], *, select: bool = True) -> tuple[RecordedIds, ...]:
+        """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
+        new = body_of(NewTakes, takes=takes, select=select)
+        return self._http.send(RecordedBatch, "POST", "/takes:batch", new).items
+
+    def compare_receipts(self, before: Receipt | int, after: Receipt | int) -> ReceiptDifference:
+        """What differs between two receipts: inputs, parameters, engine, outputs."""
+        one, other = (found if isinstance(found, int) else found.id for found in (before, after))
+        return self._http.get(ReceiptDifference, f"/receipts/{one}/diff/{other}")
 
     def receipt(self, receipt: int) -> Receipt:
         """One receipt, with its document."""

@@ -17,7 +17,6 @@ from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -119,7 +118,7 @@ class Transport:
         while True:
             try:
                 response = self._try(call)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:  # no try helps these
                 raise _unreachable(self._address, error) from error
             except httpx.TransportError as error:
                 trouble, wish_s, lost = _unreachable(self._address, error), 0.0, True
@@ -162,7 +161,7 @@ class Transport:
             if self._address.token:
                 headers["Authorization"] = f"Bearer {self._address.token}"
             # A proxy is for what is elsewhere; this machine reaches itself without one.
-            elsewhere = urlsplit(self._address.url).hostname not in _LOOPBACK
+            elsewhere = httpx.URL(self._address.url).host not in _LOOPBACK
             self._http = httpx.Client(
                 base_url=self._address.url, headers=headers, timeout=self._timeout, trust_env=elsewhere
             )

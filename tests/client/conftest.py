@@ -1,0 +1,45 @@
+"""What the tests of the SDK stand on: one server for all of them, and a client of it."""
+
+from collections.abc import Generator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tests.client.served import Served, served
+from tests.fixtures_postgres import fresh_database
+
+from genlock.client import Genlock
+from genlock.timeline.model import Project
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    """A server process."""
+    with (
+        fresh_database(postgres, template) as database,
+        served(tmp_path_factory.mktemp("served") / "data", database) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def gl(server: Served) -> Generator[Genlock]:
+    """A client of it."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def project(gl: Genlock) -> Project:
+    """A project of this test's own."""
+    return gl.create_project(f"p{next(_numbers)}", "A project")
+
+
+@pytest.fixture
+def lora(tmp_path: Path) -> Path:
+    """A small file."""
+    path = tmp_path / "rain_v1.bin"
+    path.write_bytes(b"rain, one")
+    return path

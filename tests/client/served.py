@@ -1,0 +1,52 @@
+"""A real server process with a database and data folder of its own, for the tests of the SDK and the CLI."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from genlock.client import Genlock, settings_of
+from genlock.sdk import local
+from genlock.settings import Settings
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server, and how to ask it."""
+
+    settings: Settings
+    url: str
+    token: str
+    process: "subprocess.Popen[bytes]"
+
+    def client(self) -> Genlock:
+        """The SDK, as an administrator."""
+        return Genlock(self.url, self.token)
+
+    def environment(self) -> dict[str, str]:
+        """What a command needs to find it; nothing of the environment that the tests run in."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
+        return {**kept, "GENLOCK_DATA": str(self.settings.data), "GENLOCK_PORT": "0"}
+
+
+@contextmanager
+def served(data: Path, database: str, *, workers: int = 0) -> Generator[Served]:
+    """A server over an empty database, up until the block ends."""
+    settings = settings_of(None, None, data, database_url=database, port=0, workers=workers)
+    data.mkdir(parents=True)
+    with (data / "test.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "genlock.server"], stdout=log, stderr=log, env=settings.as_environment()
+        )
+    try:
+        running = local.wait_until_ready(settings, process, lambda: None)
+        assert running, (data / "test.log").read_text()
+        token = local.read_token(settings)
+        assert token
+        yield Served(settings, running.url, token, process)
+    finally:
+        process.terminate()
+        process.wait()
