@@ -1,6 +1,7 @@
 """A small studio for plans: real files, a real store, the real engine, tiny pictures."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.disk import DiskStore
-from genlock.db.connection import Conn, Database, rows
+from genlock.db.connection import Database, rows
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.identify import identify_file
@@ -16,6 +17,7 @@ from genlock.library.model import NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind
 from genlock.regeneration import actions, plan_sql, render
 from genlock.regeneration.model import NewPlan, NewRender, Plan, RenderInput, Selection, Step
+from genlock.regeneration.patrol import patrol
 from genlock.regeneration.worker import Pace, run_worker
 from genlock.staleness import impact, moves
 from genlock.staleness.model import NewWaiver, Report, State
@@ -244,7 +246,30 @@ class Studio:
             )
         return found[0]["total"], found[0]["selected"]
 
+    async def archive_segment(self, segment_id: int) -> None:
+        async with self.db.transaction() as conn:
+            await arrange.archive_segment(conn, segment_id, self.actor)
 
-async def count(conn: Conn, table: str) -> int:
-    """How many rows a table has."""
-    return (await rows(conn, f"SELECT count(*) AS n FROM {table}"))[0]["n"]  # pyright: ignore[reportArgumentType]
+    async def archive_project(self) -> None:
+        async with self.db.transaction() as conn:
+            await arrange.archive_project(conn, self.project_id, self.actor)
+
+    async def patrol(self) -> None:
+        await patrol(self.db, QUICK.silent_s)
+
+    async def digest(self, name: str, number: int) -> str:
+        async with self.db.transaction() as conn:
+            return (await library_sql.get_version(conn, self.assets[name], number)).digest
+
+    async def documents(self, segment_id: int) -> list[dict[str, Any]]:
+        """The receipts of a segment's takes, oldest first, each with its digest."""
+        async with self.db.transaction() as conn:
+            found = await rows(
+                conn,
+                """
+                SELECT digest_text(receipt_digest) AS digest, convert_from(document, 'UTF8') AS document
+                  FROM receipts WHERE segment_id = %(id)s ORDER BY id
+                """,
+                id=segment_id,
+            )
+        return [{**json.loads(row["document"]), "digest": row["digest"]} for row in found]

@@ -11,10 +11,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,6 +27,7 @@ from genlock.db.embedded import server as embedded
 from genlock.db.migrate import migrate
 from genlock.errors import Invalid, Unavailable
 from genlock.events.listen import Bell
+from genlock.regeneration.housekeeping import housekeeping
 from genlock.server.address import Running, announce, answers, listen, read_announcement, sole_server, url_of
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
@@ -102,7 +104,7 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
 
         try:
-            async with _workers(settings):
+            async with _running(housekeeping(db)), _workers(settings):
                 await HttpServer(app, settings, ready).serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
@@ -113,13 +115,20 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
 @asynccontextmanager
 async def _workers(settings: Settings) -> AsyncGenerator[None]:
     command = (*_WORKER, "--data", str(settings.data))
-    keeping = asyncio.create_task(keep_running(command, settings.workers, settings.as_environment()))
+    async with _running(keep_running(command, settings.workers, settings.as_environment())):
+        yield
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Keep ``work`` running beside the block, and end it with the block."""
+    beside = asyncio.create_task(work)
     try:
         yield
     finally:
-        keeping.cancel()
+        beside.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await keeping
+            await beside
 
 
 class HttpServer(uvicorn.Server):

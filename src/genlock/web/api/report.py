@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from genlock.model import Role
+from genlock.regeneration.restorable import with_restorable
 from genlock.staleness import report
 from genlock.staleness.model import Report
 from genlock.web.answers import answer
@@ -17,4 +18,6 @@ GroupId = Annotated[str, Path(max_length=100, pattern="^(chain|unmatched-[0-9]+|
 @router.get("/projects/{project_id}/staleness-report", response_model=Report, **may(Role.VIEWER, 404))
 async def get_report(project_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """What is out of date, grouped by what changed, most segments first."""
-    return answer(await report.report(conn, project_id, after=cursor, limit=limit))
+    found = await report.report(conn, project_id, after=cursor, limit=limit)
+    groups = await with_restorable(conn, project_id, found.groups)
+    return answer(found.model_copy(update={"groups": groups}))
