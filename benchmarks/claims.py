@@ -1,0 +1,40 @@
+"""Claims like those that the generated receipts come from, for what is recorded while measuring."""
+
+from typing import Any
+
+from benchmarks.layout import HEIGHT, WIDTH
+
+
+def claim(assets: dict[str, int], number: int, outputs: dict[str, str]) -> dict[str, Any]:
+    """A claim of eight inputs (the source image is added by Genlock), different for each ``number``."""
+    used = [
+        {"role": role, "asset": assets[role], "version": 1} for role in ("workflow", "model", "vae", "text_encoder")
+    ]
+    loras = [
+        {"role": "lora", "asset": assets["lora"], "version": 1, "strength_model": 0.8},
+        {"role": "lora", "asset": assets["style"], "version": 1, "strength_model": 0.45},
+    ]
+    return {
+        "inputs": [*used, *loras, {"role": "variant", "asset": assets["variant"], "version": 1}],
+        "parameters": {
+            "prompt": f"she walks on through the rain, take {number}, slow dolly in, night, neon reflections",
+            "negative_prompt": "blurry, watermark, text, low quality",
+            "seed": str(number),
+            "cfg": 4.5,
+            "steps": 20,
+            "sampler": "uni_pc",
+            "scheduler": "simple",
+            "width": WIDTH,
+            "height": HEIGHT,
+            "frames": 81,
+            "fps": 16,
+        },
+        "engine": {
+            "name": "comfyui",
+            "version": "0.3.50",
+            "environment": {"python": "3.11.9", "torch": "2.7.1+cu128", "device": "NVIDIA GeForce RTX 4090"},
+        },
+        "outputs": outputs,
+        "observed": {"duration_s": 41.5, "worker": "render-2"},
+        "recorder": {"name": "bench", "version": "1"},
+    }

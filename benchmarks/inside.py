@@ -1,0 +1,79 @@
+"""What is measured beside HTTP: the transaction of an activation, reading files, starting, memory."""
+
+import random
+import time
+from pathlib import Path
+
+from benchmarks.clock import Row, repeat, repeat_async
+from benchmarks.floors import FILE_BYTES
+from benchmarks.house import serving
+from benchmarks.keys import Keys
+from genlock.db.connection import Database
+from genlock.library.identify import identify_file
+from genlock.library.stamps import stamp_of
+from genlock.model import Actor, Kind, Role
+from genlock.staleness import moves
+
+ACTOR = Actor(token_id=None, name="bench", role=Role.ADMIN)
+FILES = 2000
+
+
+async def activation_transaction(url: str, keys: Keys) -> Row:
+    """The transaction alone, from its first statement to the end of its commit."""
+    row = Row("activate it: the transaction", 20, floor="commit")
+    db = Database(url)
+    await db.open()
+    try:
+
+        async def activate(number: int) -> None:
+            async with db.transaction() as conn:
+                await moves.activate(conn, keys.wide, 2 - number % 2, ACTOR)
+
+        return await repeat_async(row, activate, count=59, seconds=5)
+    finally:
+        await db.close()
+
+
+def register_file(scratch: Path, floor_mb_s: float) -> Row:
+    """Both digests of a large safetensors file in one read, against bare SHA-256."""
+    path = scratch / "model.safetensors"
+    header = f'{{"w":{{"dtype":"U8","shape":[{FILE_BYTES}],"data_offsets":[0,{FILE_BYTES}]}}}}'.encode()
+    header += b" " * (-len(header) % 8)
+    block = random.Random(3).randbytes(2**20)
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for _ in range(FILE_BYTES // len(block)):
+            file.write(block)
+    rates: list[float] = []
+    for _ in range(3):
+        began = time.perf_counter()
+        identify_file(path, Kind.MODEL)
+        rates.append(FILE_BYTES / 2**20 / (time.perf_counter() - began))
+    row = Row("register a file: of bare sha256", 70, unit="%", floor="sha256")
+    row.value = 100 * sorted(rates)[1] / floor_mb_s
+    return row
+
+
+def look_again(scratch: Path) -> Row:
+    """What finding 2,000 known files unchanged costs at least: a ``stat`` each."""
+    folder = scratch / "models"
+    folder.mkdir(exist_ok=True)
+    for number in range(FILES):
+        (folder / f"{number}.safetensors").touch()
+
+    def look(_: int) -> None:
+        for path in folder.iterdir():
+            stamp_of(path)
+
+    return repeat(Row(f"stamps of {FILES:,} unchanged files", 2000, floor=""), look, count=5, seconds=3)
+
+
+def second_start(home: Path) -> Row:
+    """From nothing running to ready, embedded PostgreSQL included, in a data folder that was used before."""
+    row = Row("ready, second start", 3, unit="s", floor="")
+    times: list[float] = []
+    for _ in range(3):
+        with serving(home, None) as server:
+            times.append(server.ready_s)
+    row.first_ms, row.value = times[0] * 1000, min(times[1:])
+    return row

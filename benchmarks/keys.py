@@ -1,0 +1,57 @@
+"""What is asked for: keys drawn from the skew, so that the popular is asked for as often as it is used."""
+
+import random
+from dataclasses import dataclass
+
+import psycopg
+
+TRIES = 400
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Ids to ask for."""
+
+    segments: list[int]
+    receipts: list[int]
+    projects: list[int]
+    giant: int
+    rare: list[int]
+    popular: list[int]
+    wide: int
+    assets: dict[str, int]
+    writing: list[int]  # segments of one project that are recorded into
+
+
+def draw_keys(url: str) -> Keys:
+    """Keys from a generated database: segments weighted by project, LoRAs from both ends of the distribution."""
+    draw = random.Random(4)
+    with psycopg.connect(url, options="-c search_path=genlock") as conn:
+
+        def column(query: str) -> list[int]:
+            return [int(row[0]) for row in conn.execute(query).fetchall()]  # pyright: ignore[reportArgumentType]
+
+        (last,) = column("SELECT max(id) FROM segments WHERE created_by = 'bench'")
+        (receipts,) = column("SELECT max(id) FROM receipts WHERE recorded_by = 'bench'")
+        projects = column("SELECT id FROM projects ORDER BY id")
+        popular = column("SELECT id FROM assets WHERE kind IN ('model', 'vae') OR name = 'lora 1' ORDER BY id")
+        rare = column("SELECT id FROM assets WHERE kind = 'lora' ORDER BY id DESC OFFSET 1 LIMIT 60")
+        (wide,) = column("SELECT id FROM assets WHERE name = 'wide'")
+        kinds = {"workflow": "workflow 1", "model": "model 1", "vae": "vae 1", "text_encoder": "text_encoder 1"}
+        assets = {
+            role: column(f"SELECT id FROM assets WHERE project_id IS NULL AND name = '{name}'")[0]
+            for role, name in (kinds | {"lora": "lora 2", "style": "lora 3"}).items()
+        }
+        assets["variant"] = column("SELECT min(id) FROM assets WHERE kind = 'variant' AND project_id = 2")[0]
+        writing = column("SELECT id FROM segments WHERE project_id = 2 ORDER BY id")
+    return Keys(
+        segments=[draw.randint(1, last) for _ in range(TRIES)],
+        receipts=[draw.randint(1, receipts) for _ in range(TRIES)],
+        projects=[draw.choice(projects[2:] or projects) for _ in range(TRIES)],
+        giant=projects[0],
+        rare=draw.choices(rare, k=TRIES),
+        popular=draw.choices(popular, k=TRIES),
+        wide=wide,
+        assets=assets,
+        writing=writing,
+    )

@@ -1,0 +1,147 @@
+"""The rows of the table: what people ask Genlock and tell it, through HTTP."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from json import dumps
+from typing import Any
+
+import httpx
+
+from benchmarks.claims import claim
+from benchmarks.clock import Row, cycle, rate, repeat
+from benchmarks.house import Serving
+from benchmarks.keys import Keys
+
+BATCH = 500
+
+
+def reads(http: httpx.Client, keys: Keys) -> Iterator[Row]:
+    """Every question, with keys from the skew."""
+
+    def get(row: Row, path: Callable[[int], str], *, count: int = 200, seconds: float = 4) -> Row:
+        return repeat(row, lambda number: http.get(path(number)).raise_for_status(), count=count, seconds=seconds)
+
+    yield get(
+        Row("forward: provenance of a segment", 3, 15),
+        lambda n: f"/segments/{cycle(keys.segments, n)}/provenance",
+        count=400,
+    )
+    yield get(Row("forward: a receipt", 3, 15), lambda n: f"/receipts/{cycle(keys.receipts, n)}", count=400)
+    usage = "/assets/{}/usage?limit=50&takes={}"
+    yield get(Row("reverse: rare, page of 50 and count", 5, 20), lambda n: usage.format(cycle(keys.rare, n), "selected"))
+    yield get(
+        Row("reverse: used by everything", 5, 20), lambda n: usage.format(cycle(keys.popular, n), "selected")
+    )
+    yield get(
+        Row("reverse: used by everything, all takes ever", 5, 20), lambda n: usage.format(cycle(keys.popular, n), "all")
+    )
+    yield get(
+        Row("report of a project with 1k segments", 15, 50),
+        lambda n: f"/projects/{cycle(keys.projects, n)}/staleness-report",
+    )
+    yield get(
+        Row("report of the giant project", 150), lambda _: f"/projects/{keys.giant}/staleness-report", count=20
+    )
+    yield get(
+        Row("what-if: a version that half of the giant uses", 200),
+        lambda _: f"/assets/{keys.wide}/impact?version=2",
+        count=15,
+    )
+    yield get(
+        Row("first page of a project (100 segments with states)"),
+        lambda n: f"/projects/{cycle(keys.projects, n)}/segments?limit=100",
+    )
+    yield get(Row("counts of the giant project"), lambda _: f"/projects/{keys.giant}", count=20)
+
+
+def activations(http: httpx.Client, keys: Keys) -> Row:
+    """The whole call that makes half of the giant stale, its report included; reverted after each."""
+    row = Row("activate it: the whole call with its report", 200)
+
+    def activate(version: int) -> dict[str, Any]:
+        answer = http.post(f"/assets/{keys.wide}/activate", json={"version": version})
+        return answer.raise_for_status().json()
+
+    for number in range(9):
+        began = time.perf_counter()
+        said = activate(2)
+        took_ms = (time.perf_counter() - began) * 1000
+        stale = said["report"]["segments"]["becomes_stale"]
+        _see(http, keys, stale)
+        activate(1)
+        if number == 0:
+            row.first_ms, row.note = took_ms, f"{stale:,} segments become stale"
+        else:
+            row.times_ms.append(took_ms)
+    return row
+
+
+def _see(http: httpx.Client, keys: Keys, stale: int) -> None:
+    """The next read is exact: a group of the giant's report is this activation's."""
+    groups = http.get(f"/projects/{keys.giant}/staleness-report?limit=500").raise_for_status().json()["groups"]
+    mine = [group for group in groups if group["asset"] and group["asset"]["id"] == keys.wide]
+    if not stale or len(mine) != 1 or mine[0]["segments"] < stale:
+        raise AssertionError(f"{stale} segments became stale, and the report says {mine}")
+
+
+def stored_outputs(http: httpx.Client) -> dict[str, str]:
+    """Outputs whose bytes are stored: uploaded once, as versions of an asset."""
+    found = http.get("/assets?kind=other&q=bench+output").raise_for_status().json()["items"]
+    asset = found[0] if found else http.post("/assets", json={"kind": "other", "name": "bench output"}).json()
+    digests: list[str] = []
+    for part in ("video", "last_frame"):
+        answer = http.post(
+            f"/assets/{asset['id']}/versions", files={"file": (f"{part}.bin", f"bytes of a {part}".encode())}
+        )
+        digests.append(answer.raise_for_status().json()["version"]["digest"])
+    return {"video": digests[0], "last_frame": digests[1]}
+
+
+def single(http: httpx.Client, keys: Keys, outputs: dict[str, str], seconds: float = 4) -> Row:
+    """Recordings, each one call and one durable transaction, by one client."""
+    row = Row("record a receipt, one durable call each", 300, unit="/s", floor="commit")
+    number, began, done = time.time_ns(), time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        number, done = number + 1, done + 1
+        segment = cycle(keys.writing, done * 7)
+        body = {"claim": (None, dumps(claim(keys.assets, number, outputs)), "application/json")}
+        http.post(f"/segments/{segment}/takes", files=body).raise_for_status()
+    return rate(row, done, time.perf_counter() - began)
+
+
+def batches(http: httpx.Client, keys: Keys, outputs: dict[str, str], count: int = 6) -> Row:
+    """Recordings in bulk."""
+    row = Row(f"record receipts in bulk, {BATCH} a call", 3000, unit="/s", floor="copy")
+    number, spent = time.time_ns(), 0.0
+    for call in range(count + 1):
+        takes: list[dict[str, Any]] = []
+        for _ in range(BATCH):
+            number += 1
+            takes.append({"segment_id": cycle(keys.writing, number), "claim": claim(keys.assets, number, outputs)})
+        body = dumps({"takes": takes}).encode()
+        began = time.perf_counter()
+        http.post("/takes:batch", content=body, headers={"Content-Type": "application/json"}).raise_for_status()
+        if call:
+            spent += time.perf_counter() - began
+    return rate(row, count * BATCH, spent)
+
+
+@contextmanager
+def writer(serving: Serving, keys: Keys, outputs: dict[str, str]) -> Iterator[None]:
+    """One writer in a process of its own, for as long as the block takes."""
+    work = [
+        {"takes": [{"segment_id": segment, "claim": claim(keys.assets, 0, outputs)}]} for segment in keys.writing[:200:5]
+    ]
+    process = subprocess.Popen(
+        (sys.executable, "-m", "benchmarks.writer", f"{serving.url}/api/v1", serving.token, dumps(work))
+    )
+    try:
+        yield
+        if process.poll() is not None:
+            raise AssertionError("the writer ended while others were measured")
+    finally:
+        process.kill()
+        process.wait()
