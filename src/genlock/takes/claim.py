@@ -6,9 +6,9 @@ Genlock resolves a claim once, at recording, into a receipt's document. Nothing 
 import math
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from genlock.digest import Digest
 from genlock.model import Model, Note, Seed
@@ -44,6 +44,22 @@ class Evidence(StrEnum):
         """The weaker of two."""
         order = list(Evidence)
         return max(self, other, key=order.index)
+
+
+def check_finite(value: Any) -> Any:
+    """``value`` if no number in it is NaN or infinite, which JSON cannot say; ``ValueError`` otherwise."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and infinities have no place in JSON")
+    if isinstance(value, dict):
+        check_finite(list(cast("dict[str, Any]", value).values()))
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            check_finite(item)
+    return value
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(check_finite)]
+"""A JSON object of any shape."""
 
 
 class ClaimInput(Model):
@@ -99,7 +115,7 @@ class ClaimEngine(Model):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    environment: dict[str, Any] | None = None
+    environment: JsonObject | None = None
 
 
 class Observed(Model):
@@ -123,7 +139,7 @@ class Regenerates(Model):
     """The receipt that a new take replaces, and the causes it was redone for."""
 
     receipt: Digest
-    causes: tuple[dict[str, Any], ...] = ()
+    causes: tuple[JsonObject, ...] = ()
 
 
 class Claim(Model):
@@ -136,7 +152,7 @@ class Claim(Model):
     inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=1000)] = ()
     parameters: Parameters = Parameters()
     engine: ClaimEngine
-    graph: Digest | dict[str, Any] | None = None
+    graph: Digest | JsonObject | None = None
     outputs: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")], Digest] | None = None
     observed: Observed | None = None
     recorder: Recorder | None = None

@@ -1,0 +1,175 @@
+"""Segments stand in a dense order, whatever is inserted, moved, archived and restored."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.fixtures_postgres import fresh_database
+
+from genlock.db.connection import Conn, Database, rows
+from genlock.errors import Conflict, Invalid, NotFound
+from genlock.model import Actor
+from genlock.takes import arrange
+from genlock.timeline import actions, sql
+from genlock.timeline.model import NewProject, NewScene, NewSegments, Scene, SegmentChange
+
+
+@pytest.fixture(scope="module")
+async def shared(postgres: str, template: str) -> AsyncGenerator[Database]:
+    """A database for these tests."""
+    with fresh_database(postgres, template) as conninfo:
+        opened = Database(conninfo)
+        await opened.open()
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+async def conn(shared: Database) -> AsyncGenerator[Conn]:
+    """A transaction that is rolled back."""
+    async with shared.transaction() as opened:
+        yield opened
+        await opened.rollback()
+
+
+@pytest.fixture
+async def scene(conn: Conn, actor: Actor) -> Scene:
+    """An empty scene."""
+    project = await actions.create_project(conn, NewProject(slug="rooftop", name="Rooftop"), actor)
+    return await actions.create_scene(conn, project.id, NewScene(name="night"), actor)
+
+
+async def add(conn: Conn, scene: Scene, actor: Actor, count: int = 1, position: int | None = None) -> list[int]:
+    made = await arrange.insert_segments(conn, scene.id, NewSegments(count=count, position=position), actor)
+    return [segment.id for segment in made]
+
+
+async def order(conn: Conn, scene: Scene) -> list[int]:
+    """The ids of a scene's segments in order, having checked that positions are 1, 2, 3 …"""
+    found = await sql.segments_of(conn, scene.id)
+    assert [segment.position for segment in found] == list(range(1, len(found) + 1))
+    assert await sql.segments_total(conn, scene.id) == len(found)
+    return [segment.id for segment in found]
+
+
+async def test_segments_are_added_at_the_end(conn: Conn, scene: Scene, actor: Actor) -> None:
+    ids = [*await add(conn, scene, actor, 2), *await add(conn, scene, actor)]
+    assert await order(conn, scene) == ids
+    assert [segment.name for segment in await sql.segments_of(conn, scene.id)] == [
+        "segment 1",
+        "segment 2",
+        "segment 3",
+    ]
+
+
+async def test_segments_are_inserted_between(conn: Conn, scene: Scene, actor: Actor) -> None:
+    one, two = await add(conn, scene, actor, 2)
+    between = await add(conn, scene, actor, 3, position=2)
+    assert await order(conn, scene) == [one, *between, two]
+
+
+async def test_what_would_leave_a_gap_is_refused(conn: Conn, scene: Scene, actor: Actor) -> None:
+    (one,) = await add(conn, scene, actor)
+    with pytest.raises(Invalid, match="Position 3 would leave a gap"):
+        await add(conn, scene, actor, position=3)
+    with pytest.raises(Invalid, match="no position 2"):
+        await arrange.change_segment(conn, one, SegmentChange(position=2), actor)
+
+
+async def test_what_is_archived_takes_nothing_new(conn: Conn, scene: Scene, actor: Actor) -> None:
+    (one,) = await add(conn, scene, actor)
+    await arrange.archive_segment(conn, one, actor)
+    with pytest.raises(Conflict, match="archived"):
+        await arrange.change_segment(conn, one, SegmentChange(position=1), actor)
+    renamed = await arrange.change_segment(conn, one, SegmentChange(name="opening"), actor)
+    assert (renamed.name, renamed.archived, renamed.position) == ("opening", True, None)
+    await arrange.archive_scene(conn, scene.id, actor)
+    with pytest.raises(Conflict, match="'night' is archived"):
+        await add(conn, scene, actor)
+    await arrange.restore_scene(conn, scene.id, actor)
+    await arrange.archive_project(conn, scene.project_id, actor)
+    with pytest.raises(Conflict, match="rooftop is archived"):
+        await add(conn, scene, actor)
+    with pytest.raises(Conflict, match="rooftop is archived"):
+        await actions.create_scene(conn, scene.project_id, NewScene(name="day"), actor)
+
+
+async def test_unknown_ones(conn: Conn, actor: Actor) -> None:
+    for attempt in (arrange.archive_segment, arrange.restore_segment):
+        with pytest.raises(NotFound, match="no segment"):
+            await attempt(conn, 10**9, actor)
+    for attempt in (arrange.archive_scene, arrange.restore_scene):
+        with pytest.raises(NotFound, match="no scene"):
+            await attempt(conn, 10**9, actor)
+    for attempt in (arrange.archive_project, arrange.restore_project):
+        with pytest.raises(NotFound, match="no project"):
+            await attempt(conn, 10**9, actor)
+    with pytest.raises(NotFound, match="no segment"):
+        await arrange.select_take(conn, 10**9, 1, actor)
+
+
+async def test_every_change_is_told_once(conn: Conn, scene: Scene, actor: Actor) -> None:
+    one, two = await add(conn, scene, actor, 2)
+    after: int = (await rows(conn, "SELECT max(id) AS id FROM events"))[0]["id"]
+    for _ in range(2):  # the second time nothing changes, and nothing is told
+        await arrange.change_segment(conn, two, SegmentChange(position=1), actor)
+    for _ in range(2):
+        await arrange.archive_segment(conn, one, actor)
+    for _ in range(2):
+        await arrange.restore_segment(conn, one, actor)
+    for _ in range(2):
+        await arrange.archive_scene(conn, scene.id, actor)
+    for _ in range(2):
+        await arrange.restore_scene(conn, scene.id, actor)
+    for _ in range(2):
+        await arrange.archive_project(conn, scene.project_id, actor)
+    for _ in range(2):
+        await arrange.restore_project(conn, scene.project_id, actor)
+    told = await rows(conn, "SELECT verb, subject, actor FROM events WHERE id > %(after)s ORDER BY id", after=after)
+    assert [(event["verb"], event["subject"]) for event in told] == [
+        ("segment.changed", f"segment/{two}"),
+        ("segment.archived", f"segment/{one}"),
+        ("segment.restored", f"segment/{one}"),
+        ("scene.archived", f"scene/{scene.id}"),
+        ("scene.restored", f"scene/{scene.id}"),
+        ("project.archived", f"project/{scene.project_id}"),
+        ("project.restored", f"project/{scene.project_id}"),
+    ]
+    assert {event["actor"] for event in told} == {actor.name}
+
+
+moves = st.tuples(
+    st.sampled_from(["insert", "move", "archive", "restore"]), st.integers(0, 9), st.integers(1, 9), st.integers(1, 3)
+)
+
+
+@settings(
+    deadline=None,
+    max_examples=20,
+    suppress_health_check=(HealthCheck.function_scoped_fixture, HealthCheck.too_slow),
+)
+@given(script=st.lists(moves, max_size=15))
+async def test_the_order_is_that_of_a_list(
+    conn: Conn, scene: Scene, actor: Actor, script: list[tuple[str, int, int, int]]
+) -> None:
+    async with conn.transaction(force_rollback=True):
+        expected: list[int] = []
+        archived: dict[int, int] = {}
+        for act, which, position, count in script:
+            if act == "insert" and position <= len(expected) + 1:
+                expected[position - 1 : position - 1] = await add(conn, scene, actor, count, position)
+            elif act == "move" and expected and position <= len(expected):
+                moved = expected.pop(which % len(expected))
+                expected.insert(position - 1, moved)
+                await arrange.change_segment(conn, moved, SegmentChange(position=position), actor)
+            elif act == "archive" and expected:
+                gone = expected[which % len(expected)]
+                archived[gone] = expected.index(gone)
+                expected.remove(gone)
+                await arrange.archive_segment(conn, gone, actor)
+            elif act == "restore" and archived:
+                back = sorted(archived)[which % len(archived)]
+                expected.insert(archived.pop(back), back)
+                await arrange.restore_segment(conn, back, actor)
+            assert await order(conn, scene) == expected
