@@ -8,22 +8,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from genlock.takes.claim import Claim
+from genlock.web.examples import EXAMPLES
 from genlock.web.problems import FieldProblem, Problem
 
 _ABOUT = """Every answer is JSON; times are RFC 3339 in UTC; digests are `sha256:<64 hex>`; seeds are strings.
 Lists are keyset pages: `{"items": […], "next": cursor|null, "total": n|null}`.
 Errors are problem documents (RFC 9457) with a `code` for programs and a `hint` for people.
 `x-genlock-role` names the least role that may call an operation: viewer < creator < admin."""
-
-_PROBLEM_EXAMPLE: dict[str, Any] = {
-    "type": "urn:genlock:problem:not_found",
-    "title": "Not found",
-    "status": 404,
-    "detail": "There is no asset 12.",
-    "code": "not_found",
-    "hint": "`genlock asset list` shows all assets.",
-    "errors": [],
-}
 
 
 def description_of(app: FastAPI) -> dict[str, Any]:
@@ -34,10 +25,14 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     problem = Problem.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
     problem.pop("$defs", None)
-    schemas["Problem"] = problem | {"examples": [_PROBLEM_EXAMPLE]}
+    schemas["Problem"] = problem
     schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
     claim = Claim.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= claim.pop("$defs", {}) | {"Claim": claim}
+    for model, example in EXAMPLES.items():
+        # A class that is both sent and answered may have two schemas, where defaults differ.
+        for name in {model.__name__, f"{model.__name__}-Input", f"{model.__name__}-Output"} & schemas.keys():
+            schemas[name] = schemas[name] | {"examples": [example]}
     found["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token of `genlock token add`."}
     }

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from genlock.errors import Invalid
 from genlock.model import Model
-from genlock.web.bodies import parse_json
+from genlock.web.bodies import parse_json, validate_json
 
 M = TypeVar("M", bound=Model)
 
@@ -37,6 +37,13 @@ def json_field(name: str, text: str) -> Any:
     except Invalid as error:
         field = {"field": name, "message": error.message, "code": "bad_json"}
         raise Invalid(f"{name}: {error.message}", hint=error.hint, code="bad_json", fields=[field]) from error
+
+
+def json_said(field: str, text: str, model: type[M]) -> M:
+    """The value of a field that holds JSON, as a ``model``; as strict as a JSON body."""
+    json_field(field, text)
+    found: M = validate_json(text.encode(), TypeAdapter(model))
+    return found
 
 
 def form_body(

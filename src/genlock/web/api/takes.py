@@ -23,7 +23,7 @@ from genlock.timeline import sql as timeline
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
 from genlock.web.keys import digest_of_parts, keep_answer, keyed
-from genlock.web.said import form_body, json_field, said, single
+from genlock.web.said import form_body, json_said, said, single
 from genlock.web.uploads import receive_form
 
 router = APIRouter(tags=["takes"], route_class=Door)
@@ -64,7 +64,7 @@ async def record_take(
         await timeline.get_segment(conn, segment_id)
     async with receive_form(request, home.store, home.settings, fields=("claim",), files=_PARTS) as form:
         given = single(form.fields, ("claim",))
-        claim = said(Claim, json_field("claim", given["claim"]) if given else {})
+        claim = json_said("claim", given["claim"], Claim) if given else said(Claim, {})
         uploaded = {name: (await part.keep()).digest for name, part in form.files.items()}
     found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
     same = digest_of_parts(request, claim.canonical(), uploaded)
