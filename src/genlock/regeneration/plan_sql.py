@@ -54,6 +54,11 @@ async def lock_plan(conn: Conn, plan_id: int) -> Plan:
     return await get_plan(conn, plan_id)
 
 
+async def is_any_running(conn: Conn) -> bool:
+    """Whether something is being made again right now."""
+    return await scalar(conn, "SELECT EXISTS (SELECT FROM plans WHERE state = 'running')")
+
+
 async def list_plans(
     conn: Conn,
     *,

@@ -25,13 +25,15 @@ from genlock.blobs.opening import open_store
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
 from genlock.db.migrate import migrate
-from genlock.errors import Invalid, Unavailable
+from genlock.errors import GenlockError, Invalid, Unavailable
 from genlock.events.listen import Bell
+from genlock.regeneration import plan_sql
 from genlock.regeneration.housekeeping import housekeeping
 from genlock.server.address import Running, announce, answers, listen, read_announcement, sole_server, url_of
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
 from genlock.web.app import create_app
+from genlock.web.metrics import Watch
 
 Say = Callable[[str], None]
 logger = logging.getLogger(__name__)
@@ -148,7 +150,8 @@ class HttpServer(uvicorn.Server):
         )
         self._ready = ready
         self._bell: Bell = app.state.house.bell
-        self._idle_s: Callable[[], float] = app.state.watch.idle_s
+        self._db: Database = app.state.house.db
+        self._watch: Watch = app.state.watch
         self._limit_s = None if settings.idle_minutes is None else 60 * settings.idle_minutes
 
     @contextmanager
@@ -175,13 +178,23 @@ class HttpServer(uvicorn.Server):
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether to end: told to, or nobody has asked for longer than the limit."""
+        """Whether to end: told to, or nobody has asked for longer than the limit and no plan is running."""
         if await super().on_tick(counter):
             return True
-        if self._limit_s is not None and self._idle_s() > self._limit_s:
-            logger.info("Nobody asked for %.1f minutes: ending.", self._limit_s / 60)
-            return True
-        return False
+        if self._limit_s is None or self._watch.idle_s() <= self._limit_s:
+            return False
+        if await self._is_busy():
+            self._watch.touch()
+            return False
+        logger.info("Nobody asked for %.1f minutes: ending.", self._limit_s / 60)
+        return True
+
+    async def _is_busy(self) -> bool:
+        try:
+            async with self._db.transaction() as conn:
+                return await plan_sql.is_any_running(conn)
+        except GenlockError:
+            return True  # a database that is away says nothing about what it was asked to do
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wake the readers of the event stream for the last time, then end as uvicorn does."""

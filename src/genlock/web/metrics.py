@@ -35,6 +35,10 @@ class Watch:
         """For how many seconds nobody has asked anything; 0 while a request is being answered."""
         return 0.0 if self.active else time.monotonic() - self.last_s
 
+    def touch(self) -> None:
+        """Count the time without a request from now on."""
+        self.last_s = time.monotonic()
+
     async def _watch(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         status = 500
 
