@@ -1,14 +1,16 @@
 """What the tests of the SDK stand on: one server for all of them, and a client of it."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.client.served import Served, served
 from tests.fixtures_postgres import fresh_database
 
 from genlock.client import Genlock
+from genlock.engines.media import encode_video
 from genlock.timeline.model import Project
 
 _numbers = count(1)
@@ -43,3 +45,15 @@ def lora(tmp_path: Path) -> Path:
     path = tmp_path / "rain_v1.bin"
     path.write_bytes(b"rain, one")
     return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[[int], Path]:
+    """Makes videos: four small frames of one shade."""
+
+    def made(shade: int) -> Path:
+        path = tmp_path / f"{shade}.mp4"
+        encode_video(path, [np.full((32, 32, 3), shade, np.uint8)] * 4, 8)
+        return path
+
+    return made

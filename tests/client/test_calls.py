@@ -1,0 +1,265 @@
+"""The SDK on a real server: what is asked by reference is answered as frozen values, page by page."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.client.served import Served
+
+from genlock.client import Genlock
+from genlock.digest import digest_of
+from genlock.errors import Conflict, Denied, Invalid, NotFound, Tampered
+from genlock.events.model import Event
+from genlock.library.model import Outcome, VersionRef
+from genlock.staleness.model import State
+from genlock.takes.batch import NewTake
+from genlock.takes.claim import Claim
+from genlock.timeline.model import Project
+
+Video = Callable[[int], Path]
+
+
+def test_the_timeline(gl: Genlock, project: Project) -> None:
+    scene = gl.create_scene(project.slug, "night")
+    made = gl.create_segments(scene, 3)
+    assert [segment.position for segment in made] == [1, 2, 3]
+    inserted = gl.create_segments(f"{project.slug}/night", name="between", position=2, chained=False)[0]
+    moved = gl.change_segment(f"{project.slug}/night/2", position=1, name="first")
+    assert (moved.id, moved.position, moved.name, moved.chained) == (inserted.id, 1, "first", False)
+    assert gl.segment(moved.id) == gl.segment(f"{project.slug}/night/1") == gl.segment(moved)
+    gl.archive_segment(f"{project.slug}/night/1")
+    assert [segment.id for segment in gl.segments(project, scene=scene)] == [segment.id for segment in made]
+    assert gl.restore_segment(moved.id).position == 1
+    assert gl.rename_scene(scene, "dusk").name == gl.scene(f"{project.slug}/dusk").name
+    gl.archive_scene(f"{project.slug}/dusk")
+    assert list(gl.scenes(project)) == []
+    assert [one.name for one in gl.scenes(project, archived=True)] == ["dusk"]
+    gl.restore_scene(f"{project.slug}/dusk")
+    assert gl.rename_project(project, "Other").name == "Other"
+    gl.archive_project(project.slug)
+    with pytest.raises(NotFound):
+        gl.project(project.slug)
+    assert gl.restore_project(project.slug).archived is False
+
+
+def test_lists_are_read_page_by_page(gl: Genlock, project: Project) -> None:
+    scene = gl.create_scene(project, "long")
+    gl.create_segments(scene, 7)
+    listing = gl.segments(project, page_size=3)
+    assert listing.total == 7
+    assert [segment.position for segment in listing] == list(range(1, 8))
+    assert [len(page.items) for page in listing.pages()] == [3, 3, 1]
+    assert len(listing.first.items) == 3
+    assert [segment.position for segment in gl.segments(project, state=State.EMPTY, name="segment 4")] == [4]
+
+
+def test_a_mistyped_reference_is_suggested(gl: Genlock, project: Project, lora: Path) -> None:
+    gl.create_segments(gl.create_scene(project, "night"), 2)
+    gl.add_version(gl.create_asset("lora", "rain", project=project), lora)
+    wrong: list[tuple[Callable[[], object], str]] = [
+        (lambda: gl.project(project.slug + "x"), project.slug),
+        (lambda: gl.scene(f"{project.slug}/nihgt"), f"{project.slug}/night"),
+        (lambda: gl.segment(f"{project.slug}/night/9"), "It has 2"),
+        (lambda: gl.asset("lora:rian", project=project), "lora:rain"),
+        (lambda: gl.asset("model:rain", project=project), "lora:rain"),
+    ]
+    for call, suggestion in wrong:
+        with pytest.raises(NotFound) as refused:
+            call()
+        assert suggestion in (refused.value.hint or ""), refused.value.message
+
+
+def test_a_projects_own_asset_hides_the_shared_one(gl: Genlock, project: Project, lora: Path) -> None:
+    name = f"rain of {project.slug}"
+    shared = gl.ensure_asset("lora", name)
+    own = gl.ensure_asset("lora", name, project=project)
+    assert own.id != shared.id
+    assert gl.ensure_asset("lora", name, project=project).id == own.id
+    assert gl.asset(f"lora:{name}").id == shared.id
+    assert gl.asset(f"lora:{name}", project=project.slug).id == own.id
+    other = gl.create_project(f"{project.slug}-other")
+    assert gl.asset(f"lora:{name}", project=other).id == shared.id
+    gl.archive_asset(shared)
+    with pytest.raises(NotFound):
+        gl.asset(f"lora:{name}", project=other)
+    assert gl.restore_asset(f"lora:{name}").id == shared.id
+    gl.add_version(own, lora)
+    assert gl.rename_asset(own, f"heavy {name}").name == f"heavy {name}"
+
+
+def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> None:
+    source = gl.create_asset("audio", "sound", project=project)
+    asset = gl.create_asset("other", "rain", project=project)
+    gl.add_version(source, lora)
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+
+    first = gl.add_version(asset, lora, note="one", derived_from=["audio:sound@1"], on_progress=tell)
+    assert first.outcome is Outcome.CREATED
+    assert told[-1] == (lora.stat().st_size, lora.stat().st_size)
+    assert first.version.derivations[0].sources == (VersionRef(asset_id=source.id, number=1),)
+    again = gl.add_version(asset, str(lora))
+    assert (again.outcome, again.version.number) == (Outcome.EXISTS, 1)
+    lora.write_bytes(b"rain, two")
+    second = gl.add_version("other:rain", lora, activate=False, project=project, bindings={"seed": "3.seed"})
+    assert (second.version.number, second.version.active) == (2, False)
+    assert [version.number for version in gl.versions(asset)] == [2, 1]
+    assert gl.version("other:rain", project=project).number == 1
+    assert gl.version("other:rain@2", project=project).bindings == {"seed": "3.seed"}
+    assert gl.impact("other:rain@2", project=project).segments.becomes_stale == 0
+    moved = gl.activate(asset, 2, note="better")
+    assert (moved.previous, moved.active) == (1, 2)
+    newest = gl.activations(asset).first.items[0]
+    assert (newest.from_version, newest.to_version, newest.note) == (1, 2, "better")
+    with pytest.raises(Invalid):
+        gl.activate("other:rain", project=project)
+    written = gl.download_version("other:rain@1", tmp_path / "copy.bin", project=project)
+    assert digest_of(written.read_bytes()) == first.version.digest
+    assert [one.id for one in gl.assets(digest=first.version.digest, project=project, kind="other")] == [asset.id]
+    assert gl.usage(asset).total == 0
+
+
+def test_files_that_cannot_be_uploaded(gl: Genlock, project: Project, tmp_path: Path) -> None:
+    asset = gl.create_asset("lora", "none", project=project)
+    (tmp_path / "cut.safetensors").write_bytes(b"\x00" * 4)
+    for path in (tmp_path / "missing", tmp_path, tmp_path / "cut.safetensors"):
+        with pytest.raises(Invalid) as refused:
+            gl.add_version(asset, path)
+        assert refused.value.hint
+    assert gl.asset(asset).versions_total == 0
+
+
+def test_a_download_is_verified_before_it_is_put_in_its_place(gl: Genlock, project: Project, lora: Path) -> None:
+    added = gl.add_version(gl.create_asset("other", "bytes", project=project), lora)
+    target = lora.with_name("copy.bin")
+    target.write_bytes(b"what was here")
+    with pytest.raises(NotFound):
+        gl.download(digest_of(b"nobody has these"), target)
+    with pytest.raises(Invalid):
+        gl.download(added.version.digest, lora.with_name("no-folder") / "copy.bin")
+    assert target.read_bytes() == b"what was here"
+    gl.download(added.version.digest, target)
+    assert target.read_bytes() == lora.read_bytes()
+    assert sorted(path.name for path in lora.parent.iterdir()) == sorted([lora.name, target.name])
+
+
+def test_what_is_stale_why_and_since_when(gl: Genlock, project: Project, lora: Path, video: Video) -> None:
+    gl.create_segments(gl.create_scene(project, "night"), 2)
+    asset = gl.create_asset("lora", "drizzle", project=project)
+    gl.add_version(asset, _weights(lora, 1))
+    for position in (1, 2):
+        with gl.generation(f"{project.slug}/night/{position}", engine="diffusers") as g:
+            g.use("lora:drizzle", strength_model=0.8)
+            g.output(video(90 + position))
+    assert gl.report(project.slug).groups == ()
+    added = gl.add_version(asset, _weights(lora, 2), activate=False)
+    assert gl.impact(asset, 2).segments.becomes_stale == 2
+    gl.activate(asset, added.version.number)
+    group = gl.report(project.slug).groups[0]
+    assert group.sentence == "2 segments in 1 scene used drizzle_v1 — you are on v2"
+    assert [segment.position for segment in gl.group_segments(project, group)] == [1, 2]
+    assert [segment.state for segment in gl.segments(project)] == [State.STALE] * 2
+    waivers = gl.waive(f"{project.slug}/night/1", "lora:drizzle", "not heard")
+    assert [one.reason for one in gl.waivers(project)] == ["not heard"]
+    assert gl.report(project).groups[0].segments == 1
+    gl.withdraw_waiver(waivers[0])
+    assert len(gl.waive(f"{project.slug}/night", "lora:drizzle", "all")) == 2
+    assert gl.report(project).groups == ()
+    assert [one.asset_id for one in gl.pins(project)] == []
+    usage = gl.usage("lora:drizzle@1", project=project)
+    assert (usage.total, {one.take for one in usage}) == (2, {1})
+    assert [(one.number, one.total) for one in gl.usage(asset).versions] == [(1, 2)]
+
+
+def test_receipts_are_found_compared_and_verified(gl: Genlock, project: Project, video: Video) -> None:
+    (segment,) = gl.create_segments(gl.create_scene(project, "night"))
+    claim = Claim.model_validate(
+        {"engine": {"name": "diffusers"}, "parameters": {"seed": str(2**64 - 1), "prompt": f"roof {project.slug}"}}
+    )
+    one = gl.record(segment, claim, video=video(10))
+    again = gl.record(segment, claim, video=video(10))
+    assert (again.created, again.take.id, again.receipt.id) == (False, one.take.id, one.receipt.id)
+    other = gl.record(segment, claim.model_copy(update={"note": "again"}), video=video(200), select=False)
+    assert gl.document(one.receipt.id) == gl.document(one.receipt)
+    assert digest_of(gl.document(one.receipt)) == one.receipt.receipt_digest
+    with pytest.raises(Tampered):
+        gl.document(one.receipt.model_copy(update={"receipt_digest": digest_of(b"other")}))
+    found = gl.find_receipts(seed=2**64 - 1, prompt=f"roof {project.slug}")
+    assert {line.id for line in found} == {one.receipt.id, other.receipt.id}
+    assert [line.id for line in gl.find_receipts(output=one.take.outputs["video"])] == [one.receipt.id]
+    difference = gl.compare_receipts(one.receipt, other.receipt)
+    assert difference.same_wish
+    assert "video" in {part.part for part in difference.outputs}
+    assert gl.select_take(segment, 2).selected
+    stored = claim.model_copy(update={"outputs": {"video": one.take.outputs["video"]}, "note": "batch"})
+    (batched,) = gl.record_batch([NewTake(segment_id=segment.id, claim=stored)])
+    assert batched.take == 3
+
+
+def test_tokens_and_what_they_may(gl: Genlock, server: Served) -> None:
+    issued = gl.create_token("a viewer", "viewer")
+    assert issued.id in {token.id for token in gl.tokens()}
+    with Genlock(server.url, issued.secret) as viewer:
+        assert (viewer.me().name, viewer.me().role.value) == ("a viewer", "viewer")
+        with pytest.raises(Denied) as refused:
+            viewer.create_project("not-allowed")
+        assert not refused.value.unauthenticated
+        gl.revoke_token(issued.id)
+        with pytest.raises(Denied) as refused:
+            viewer.me()
+        assert refused.value.unauthenticated
+    with Genlock(server.url, "nonsense") as nobody, pytest.raises(Denied):
+        nobody.me()
+
+
+def test_events_are_listed_and_followed(gl: Genlock, server: Served, project: Project) -> None:
+    known = [event.id for event in gl.events(project=project)]
+    assert [event.verb for event in gl.events(project=project)] == ["project.created"]
+    heard: list[Event] = []
+
+    def listen() -> None:
+        with server.client() as listener:
+            for event in listener.follow_events(after=known[-1], project=project.slug):
+                heard.append(event)
+                if event.verb == "segments.created" or len(heard) == 2:
+                    return
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    gl.create_segments(gl.create_scene(project, "night"))
+    listening.join()
+    assert heard[0].verb == "scene.created"
+    assert heard == list(gl.events(after=known[-1], project=project))[: len(heard)]
+
+
+def test_what_cannot_be_is_said_before_anything_is_sent() -> None:
+    with Genlock("http://127.0.0.1:1", "t") as gl:
+        for call in (
+            lambda: gl.create_project("Not A Slug"),
+            lambda: gl.create_project("a", "line\nbreak"),
+            lambda: gl.create_asset("lora", "../up"),
+            lambda: gl.create_asset("loras", "rain"),
+            lambda: gl.create_asset("lora", "x" * 201),
+            lambda: gl.create_token("a", "king"),
+            lambda: gl.project("a/b"),
+            lambda: gl.segment("a/b"),
+        ):
+            with pytest.raises(Invalid) as refused:
+                call()
+            assert refused.value.message
+
+
+def test_a_taken_slug_is_a_conflict(gl: Genlock, project: Project) -> None:
+    with pytest.raises(Conflict):
+        gl.create_project(project.slug)
+
+
+def _weights(path: Path, number: int) -> Path:
+    """A LoRA file with one small tensor."""
+    header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
+    file = path.with_name(f"drizzle_v{number}.safetensors")
+    file.write_bytes(len(header).to_bytes(8, "little") + header + bytes([number]))
+    return file
