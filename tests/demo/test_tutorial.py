@@ -1,0 +1,24 @@
+"""The tutorial works: each of its commands is typed in order, and says what the page says."""
+
+import subprocess
+from pathlib import Path
+
+from tests.demo import console
+from tests.demo.programs import plain_environment
+from tests.fixtures_postgres import temporary_folder
+
+PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
+
+
+def test_the_tutorial_does_what_it_says() -> None:
+    with temporary_folder() as folder:
+        pictures = folder / "pictures"
+        pictures.mkdir()
+        environment = plain_environment(folder / "data")
+        typed = list(console.typed_on(PAGE.read_text(encoding="utf-8")))
+        assert len(typed) > 20
+        try:
+            for one in typed:
+                console.run(one, pictures, environment)
+        finally:
+            subprocess.run(["bash", "-c", "genlock down"], cwd=pictures, env=environment, check=False)
