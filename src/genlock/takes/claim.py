@@ -46,15 +46,17 @@ class Evidence(StrEnum):
         return max(self, other, key=order.index)
 
 
-def check_finite(value: Any) -> Any:
+def check_finite(value: dict[str, Any]) -> dict[str, Any]:
     """``value`` if no number in it is NaN or infinite, which JSON cannot say; ``ValueError`` otherwise."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("NaN and infinities have no place in JSON")
-    if isinstance(value, dict):
-        check_finite(list(cast("dict[str, Any]", value).values()))
-    elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            check_finite(item)
+    within: list[Any] = [value]
+    while within:
+        item = within.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            raise ValueError("NaN and infinities have no place in JSON")
+        if isinstance(item, dict):
+            within += cast("dict[str, Any]", item).values()
+        elif isinstance(item, list):
+            within += cast("list[Any]", item)
     return value
 
 

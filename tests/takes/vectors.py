@@ -1,0 +1,281 @@
+"""The test vectors of the receipt format: ``python -m tests.takes.vectors`` writes them anew.
+
+Each is a claim with the facts it was resolved with. What it became, and every digest, can be checked by a program in
+another language with nothing but SHA-256 and RFC 8785.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genlock.digest import Digest, canonical, digest_of
+from genlock.model import Kind
+from genlock.takes import document as doc
+from genlock.takes.claim import Claim, InputRole, Output
+from genlock.takes.compose import compose
+from genlock.takes.document import Input, Subject
+from genlock.takes.resolve import AssetFact, ContentFact, Facts, FrameFact
+
+FILE = Path(__file__).parents[2] / "docs" / "reference" / "receipt-vectors.json"
+
+
+def named(text: str) -> Digest:
+    """The digest of a text, standing for a file."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+_ASSETS = {
+    1: (Kind.SOURCE_IMAGE, "portrait"),
+    2: (Kind.VARIANT, "clothed"),
+    3: (Kind.LORA, "rain"),
+    4: (Kind.WORKFLOW, "walk"),
+    5: (Kind.MODEL, "tiny"),
+}
+_CONTENTS = [
+    ContentFact(id=asset, asset_id=asset, digest=named(name), effective_digest=named(f"{name}, effective"), version=1)
+    for asset, (_, name) in _ASSETS.items()
+]
+# The second version of the LoRA is another file with the same weights.
+_CONTENTS.append(
+    ContentFact(
+        id=6,
+        asset_id=3,
+        digest=named("rain, other metadata"),
+        effective_digest=named("rain, effective"),
+        version=2,
+    )
+)
+
+
+def _line(role: InputRole, asset: int) -> Input:
+    content = next(one for one in _CONTENTS if one.asset_id == asset)
+    kind, name = _ASSETS[asset]
+    return Input(
+        role=role,
+        ordinal=0,
+        kind=kind.value,
+        asset=asset,
+        name=name,
+        version=1,
+        digest=content.digest,
+        effective_digest=content.effective_digest,
+    )
+
+
+FACTS = Facts(
+    assets={asset: AssetFact(id=asset, kind=kind, name=name) for asset, (kind, name) in _ASSETS.items()},
+    refs={f"{kind.value}:{name}": asset for asset, (kind, name) in _ASSETS.items()},
+    versions={(one.asset_id, one.version): one for one in _CONTENTS if one.version is not None},
+    contents={(one.asset_id, one.digest): one for one in _CONTENTS},
+    frames={
+        11: FrameFact(
+            take_id=11,
+            segment_id=7,
+            parts={"video": named("first video"), "last_frame": named("first frame")},
+            origins=(_line(InputRole.VARIANT, 2), _line(InputRole.SOURCE_IMAGE, 1)),
+        )
+    },
+    source_images={(2, 1): (_line(InputRole.SOURCE_IMAGE, 1),)},
+)
+_ENGINE = {"name": "sketch", "version": "1.0"}
+_PARAMETERS: Mapping[str, Any] = {
+    "prompt": "a walk in the rain",
+    "negative_prompt": "",
+    "cfg": 4.5,
+    "seed": "42",
+    "steps": 20,
+    "sampler": "euler",
+    "width": 832,
+    "height": 480,
+    "frames": 16,
+}
+_WHOLE: list[Mapping[str, Any]] = [
+    {"role": "workflow", "asset": "workflow:walk", "version": 1},
+    {"role": "model", "asset": "model:tiny", "version": 1},
+    {"role": "lora", "asset": "lora:rain", "version": 1, "strength_model": 0.8},
+]
+_VARIANT = {"role": "variant", "asset": "variant:clothed", "version": 1}
+_OUTPUTS = {
+    "video": {"digest": named("a video"), "media_type": "video/mp4", "size_bytes": 4096},
+    "last_frame": {"digest": named("a frame"), "media_type": "image/png", "size_bytes": 1024},
+}
+_SEGMENT = {"segment": 7, "take": 1}
+_CASES: list[dict[str, Any]] = [
+    {
+        "name": "the least that can be said",
+        "why": "Absent fields are left out, never null; what a complete receipt would have is listed in missing.",
+        "claim": {"engine": {"name": "someone's engine"}},
+        "outputs": {},
+    },
+    {
+        "name": "a first segment",
+        "why": "The variant brings the source image it was made from, which stays out of the inputs digest.",
+        "claim": {"engine": _ENGINE, "inputs": [*_WHOLE, _VARIANT], "parameters": _PARAMETERS},
+    },
+    {
+        "name": "a chained segment",
+        "why": "The seed frame brings the variant and the source image that its chain started from.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [*_WHOLE, {"role": "seed_frame", "take": 11}],
+            "parameters": _PARAMETERS,
+        },
+        "subject": {"segment": 8, "take": 3},
+    },
+    {
+        "name": "an equivalent version",
+        "why": "Other bytes and another number with the same effective digest: the inputs digest of a first segment.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [*_WHOLE[:2], {**_WHOLE[2], "version": 2}, _VARIANT],
+            "parameters": _PARAMETERS,
+        },
+    },
+    {
+        "name": "one LoRA twice",
+        "why": "Two inputs with ordinals of their own. Sorted by role and ordinal for the inputs digest alone.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [
+                {**_WHOLE[2], "ordinal": 4, "strength_clip": 0},
+                {**_WHOLE[2], "strength_model": -0.25},
+                *_WHOLE[:2],
+                _VARIANT,
+            ],
+            "parameters": _PARAMETERS,
+        },
+    },
+    {
+        "name": "a file nobody registered",
+        "why": "No version and no effective digest: the digest itself stands in the inputs digest.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [
+                *_WHOLE[:2],
+                {"role": "lora", "asset": "lora:rain", "digest": named("rain, edited"), "strength_model": 1},
+                {"role": "vae", "digest": named("a vae"), "name": "vae.safetensors"},
+                _VARIANT,
+            ],
+            "parameters": _PARAMETERS,
+        },
+    },
+    {
+        "name": "numbers",
+        "why": "The largest seed is exact because it is a string; RFC 8785 writes numbers as ECMAScript does.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [*_WHOLE, _VARIANT],
+            "parameters": {
+                **_PARAMETERS,
+                "seed": "18446744073709551615",
+                "cfg": 4.0,
+                "denoise": 1e-7,
+                "fps": 23.976,
+                "shift": 1e21,
+                "scale": 0.1,
+                "drift": -0.0,
+                "loop": True,
+                "offset": -9007199254740991,
+            },
+        },
+    },
+    {
+        "name": "text of every kind",
+        "why": "Nothing is normalised; keys are sorted by UTF-16 code units, which differs from code points here.",
+        "claim": {
+            "engine": {
+                **_ENGINE,
+                "environment": {"\ufb01": 1, "\U0001f600": 2, "a": {"ö": 1, "o\u0308": 2}, "node_packs": ["b", "a"]},
+            },
+            "inputs": [*_WHOLE, _VARIANT],
+            "parameters": {
+                **_PARAMETERS,
+                "prompt": 'שלום «مطر» 😀\t"quoted"\\ \u2028\u0007\u007f\n',
+                "sampler": "Ölspur",
+            },
+        },
+    },
+    {
+        "name": "everything around it",
+        "why": "Observations, graph, recorder and what it replaces are in the receipt and not in the inputs digest.",
+        "claim": {
+            "engine": {**_ENGINE, "environment": {"python": "3.11.7", "device": "cpu"}},
+            "inputs": [*_WHOLE, _VARIANT],
+            "parameters": {**_PARAMETERS, "resolution_tier": "my own"},
+            "graph": named("a graph"),
+            "observed": {
+                "started_at": "2026-01-01T10:00:00Z",
+                "finished_at": "2026-01-01T10:00:02.500000Z",
+                "duration_s": 2.5,
+                "per_node_s": {"3": 2.25, "10": 0.25},
+                "worker": "gpu-1",
+            },
+            "recorder": {"name": "genlock-worker", "version": "0.1.0"},
+            "evidence": "matched_by_digest",
+            "regenerates": {"receipt": named("the receipt before"), "causes": [{"kind": "superseded", "asset_id": 3}]},
+            "note": "the second try",
+        },
+        "graph": named("a graph"),
+    },
+    {
+        "name": "a generated version",
+        "why": "The subject is a version of an asset; it makes an image, so frames are not asked for.",
+        "claim": {
+            "engine": _ENGINE,
+            "inputs": [*_WHOLE, {"role": "source_image", "asset": "source_image:portrait", "version": 1}],
+            "parameters": {name: value for name, value in _PARAMETERS.items() if name != "frames"},
+        },
+        "outputs": {"image": {"digest": named("an image"), "media_type": "image/png", "size_bytes": 2048}},
+        "subject": {"asset": 2, "version": 2},
+    },
+]
+
+
+def wish(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the inputs digest is taken of, from a receipt's document alone, as its definition says."""
+    lines: list[dict[str, Any]] = []
+    for line in sorted(document["inputs"], key=lambda line: (line["role"], line["ordinal"])):
+        if "via" not in line:
+            kept = {name: line[name] for name in ("strength_model", "strength_clip", "part") if name in line}
+            effective = line.get("effective_digest", line.get("digest"))
+            known = {} if effective is None else {"effective_digest": effective}
+            lines.append({"role": line["role"], "ordinal": line["ordinal"], **known, **kept})
+    parameters = {name: value for name, value in document["parameters"].items() if name != "resolution_tier"}
+    return {"engine": document["engine"]["name"], "inputs": lines, "parameters": parameters}
+
+
+def vector(case: Mapping[str, Any]) -> dict[str, Any]:
+    """A case, with what Genlock makes of it."""
+    claim = Claim.model_validate(case["claim"])
+    outputs = {part: Output.model_validate(output) for part, output in case.get("outputs", _OUTPUTS).items()}
+    uploaded = {part: output.digest for part, output in outputs.items()}
+    claimed = doc.claim_digest(claim, uploaded)
+    subject = Subject.model_validate(case.get("subject", _SEGMENT))
+    made = compose(claim, outputs, case.get("graph"), subject, FACTS, claimed, 1)
+    document = json.loads(made.document)
+    return {
+        "name": case["name"],
+        "why": case["why"],
+        "claim": {"claim": claim.canonical(), "parts": uploaded},
+        "claim_canonical": canonical({"claim": claim.canonical(), "parts": uploaded}).decode(),
+        "claim_digest": claimed,
+        "document": document,
+        "document_canonical": made.document.decode(),
+        "receipt_digest": digest_of(made.document),
+        "inputs": wish(document),
+        "inputs_canonical": canonical(wish(document)).decode(),
+        "inputs_digest": made.inputs_digest,
+    }
+
+
+def written() -> str:
+    """The file of vectors as it must be."""
+    about = "Receipts of Genlock, format genlock.receipt/1. Digests are SHA-256 of the canonical text in UTF-8."
+    vectors = [vector(case) for case in _CASES]
+    return json.dumps({"about": about, "vectors": vectors}, indent=2, ensure_ascii=True) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(written())
