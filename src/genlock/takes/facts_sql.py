@@ -215,33 +215,27 @@ def _line(origin: Mapping[str, Any]) -> Input:
 
 
 async def _source_images(conn: Conn, variants: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Input, ...]]:
-    """The source images that variants go back to by their newest derivations, through edits of variants too."""
+    """The source images that variants were made from, by their newest derivations.
+
+    Direct sources only: what an edit was made from is told by the edit's own derivation, once (semantics, ``via``).
+    """
     found = await rows(
         conn,
         """
-        WITH RECURSIVE up (variant_id, variant_number, asset_id, number, kind) AS (
-            SELECT asset_id, number, asset_id, number, 'variant'
-              FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS start (asset_id, number)
-            UNION
-            SELECT up.variant_id, up.variant_number, s.asset_id, s.number, a.kind
-              FROM up
-              JOIN contents me ON me.asset_id = up.asset_id AND me.version = up.number
-              CROSS JOIN LATERAL (
-                   SELECT d.id
-                     FROM contents equal
-                     JOIN derivations d ON d.asset_id = equal.asset_id AND d.number = equal.version
-                    WHERE equal.asset_id = me.asset_id AND equal.effective_digest = me.effective_digest
-                    ORDER BY d.id DESC
-                    LIMIT 1) newest
-              JOIN derivation_sources s ON s.derivation_id = newest.id
-              JOIN assets a ON a.id = s.asset_id
-             WHERE up.kind <> 'source_image'
-        )
-        SELECT up.variant_id, up.variant_number, a.id AS asset, a.name, a.kind, c.version,
+        SELECT v.asset_id AS variant_id, v.number AS variant_number, a.id AS asset, a.name, a.kind, c.version,
                digest_text(c.digest) AS digest, digest_text(c.effective_digest) AS effective_digest
-          FROM up JOIN assets a ON a.id = up.asset_id
-          JOIN contents c ON c.asset_id = up.asset_id AND c.version = up.number
-         WHERE up.kind = 'source_image'
+          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS v (asset_id, number)
+          JOIN contents me ON me.asset_id = v.asset_id AND me.version = v.number
+         CROSS JOIN LATERAL (
+               SELECT d.id
+                 FROM contents equal
+                 JOIN derivations d ON d.asset_id = equal.asset_id AND d.number = equal.version
+                WHERE equal.asset_id = me.asset_id AND equal.effective_digest = me.effective_digest
+                ORDER BY d.id DESC
+                LIMIT 1) newest
+          JOIN derivation_sources s ON s.derivation_id = newest.id
+          JOIN assets a ON a.id = s.asset_id AND a.kind = 'source_image'
+          JOIN contents c ON c.asset_id = s.asset_id AND c.version = s.number
          ORDER BY a.id, c.version
         """,
         assets=[asset for asset, _ in variants],
