@@ -74,6 +74,13 @@ async def test_a_take_is_recorded_with_all_it_can_be_asked(
     for query in ({"seed": "18446744073709551615"}, {"prompt": "roof"}, {"output": digest_of(content)}):
         found = (await client.get("/api/v1/receipts", params=query)).json()["items"]
         assert [line["id"] for line in found] == [receipt["id"]], query
+    asset = (await client.get(f"/api/v1/assets/{scene['asset']}")).json()
+    assert asset["used_by"] == {"segments": 1, "stale": 0}
+    await client.post(f"/api/v1/assets/{scene['asset']}/versions", files={"file": ("rain.txt", b"rain v2")})
+    asset = (await client.get(f"/api/v1/assets/{scene['asset']}")).json()
+    assert asset["used_by"] == {"segments": 1, "stale": 1}
+    version = (await client.get(f"/api/v1/assets/{scene['asset']}/versions/2")).json()
+    assert version["used_by"] == {"segments": 0, "stale": 0}
     blob = await client.get(f"/api/v1/blobs/{take['outputs']['video']}")
     assert (blob.headers["content-type"], blob.content) == ("video/mp4", content)
 

@@ -39,7 +39,7 @@ class Database:
             configure=self._configure,
             check=AsyncConnectionPool.check_connection,
             timeout=30,
-            kwargs={"options": "-c search_path=genlock,queue,pg_catalog", "application_name": application},
+            kwargs={"options": "-c search_path=genlock,queue,pg_catalog -c timezone=UTC", "application_name": application},
         )
 
     async def open(self) -> None:

@@ -11,6 +11,7 @@ from genlock.model import Kind, Page, Role
 from genlock.staleness import impact, moves
 from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
+from genlock.staleness.used_sql import used_by
 from genlock.timeline.model import NewName
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, IdFilter, Limit, Transaction, Who, may, writes
@@ -47,7 +48,8 @@ async def list_assets(
 @router.get("/assets/{asset_id}", response_model=Asset, **may(Role.VIEWER, 404))
 async def get_asset(asset_id: Id, conn: Transaction) -> Response:
     """One asset, with how many segments use it and how many of those are stale."""
-    return answer(await sql.get_asset(conn, asset_id))
+    asset = await sql.get_asset(conn, asset_id)
+    return answer(asset.model_copy(update={"used_by": await used_by(conn, asset_id)}))
 
 
 @router.patch("/assets/{asset_id}", response_model=Asset, **writes(Role.CREATOR, 404))

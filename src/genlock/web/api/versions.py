@@ -15,6 +15,7 @@ from genlock.library.model import Asset, NewVersion, Outcome, Version
 from genlock.model import Actor, Page, Role
 from genlock.staleness import moves
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
+from genlock.staleness.used_sql import used_by
 from genlock.web.answers import answer
 from genlock.web.bodies import check_announced, read_json
 from genlock.web.caller import require
@@ -142,8 +143,9 @@ async def list_versions(asset_id: Id, conn: Transaction, cursor: Cursor = None, 
 
 @router.get("/assets/{asset_id}/versions/{number}", response_model=Version, **may(Role.VIEWER, 404))
 async def get_version(asset_id: Id, number: Number, conn: Transaction) -> Response:
-    """One version, with what it was made from."""
-    return answer(await sql.get_version(conn, asset_id, number))
+    """One version, with what it was made from and how many segments use it."""
+    version = await sql.get_version(conn, asset_id, number)
+    return answer(version.model_copy(update={"used_by": await used_by(conn, asset_id, number)}))
 
 
 @router.get(
