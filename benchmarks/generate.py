@@ -349,12 +349,12 @@ def _follow(conn: Connection) -> None:
     conn.execute("INSERT INTO take_counters SELECT id, %s FROM segments", (TAKES,))
     conn.execute(
         """
-        INSERT INTO current_inputs (content_id, project_id, segment_id, judged)
-        SELECT i.content_id, t.project_id, t.segment_id,
+        INSERT INTO current_inputs (content_id, project_id, segment_id, scene_id, run_id, run_position, judged)
+        SELECT i.content_id, t.project_id, t.segment_id, t.scene_id, t.run_id, t.run_position,
                bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))
           FROM selected_takes t JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
          WHERE i.content_id IS NOT NULL
-         GROUP BY 1, 2, 3
+         GROUP BY 1, 2, 3, 4, 5, 6
          ORDER BY 1, 2, 3
         """
     )

@@ -17,14 +17,14 @@ from typing import LiteralString
 ASSET, UNMATCHED, CHAIN = 0, 1, 2
 
 NOW: LiteralString = """
-WITH outdated AS (
+WITH outdated AS NOT MATERIALIZED (
     SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
            root_used_digest, root_expected_digest
       FROM outdated_contents
 )"""
 
 WHAT_IF: LiteralString = """
-WITH outdated AS (
+WITH outdated AS NOT MATERIALIZED (
     SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
            root_used_digest, root_expected_digest
       FROM outdated_contents
@@ -36,44 +36,65 @@ WITH outdated AS (
         AS o (scope_id, content_id, kind, root_asset_id, root_used, root_expected, used, expected)
 )"""
 
-_PLACE: LiteralString = """
+# A scene's own pins, else its project's, else none.
+_SCOPE: LiteralString = "coalesce(of_scene.id, of_project.id, 0)"
+
+_PLACE: LiteralString = (
+    """
 , place AS (
-    SELECT s.id AS scene_id, s.project_id, coalesce(of_scene.id, of_project.id, 0) AS scope_id
+    SELECT s.id AS scene_id, s.project_id, """
+    + _SCOPE
+    + """ AS scope_id
       FROM scenes s
       LEFT JOIN scopes of_scene ON of_scene.scene_id = s.id
       LEFT JOIN scopes of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
      WHERE s.project_id = ANY(%(projects)s::bigint[])
 )"""
+)
 
-_OWN_OF_PROJECTS: LiteralString = (
-    _PLACE
-    + """
-, own AS (
-    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 0 AS root_kind,
+# From what the projects ever used to what of that is out of date: a small project does not pass what others use, and
+# a large one does not pass what it has that is up to date. Digests stay behind; ``bound`` brings them where they count.
+OWN_OF_PROJECTS: LiteralString = (
+    """
+, scoped AS MATERIALIZED (
+    SELECT id, project_id, scene_id FROM scopes WHERE project_id = ANY(%(projects)s::bigint[])
+), used AS MATERIALIZED (
+    SELECT project_id, content_id FROM usage_counts WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
+     UNION
+    SELECT project_id, content_id FROM usage_deltas WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
+), moved AS MATERIALIZED (
+    SELECT u.project_id, o.content_id, o.scope_id, o.direct, o.root_asset_id, o.root_used, o.root_expected
+      FROM used u JOIN outdated o ON o.content_id = u.content_id
+     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)
+), own AS MATERIALIZED (
+    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
-           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id
-      FROM outdated o
-      JOIN current_inputs i ON i.content_id = o.content_id AND i.project_id = ANY(%(projects)s::bigint[]) AND i.judged
-      JOIN selected_takes t ON t.segment_id = i.segment_id
-      JOIN place p ON p.scene_id = t.scene_id AND p.scope_id = o.scope_id
+           NULL::bytea AS used, NULL::bytea AS expected, i.content_id, o.scope_id
+      FROM moved o
+      JOIN current_inputs i ON i.content_id = o.content_id AND i.project_id = o.project_id AND i.judged
+      LEFT JOIN scoped of_scene ON of_scene.scene_id = i.scene_id
+      LEFT JOIN scoped of_project ON of_project.project_id = i.project_id AND of_project.scene_id IS NULL
+     WHERE o.scope_id = """
+    + _SCOPE
+    + """
      UNION ALL
-    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 1, c.asset_id, 0,
+    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 1, c.asset_id, 0,
            coalesce(of_scene.number, of_project.number, a.active_version), true,
-           c.digest, should_be.effective_digest, c.id
-      FROM contents c
-      JOIN current_inputs i ON i.content_id = c.id AND i.project_id = ANY(%(projects)s::bigint[]) AND i.judged
-      JOIN selected_takes t ON t.segment_id = i.segment_id
+           c.digest, should_be.effective_digest, c.id, NULL
+      FROM used u
+      JOIN contents c ON c.id = u.content_id
+      JOIN current_inputs i ON i.content_id = c.id AND i.project_id = u.project_id AND i.judged
       JOIN assets a ON a.id = c.asset_id
-      LEFT JOIN pins of_scene ON of_scene.project_id = t.project_id AND of_scene.scene_id = t.scene_id
+      LEFT JOIN pins of_scene ON of_scene.project_id = i.project_id AND of_scene.scene_id = i.scene_id
                              AND of_scene.asset_id = a.id
-      LEFT JOIN pins of_project ON of_project.project_id = t.project_id AND of_project.scene_id IS NULL
+      LEFT JOIN pins of_project ON of_project.project_id = i.project_id AND of_project.scene_id IS NULL
                                AND of_project.asset_id = a.id
       LEFT JOIN contents should_be ON should_be.asset_id = a.id
             AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
      WHERE c.version IS NULL
      UNION ALL
     SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 2, 0, 0, 0, true,
-           b.used_digest, b.expected_digest, NULL
+           b.used_digest, b.expected_digest, NULL, NULL
       FROM broken_links b
       JOIN selected_takes t ON t.segment_id = b.segment_id
      WHERE b.project_id = ANY(%(projects)s::bigint[])
@@ -90,14 +111,14 @@ _OWN_OF_RUNS: LiteralString = (
 ), own AS (
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
-           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id
+           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id, h.scope_id
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
       JOIN outdated o ON o.content_id = i.content_id AND o.scope_id = h.scope_id
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0,
            coalesce(of_scene.number, of_project.number, a.active_version), true,
-           c.digest, should_be.effective_digest, c.id
+           c.digest, should_be.effective_digest, c.id, h.scope_id
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
       JOIN contents c ON c.id = i.content_id AND c.version IS NULL
@@ -110,37 +131,52 @@ _OWN_OF_RUNS: LiteralString = (
             AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 2, 0, 0, 0, true,
-           b.used_digest, b.expected_digest, NULL
+           b.used_digest, b.expected_digest, NULL, h.scope_id
       FROM here h JOIN broken_links b ON b.segment_id = h.segment_id
 )"""
 )
 
-_SPREAD: LiteralString = """
-, waived_at AS (
+# Waivers, the runs that are walked because of them, and own causes with the digests that a waiver is bound to.
+WAIVED: LiteralString = """
+, waived_at AS MATERIALIZED (
     SELECT w.id, w.segment_id, t.run_id, t.run_position, coalesce(w.asset_id, 0) AS root_asset, w.used_digest AS used,
            w.expected_digest AS expected
       FROM waivers w JOIN selected_takes t ON t.segment_id = w.segment_id
      WHERE w.project_id = ANY(%(projects)s::bigint[]) AND w.withdrawn_at IS NULL
        AND (w.expires_at IS NULL OR w.expires_at > now())
-), waived_runs AS (
-    SELECT DISTINCT run_id FROM waived_at
-), plain AS (
+), walked_runs AS MATERIALIZED (
+    -- One take may use several unmatched contents of an asset: they are one root, and not added up.
+    SELECT run_id FROM waived_at UNION SELECT run_id FROM own WHERE root_kind = 1
+), bound AS (
+    SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.segment_id, o.root_kind, o.root_asset, o.root_used,
+           o.root_expected, o.direct, coalesce(o.used, d.root_used_digest) AS used,
+           coalesce(o.expected, d.root_expected_digest) AS expected, o.content_id
+      FROM own o
+      LEFT JOIN outdated d ON o.used IS NULL AND d.content_id = o.content_id AND d.scope_id = o.scope_id
+            AND d.root_asset_id = o.root_asset AND d.root_used = o.root_used AND d.root_expected = o.root_expected
+)"""
+
+_PLAIN: LiteralString = """
+, plain AS (
     -- No waiver: a root covers everything from its first own cause to the end of the run.
     SELECT o.project_id, o.scene_id, o.run_id, o.root_kind, o.root_asset, o.root_used, o.root_expected,
            int4multirange(int4range(min(o.run_position), r.length + 1)) AS cover,
            coalesce(range_agg(int4range(o.run_position, o.run_position + 1)) FILTER (WHERE o.direct), '{}') AS direct,
            '{}'::int4multirange AS waived
       FROM own o JOIN runs r ON r.run_id = o.run_id
-     WHERE o.run_id NOT IN (SELECT run_id FROM waived_runs)
+     WHERE o.run_id NOT IN (SELECT run_id FROM walked_runs)
      GROUP BY o.project_id, o.scene_id, o.run_id, o.root_kind, o.root_asset, o.root_used, o.root_expected, r.length
-), instance AS (
+)"""
+
+WALKED: LiteralString = """
+, instance AS (
     -- Waivers: each own cause by itself, with the digests that a waiver is bound to.
     SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.root_kind, o.root_asset, o.root_used,
            o.root_expected, o.direct, o.used, o.expected,
            EXISTS (SELECT FROM waived_at w WHERE w.segment_id = o.segment_id AND w.root_asset = o.root_asset
                                              AND w.used = o.used AND w.expected = o.expected) AS waived
-      FROM own o
-     WHERE o.run_id IN (SELECT run_id FROM waived_runs)
+      FROM bound o
+     WHERE o.run_id IN (SELECT run_id FROM walked_runs)
 ), occurrence AS (
     SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.root_kind, i.root_asset, i.root_used, i.root_expected,
            bool_or(i.direct AND NOT i.waived) AS direct, bool_and(i.waived) AS waived,
@@ -159,7 +195,7 @@ _SPREAD: LiteralString = """
                AND w.run_position < coalesce(o.next, r.length + 1)
                AND w.root_asset = o.root_asset AND w.used = o.used AND w.expected = o.expected) AS stop
       FROM occurrence o JOIN runs r ON r.run_id = o.run_id
-), walked AS (
+), walked AS MATERIALIZED (
     SELECT project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected,
            coalesce(range_agg(int4range(run_position, coalesce(stop, until))) FILTER (WHERE NOT waived), '{}') AS cover,
            coalesce(range_agg(int4range(run_position, run_position + 1)) FILTER (WHERE direct), '{}') AS direct,
@@ -168,7 +204,10 @@ _SPREAD: LiteralString = """
            AS waived
       FROM stopped
      GROUP BY project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected
-), spread AS (
+)"""
+
+_SPREAD: LiteralString = """
+, spread AS (
     SELECT project_id, scene_id, run_id, root_kind, root_asset, root_used, root_expected, cover, direct, waived
       FROM plain
      UNION ALL
@@ -196,10 +235,10 @@ _JUDGED: LiteralString = """
        AND r.run_id NOT IN (SELECT run_id FROM covered)
 )"""
 
-OF_PROJECTS: LiteralString = _OWN_OF_PROJECTS + _SPREAD
-"""``own`` and ``spread`` of whole projects."""
+OF_PROJECTS: LiteralString = OWN_OF_PROJECTS + WAIVED + _PLAIN + WALKED + _SPREAD
+"""``own``, ``bound`` (the same with digests) and ``spread`` of whole projects."""
 
-OF_RUNS: LiteralString = _OWN_OF_RUNS + _SPREAD
+OF_RUNS: LiteralString = _OWN_OF_RUNS + WAIVED + _PLAIN + WALKED + _SPREAD
 """``own`` and ``spread`` of single runs."""
 
 JUDGED: LiteralString = _JUDGED

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 from genlock.db.connection import Conn, rows
-from genlock.staleness import causes_sql
+from genlock.staleness import causes_sql, tally_sql
 from genlock.staleness.model import Estimate, Group, GroupKind, Totals
 from genlock.staleness.sentence import sentence
 from genlock.takes.model import ReferencedAsset
@@ -18,35 +18,32 @@ _SAMPLES = 1000
 """Medians are of the newest so many measurements of a workload."""
 
 _REPORT: LiteralString = (
-    causes_sql.JUDGED
+    tally_sql.TALLY
     + """
-, counted AS (
+, counted AS MATERIALIZED (
     SELECT project_id, root_kind, root_asset, CASE WHEN root_kind = 0 THEN root_used END AS root_used,
            CASE WHEN root_kind = 0 THEN root_expected END AS root_expected,
            CASE WHEN min(root_expected) = max(root_expected) THEN nullif(min(root_expected), 0) END AS expected,
-           sum(positions(cover)) AS segments, count(DISTINCT scene_id) AS scenes, sum(positions(direct)) AS direct,
-           CASE WHEN root_kind = 0 AND EXISTS (SELECT FROM pins p WHERE p.project_id = spread.project_id
-                                                                    AND p.asset_id = spread.root_asset)
-                THEN bool_and(EXISTS (SELECT FROM pins p
-                                       WHERE p.project_id = spread.project_id AND p.asset_id = spread.root_asset
-                                         AND (p.scene_id IS NULL OR p.scene_id = spread.scene_id)))
-                ELSE false END AS pinned
-      FROM spread
-     WHERE cover <> '{}'
+           sum(segments) AS segments, count(DISTINCT scene_id) AS scenes, sum(direct) AS direct,
+           bool_and(root_kind = 0
+                    AND ((project_id, root_asset) IN (SELECT project_id, asset_id FROM pins WHERE scene_id IS NULL)
+                         OR (scene_id, root_asset) IN (SELECT scene_id, asset_id FROM pins WHERE scene_id IS NOT NULL))
+                   ) AS pinned
+      FROM tally
      GROUP BY project_id, root_kind, root_asset, 4, 5
 ), weighed AS MATERIALIZED (
     SELECT project_id, root_kind, root_asset, root_used, root_expected, workload_id, sum(segments) AS segments
-      FROM (SELECT s.project_id, s.root_kind, s.root_asset, CASE WHEN s.root_kind = 0 THEN s.root_used END AS root_used,
-                   CASE WHEN s.root_kind = 0 THEN s.root_expected END AS root_expected, r.workload_id,
-                   positions(s.cover) AS segments
-              FROM spread s JOIN runs r ON r.run_id = s.run_id
-             WHERE r.workload_id IS NOT NULL
+      FROM (SELECT project_id, root_kind, root_asset, CASE WHEN root_kind = 0 THEN root_used END AS root_used,
+                   CASE WHEN root_kind = 0 THEN root_expected END AS root_expected, workload_id, segments
+              FROM tally
+             WHERE workload_id IS NOT NULL
              UNION ALL
             SELECT s.project_id, s.root_kind, s.root_asset, CASE WHEN s.root_kind = 0 THEN s.root_used END,
                    CASE WHEN s.root_kind = 0 THEN s.root_expected END, t.workload_id, 1
-              FROM spread s JOIN runs r ON r.run_id = s.run_id
-              JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
-             WHERE r.workload_id IS NULL AND t.workload_id IS NOT NULL) AS part
+              FROM tally s
+              JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position >= s.first
+                                   AND (s.cover IS NULL OR t.run_position <@ s.cover)
+             WHERE s.workload_id IS NULL AND t.workload_id IS NOT NULL) AS part
      GROUP BY 1, 2, 3, 4, 5, 6
 ), cost AS MATERIALIZED (
     SELECT w.workload_id, m.median, m.samples
@@ -71,22 +68,6 @@ _REPORT: LiteralString = (
       LEFT JOIN estimated e ON (e.project_id, e.root_kind, e.root_asset) = (c.project_id, c.root_kind, c.root_asset)
             AND e.root_used IS NOT DISTINCT FROM c.root_used
             AND e.root_expected IS NOT DISTINCT FROM c.root_expected
-), by_kind AS (
-    SELECT run_id,
-           coalesce(range_agg(direct) FILTER (WHERE root_kind = 0), '{}') AS superseded,
-           coalesce(range_agg(direct) FILTER (WHERE root_kind = 1), '{}') AS unmatched,
-           coalesce(range_agg(direct) FILTER (WHERE root_kind = 2), '{}') AS chain,
-           coalesce(range_agg(cover - direct), '{}') AS derived
-      FROM spread
-     GROUP BY run_id
-), totals AS (
-    SELECT j.project_id, sum(positions(j.stale)) AS segments,
-           count(DISTINCT j.scene_id) FILTER (WHERE j.stale <> '{}') AS scenes,
-           sum(positions(k.superseded)) AS superseded, sum(positions(k.chain)) AS chain,
-           sum(positions(k.derived)) AS derived, sum(positions(k.unmatched)) AS unmatched,
-           sum(positions(j.waived)) AS waived
-      FROM judged j LEFT JOIN by_kind k ON k.run_id = j.run_id
-     GROUP BY j.project_id
 )
 SELECT p.id AS project_id, now() AS as_of, to_jsonb(t.*) AS totals,
        coalesce((SELECT jsonb_agg(to_jsonb(l.*) ORDER BY l.segments DESC, l.root_kind, l.root_asset, l.root_used,
@@ -97,8 +78,8 @@ SELECT p.id AS project_id, now() AS as_of, to_jsonb(t.*) AS totals,
 """
 )
 
-_REPORT_NOW: LiteralString = causes_sql.NOW + causes_sql.OF_PROJECTS + _REPORT
-_REPORT_WHAT_IF: LiteralString = causes_sql.WHAT_IF + causes_sql.OF_PROJECTS + _REPORT
+_REPORT_NOW: LiteralString = causes_sql.NOW + _REPORT
+_REPORT_WHAT_IF: LiteralString = causes_sql.WHAT_IF + _REPORT
 
 
 async def reports(
@@ -109,7 +90,7 @@ async def reports(
     ``what_if`` holds the arrays of contents that would be out of date, and which assets they replace.
     """
     query = _REPORT_NOW if what_if is None else _REPORT_WHAT_IF
-    found = await rows(conn, query, projects=list(project_ids), runs=None, samples=_SAMPLES, **(what_if or {}))
+    found = await rows(conn, query, projects=list(project_ids), samples=_SAMPLES, **(what_if or {}))
     return {
         row["project_id"]: (row["as_of"], _totals(row["totals"]), tuple(_group(group) for group in row["groups"]))
         for row in found

@@ -36,7 +36,7 @@ SELECT DISTINCT h.segment_id, near.used, near.expected
   FROM hit h
  CROSS JOIN LATERAL (
        SELECT o.used, o.expected, dense_rank() OVER (ORDER BY o.run_position DESC) AS nearest
-         FROM own o
+         FROM bound o
         WHERE o.run_id = h.run_id AND o.run_position <= h.run_position AND o.root_kind = h.root_kind
           AND o.root_asset = h.root_asset AND o.root_used = h.root_used AND o.root_expected = h.root_expected) near
  WHERE near.nearest = 1

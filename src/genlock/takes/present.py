@@ -40,7 +40,8 @@ async def settle(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = 
     touched = [
         link
         for link, before in zip(links, kept, strict=True)
-        if link.segment_id in new or link.via_judged != before.via_judged
+        if link.segment_id in new
+        or (link.run_id, link.run_position, link.via_judged) != (before.run_id, before.run_position, before.via_judged)
     ]
     if touched:
         judged = [link.via_judged for link in touched]

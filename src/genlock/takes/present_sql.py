@@ -259,27 +259,31 @@ async def write_inputs(conn: Conn, segment_ids: Sequence[int], judged: Sequence[
         WITH changed AS (
             SELECT * FROM unnest(%(segments)s::bigint[], %(judged)s::bool[]) AS c (segment_id, via_judged)
         ), wanted AS MATERIALIZED (
-            SELECT i.content_id, t.project_id, t.segment_id,
+            SELECT i.content_id, t.project_id, t.segment_id, t.scene_id, t.run_id, t.run_position,
                    bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged
               FROM changed c
               JOIN selected_takes t ON t.segment_id = c.segment_id
               JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
              WHERE i.content_id IS NOT NULL AND c.via_judged IS NOT NULL
-             GROUP BY 1, 2, 3
+             GROUP BY 1, 2, 3, 4, 5, 6
         ), before AS MATERIALIZED (
-            SELECT i.content_id, i.project_id, i.segment_id, i.judged
+            SELECT i.content_id, i.project_id, i.segment_id, i.run_id, i.run_position, i.judged
               FROM changed c JOIN current_inputs i ON i.segment_id = c.segment_id
         ), differs AS MATERIALIZED (
-            SELECT content_id, project_id, segment_id, before.judged AS was, wanted.judged AS now
+            SELECT content_id, project_id, segment_id, before.judged AS was, wanted.judged AS now, wanted.scene_id,
+                   wanted.run_id, wanted.run_position,
+                   (before.run_id, before.run_position) IS DISTINCT FROM (wanted.run_id, wanted.run_position) AS moved
               FROM before FULL JOIN wanted USING (content_id, project_id, segment_id)
         ), gone AS (
             DELETE FROM current_inputs i USING differs d
              WHERE d.now IS NULL
                AND (i.content_id, i.project_id, i.segment_id) = (d.content_id, d.project_id, d.segment_id)
         ), kept AS (
-            INSERT INTO current_inputs (content_id, project_id, segment_id, judged)
-            SELECT content_id, project_id, segment_id, now FROM differs WHERE now <> was OR was IS NULL
-            ON CONFLICT (content_id, project_id, segment_id) DO UPDATE SET judged = excluded.judged
+            INSERT INTO current_inputs (content_id, project_id, segment_id, scene_id, run_id, run_position, judged)
+            SELECT content_id, project_id, segment_id, scene_id, run_id, run_position, now
+              FROM differs WHERE now IS NOT NULL AND (now IS DISTINCT FROM was OR moved)
+            ON CONFLICT (content_id, project_id, segment_id) DO UPDATE
+               SET run_id = excluded.run_id, run_position = excluded.run_position, judged = excluded.judged
         )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
         SELECT content_id, project_id, 0, count(now) - count(was)

@@ -137,7 +137,7 @@ CREATE TABLE runs (
     unknown_from  integer,                    -- the first position whose take is unknown: all behind it are, too
     workload_id   integer                     -- when all its takes share one, else null
 ) WITH (fillfactor = 80);
-CREATE INDEX runs_of_project ON runs (project_id, scene_id);
+CREATE INDEX runs_of_project ON runs (project_id, scene_id) INCLUDE (run_id, length, unknown_from, workload_id);
 
 -- A link that no longer fits: the selected take before this one has another frame than this one continues.
 CREATE TABLE broken_links (
@@ -149,12 +149,16 @@ CREATE TABLE broken_links (
 CREATE INDEX broken_links_of_project ON broken_links (project_id);
 
 -- Copied from receipt_inputs, which has the foreign keys: checked here again they would cost more than the rows.
+-- Where the segment stands is copied from selected_takes, so that a large project's causes come out of one index.
 CREATE TABLE current_inputs (
-    content_id  bigint NOT NULL,
-    project_id  bigint NOT NULL,
-    segment_id  bigint NOT NULL,
-    judged      boolean NOT NULL,             -- false: recorded via something that is judged for it
-    PRIMARY KEY (content_id, project_id, segment_id)
+    content_id    bigint NOT NULL,
+    project_id    bigint NOT NULL,
+    segment_id    bigint NOT NULL,
+    scene_id      bigint NOT NULL,
+    run_id        bigint NOT NULL,
+    run_position  integer NOT NULL,
+    judged        boolean NOT NULL,           -- false: recorded via something that is judged for it
+    PRIMARY KEY (content_id, project_id, segment_id) INCLUDE (scene_id, run_id, run_position, judged)
 );
 CREATE INDEX current_inputs_of_segment ON current_inputs (segment_id);
 
@@ -179,3 +183,4 @@ CREATE TABLE usage_deltas (
     selected    integer NOT NULL
 );
 CREATE INDEX usage_deltas_of_content ON usage_deltas (content_id);
+CREATE INDEX usage_deltas_of_project ON usage_deltas (project_id, content_id);
