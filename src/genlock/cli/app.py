@@ -11,7 +11,7 @@ from genlock.cli.access import tokens
 from genlock.cli.demo import command as demo
 from genlock.cli.door import Common
 from genlock.cli.library import assets
-from genlock.cli.planning import plans
+from genlock.cli.plans import plans
 from genlock.cli.samples import sketch
 from genlock.cli.timeline import projects, scenes, segments
 

@@ -227,7 +227,7 @@ def show_usage(
     shown: list[RenderableType] = [heading(counted)]
     if rows:
         shown.append(table(("project", "scene", "segment", "take", "state", "as", "receipt"), rows))
-    asked.show(found, *shown, pairs(per_version))
+    asked.show(found, *shown, *([pairs(per_version)] if per_version else []))
 
 
 command(assets, "usage", example="genlock asset usage lora:rain@1")(show_usage)

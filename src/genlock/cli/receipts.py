@@ -10,6 +10,7 @@ from rich.text import Text
 from genlock.cli.door import Asked, command
 from genlock.cli.timeline import SegmentArgument, because
 from genlock.cli.words import ago, heading, pairs, seconds_word, short, state_word, table
+from genlock.digest import PREFIX
 from genlock.errors import Invalid, NotFound
 from genlock.takes.document import Input
 from genlock.takes.model import Receipt
@@ -123,10 +124,17 @@ def receipt_lines(receipt: Receipt) -> list[RenderableType]:
         heading("What went in"),
         table(("role", "what", "strength", "via", "digest"), inputs),
         heading("How"),
-        pairs(document.get("parameters", {}).items()),
+        pairs((name, value if value != "" else Text("(empty)")) for name, value in _parameters(document)),
         heading("What came out"),
         pairs(outputs),
     ]
+
+
+def _parameters(document: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What was set, what people look for first before the rest."""
+    said: dict[str, Any] = document.get("parameters", {})
+    first = [name for name in ("prompt", "negative_prompt", "seed", "cfg", "steps") if name in said]
+    return [(name, said[name]) for name in [*first, *(name for name in said if name not in first)]]
 
 
 def _input(item: dict[str, Any]) -> str:
@@ -145,7 +153,7 @@ def _side(item: Input | None) -> str | None:
 
 
 def _value(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else short(value) if str(value).startswith(PREFIX) else str(value)
 
 
 def _strength(item: dict[str, Any]) -> str:

@@ -49,7 +49,11 @@ def verify(
     rows = [
         (Text("✓", style="green") if one.holds else Text("✗", style="bold red"), one.what, one.detail) for one in found
     ]
-    asked.show(said, pairs([("receipt", receipt_digest), ("inputs", said["inputs_digest"])]), table(("", "", ""), rows))
+    asked.show(
+        said,
+        pairs([("receipt", receipt_digest), ("inputs", said["inputs_digest"])]),
+        table(("", "checked", "found"), rows),
+    )
     if not holds:
         raise typer.Exit(FAILED)
 

@@ -59,8 +59,10 @@ def clean(text: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> Table:
-    """A table; numbers stand on the right, ``None`` is shown as a dash."""
+    """A table; numbers stand on the right, ``None`` is shown as a dash, columns that say nothing are left out."""
     rows = [list(row) for row in rows]
+    said = [at for at in range(len(headings)) if not rows or any(row[at] != "" for row in rows)]
+    headings, rows = [headings[at] for at in said], [[row[at] for at in said] for row in rows]
     made = Table(box=SIMPLE_HEAD, title=title, title_justify="left", show_edge=False, pad_edge=False)
     for at, heading in enumerate(headings):
         numbers = bool(rows) and all(isinstance(row[at], int | float) or row[at] is None for row in rows)

@@ -1,7 +1,7 @@
 """Calls about what goes in: assets, their versions, which one is active and who uses them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +216,11 @@ class LibraryCalls(Calls):
 class UsageListing(Listing[Usage]):
     """Takes that used something. ``total`` counts them exactly; ``versions`` counts them for each version."""
 
-    def __init__(self, page: Callable[[str | None], UsagePage]) -> None:
-        super().__init__(page)
-        self._usage_page = page
-
     @property
     def versions(self) -> tuple[VersionUsage, ...]:
         """How many takes used each version; nothing when the listing is of one version."""
-        return self._usage_page(None).versions or ()
+        page = self.first
+        return (page.versions or ()) if isinstance(page, UsagePage) else ()
 
 
 def _number(asset: Asset, number: int | None) -> int:

@@ -1,0 +1,144 @@
+"""How a plan is shown, and followed until it ends."""
+
+from collections import Counter
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from genlock.cli.door import FAILED, Asked
+from genlock.cli.following import PlanProgress
+from genlock.cli.words import clean, heading, many, seconds_word, table
+from genlock.client import Genlock
+from genlock.regeneration.model import Plan, PlanState, Step, StepKind, StepState, Substitute
+
+_STEP_STYLES = {
+    StepState.SUCCEEDED: "green",
+    StepState.SKIPPED: "dim",
+    StepState.FAILED: "bold red",
+    StepState.CANCELLED: "dim",
+    StepState.RUNNING: "bold",
+}
+
+
+class StepNames:
+    """How steps are called: by their segment's place, or by their asset. Reads a scene when it first comes up."""
+
+    def __init__(self, gl: Genlock) -> None:
+        self._gl = gl
+        self._places: dict[int, str] = {}
+        self._assets: dict[int, str] = {}
+
+    def __call__(self, step: Step) -> str:
+        """The name of a step."""
+        if step.asset_id is not None:
+            return self._asset(step.asset_id)
+        assert step.segment_id is not None  # noqa: S101 - a step is of one or the other
+        return self._place(step.segment_id)
+
+    def _asset(self, asset_id: int) -> str:
+        if asset_id not in self._assets:
+            asset = self._gl.asset(asset_id)
+            self._assets[asset_id] = f"{asset.kind}:{asset.name}"
+        return self._assets[asset_id]
+
+    def _place(self, segment_id: int) -> str:
+        if segment_id not in self._places:
+            one = self._gl.segment(segment_id)
+            scene = self._gl.scene(one.scene_id)
+            for segment in self._gl.segments(one.project_id, scene=scene, page_size=500):
+                self._places[segment.id] = f"{scene.name}/{segment.position}"
+            self._places.setdefault(segment_id, f"{scene.name}: {one.name}")  # archived since
+        return self._places[segment_id]
+
+
+def follow_to_its_end(asked: Asked, started: Plan, follow: bool) -> None:
+    """Follow a plan until it ends; the exit code says whether everything was made."""
+    ended = started
+    if follow:
+        names = StepNames(asked.gl)
+        progress = PlanProgress(asked.err, names)
+        ended = progress.follow(asked.gl.follow_plan(started), lambda: asked.gl.steps(started)) or started
+    _show_ended(asked, ended)
+    if ended.state in {PlanState.FAILED, PlanState.CANCELLED}:
+        raise typer.Exit(FAILED)
+
+
+def _show_ended(asked: Asked, ended: Plan) -> None:
+    if asked.as_json:
+        show_plan(asked, ended)
+        return
+    totals = ended.totals
+    did = [
+        many(totals.rendered, "segment") + " rendered" if totals.rendered else "",
+        f"{totals.restored} restored without rendering" if totals.restored else "",
+        f"{totals.saved} saved: they came out equal" if totals.saved else "",
+        f"{totals.failed} failed" if totals.failed else "",
+        f"{totals.cancelled} cancelled" if totals.cancelled else "",
+        f"{totals.blocked} blocked" if totals.blocked else "",
+    ]
+    said = ", ".join(part for part in did if part)
+    asked.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {said}." if said else "."))
+    names = StepNames(asked.gl)
+    for step in asked.gl.steps(ended) if totals.failed or totals.blocked else ():
+        if step.error is not None:
+            hint = f" {step.error.hint}" if step.error.hint else ""
+            asked.err.print(clean(f"  {names(step)}: {step.error.message}{hint}"), style="red")
+        elif step.kind is StepKind.BLOCKED:
+            asked.err.print(clean(f"  {names(step)}: {step.why}"), style="yellow")
+    for note in ended.notes:
+        asked.out.print(clean(f"  {note.message}"))
+
+
+def show_plan(asked: Asked, shown: Plan) -> None:
+    """Show a plan with its steps and what it leaves out."""
+    if asked.as_json:
+        parts = {"steps": list(asked.gl.steps(shown)), "left_out": list(asked.gl.left_out(shown))}
+        asked.show({**shown.model_dump(mode="json"), **parts})
+    else:
+        print_plan(asked, shown)
+
+
+def print_plan(asked: Asked, shown: Plan, *, starts: bool = False) -> None:
+    """Show a plan to people; with ``starts`` it is about to run."""
+    names = StepNames(asked.gl)
+    totals = shown.totals
+    parts = [
+        many(totals.render, "render"),
+        many(totals.restore, "restore") + " without rendering" if totals.restore else "",
+        f"{totals.blocked} blocked" if totals.blocked else "",
+        f"{totals.left_out} left out" if totals.left_out else "",
+        f"about {seconds_word(totals.gpu_seconds)}" if totals.gpu_seconds is not None else "",
+    ]
+    lines: list[RenderableType] = [heading(f"Plan {shown.id} ({shown.state.value}): {', '.join(filter(None, parts))}")]
+    rows = [
+        (
+            step.position,
+            names(step),
+            step.kind.value,
+            Text(step.state.value, style=_STEP_STYLES.get(step.state, "")),
+            ", ".join(_substitute(one) for one in step.substitutes) or (step.why or ""),
+            seconds_word(step.estimate_s),
+        )
+        for step in asked.gl.steps(shown)
+    ]
+    if rows:
+        lines.append(table(("", "what", "step", "state", "replaces", "estimate"), rows))
+    left_out = Counter(one.why.value for one in asked.gl.left_out(shown))
+    if left_out:
+        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.most_common())
+        lines.append(Text(f"Left out: {why}.", style="dim"))
+    if shown.downstream_stale:
+        more = f"{many(shown.downstream_stale, 'segment')} that continue them will be stale afterwards (--cascade)."
+        lines.append(Text(more, style="dark_orange"))
+    lines += [Text(clean(note.message)) for note in shown.notes]
+    if shown.state is PlanState.DRAFT and rows and not starts:
+        lines.append(Text(f"Nothing runs yet. Start it with: genlock plans start {shown.id}", style="dim"))
+    for line in lines:
+        asked.out.print(line)
+
+
+def _substitute(one: Substitute) -> str:
+    was = "–" if one.from_ is None else f"v{one.from_}"
+    to = "new" if one.to is None else f"v{one.to}"
+    return f"{one.asset.kind} {one.asset.name} {was} → {to}"
