@@ -6,12 +6,19 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import httpx
+import psycopg
 import pytest
-from tests.conftest import LiveServer
+from psycopg import sql
+from tests.conftest import LiveServer, client_of
 from tests.web.test_problems import problem
 
+from genlock.access.actions import SYSTEM, create_token
+from genlock.access.model import NewToken
+from genlock.blobs.disk import DiskStore
+from genlock.db.connection import Database
 from genlock.model import Role
 from genlock.settings import Settings
+from genlock.web.app import create_app
 
 EVENTS = "/api/v1/events"
 STREAM = "/api/v1/events/stream"
@@ -32,6 +39,22 @@ async def test_events_are_read_in_pages(client: httpx.AsyncClient) -> None:
     assert set(found[0]) == {"id", "at", "actor", "verb", "project_id", "subject", "data"}
     assert found[0]["at"].endswith("Z"), "times are in UTC"
     assert (rest["next"], page["total"]) == (None, None)
+
+
+async def test_times_are_utc_wherever_the_database_stands(database: str, store: DiskStore, settings: Settings) -> None:
+    with psycopg.connect(database, autocommit=True) as owner:
+        owner.execute(
+            sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET timezone = 'Asia/Tokyo'").format(
+                sql.Identifier(owner.info.dbname)
+            )
+        )
+    db = Database(database)
+    await db.open()
+    async with db.transaction() as conn:
+        secret = (await create_token(conn, NewToken(name="a", role=Role.VIEWER), SYSTEM)).secret
+    async with client_of(create_app(db, store, settings), secret) as client:
+        assert (await client.get(EVENTS)).json()["items"][0]["at"].endswith("Z")
+    await db.close()
 
 
 async def test_events_of_one_project(client: httpx.AsyncClient) -> None:

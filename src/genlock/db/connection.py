@@ -18,6 +18,7 @@ Conn = psycopg.AsyncConnection[Any]
 """A connection inside a transaction that somebody else opened and will end."""
 
 APPLICATION_ROLE = "genlock_app"
+_OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC"
 logger = logging.getLogger(__name__)
 
 
@@ -39,7 +40,7 @@ class Database:
             configure=self._configure,
             check=AsyncConnectionPool.check_connection,
             timeout=30,
-            kwargs={"options": "-c search_path=genlock,queue,pg_catalog -c timezone=UTC", "application_name": application},
+            kwargs={"options": _OPTIONS, "application_name": application},
         )
 
     async def open(self) -> None:
