@@ -16,7 +16,7 @@ from genlock.library.identify import identify_file
 from genlock.library.model import NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind
 from genlock.regeneration import actions, plan_sql, render
-from genlock.regeneration.model import NewPlan, NewRender, Plan, RenderInput, Selection, Step
+from genlock.regeneration.model import NewPlan, NewRender, Plan, PlanState, RenderInput, Selection, Step
 from genlock.regeneration.patrol import patrol
 from genlock.regeneration.worker import Pace, run_worker
 from genlock.staleness import impact, moves
@@ -188,6 +188,19 @@ class Studio:
     async def select(self, segment_id: int, number: int) -> None:
         async with self.db.transaction() as conn:
             await arrange.select_take(conn, segment_id, number, self.actor)
+
+    async def shoot_elsewhere(self, name: str, count: int = 4, **rest: Any) -> None:
+        """A scene rendered by a worker that somebody else runs."""
+        await self.scene(name, count)
+        async with self.db.transaction() as conn:
+            plan = await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
+        async with asyncio.timeout(120):
+            while (await self.read(plan)).state is PlanState.RUNNING:  # noqa: ASYNC110 - in another process
+                await asyncio.sleep(0.05)
+
+    async def cancel(self, plan: Plan) -> None:
+        async with self.db.transaction() as conn:
+            await actions.cancel(conn, plan.id, self.actor)
 
     async def work(self, **rest: Any) -> None:
         """Let a worker do what there is to do."""

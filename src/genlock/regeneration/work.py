@@ -39,7 +39,10 @@ def no_fault(_point: str) -> None:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a worker works with. ``fault`` is called at named points, so that tests can kill it exactly there."""
+    """What a worker works with. When ``ending`` is set, renders under way are stopped and their steps given back.
+
+    ``fault`` is called at named points, so that tests can kill it exactly there.
+    """
 
     db: Database
     store: Store
@@ -48,6 +51,7 @@ class Workshop:
     version: str
     scratch: Path
     tick_s: float = 0.5
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Callable[[str], None] = field(default=no_fault)
 
 
@@ -140,8 +144,9 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
     info = await engine.describe()
     started_at = datetime.now(UTC)
     rendered = await _render(shop, claimed, engine, spec, files)
-    if rendered is None:
-        return  # cancelled, or somebody else's by now: nothing of it is kept
+    if rendered is None:  # stopped: nothing of it is kept; the step is given back if it still is this attempt's
+        await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
+        return
     finished_at = datetime.now(UTC)
     outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
     shop.fault("stored")
@@ -174,9 +179,9 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
 async def _render(
     shop: Workshop, claimed: Claimed, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
 ) -> Rendered | None:
-    """What the engine rendered; ``None`` when the step was cancelled or lost to another attempt meanwhile."""
+    """What the engine rendered; ``None`` when it was stopped: the step was cancelled or lost, or this worker ends."""
     done = 0.0
-    lost = False
+    stopped = False
 
     def report(progress: float, message: str) -> None:
         nonlocal done
@@ -186,25 +191,24 @@ async def _render(
         done = progress
 
     async def tick() -> None:
-        nonlocal lost
-        while True:
-            await asyncio.sleep(shop.tick_s)
+        nonlocal stopped
+        while not stopped:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(shop.ending.wait(), shop.tick_s)
             try:
                 async with shop.db.transaction() as conn:
-                    still_ours = await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, done)
+                    ours = await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, done)
             except Unavailable as error:
                 logger.warning("Step %d could not say that it is alive: %s", claimed.step_id, error.message)
-                continue
-            if not still_ours:
-                lost = True
-                await engine.cancel(spec.run)
-                return
+                ours = True
+            stopped = shop.ending.is_set() or not ours
+        await engine.cancel(spec.run)
 
     ticking = asyncio.create_task(tick())
     try:
         return await engine.render(spec, files, report)
     except Conflict as error:
-        if lost and error.code == "cancelled":
+        if stopped and error.code == "cancelled":
             return None
         raise
     finally:

@@ -3,7 +3,7 @@
     python -m genlock.regeneration.worker --data FOLDER
 
 Started by the server, or by hand on another machine. It outlasts the database, ends in good order on SIGTERM (giving
-back what it cannot finish), and ends too when the server that started it has died.
+back what it cannot finish), and when the server that started it has died it does what there is to do and then ends.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,12 +26,13 @@ from pathlib import Path
 import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
+from procrastinate.jobs import DeleteJobCondition
+from procrastinate.worker import Worker
 
 from genlock.blobs.opening import open_store
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
-from genlock.engines.model import Engine
 from genlock.engines.registry import engine_named, engine_names
 from genlock.errors import GenlockError
 from genlock.regeneration import materialise, queue_sql, worker_sql
@@ -64,6 +65,7 @@ async def run_worker(
     store: Store,
     *,
     stop: asyncio.Event | None = None,
+    orphaned: asyncio.Event | None = None,
     name: str | None = None,
     engines: Sequence[str] | None = None,
     concurrency: int = 1,
@@ -71,13 +73,15 @@ async def run_worker(
     fault: Callable[[str], None] = no_fault,
     until_idle: bool = False,
 ) -> None:
-    """Do steps until ``stop`` is set; with ``until_idle`` until there is nothing to do.
+    """Do steps until ``stop`` is set; with ``until_idle``, or once ``orphaned`` is set, until there is nothing to do.
 
     ``fault`` is called with the name of each point that a step passes: ``claimed``, ``rendering``, ``stored``,
     ``recording``, ``recorded``.
     """
     pace = pace or Pace()
-    stop = stop or asyncio.Event()
+    orphaned = orphaned or asyncio.Event()
+    if until_idle:
+        orphaned.set()
     chosen = {engine: engine_named(engine) for engine in engines or engine_names()}
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     with _scratch() as scratch:
@@ -94,7 +98,7 @@ async def run_worker(
         worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, tuple(chosen)))
         patrolling = asyncio.create_task(_patrol(db, worker_id, pace))
         try:
-            await _work(shop, chosen, stop, concurrency, pace, until_idle=until_idle)
+            await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:
             patrolling.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -104,15 +108,7 @@ async def run_worker(
                     await worker_sql.leave(conn, worker_id)
 
 
-async def _work(
-    shop: Workshop,
-    engines: Mapping[str, Engine],
-    stop: asyncio.Event,
-    concurrency: int,
-    pace: Pace,
-    *,
-    until_idle: bool,
-) -> None:
+async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, concurrency: int, pace: Pace) -> None:
     """Run procrastinate's worker, again and again: it gives up when it loses the database."""
     app = App(connector=PsycopgConnector())
 
@@ -122,42 +118,52 @@ async def _work(
 
     pause_s = _FIRST_PAUSE_S
     async with app.open_async(pool=shop.db.pool):
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            while not stop.is_set():
-                working = asyncio.create_task(
-                    app.run_worker_async(
-                        queues=queue_sql.queues_of(tuple(engines)),
-                        name=shop.name,
-                        concurrency=concurrency,
-                        wait=not until_idle,
-                        fetch_job_polling_interval=pace.poll_s,
-                        update_heartbeat_interval=pace.heartbeat_s,
-                        stalled_worker_timeout=pace.silent_s,
-                        shutdown_graceful_timeout=pace.grace_s,
-                        listen_notify=not until_idle,
-                        delete_jobs="always",
-                        install_signal_handlers=False,
-                    )
-                )
-                await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                if not working.done():
-                    working.cancel()
-                try:
-                    await working
-                except asyncio.CancelledError:
-                    return
-                except (ProcrastinateException, psycopg.Error, OSError) as error:
-                    logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(stop.wait(), pause_s)
-                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-                    continue
-                if until_idle:
-                    return
-                pause_s = _FIRST_PAUSE_S
-        finally:
-            stopping.cancel()
+        while not stop.is_set():
+            to_the_end = orphaned.is_set()
+            queue = Worker(
+                app,
+                queues=queue_sql.queues_of(tuple(shop.engines)),
+                name=shop.name,
+                concurrency=concurrency,
+                wait=not to_the_end,
+                fetch_job_polling_interval=pace.poll_s,
+                update_heartbeat_interval=pace.heartbeat_s,
+                stalled_worker_timeout=pace.silent_s,
+                listen_notify=not to_the_end,
+                delete_jobs=DeleteJobCondition.ALWAYS,
+                install_signal_handlers=False,
+            )
+            try:
+                await _run(queue, shop, stop, orphaned, pace)
+            except (ProcrastinateException, psycopg.Error, OSError) as error:
+                logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            pause_s = _FIRST_PAUSE_S
+            if to_the_end:
+                return
+
+
+async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
+    """Let the queue's worker run until it ends by itself or is told to, and then until its steps are done."""
+    running = asyncio.create_task(queue.run())
+    told = [asyncio.create_task(stop.wait())]
+    if not orphaned.is_set():
+        told.append(asyncio.create_task(orphaned.wait()))
+    try:
+        await asyncio.wait({running, *told}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            queue.stop()
+            await asyncio.wait({running, told[0]}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await asyncio.wait({running}, timeout=pace.grace_s)
+            shop.ending.set()  # what is not done by now is given back
+        await running
+    finally:
+        for one in told:
+            one.cancel()
 
 
 async def _patrol(db: Database, worker_id: int, pace: Pace) -> None:
@@ -228,18 +234,26 @@ async def _main(
     pace: Pace,
     fault: Callable[[str], None],
 ) -> None:
-    stop = asyncio.Event()
+    stop, orphaned = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if _is_looked_after():
-        loop.add_reader(_STDIN, _watch_parent, loop, stop)
+        loop.add_reader(_STDIN, _watch_parent, loop, orphaned)
     db = Database(conninfo, max_size=4 + 2 * concurrency, application="genlock-worker")
     await db.open()
     try:
         store = await asyncio.to_thread(open_store, settings)
         await run_worker(
-            db, store, stop=stop, name=name, concurrency=concurrency, engines=engines, pace=pace, fault=fault
+            db,
+            store,
+            stop=stop,
+            orphaned=orphaned,
+            name=name,
+            concurrency=concurrency,
+            engines=engines,
+            pace=pace,
+            fault=fault,
         )
     finally:
         await db.close()
@@ -253,10 +267,10 @@ def _is_looked_after() -> bool:
         return False
 
 
-def _watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _watch_parent(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> None:
     if not os.read(_STDIN, 4096):
         loop.remove_reader(_STDIN)
-        stop.set()
+        orphaned.set()
 
 
 def _die_at(point: str) -> Callable[[str], None]:
@@ -277,6 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--engine", action="append", dest="engines", help="take steps of this engine alone; repeatable")
     parser.add_argument("--concurrency", type=int, default=1, help="how many steps at a time (default: 1)")
     parser.add_argument("--silent-s", type=float, default=Pace().silent_s, help="after how long others count as dead")
+    parser.add_argument("--grace-s", type=float, default=Pace().grace_s, help="how long a render may go on at the end")
     # Fault injection, for tests: the process kills itself (SIGKILL) when a step of its passes this point.
     parser.add_argument("--die-at", help=argparse.SUPPRESS)
     said = parser.parse_args(arguments)
@@ -284,8 +299,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings(**given)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    # It warns of apps in the main module, because others could not import them: nobody has to import this one.
+    logging.getLogger("procrastinate.blueprints").setLevel(logging.ERROR)
     silent_s = said.silent_s
-    pace = Pace(heartbeat_s=min(2.0, silent_s / 5), silent_s=silent_s, patrol_s=min(5.0, silent_s / 2))
+    pace = Pace(
+        heartbeat_s=min(2.0, silent_s / 5),
+        silent_s=silent_s,
+        patrol_s=min(5.0, silent_s / 2),
+        grace_s=said.grace_s,
+    )
     try:
         run(
             settings,
