@@ -1,0 +1,27 @@
+"""Writes the parts of the reference that follow from the code: ``make docs`` runs it, tests hold its output equal.
+
+Each part is written by a program of its own, so that a fault in one says which.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+REFERENCE = Path(__file__).parent / "reference"
+WRITERS = {
+    "openapi.json": ("-m", "genlock.web"),
+}
+
+
+def main() -> int:
+    """Write every part; the number of those that could not be written."""
+    failed = 0
+    for name, program in WRITERS.items():
+        done = subprocess.run([sys.executable, *program, str(REFERENCE / name)], check=False)
+        failed += done.returncode != 0
+        sys.stdout.write(f"{name}: {'failed' if done.returncode else 'written'}\n")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
