@@ -42,7 +42,7 @@ def as_genlock_error(error: psycopg.Error) -> GenlockError:
     name = error.diag.constraint_name or ""
     if isinstance(error, errors.IntegrityError):
         if name in _MISSING:
-            return NotFound(_MISSING[name])
+            return NotFound(_MISSING[name], hint="Check the id, or read the list to see what there is.")
         message, hint = _CONFLICTS.get(name, (f"The database refuses this: {error.diag.message_primary}.", None))
         return Conflict(message, hint=hint, code=name or None)
     if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)):

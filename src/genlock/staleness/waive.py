@@ -17,7 +17,11 @@ async def waive(conn: Conn, new: NewWaiver, actor: Actor) -> tuple[Waiver, ...]:
     ``segment_ids``, ``scene_id`` and ``project_id`` is given, ``Conflict`` when no segment has the cause.
     """
     if sum(value is not None for value in (new.segment_ids, new.scene_id, new.project_id)) != 1:
-        raise Invalid("Say which segments: exactly one of segment_ids, scene_id and project_id.", code="which_segments")
+        raise Invalid(
+            "Say which segments: exactly one of segment_ids, scene_id and project_id.",
+            hint="A scene or a project stands for its segments at this moment.",
+            code="which_segments",
+        )
     expires_at = new.expires_at
     if expires_at is not None and expires_at.tzinfo is None:
         expires_at = expires_at.replace(tzinfo=UTC)

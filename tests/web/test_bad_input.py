@@ -1,0 +1,164 @@
+"""Bad input gets a clear error and loses nothing: names, kinds, versions, positions; and two people at once."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from tests.web.test_problems import problem
+from tests.web.test_uploads import make_asset
+
+BAD_NAMES = ["a\nb", "../x", "x" * 201, "", " ", "a\x00b", "a/b", "..", "\u2029", "a\u007f"]
+GOOD_NAMES = ["🎬🌧️", "مشهد ليلي", "x" * 200, "été", "夜の屋上"]
+
+
+@pytest.fixture
+async def filled(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A project with a scene of two segments, and an asset with two versions."""
+    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
+    await client.post("/api/v1/scenes/1/segments", json={"count": 2})
+    asset = await make_asset(client)
+    for content in (b"one", b"two"):
+        await client.post(f"/api/v1/assets/{asset}/versions", files={"file": ("a", content)})
+    return client
+
+
+NAMED: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/api/v1/projects", {"slug": "other"}),
+    ("POST", "/api/v1/projects/1/scenes", {}),
+    ("POST", "/api/v1/scenes/1/segments", {}),
+    ("POST", "/api/v1/assets", {"kind": "lora"}),
+    ("PATCH", "/api/v1/projects/1", {}),
+    ("PATCH", "/api/v1/scenes/1", {}),
+    ("PATCH", "/api/v1/segments/1", {}),
+    ("PATCH", "/api/v1/assets/1", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NAMED, ids=lambda part: part if isinstance(part, str) else "")
+async def test_names(filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> None:
+    for name in BAD_NAMES:
+        found = problem(await filled.request(method, path, json={**body, "name": name}), 422, "invalid")
+        assert any(error["field"] == "body.name" for error in found["errors"]), name
+    for number, name in enumerate(GOOD_NAMES):
+        slug = {"slug": f"other-{number}"} if "slug" in body else {}
+        answer = await filled.request(method, path, json={**body, **slug, "name": name})
+        assert answer.is_success, answer.text
+        kept = answer.json()
+        assert (kept.get("items") or [kept])[0]["name"] == name
+
+
+@pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "../x", "a/b", "ä", "x" * 101, "a\n"])
+async def test_slugs(filled: httpx.AsyncClient, slug: str) -> None:
+    problem(await filled.post("/api/v1/projects", json={"slug": slug, "name": "n"}), 422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/api/v1/assets", {"kind": "hat", "name": "n"}, 422),
+        ("POST", "/api/v1/assets", {"kind": "LORA", "name": "n"}, 422),
+        ("POST", "/api/v1/assets", {"kind": "lora", "name": "n", "project_id": 404}, 404),
+        ("POST", "/api/v1/assets", {"kind": "lora", "name": "n", "project_id": "1"}, 422),
+        ("POST", "/api/v1/assets", {"kind": "other", "name": "clothed"}, 409),
+        ("POST", "/api/v1/projects", {"slug": "rooftop", "name": "n"}, 409),
+        ("POST", "/api/v1/projects/1/scenes", {"name": "night"}, 409),
+        ("POST", "/api/v1/projects/404/scenes", {"name": "n"}, 404),
+        ("POST", "/api/v1/scenes/1/segments", {"count": 0}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"count": 10_001}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"count": 1.5}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"count": "2"}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"count": True}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"chained": 1}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"position": 4}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"position": 2**31}, 422),
+        ("POST", "/api/v1/scenes/1/segments", {"count": 10**400}, 422),
+        ("PATCH", "/api/v1/segments/1", {"position": 3}, 422),
+        ("PATCH", "/api/v1/segments/404", {"position": 1}, 404),
+        ("POST", "/api/v1/segments/1/select", {"take": 1}, 404),
+        ("POST", "/api/v1/assets/1/activate", {"version": 3}, 404),
+        ("POST", "/api/v1/assets/1/activate", {"version": 0}, 422),
+        ("POST", "/api/v1/assets/1/activate", {"version": 2**31}, 422),
+        ("POST", "/api/v1/assets/1/activate", {"version": 1, "force": True}, 422),
+        ("PUT", "/api/v1/projects/1/pins/1", {"version": 3, "reason": "r"}, 404),
+        ("PUT", "/api/v1/projects/1/pins/1", {"version": 1, "reason": ""}, 422),
+        ("PUT", "/api/v1/projects/1/pins/404", {"version": 1, "reason": "r"}, 404),
+        ("DELETE", "/api/v1/projects/1/pins/1", None, 404),
+        ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r"}, 422),
+        ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r", "project_id": 1, "scene_id": 1}, 422),
+        ("POST", "/api/v1/waivers", {"asset_id": "links", "reason": "r", "project_id": 1}, 422),
+        ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r", "project_id": 1}, 409),
+        ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r", "project_id": 1, "expires_at": "soon"}, 422),
+        ("DELETE", "/api/v1/waivers/404", None, 404),
+        ("POST", "/api/v1/plans", {"project_id": 1, "selection": {}}, 422),
+        ("POST", "/api/v1/plans", {"project_id": 404, "selection": {"all": True}}, 404),
+        ("POST", "/api/v1/plans/404/start", None, 404),
+        ("POST", "/api/v1/segments/1/render", {"engine": "none"}, 422),
+        ("GET", "/api/v1/assets/1/impact?version=3", None, 404),
+        ("GET", "/api/v1/assets/1/usage?version=3", None, 404),
+        ("GET", "/api/v1/assets/1/usage?takes=some", None, 422),
+        ("GET", "/api/v1/assets?kind=hat", None, 422),
+        ("GET", "/api/v1/assets?digest=sha256:0", None, 422),
+        ("GET", "/api/v1/projects/1/segments?state=rotten", None, 422),
+        ("GET", "/api/v1/projects/1/staleness-report/groups/chain/segments", None, 404),
+        ("GET", "/api/v1/projects/1/staleness-report/groups/hat-1/segments", None, 422),
+        ("GET", "/api/v1/receipts?seed=1e3", None, 422),
+        ("GET", "/api/v1/receipts?seed=18446744073709551616", None, 422),
+        ("GET", "/api/v1/receipts?prompt=%00", None, 422),
+        ("GET", "/api/v1/projects/1/segments?q=%00", None, 422),
+        ("GET", "/api/v1/receipts?sead=1", None, 422),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_is_refused(
+    filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    before = await state_of(filled)
+    answer = await filled.request(method, path, json=body)
+    assert answer.status_code == status, answer.text
+    found = problem(answer, status, answer.json()["code"])
+    assert found["hint"], found
+    assert await state_of(filled) == before
+
+
+async def state_of(client: httpx.AsyncClient) -> list[Any]:
+    paths = ("projects", "projects/1/scenes", "projects/1/segments", "assets", "assets/1/activations", "events")
+    return [(await client.get(f"/api/v1/{path}")).json()["items"] for path in paths]
+
+
+async def test_two_people_activate_at_once(filled: httpx.AsyncClient) -> None:
+    """Both are answered, one after the other; the log has every move, each from where the one before went."""
+    asked = [1, 2] * 6
+    answers = await asyncio.gather(
+        *(filled.post("/api/v1/assets/1/activate", json={"version": version}) for version in asked)
+    )
+    assert [answer.status_code for answer in answers] == [200] * len(asked)
+    moves = (await filled.get("/api/v1/assets/1/activations")).json()["items"][::-1]
+    assert all(move["from_version"] != move["to_version"] for move in moves)
+    assert [move["from_version"] for move in moves[1:]] == [move["to_version"] for move in moves[:-1]]
+    assert (await filled.get("/api/v1/assets/1")).json()["active_version"] == moves[-1]["to_version"]
+
+
+async def test_two_people_upload_the_same_bytes_at_once(filled: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(
+        *(filled.post("/api/v1/assets/1/versions", files={"file": ("a", b"three")}) for _ in range(6))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert {answer.json()["version"]["number"] for answer in answers} == {3}
+
+
+async def test_what_is_archived_takes_no_new_work_and_comes_back(filled: httpx.AsyncClient) -> None:
+    for thing, work, body in (
+        ("segments/1", "segments/1/select", {"take": 1}),
+        ("scenes/1", "scenes/1/segments", {"count": 1}),
+        ("projects/1", "projects/1/scenes", {"name": "day"}),
+        ("assets/1", "assets/1/activate", {"version": 1}),
+    ):
+        assert (await filled.post(f"/api/v1/{thing}/archive")).json()["archived"] is True
+        problem(await filled.post(f"/api/v1/{work}", json=body), 409, "conflict")
+        assert (await filled.post(f"/api/v1/{thing}/archive")).is_success, "twice changes nothing"
+        assert (await filled.post(f"/api/v1/{thing}/restore")).json()["archived"] is False
+    verbs = [event["verb"] for event in (await filled.get("/api/v1/events")).json()["items"]]
+    for thing in ("segment", "scene", "project", "asset"):
+        assert verbs.count(f"{thing}.archived") == verbs.count(f"{thing}.restored") == 1
