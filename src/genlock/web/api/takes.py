@@ -28,6 +28,8 @@ from genlock.web.uploads import receive_form
 
 router = APIRouter(tags=["takes"], route_class=Door)
 
+# Below this, receiving the body costs less than asking first whether there is such a segment; recording asks anyway.
+_WORTH_ASKING_BYTES = 2**20
 _PARTS = ("video", "last_frame", "thumbnail")
 _BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
 _FORM = form_body(
@@ -60,8 +62,9 @@ async def record_take(
     select: Annotated[bool, Query(description="Put the new take in the cut.")] = True,
 ) -> Response:
     """Record a take: a form with the ``claim`` first and its parts after it. The same again gives the same take."""
-    async with home.db.transaction() as conn:
-        await timeline.get_segment(conn, segment_id)
+    if int(request.headers.get("content-length", _WORTH_ASKING_BYTES)) >= _WORTH_ASKING_BYTES:
+        async with home.db.transaction() as conn:
+            await timeline.get_segment(conn, segment_id)
     async with receive_form(request, home.store, home.settings, fields=("claim",), files=_PARTS) as form:
         given = single(form.fields, ("claim",))
         claim = json_said("claim", given["claim"], Claim) if given else said(Claim, {})
