@@ -42,7 +42,7 @@ def served(data: Path, database: str, *, workers: int = 0) -> Generator[Served]:
             [sys.executable, "-m", "genlock.server"], stdout=log, stderr=log, env=settings.as_environment()
         )
     try:
-        running = local.wait_until_ready(settings, process, lambda: None)
+        running = local.wait_until_ready(settings, process.poll)
         assert running, (data / "test.log").read_text()
         token = local.read_token(settings)
         assert token

@@ -38,7 +38,7 @@ def gl(tmp_path: Path, database: str) -> Generator[Genlock]:
         ) as process,
         Genlock(settings=settings) as opened,
     ):
-        assert local.wait_until_ready(settings, process, lambda: None)
+        assert local.wait_until_ready(settings, process.poll)
         yield opened
         process.terminate()
 

@@ -70,7 +70,7 @@ def _show_ended(asked: Asked, ended: Plan) -> None:
         return
     totals = ended.totals
     did = [
-        many(totals.rendered, "segment") + " rendered" if totals.rendered else "",
+        many(totals.rendered, _made_by(ended)) + " rendered" if totals.rendered else "",
         f"{totals.restored} restored without rendering" if totals.restored else "",
         f"{totals.saved} saved: they came out equal" if totals.saved else "",
         f"{totals.failed} failed" if totals.failed else "",
@@ -136,6 +136,11 @@ def print_plan(asked: Asked, shown: Plan, *, starts: bool = False) -> None:
         lines.append(Text(f"Nothing runs yet. Start it with: genlock plans start {shown.id}", style="dim"))
     for line in lines:
         asked.out.print(line)
+
+
+def _made_by(plan: Plan) -> str:
+    """What the renders of a plan make."""
+    return "version" if "asset" in plan.selection.get("render", {}) else "segment"
 
 
 def _substitute(one: Substitute) -> str:

@@ -95,7 +95,7 @@ def _announced(asked: Asked, settings: Settings) -> None:
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        running = local.wait_until_ready(settings, process, lambda: None)
+        running = local.wait_until_ready(settings, process.poll)
         if running is not None:
             asked.show({**running.model_dump(), "data": settings.data})
             asked.out.file.flush()

@@ -13,10 +13,9 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -96,12 +95,15 @@ def find_ready(settings: Settings) -> Running | None:
 
 
 def wait_until_ready(
-    settings: Settings, process: "subprocess.Popen[bytes]", tell: Callable[[], None]
+    settings: Settings, ended: Callable[[], int | None], tell: Callable[[], None] = lambda: None
 ) -> Running | None:
-    """The data folder's server, once it can work; ``None`` if ``process``, which was to become it, failed."""
+    """The data folder's server, once it can work; ``None`` if the process that was to become it failed.
+
+    ``ended`` gives the exit status of that process, ``None`` while it runs; ``tell`` is called again and again.
+    """
     until_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until_s:
-        status = process.poll()
+        status = ended()
         tell()
         running = find_ready(settings)
         if running is None and status == 0:  # it found another server of this folder, and saw that it answers
@@ -163,13 +165,13 @@ class _Starter:
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings, self._say = settings, say
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Spawned | None = None
 
     def reach(self) -> Running:
         """The running server; ``Unavailable`` with what it said if it cannot be started."""
         settings = self._settings
         if self._process is not None:
-            self._process.poll()  # lets go of a server that has ended
+            self._process.ended()  # lets go of a server that has ended
         running = find_ready(settings)
         if running is not None:
             return running
@@ -177,19 +179,35 @@ class _Starter:
         log = _open_log(settings)
         told = _Tail(log, self._say)
         self._say(f"Starting the server of {settings.data} …")
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(
-                server_command(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env=_background(settings).as_environment(),
-            )
-        started = wait_until_ready(settings, self._process, told.tell)
+        self._process = _Spawned(server_command(), _background(settings).as_environment(), log)
+        started = wait_until_ready(settings, self._process.ended, told.tell)
         if started is None:
-            raise told.failure(self._process.returncode)
+            raise told.failure(self._process.ended())
         return started
+
+
+class _Spawned:
+    """A process with a session of its own that outlives this one. Its words go into a log."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+        actions = [
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ]
+        self._pid = os.posix_spawn(command[0], command, environment, file_actions=actions, setsid=True)
+        self._status: int | None = None
+
+    def ended(self) -> int | None:
+        """Its exit status; ``None`` while it runs."""
+        if self._status is None:
+            try:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else in this process has fetched it
+                pid, status = self._pid, 0
+            if pid == self._pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
 
 
 class _Tail:
@@ -212,7 +230,7 @@ class _Tail:
             if _LOGGED.match(line) is None:  # what it logs is for the log
                 self._say(line)
 
-    def failure(self, status: int) -> Unavailable:
+    def failure(self, status: int | None) -> Unavailable:
         """Why the server did not start, in its own words where it found some."""
         self.tell()
         message, hint = f"The server did not start (it ended with {status}).", f"{self._log} says why."
