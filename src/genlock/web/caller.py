@@ -34,7 +34,7 @@ def secret_of(request: Request) -> str:
 async def admit(request: Request, role: Role) -> Caller:
     """The caller, remembered on the request. ``Denied``: 401 for nobody we know, 403 for a role that is too low."""
     secret = secret_of(request)
-    async with house_of(request).db.transaction() as conn:
+    async with house_of(request).db.statements() as conn:
         actor = await authenticate(conn, secret)
     require(actor, role)
     caller = Caller(actor, secret)

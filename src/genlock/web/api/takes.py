@@ -31,6 +31,7 @@ router = APIRouter(tags=["takes"], route_class=Door)
 # Below this, receiving the body costs less than asking first whether there is such a segment; recording asks anyway.
 _WORTH_ASKING_BYTES = 2**20
 _PARTS = ("video", "last_frame", "thumbnail")
+_WHOLE = {parts.VIDEO, parts.FRAMES, parts.LAST_FRAME}
 _BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
 _FORM = form_body(
     {
@@ -69,7 +70,10 @@ async def record_take(
         given = single(form.fields, ("claim",))
         claim = json_said("claim", given["claim"], Claim) if given else said(Claim, {})
         uploaded = {name: (await part.keep()).digest for name, part in form.files.items()}
-    found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
+    if uploaded or not (claim.outputs or {}).keys() >= _WHOLE:
+        found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
+    else:
+        found, facts = {}, None
     same = digest_of_parts(request, claim.canonical(), uploaded)
     async with keyed(request, same) as conn:
         (arrival,) = await _arrivals(conn, home.store, [NewTake(segment_id=segment_id, claim=claim)], uploaded, found)
@@ -96,8 +100,12 @@ async def list_takes(segment_id: Id, conn: Transaction, cursor: Cursor = None, l
 
 def _look_at(store: Store, uploaded: Mapping[str, Digest], claim: Claim) -> tuple[dict[str, Output], VideoFacts | None]:
     """The parts that came with a claim or that it names, those decoded from them, and what the video says. Blocks."""
-    outputs = {part: digest for part, digest in (claim.outputs or {}).items() if store.exists(digest)} | dict(uploaded)
-    return parts.complete(store, {part: parts.output_of(store, digest) for part, digest in outputs.items()})
+    named = claim.outputs or {}
+    outputs = {part: digest for part, digest in named.items() if store.exists(digest)} | dict(uploaded)
+    looked_at = {part: parts.output_of(store, digest) for part, digest in outputs.items()}
+    if parts.FRAMES in named:
+        looked_at[parts.FRAMES] = Output(digest=named[parts.FRAMES])  # a digest of pictures, not of stored bytes
+    return parts.complete(store, looked_at)
 
 
 async def _arrivals(
@@ -108,7 +116,9 @@ async def _arrivals(
     found: Mapping[str, Output] | None = None,
 ) -> list[Arrival]:
     """Claims ready to be recorded, their graphs stored and their outputs found to be."""
-    graphs = await asyncio.to_thread(lambda: [parts.keep_graph(store, one.claim) for one in new])
+    graphs: list[Output | None] = [None] * len(new)
+    if any(one.claim.graph is not None for one in new):
+        graphs = await asyncio.to_thread(lambda: [parts.keep_graph(store, one.claim) for one in new])
     await _note(conn, (*(found or {}).values(), *(graph for graph in graphs if graph is not None)))
     named = {digest for one in new for part, digest in (one.claim.outputs or {}).items() if part != parts.FRAMES}
     there = await blobs.stored(conn, named) if named else {}
