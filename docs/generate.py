@@ -10,6 +10,8 @@ from pathlib import Path
 REFERENCE = Path(__file__).parent / "reference"
 WRITERS = {
     "openapi.json": ("-m", "genlock.web"),
+    "cli.md": ("-m", "genlock.cli.reference"),
+    "sdk.md": ("-m", "genlock.sdk.reference"),
 }
 
 

@@ -50,9 +50,9 @@ def plan(
         chosen += _groups_of(asked, found, asset)
     draft = asked.gl.plan(
         found,
-        segments=[_within(found.slug, one, 1) for one in segments or []],
-        scenes=[_within(found.slug, one, 0) for one in scenes or []],
-        groups=chosen,
+        segments=[_within(found.slug, one, 1) for one in segments] if segments else None,
+        scenes=[_within(found.slug, one, 0) for one in scenes] if scenes else None,
+        groups=chosen or None,
         cascade=cascade,
         review=review,
         force=force,

@@ -35,21 +35,24 @@ class RegenerationCalls(Calls):
         self,
         project: ProjectLike,
         *,
-        segments: Iterable[SegmentLike] = (),
-        scenes: Iterable[SceneLike] = (),
-        groups: Iterable[Group | str] = (),
+        segments: Iterable[SegmentLike] | None = None,
+        scenes: Iterable[SceneLike] | None = None,
+        groups: Iterable[Group | str] | None = None,
         cascade: bool = False,
         review: bool = False,
         force: bool = False,
         seed: Literal["same", "new"] = "same",
     ) -> Plan:
-        """A draft of what would be made again. Without segments, scenes or groups: everything that is out of date."""
+        """A draft of what would be made again. Without segments, scenes or groups: everything that is out of date.
+
+        An empty list is no selection (``Invalid``), so that a filter that found nothing does not plan everything.
+        """
         chosen = body_of(
             Selection,
-            segments=[self._names.segment_id(one) for one in segments] or None,
-            scenes=[self._names.scene_id(one) for one in scenes] or None,
-            groups=[one if isinstance(one, str) else one.id for one in groups] or None,
-            all=None if segments or scenes or groups else True,
+            segments=None if segments is None else [self._names.segment_id(one) for one in segments],
+            scenes=None if scenes is None else [self._names.scene_id(one) for one in scenes],
+            groups=None if groups is None else [one if isinstance(one, str) else one.id for one in groups],
+            all=True if segments is None and scenes is None and groups is None else None,
         )
         new = body_of(
             NewPlan,

@@ -1,0 +1,124 @@
+"""What the tests of the CLI stand on: a server with a worker, sample files, and commands run in and out of process."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.client.served import Served, served
+from tests.fixtures_postgres import fresh_database
+from typer.testing import CliRunner
+
+from genlock.cli.app import app
+from genlock.engines.sketch.samples import write_samples
+
+_numbers = count(1)
+SETTINGS = {
+    **{"prompt": "walk", "negative_prompt": "", "seed": str(2**64 - 1), "cfg": "4", "steps": "1"},
+    **{"sampler": "euler", "width": "64", "height": "64", "frames": "2"},
+}
+INPUTS = ("workflow:walk", "model:tiny", "lora:rain=0.8", "variant:clothed")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command said, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def studio(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    """A server process with one worker."""
+    with (
+        fresh_database(postgres, template) as database,
+        served(tmp_path_factory.mktemp("studio") / "data", database, workers=1) as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sketch engine's sample files."""
+    folder = tmp_path_factory.mktemp("samples")
+    write_samples(folder)
+    return folder
+
+
+def in_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> Ran:
+    """A command in this process: quick, and never in a terminal."""
+    result = CliRunner(env={**environment, "COLUMNS": "120"}).invoke(app, list(arguments), prog_name="genlock")
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(result.exit_code, result.stdout, result.stderr)
+
+
+def out_of_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> Ran:
+    """A command as somebody types it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "genlock.cli", *arguments],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def genlock(studio: Served) -> Run:
+    """Runs a command against the server."""
+    environment = studio.environment()
+    return lambda *arguments: in_process(environment, arguments)
+
+
+@pytest.fixture
+def typed(studio: Served) -> Run:
+    """Runs a command against the server in a process of its own."""
+    environment = studio.environment()
+    return lambda *arguments: out_of_process(environment, arguments)
+
+
+@pytest.fixture
+def slug() -> str:
+    """The slug of a project that no other test has."""
+    return f"film{next(_numbers)}"
+
+
+@pytest.fixture
+def film(genlock: Run, slug: str, samples: Path) -> str:
+    """A project with scene `night` of 3 segments, and assets of its own: portrait, clothed, walk, tiny, rain."""
+    assert genlock("project", "add", slug).code == 0
+    assert genlock("scene", "add", slug, "night", "--segments", "3").code == 0
+    for kind, file, *more in (
+        ("source_image", "portrait_v1.png"),
+        ("variant", "clothed_v1.png", "--from", "source_image:portrait@1"),
+        ("workflow", "walk_v1.json"),
+        ("model", "tiny_v1.safetensors"),
+        ("lora", "rain_v1.safetensors"),
+    ):
+        ran = genlock("asset", "add", str(samples / file), "--kind", kind, "--project", slug, *more)
+        assert ran.code == 0, ran.err
+    return slug
+
+
+def render(genlock: Run, place: str, *more: str) -> Ran:
+    """Render a place of a film with small settings."""
+    inputs = [word for reference in INPUTS for word in ("--input", reference)]
+    settings = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    return genlock("render", place, "--engine", "sketch", *inputs, *settings, *more)

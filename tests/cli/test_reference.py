@@ -1,0 +1,51 @@
+"""The page about the commands is what the commands say, and every one of them says enough."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from genlock.cli import reference
+from genlock.cli.app import app
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+HELP = dict(reference.commands())
+LEAVES = [path for path, text in HELP.items() if "Commands:" not in text]
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference.page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", HELP)
+def test_every_command_has_an_example_that_is_one(path: str) -> None:
+    _, found, example = HELP[path].partition("Example: ")
+    assert found, f"{path} has no example"
+    words = shlex.split(" ".join(example.split()))
+    assert " ".join(words).startswith(path)
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_every_command_can_answer_in_json_from_any_server(path: str) -> None:
+    for option in ("--json", "--data", "--url", "--token", "--help"):
+        assert option in HELP[path], f"{path} has no {option}"
+
+
+@pytest.mark.parametrize("path", HELP)
+def test_help_is_shown_in_a_terminal_too(path: str) -> None:
+    shown = CliRunner().invoke(app, [*path.split()[1:], "--help"], prog_name="genlock")
+    assert shown.exit_code == 0
+    assert "Example:" in shown.stdout
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    wanted = """
+        up down demo status plan provenance usage diff waive pin unpin select worker verify render events unwaive
+        project_add project_list project_show scene_add segment_add token_add token_list token_revoke sketch_samples
+        asset_add asset_list asset_show asset_history asset_activate asset_impact asset_usage
+        plans_list plans_show plans_start plans_cancel plans_retry
+        project_archive project_restore scene_archive scene_restore segment_archive segment_restore
+        asset_archive asset_restore
+    """
+    assert {f"genlock {name.replace('_', ' ')}" for name in wanted.split()} <= HELP.keys()
