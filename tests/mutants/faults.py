@@ -6,6 +6,7 @@ CAUSES = "staleness/causes_sql.py"
 PRESENT = "takes/present_sql.py"
 STATES = "staleness/states_sql.py"
 REPORT = "staleness/report_sql.py"
+TALLY = "staleness/tally_sql.py"
 OUTDATED = "staleness/outdated_sql.py"
 IMPACT = "staleness/impact_sql.py"
 WAIVER = "staleness/waiver_sql.py"
@@ -24,14 +25,14 @@ class Fault:
 FAULTS = (
     Fault(
         CAUSES,
-        "AND i.judged\n      JOIN selected_takes t ON t.segment_id = i.segment_id\n      JOIN place p",
-        "\n      JOIN selected_takes t ON t.segment_id = i.segment_id\n      JOIN place p",
+        "AND project_id = o.project_id AND judged",
+        "AND project_id = o.project_id",
         "inputs that came via something else are judged on their own in reports",
     ),
     Fault(
         CAUSES,
-        "coalesce(of_scene.id, of_project.id, 0) AS scope_id",
-        "coalesce(of_project.id, of_scene.id, 0) AS scope_id",
+        "coalesce(of_scene.id, of_project.id, 0)",
+        "coalesce(of_project.id, of_scene.id, 0)",
         "a scene's own pins are forgotten when its project has pins",
     ),
     Fault(
@@ -60,8 +61,8 @@ FAULTS = (
     ),
     Fault(
         CAUSES,
-        "WHERE c.version IS NULL\n     UNION ALL",
-        "WHERE false\n     UNION ALL",
+        "WHERE c.version IS NULL",
+        "WHERE false",
         "files that no version has pass as fresh",
     ),
     Fault(
@@ -84,7 +85,7 @@ FAULTS = (
     ),
     Fault(
         PRESENT,
-        "bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged)) AS judged",
+        "bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged",
         "bool_or(i.via IS NULL) AS judged",
         "a segment whose frame came from elsewhere is not told when its variant moves",
     ),
@@ -96,20 +97,38 @@ FAULTS = (
     ),
     Fault(
         PRESENT,
-        "there.part = o.seed_part",
+        "there.part = t.seed_part",
         "there.part = 'video'",
         "a link is judged by the wrong part",
     ),
     Fault(
-        REPORT,
+        TALLY,
         "coalesce(range_agg(cover - direct), '{}') AS derived",
         "coalesce(range_agg(cover), '{}') AS derived",
-        "direct causes are counted as derived",
+        "direct causes are counted as derived where runs are walked",
+    ),
+    Fault(
+        TALLY,
+        "stale - superseded - chain AS derived",
+        "stale AS derived",
+        "direct causes are counted as derived where they are not",
+    ),
+    Fault(
+        TALLY,
+        "count(*) FILTER (WHERE direct = begun)",
+        "count(*) FILTER (WHERE direct > 0)",
+        "a segment with a direct cause is never counted as derived of another",
+    ),
+    Fault(
+        TALLY,
+        "r.length - s.first + 1",
+        "r.length - s.first",
+        "the report forgets the last segment of a run",
     ),
     Fault(
         REPORT,
-        "count(DISTINCT scene_id) AS scenes, sum(positions(direct))",
-        "count(scene_id) AS scenes, sum(positions(direct))",
+        "count(DISTINCT scene_id) AS scenes, sum(direct)",
+        "count(scene_id) AS scenes, sum(direct)",
         "scenes with several runs are counted several times",
     ),
     Fault(
@@ -129,6 +148,12 @@ FAULTS = (
         "ORDER BY p.scene_id NULLS FIRST",
         "ORDER BY p.scene_id NULLS LAST",
         "a project's pin wins over its scene's",
+    ),
+    Fault(
+        IMPACT,
+        "least(after, unknown) - least(before, unknown)",
+        "after - before",
+        "what-if calls unknown segments fresh again",
     ),
     Fault(
         IMPACT,

@@ -210,7 +210,7 @@ class SqlStage:
 
     async def report(self, project: int) -> SeenReport:
         async with self.db.transaction() as conn:
-            _, totals, groups = (await report_sql.reports(conn, [project]))[project]
+            _, totals, groups, _ = (await report_sql.reports(conn, [project]))[project]
         return seen_report(totals, groups)
 
     async def impact(self, asset: int, version: int) -> SeenImpact:

@@ -16,25 +16,63 @@ from typing import LiteralString
 
 ASSET, UNMATCHED, CHAIN = 0, 1, 2
 
-NOW: LiteralString = """
-WITH outdated AS NOT MATERIALIZED (
-    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
-           root_used_digest, root_expected_digest
-      FROM outdated_contents
+# From what the projects ever used to what of that is out of date: a small project does not pass what others use, and
+# a large one does not pass what it has that is up to date. Digests stay behind; ``bound`` brings them where they count.
+_USED: LiteralString = """
+, scoped AS MATERIALIZED (
+    SELECT id, project_id, scene_id FROM scopes WHERE project_id = ANY(%(projects)s::bigint[])
+), used AS MATERIALIZED (
+    SELECT project_id, content_id FROM usage_counts WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
+     UNION
+    SELECT project_id, content_id FROM usage_deltas WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
+), moved AS MATERIALIZED (
+    SELECT u.project_id, o.content_id, o.scope_id, o.direct, o.root_asset_id, o.root_used, o.root_expected, o.world
+      FROM used u"""
+
+_LOOKED_UP: LiteralString = """
+     CROSS JOIN LATERAL (SELECT * FROM outdated WHERE content_id = u.content_id OFFSET 0) AS o  -- by index, always"""
+
+_JOINED: LiteralString = """
+      JOIN outdated o ON o.content_id = u.content_id"""
+
+_IN_SCOPE: LiteralString = """
+     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)
 )"""
 
-WHAT_IF: LiteralString = """
+NOW: LiteralString = (
+    """
 WITH outdated AS NOT MATERIALIZED (
     SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
-           root_used_digest, root_expected_digest
+           root_used_digest, root_expected_digest, 0 AS world
+      FROM outdated_contents
+)"""
+    + _USED
+    + _LOOKED_UP
+    + _IN_SCOPE
+)
+
+_KEPT: LiteralString = """
+WITH outdated AS NOT MATERIALIZED (
+    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
+           root_used_digest, root_expected_digest, 0 AS world
       FROM outdated_contents
      WHERE asset_id <> ALL(%(replaced)s::bigint[])
-     UNION ALL
-    SELECT scope_id, content_id, kind = 'superseded', root_asset_id, root_used, root_expected, used, expected
+     UNION ALL"""
+
+_INSTEAD: LiteralString = """
+    SELECT scope_id, content_id, kind = 'superseded', root_asset_id, root_used, root_expected, used, expected, 2
       FROM unnest(%(scopes)s::bigint[], %(contents)s::bigint[], %(kinds)s::text[], %(root_assets)s::bigint[],
                   %(root_used)s::int[], %(root_expected)s::int[], %(used)s::bytea[], %(expected)s::bytea[])
         AS o (scope_id, content_id, kind, root_asset_id, root_used, root_expected, used, expected)
-)"""
+"""
+
+_BEFORE: LiteralString = _INSTEAD.replace("%(", "%(before_").replace("used, expected, 2", "used, expected, 1")
+
+WHAT_IF: LiteralString = _KEPT + _INSTEAD + ")" + _USED + _JOINED + _IN_SCOPE
+"""What would be out of date: the replaced assets' contents from arrays, all others as they are."""
+
+TWO_WORLDS: LiteralString = _KEPT + _BEFORE + "     UNION ALL" + _INSTEAD + ")" + _USED + _JOINED + _IN_SCOPE
+"""Two worlds at once: ``world`` is 1 for what is so only before, 2 only after, 0 in both."""
 
 # A scene's own pins, else its project's, else none.
 _SCOPE: LiteralString = "coalesce(of_scene.id, of_project.id, 0)"
@@ -52,35 +90,14 @@ _PLACE: LiteralString = (
 )"""
 )
 
-# From what the projects ever used to what of that is out of date: a small project does not pass what others use, and
-# a large one does not pass what it has that is up to date. Digests stay behind; ``bound`` brings them where they count.
 OWN_OF_PROJECTS: LiteralString = (
     """
-, scoped AS MATERIALIZED (
-    SELECT id, project_id, scene_id FROM scopes WHERE project_id = ANY(%(projects)s::bigint[])
-), used AS MATERIALIZED (
-    SELECT project_id, content_id FROM usage_counts WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
-     UNION
-    SELECT project_id, content_id FROM usage_deltas WHERE project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
-), moved AS MATERIALIZED (
-    SELECT u.project_id, o.content_id, o.scope_id, o.direct, o.root_asset_id, o.root_used, o.root_expected
-      FROM used u JOIN outdated o ON o.content_id = u.content_id
-     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)
-), own AS MATERIALIZED (
-    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 0 AS root_kind,
-           o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
-           NULL::bytea AS used, NULL::bytea AS expected, i.content_id, o.scope_id
-      FROM moved o
-      JOIN current_inputs i ON i.content_id = o.content_id AND i.project_id = o.project_id AND i.judged
-      LEFT JOIN scoped of_scene ON of_scene.scene_id = i.scene_id
-      LEFT JOIN scoped of_project ON of_project.project_id = i.project_id AND of_project.scene_id IS NULL
-     WHERE o.scope_id = """
-    + _SCOPE
-    + """
-     UNION ALL
-    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 1, c.asset_id, 0,
-           coalesce(of_scene.number, of_project.number, a.active_version), true,
-           c.digest, should_be.effective_digest, c.id, NULL
+, unmatched AS MATERIALIZED (
+    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 1 AS root_kind,
+           c.asset_id AS root_asset, 0 AS root_used,
+           coalesce(of_scene.number, of_project.number, a.active_version) AS root_expected, true AS direct,
+           c.digest AS used, should_be.effective_digest AS expected, c.id AS content_id, NULL::bigint AS scope_id,
+           0 AS world
       FROM used u
       JOIN contents c ON c.id = u.content_id
       JOIN current_inputs i ON i.content_id = c.id AND i.project_id = u.project_id AND i.judged
@@ -92,9 +109,27 @@ OWN_OF_PROJECTS: LiteralString = (
       LEFT JOIN contents should_be ON should_be.asset_id = a.id
             AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
      WHERE c.version IS NULL
+), own AS MATERIALIZED (
+    SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 0 AS root_kind,
+           o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
+           NULL::bytea AS used, NULL::bytea AS expected, i.content_id, o.scope_id, o.world
+      FROM moved o
+     CROSS JOIN LATERAL (
+           -- OFFSET 0: looked up by index, content by content, whatever the planner expects to find.
+           SELECT project_id, scene_id, run_id, run_position, segment_id, content_id
+             FROM current_inputs
+            WHERE content_id = o.content_id AND project_id = o.project_id AND judged
+           OFFSET 0) AS i
+      LEFT JOIN scoped of_scene ON of_scene.scene_id = i.scene_id
+      LEFT JOIN scoped of_project ON of_project.project_id = i.project_id AND of_project.scene_id IS NULL
+     WHERE o.scope_id = """
+    + _SCOPE
+    + """
+     UNION ALL
+    SELECT * FROM unmatched
      UNION ALL
     SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, 2, 0, 0, 0, true,
-           b.used_digest, b.expected_digest, NULL, NULL
+           b.used_digest, b.expected_digest, NULL, NULL, 0
       FROM broken_links b
       JOIN selected_takes t ON t.segment_id = b.segment_id
      WHERE b.project_id = ANY(%(projects)s::bigint[])
@@ -111,14 +146,14 @@ _OWN_OF_RUNS: LiteralString = (
 ), own AS (
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
-           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id, h.scope_id
+           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id, h.scope_id, o.world
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
       JOIN outdated o ON o.content_id = i.content_id AND o.scope_id = h.scope_id
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0,
            coalesce(of_scene.number, of_project.number, a.active_version), true,
-           c.digest, should_be.effective_digest, c.id, h.scope_id
+           c.digest, should_be.effective_digest, c.id, h.scope_id, 0
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
       JOIN contents c ON c.id = i.content_id AND c.version IS NULL
@@ -131,8 +166,10 @@ _OWN_OF_RUNS: LiteralString = (
             AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 2, 0, 0, 0, true,
-           b.used_digest, b.expected_digest, NULL, h.scope_id
+           b.used_digest, b.expected_digest, NULL, h.scope_id, 0
       FROM here h JOIN broken_links b ON b.segment_id = h.segment_id
+), unmatched AS (
+    SELECT run_id FROM own WHERE root_kind = 1
 )"""
 )
 
@@ -146,7 +183,7 @@ WAIVED: LiteralString = """
        AND (w.expires_at IS NULL OR w.expires_at > now())
 ), walked_runs AS MATERIALIZED (
     -- One take may use several unmatched contents of an asset: they are one root, and not added up.
-    SELECT run_id FROM waived_at UNION SELECT run_id FROM own WHERE root_kind = 1
+    SELECT run_id FROM waived_at UNION SELECT run_id FROM unmatched
 ), bound AS (
     SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.segment_id, o.root_kind, o.root_asset, o.root_used,
            o.root_expected, o.direct, coalesce(o.used, d.root_used_digest) AS used,
@@ -154,6 +191,8 @@ WAIVED: LiteralString = """
       FROM own o
       LEFT JOIN outdated d ON o.used IS NULL AND d.content_id = o.content_id AND d.scope_id = o.scope_id
             AND d.root_asset_id = o.root_asset AND d.root_used = o.root_used AND d.root_expected = o.root_expected
+            AND d.world <> 1
+     WHERE o.world <> 1
 )"""
 
 _PLAIN: LiteralString = """
@@ -176,7 +215,7 @@ WALKED: LiteralString = """
            EXISTS (SELECT FROM waived_at w WHERE w.segment_id = o.segment_id AND w.root_asset = o.root_asset
                                              AND w.used = o.used AND w.expected = o.expected) AS waived
       FROM bound o
-     WHERE o.run_id IN (SELECT run_id FROM walked_runs)
+     WHERE (o.run_id IN (SELECT run_id FROM walked_runs)) IS TRUE  -- hashed: never a nested loop over guesses
 ), occurrence AS (
     SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.root_kind, i.root_asset, i.root_used, i.root_expected,
            bool_or(i.direct AND NOT i.waived) AS direct, bool_and(i.waived) AS waived,

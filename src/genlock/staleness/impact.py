@@ -7,7 +7,7 @@ from genlock.db.connection import Conn
 from genlock.events import log
 from genlock.library import sql as library_sql
 from genlock.model import Actor, Role
-from genlock.staleness import impact_sql, moves_sql, outdated_sql, report_sql
+from genlock.staleness import impact_sql, moves_sql, outdated_sql
 from genlock.staleness.model import Impact, ProjectImpact, SegmentChanges
 from genlock.staleness.outdated import Outdated, outdated
 
@@ -23,28 +23,28 @@ async def impact(conn: Conn, asset_id: int, version: int) -> Impact:
 
 async def between(conn: Conn, asset_id: int, before: int, after: int) -> Impact:
     """What the move of an asset's active version from ``before`` to ``after`` means for every project it changes."""
-    affected = await outdated_sql.load_affected(conn, [asset_id], active={asset_id: before})
-    was = outdated(affected.lineage, affected.scopes, affected.assets)
-    affected = await outdated_sql.load_affected(conn, [asset_id], active={asset_id: after})
-    will_be = outdated(affected.lineage, affected.scopes, affected.assets)
+    affected = await outdated_sql.load_affected(conn, [asset_id])
+    was, will_be = (
+        outdated(affected.lineage.activated(asset_id, number), affected.scopes, affected.assets)
+        for number in (before, after)
+    )
     moved = {one.content_id for one in set(was) ^ set(will_be)}
     projects = await impact_sql.projects_using(conn, sorted(moved)) if moved else []
     if not projects:
         return Impact(segments=_NOTHING, projects=())
     before_arrays, after_arrays = (_arrays(affected.assets, world) for world in (was, will_be))
     changes = await impact_sql.changes(conn, projects, before_arrays, after_arrays)
-    reports = await report_sql.reports(conn, projects, after_arrays)
     return Impact(
         segments=SegmentChanges(
-            becomes_stale=sum(change.becomes_stale for change in changes.values()),
-            becomes_fresh=sum(change.becomes_fresh for change in changes.values()),
+            becomes_stale=sum(change.segments.becomes_stale for change in changes.values()),
+            becomes_fresh=sum(change.segments.becomes_fresh for change in changes.values()),
         ),
         projects=tuple(
-            ProjectImpact(
+            ProjectImpact.model_construct(
                 project_id=project_id,
-                segments=changes.get(project_id, _NOTHING),
-                totals=reports[project_id][1],
-                groups=reports[project_id][2],
+                segments=changes[project_id].segments,
+                totals=changes[project_id].after.totals,
+                groups=changes[project_id].after.groups,
             )
             for project_id in projects
         ),

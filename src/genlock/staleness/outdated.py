@@ -8,7 +8,7 @@ Versions of an asset with equal effective digests are one node: they share their
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 
@@ -72,6 +72,10 @@ class Lineage:
     contents: tuple[Content, ...]
     derivations: tuple[Derived, ...]
     active: Mapping[int, int]
+
+    def activated(self, asset_id: int, number: int) -> "Lineage":
+        """The same with another version of an asset active."""
+        return replace(self, active={**self.active, asset_id: number})
 
     @cached_property
     def effective(self) -> Mapping[Ref, bytes]:

@@ -13,18 +13,16 @@ async def report(conn: Conn, project_id: int, *, after: str | None = None, limit
     """A project's report now; groups come in pages, most segments first, and every page carries the totals."""
     key = decode_cursor(after, int, str)
     await timeline_sql.get_project(conn, project_id)
-    as_of, totals, groups = (await report_sql.reports(conn, [project_id]))[project_id]
-    rest = [group for group in groups if key is None or (-group.segments, group.id) > (-key[0], key[1])]
-    rest.sort(key=lambda group: (-group.segments, group.id))
-    page = rest[:limit]
-    more = len(rest) > limit
+    found = await report_sql.page_of_groups(conn, project_id, key, limit + 1)
+    page = found.groups[:limit]
+    more = len(found.groups) > limit
     return Report(
         project_id=project_id,
-        as_of=as_of,
-        totals=totals,
-        groups=tuple(page),
+        as_of=found.as_of,
+        totals=found.totals,
+        groups=page,
         next=encode_cursor(page[-1].segments, page[-1].id) if more else None,
-        total=len(groups),
+        total=found.total,
     )
 
 
@@ -58,4 +56,4 @@ async def segments_of_group(
 
 async def all_groups(conn: Conn, project_id: int) -> tuple[Group, ...]:
     """Every group of a project's report."""
-    return (await report_sql.reports(conn, [project_id]))[project_id][2]
+    return (await report_sql.reports(conn, [project_id]))[project_id].groups

@@ -1,9 +1,10 @@
 """The report: groups and totals of a project from one statement, now or as they would be."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
-from genlock.db.connection import Conn, rows
+from genlock.db.connection import Conn, plan_once, rows
+from genlock.model import Kind
 from genlock.staleness import causes_sql, tally_sql
 from genlock.staleness.model import Estimate, Group, GroupKind, Totals
 from genlock.staleness.sentence import sentence
@@ -17,7 +18,7 @@ _KINDS = {
 _SAMPLES = 1000
 """Medians are of the newest so many measurements of a workload."""
 
-_REPORT: LiteralString = (
+REPORTED: LiteralString = (
     tally_sql.TALLY
     + """
 , counted AS MATERIALIZED (
@@ -54,47 +55,83 @@ _REPORT: LiteralString = (
                     WHERE r.workload_id = w.workload_id AND r.duration_s IS NOT NULL
                     ORDER BY r.id DESC LIMIT %(samples)s) d) m
      WHERE m.samples > 0
-), estimated AS MATERIALIZED (
-    SELECT w.project_id, w.root_kind, w.root_asset, w.root_used, w.root_expected,
-           sum(w.segments * c.median) AS gpu_seconds, sum(c.samples) AS samples
-      FROM weighed w JOIN cost c ON c.workload_id = w.workload_id
+), grouped AS (
+    -- Both are a row for each group, and keys may be null: put together by grouping, not by a join.
+    SELECT project_id, root_kind, root_asset, root_used, root_expected, max(expected) AS expected,
+           max(segments) AS segments, max(scenes) AS scenes, max(direct) AS direct, bool_or(pinned) AS pinned,
+           max(gpu_seconds) AS gpu_seconds, max(samples) AS samples
+      FROM (SELECT project_id, root_kind, root_asset, root_used, root_expected, expected, segments, scenes, direct,
+                   pinned, NULL::float8 AS gpu_seconds, NULL::numeric AS samples
+              FROM counted
+             UNION ALL
+            SELECT w.project_id, w.root_kind, w.root_asset, w.root_used, w.root_expected, NULL, NULL, NULL, NULL,
+                   NULL, sum(w.segments * c.median), sum(c.samples)
+              FROM weighed w JOIN cost c ON c.workload_id = w.workload_id
+             GROUP BY 1, 2, 3, 4, 5) AS part
      GROUP BY 1, 2, 3, 4, 5
+), named AS (
+    SELECT project_id, root_kind, root_asset, root_used, root_expected, expected, segments, scenes, direct, pinned,
+           gpu_seconds, samples,
+           CASE root_kind WHEN 0 THEN 'asset-' || root_asset || '-' || root_used || '-' || root_expected
+                          WHEN 1 THEN 'unmatched-' || root_asset ELSE 'chain' END COLLATE "C" AS id
+      FROM grouped
 ), listed AS (
-    SELECT c.project_id, c.root_kind, c.root_asset, c.root_used, c.root_expected, c.expected, c.segments, c.scenes,
-           c.direct, c.pinned, a.kind, a.name, v.filename, e.gpu_seconds, e.samples
-      FROM counted c
-      LEFT JOIN assets a ON a.id = c.root_asset
-      LEFT JOIN asset_versions v ON v.asset_id = c.root_asset AND v.number = c.root_used
-      LEFT JOIN estimated e ON (e.project_id, e.root_kind, e.root_asset) = (c.project_id, c.root_kind, c.root_asset)
-            AND e.root_used IS NOT DISTINCT FROM c.root_used
-            AND e.root_expected IS NOT DISTINCT FROM c.root_expected
+    SELECT n.project_id, n.id, n.root_kind, n.root_asset, n.root_used, n.root_expected, n.expected, n.segments,
+           n.scenes, n.direct, n.pinned, a.kind, a.name, v.filename, n.gpu_seconds, n.samples
+      FROM (SELECT * FROM named
+             WHERE %(after_segments)s::bigint IS NULL OR segments < %(after_segments)s
+                OR (segments = %(after_segments)s AND id > %(after_id)s)
+             ORDER BY segments DESC, id
+             LIMIT %(limit)s::bigint) AS n
+      LEFT JOIN assets a ON a.id = n.root_asset
+      LEFT JOIN asset_versions v ON v.asset_id = n.root_asset AND v.number = n.root_used
+)"""
 )
-SELECT p.id AS project_id, now() AS as_of, to_jsonb(t.*) AS totals,
-       coalesce((SELECT jsonb_agg(to_jsonb(l.*) ORDER BY l.segments DESC, l.root_kind, l.root_asset, l.root_used,
-                                                         l.root_expected)
-                   FROM listed l WHERE l.project_id = p.id), '[]') AS groups
+"""After ``outdated`` of some world: ``totals`` of each project and ``listed``, its groups."""
+
+ANSWER: LiteralString = """
+       p.id AS project_id, now() AS as_of, to_json(t.*) AS totals,
+       (SELECT count(*) FROM named n WHERE n.project_id = p.id) AS total,
+       (SELECT json_agg(l.* ORDER BY l.segments DESC, l.id) FROM listed l WHERE l.project_id = p.id) AS groups
   FROM unnest(%(projects)s::bigint[]) AS p (id)
   LEFT JOIN totals t ON t.project_id = p.id
 """
-)
+"""What ``read_report`` reads; after SELECT, and more columns if wanted."""
 
-_REPORT_NOW: LiteralString = causes_sql.NOW + _REPORT
-_REPORT_WHAT_IF: LiteralString = causes_sql.WHAT_IF + _REPORT
+ALL = {"samples": _SAMPLES, "after_segments": None, "after_id": None, "limit": None}
+"""The parameters of a report with all its groups."""
+
+_REPORT_NOW: LiteralString = causes_sql.NOW + REPORTED + "SELECT" + ANSWER
 
 
-async def reports(
-    conn: Conn, project_ids: Sequence[int], what_if: Mapping[str, Any] | None = None
-) -> dict[int, tuple[Any, Totals, tuple[Group, ...]]]:
-    """For each project (the time asked, totals, all groups with most segments first).
+class Counted(NamedTuple):
+    """A project's totals and groups at a time, with how many groups there are when not all are there."""
 
-    ``what_if`` holds the arrays of contents that would be out of date, and which assets they replace.
-    """
-    query = _REPORT_NOW if what_if is None else _REPORT_WHAT_IF
-    found = await rows(conn, query, projects=list(project_ids), samples=_SAMPLES, **(what_if or {}))
-    return {
-        row["project_id"]: (row["as_of"], _totals(row["totals"]), tuple(_group(group) for group in row["groups"]))
-        for row in found
-    }
+    as_of: Any
+    totals: Totals
+    groups: tuple[Group, ...]
+    total: int
+
+
+async def reports(conn: Conn, project_ids: Sequence[int]) -> dict[int, Counted]:
+    """For each project its totals and all groups, most segments first."""
+    found = await rows(conn, _REPORT_NOW, projects=list(project_ids), **ALL)
+    return {row["project_id"]: read_report(row) for row in found}
+
+
+async def page_of_groups(conn: Conn, project_id: int, after: tuple[int, str] | None, limit: int) -> Counted:
+    """A project's totals and a page of its groups; ``after`` are the segments and the id of the last one before."""
+    await plan_once(conn)
+    segments, group = after or (None, None)
+    page = {**ALL, "after_segments": segments, "after_id": group, "limit": limit}
+    (row,) = await rows(conn, _REPORT_NOW, projects=[project_id], **page)
+    return read_report(row)
+
+
+def read_report(row: Mapping[str, Any]) -> Counted:
+    """What a row of ``ANSWER`` says."""
+    groups = tuple(_group(group) for group in row["groups"] or ())
+    return Counted(row["as_of"], _totals(row["totals"]), groups, row["total"])
 
 
 def _totals(found: Mapping[str, Any] | None) -> Totals:
@@ -106,13 +143,14 @@ def _group(row: Mapping[str, Any]) -> Group:
     kind = _KINDS[row["root_kind"]]
     asset = None
     if row["name"] is not None:
-        asset = ReferencedAsset(id=row["root_asset"], kind=row["kind"], name=row["name"])
+        asset = ReferencedAsset.model_construct(id=row["root_asset"], kind=Kind(row["kind"]), name=row["name"])
     segments, direct = int(row["segments"]), int(row["direct"])
     estimate = None
     if row["gpu_seconds"] is not None:
-        estimate = Estimate(gpu_seconds=round(row["gpu_seconds"], 3), samples=int(row["samples"]))
-    return Group(
-        id=group_id(kind, row["root_asset"], row["root_used"], row["root_expected"]),
+        estimate = Estimate.model_construct(gpu_seconds=round(row["gpu_seconds"], 3), samples=int(row["samples"]))
+    # Constructed of rows that are as they must be: a what-if may have thousands of groups.
+    return Group.model_construct(
+        id=row["id"],
         kind=kind,
         asset=asset,
         used=row["root_used"],
@@ -133,12 +171,3 @@ def _group(row: Mapping[str, Any]) -> Group:
         derived=segments - direct,
         estimate=estimate,
     )
-
-
-def group_id(kind: GroupKind, asset_id: int | None, used: int | None, expected: int | None) -> str:
-    """The id of a group: what its segments have in common, in words a URL can hold."""
-    if kind is GroupKind.CHAIN:
-        return "chain"
-    if kind is GroupKind.UNMATCHED:
-        return f"unmatched-{asset_id}"
-    return f"asset-{asset_id}-{used}-{expected}"

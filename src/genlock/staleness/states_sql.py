@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from genlock.db.connection import Conn, rows, scalar
+from genlock.db.connection import Conn, plan_once, rows, scalar
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.model import Model
 from genlock.staleness import causes_sql
@@ -108,6 +108,7 @@ async def runs_of(conn: Conn, segment_ids: Sequence[int]) -> tuple[list[int], li
         "SELECT DISTINCT project_id, run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s)",
         segments=list(segment_ids),
     )
+    await plan_once(conn)  # what is asked of single runs goes by index, and takes longer to plan than to answer
     return sorted({row["project_id"] for row in found}), sorted(row["run_id"] for row in found)
 
 

@@ -16,7 +16,7 @@ _BY_ROOT: LiteralString = """
     SELECT run_id, root_kind, root_asset, root_used, root_expected, min(project_id) AS project_id,
            min(scene_id) AS scene_id, min(run_position) AS first, count(*) FILTER (WHERE direct) AS direct
       FROM own
-     WHERE run_id NOT IN (SELECT run_id FROM walked_runs)
+     WHERE world <> 1 AND run_id NOT IN (SELECT run_id FROM walked_runs)
      GROUP BY run_id, root_kind, root_asset, root_used, root_expected
 ), tally AS MATERIALIZED (
     SELECT s.project_id, s.scene_id, s.run_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, s.first,
@@ -39,19 +39,19 @@ _BY_RUN: LiteralString = """
      GROUP BY run_id
 ), standing AS (
     -- Several roots in a run: how many have begun at each position with an own cause, and how many are direct there.
-    SELECT run_id, run_position, max(superseded) AS superseded, max(chain) AS chain, sum(direct) AS direct,
+    -- Where all are, nothing is derived. (NOT IN is hashed whatever the planner expects; a join here may be nested.)
+    SELECT min(project_id) AS project_id, max(superseded) AS superseded, max(chain) AS chain, sum(direct) AS direct,
            sum(sum(begins)) OVER (PARTITION BY run_id ORDER BY run_position) AS begun
-      FROM (SELECT o.run_id, o.run_position, (o.direct AND o.root_kind = 0)::int AS superseded,
-                   (o.root_kind = 2)::int AS chain, o.direct::int AS direct, 0 AS begins
-              FROM own o JOIN by_run r ON r.run_id = o.run_id AND r.roots > 1
+      FROM (SELECT project_id, run_id, run_position, (direct AND root_kind = 0)::int AS superseded,
+                   (root_kind = 2)::int AS chain, direct::int AS direct, 0 AS begins
+              FROM own
+             WHERE world <> 1 AND run_id NOT IN (SELECT run_id FROM by_run WHERE roots = 1)
+               AND run_id NOT IN (SELECT run_id FROM walked_runs)
              UNION ALL
-            SELECT s.run_id, s.first, 0, 0, 0, 1
-              FROM started s JOIN by_run r ON r.run_id = s.run_id AND r.roots > 1) AS event
+            SELECT project_id, run_id, first, 0, 0, 0, 1
+              FROM started
+             WHERE run_id NOT IN (SELECT run_id FROM by_run WHERE roots = 1)) AS event
      GROUP BY run_id, run_position
-), crowded AS (
-    SELECT run_id, sum(superseded) AS superseded, sum(chain) AS chain,
-           count(*) FILTER (WHERE direct = begun) AS direct_only
-      FROM standing GROUP BY run_id
 ), ranged AS (
     SELECT run_id, min(project_id) AS project_id, min(scene_id) AS scene_id, range_agg(cover) AS stale,
            range_agg(waived) AS waived,
@@ -68,8 +68,10 @@ _BY_RUN: LiteralString = """
                    0::bigint AS unmatched, 0::bigint AS waived
               FROM by_run WHERE roots = 1
              UNION ALL
-            SELECT r.project_id, r.scene_id, r.stale, c.superseded, c.chain, r.stale - c.direct_only, 0, 0
-              FROM by_run r JOIN crowded c ON c.run_id = r.run_id
+            SELECT project_id, scene_id, stale, 0, 0, stale, 0, 0 FROM by_run WHERE roots > 1
+             UNION ALL
+            SELECT project_id, NULL, 0, sum(superseded), sum(chain), -count(*) FILTER (WHERE direct = begun), 0, 0
+              FROM standing GROUP BY project_id
              UNION ALL
             SELECT w.project_id, w.scene_id, positions(w.stale), positions(w.superseded), positions(w.chain),
                    positions(w.derived), positions(w.unmatched),
@@ -81,4 +83,4 @@ _BY_RUN: LiteralString = """
 )"""
 
 TALLY: LiteralString = causes_sql.OWN_OF_PROJECTS + causes_sql.WAIVED + causes_sql.WALKED + _BY_ROOT + _BY_RUN
-"""``tally``, per run and root, and ``totals``, per project. Takes ``%(projects)s``."""
+"""``tally``, per run and root, and ``totals``, per project. Takes ``%(projects)s``. Of two worlds, the one after."""
