@@ -17,7 +17,7 @@ UNITS = {"k": 1000, "M": 1_000_000}
 
 def main() -> None:
     """Measure each scale that was asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Genlock; see docs/performance.md.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures Genlock.")
     parser.add_argument("scale", nargs="*", help="how many receipts: 10k, 100k, 1M ($SCALE, else 10k)")
     parser.add_argument("--data", type=Path, help="a folder that keeps generated data for the next run")
     parser.add_argument("--database-url", help="a PostgreSQL where databases may be made, instead of the embedded one")

@@ -1,7 +1,7 @@
 """Measures: the same thing many times, in milliseconds, bounded in count and in time."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
@@ -11,7 +11,7 @@ from statistics import median
 class Row:
     """One line of the table: what was measured, and what was promised.
 
-    ``limit`` is of the p50 in milliseconds, or of the rate when the row is one; ``floor`` names what it is held against.
+    ``limit`` is of the p50, or of the value of a row that is not a time; ``floor`` names what it is held against.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row:
 
 
 @contextmanager
-def timed(row: Row) -> Iterator[None]:
+def timed(row: Row) -> Generator[None]:
     """Add what the block takes to a row."""
     began = time.perf_counter()
     yield

@@ -33,7 +33,9 @@ def floors(url: str, http: httpx.Client, scratch: Path) -> dict[str, Row]:
             conn.execute("INSERT INTO bench_scratch VALUES (%s, 'a small commit')", (number,), prepare=True)
 
         found["commit"] = repeat(Row("small durable commit", floor=""), commit, count=1000, seconds=3)
-        lines = "".join(f"{number}\tsome words for a row of ordinary length, as receipts have\n" for number in range(200_000))
+        lines = "".join(
+            f"{number}\tsome words for a row of ordinary length, as receipts have\n" for number in range(200_000)
+        )
         began = time.perf_counter()
         with conn.cursor().copy("COPY bench_scratch FROM STDIN") as copy:
             copy.write(lines)

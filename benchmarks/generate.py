@@ -1,7 +1,7 @@
 """Fills an empty, migrated database with a benchmark's data: history, and the present that follows from it, by COPY.
 
-    layout ─▶ library ─▶ receipts ─COPY─▶ takes, receipts, inputs, outputs, selected takes, runs, links
-                                            └─SQL─▶ judged inputs, usage counts ─▶ outdated contents ─▶ VACUUM ANALYZE
+layout ─▶ library ─▶ receipts ─COPY─▶ takes, receipts, inputs, outputs, selected takes, runs, links
+                                        └─SQL─▶ judged inputs, usage counts ─▶ outdated contents ─▶ VACUUM ANALYZE
 """
 
 import asyncio
@@ -16,11 +16,10 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import library as libraries
+from benchmarks.follow import follow, set_sequences, settle
 from benchmarks.layout import HEIGHT, TAKES, WIDTH, Layout, Scene, layout
 from benchmarks.library import Asset, Library, Shared, Used, hex_of, mostly, raw, rows_of
 from benchmarks.receipts import Line, compose
-from genlock.db.connection import Database
-from genlock.staleness.moves import recompute
 from genlock.takes import chain
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -87,17 +86,17 @@ def generate(owner: str, receipts: int, say: Callable[[str], None]) -> Layout:
         library, world = _found(conn, plan)
         kept = _drop_indexes(conn)
         _record(conn, plan, world, say)
-        _follow(conn)
+        follow(conn)
         say(f"  rows after {time.perf_counter() - began:.0f} s; now the indexes")
         for definition in kept:
             conn.execute(sql.SQL(definition))  # pyright: ignore[reportArgumentType]
-        _sequences(conn)
+        set_sequences(conn)
         conn.commit()
         conn.execute("SET session_replication_role = origin")
         conn.commit()
         conn.autocommit = True
         conn.execute("VACUUM (ANALYZE)")
-    asyncio.run(_settle(owner))
+    asyncio.run(settle(owner))
     with psycopg.connect(owner, autocommit=True) as conn:
         conn.execute("CHECKPOINT")
     say(f"  {receipts:,} receipts, {len(library.assets):,} assets in {time.perf_counter() - began:.0f} s")
@@ -338,74 +337,4 @@ def _select(
             used, expected = (f"{RAW}{digest.hex()}" for digest in link.broken)
             rows.add("broken_links", link.segment_id, slot.project_id, used, expected)
     for run in chain.runs(slots, links):
-        rows.add(
-            "runs", run.run_id, run.project_id, run.scene_id, run.length, run.unknown_from, run.workload_id
-        )
-
-
-def _follow(conn: Connection) -> None:
-    """What follows from history alone."""
-    conn.execute("SET LOCAL work_mem = '512MB'")
-    conn.execute("INSERT INTO take_counters SELECT id, %s FROM segments", (TAKES,))
-    conn.execute(
-        """
-        INSERT INTO current_inputs (content_id, project_id, segment_id, scene_id, run_id, run_position, judged)
-        SELECT i.content_id, t.project_id, t.segment_id, t.scene_id, t.run_id, t.run_position,
-               bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))
-          FROM selected_takes t JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
-         WHERE i.content_id IS NOT NULL
-         GROUP BY 1, 2, 3, 4, 5, 6
-         ORDER BY 1, 2, 3
-        """
-    )
-    conn.execute(
-        """
-        WITH line AS (
-            SELECT DISTINCT i.content_id, i.project_id, i.receipt_id, t.receipt_id IS NOT NULL AS selected
-              FROM receipt_inputs i LEFT JOIN selected_takes t ON t.receipt_id = i.receipt_id
-             WHERE i.content_id IS NOT NULL
-        ), several AS (
-            SELECT c.asset_id, l.project_id, l.receipt_id, l.selected, count(*) AS contents
-              FROM line l JOIN contents c ON c.id = l.content_id
-             GROUP BY 1, 2, 3, 4 HAVING count(*) > 1
-        )
-        INSERT INTO usage_counts (content_id, project_id, takes, selected)
-        SELECT content_id, project_id, count(*), count(*) FILTER (WHERE selected) FROM line GROUP BY 1, 2
-         UNION ALL
-        SELECT -asset_id, project_id, sum(1 - contents), coalesce(sum(1 - contents) FILTER (WHERE selected), 0)
-          FROM several GROUP BY 1, 2
-        """
-    )
-
-
-def _sequences(conn: Connection) -> None:
-    for table in ("projects", "assets", "contents", "derivations", "scenes", "segments", "takes", "receipts"):
-        conn.execute(
-            sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), (SELECT max(id) FROM {}))").format(
-                sql.Literal(table), sql.Identifier(table)
-            )
-        )
-    conn.execute("SELECT setval(pg_get_serial_sequence('workloads', 'id'), (SELECT max(id) FROM workloads))")
-
-
-async def _settle(owner: str) -> None:
-    """Work out which contents are out of date, and waive some of what that made stale."""
-    db = Database(owner)
-    await db.open()
-    try:
-        async with db.transaction() as conn:
-            await recompute(conn, None)
-        async with db.transaction() as conn:
-            await conn.execute("SELECT setseed(0.5)")
-            await conn.execute(
-                """
-                INSERT INTO waivers (project_id, segment_id, asset_id, used_digest, expected_digest, reason, created_by)
-                SELECT i.project_id, i.segment_id, o.root_asset_id, o.root_used_digest, o.root_expected_digest,
-                       'good enough', 'bench'
-                  FROM outdated_contents o
-                  JOIN current_inputs i ON i.content_id = o.content_id AND i.judged
-                 WHERE i.segment_id % 200 = 0
-                """
-            )
-    finally:
-        await db.close()
+        rows.add("runs", run.run_id, run.project_id, run.scene_id, run.length, run.unknown_from, run.workload_id)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 
 @contextmanager
-def folder(given: Path | None) -> Iterator[Path]:
+def folder(given: Path | None) -> Generator[Path]:
     """The given folder, which stays, or one that is removed at the end."""
     if given is not None:
         given.mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def folder(given: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def database(home: Path, given: str | None, say: Say) -> Iterator[str]:
+def database(home: Path, given: str | None, say: Say) -> Generator[str]:
     """A connection string of a server where databases may be made: the given one, or the embedded one in ``home``."""
     if given is not None:
         yield given
@@ -93,7 +93,7 @@ class Serving:
 
 
 @contextmanager
-def serving(home: Path, database_url: str | None) -> Iterator[Serving]:
+def serving(home: Path, database_url: str | None) -> Generator[Serving]:
     """Genlock's server without workers, over a database or its embedded one, until the block ends."""
     settings = Settings(data=home / "data", database_url=database_url, port=0, workers=0)
     home.mkdir(mode=0o711, parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 
@@ -28,8 +29,8 @@ def draw_keys(url: str) -> Keys:
     draw = random.Random(4)
     with psycopg.connect(url, options="-c search_path=genlock") as conn:
 
-        def column(query: str) -> list[int]:
-            return [int(row[0]) for row in conn.execute(query).fetchall()]  # pyright: ignore[reportArgumentType]
+        def column(query: LiteralString, *given: str) -> list[int]:
+            return [int(row[0]) for row in conn.execute(query, given).fetchall()]
 
         (last,) = column("SELECT max(id) FROM segments WHERE created_by = 'bench'")
         (receipts,) = column("SELECT max(id) FROM receipts WHERE recorded_by = 'bench'")
@@ -39,7 +40,7 @@ def draw_keys(url: str) -> Keys:
         (wide,) = column("SELECT id FROM assets WHERE name = 'wide'")
         kinds = {"workflow": "workflow 1", "model": "model 1", "vae": "vae 1", "text_encoder": "text_encoder 1"}
         assets = {
-            role: column(f"SELECT id FROM assets WHERE project_id IS NULL AND name = '{name}'")[0]
+            role: column("SELECT id FROM assets WHERE project_id IS NULL AND name = %s", name)[0]
             for role, name in (kinds | {"lora": "lora 2", "style": "lora 3"}).items()
         }
         assets["variant"] = column("SELECT min(id) FROM assets WHERE kind = 'variant' AND project_id = 2")[0]

@@ -1,6 +1,6 @@
 """Projects, scenes and segments of a benchmark: one giant project with two fifths of all segments, the rest of 1,000.
 
-    mostly scenes of one chain of four segments; some of three such chains; a few long ones of a hundred
+mostly scenes of one chain of four segments; some of three such chains; a few long ones of a hundred
 """
 
 import random

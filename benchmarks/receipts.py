@@ -99,9 +99,7 @@ def compose(
         f'"schema":"genlock.receipt/1","subject":{{"segment":{segment_id},"take":{take}}}}}'
     )
     own = sorted([(line.role, line.ordinal, line.wish) for line in lines if not line.via])
-    wish = (
-        f'{{"engine":"comfyui","inputs":[{",".join([text for _, _, text in own])}],"parameters":{{{wished}{rest}}}}}'
-    )
+    wish = f'{{"engine":"comfyui","inputs":[{",".join([text for _, _, text in own])}],"parameters":{{{wished}{rest}}}}}'
     return Made(
         document,
         hashlib.sha256(document.encode()).hexdigest(),

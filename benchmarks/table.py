@@ -56,8 +56,9 @@ def show(scale: int, found: list[dict[str, Any]]) -> str:
     ]
     for one in found:
         limit = one.get("limit")
+        note = f" ({one['note']})" if "note" in one else ""
         lines.append(
-            f"| {one['what']}{' (' + one['note'] + ')' if 'note' in one else ''} | {_figure(one.get('p50'), one['unit'])}"
+            f"| {one['what']}{note} | {_figure(one.get('p50'), one['unit'])}"
             f" | {_figure(one.get('p99'), 'ms')} | {_figure(one.get('first'), 'ms')}"
             f" | {_figure(limit, one['unit'])} | {_MET[one.get('met')]}"
             f" | {str(one['ratio']) + ' × ' + one['floor'] if 'ratio' in one else ''} |"
