@@ -43,6 +43,11 @@ def to_raw(digest: Digest) -> bytes:
     return bytes.fromhex(check_digest(digest).removeprefix(PREFIX))
 
 
+def to_hex(digest: Digest) -> str:
+    """The bytes of a digest as PostgreSQL reads them out of JSON: ``\\x…``."""
+    return "\\x" + digest.removeprefix(PREFIX)
+
+
 def from_raw(raw: bytes) -> Digest:
     """The text of a digest from its 32 bytes."""
     return PREFIX + raw.hex()

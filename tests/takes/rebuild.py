@@ -84,6 +84,9 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
                 "content_id": content,
                 "project_id": segment["project_id"],
                 "segment_id": segment["id"],
+                "scene_id": segment["scene_id"],
+                "run_id": row["run_id"],
+                "run_position": row["run_position"],
                 "judged": speaks,
             }
             for content, speaks in judged.items()

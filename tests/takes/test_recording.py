@@ -98,10 +98,17 @@ async def test_a_variant_brings_the_source_image_it_was_made_from(stage: Stage) 
     assert (line["asset"], line["version"], line["via"]) == (stage.assets["portrait"], 1, "variant")
 
 
-async def test_an_edit_of_a_variant_brings_the_source_image_too(stage: Stage) -> None:
+async def test_an_edit_of_a_variant_leaves_the_source_image_to_its_derivation(stage: Stage) -> None:
     await stage.version("clothed", "clothed 2", made_from=[("clothed", 1)])
     made = await stage.record(stage.segments[0], whole({**VARIANT, "version": 2}))
-    assert (await stage.lines(made))["source_image", 0]["via"] == "variant"
+    assert {role for role, _ in await stage.lines(made)} == {"workflow", "model", "lora", "variant"}
+
+
+async def test_the_newest_derivation_of_an_equal_version_counts(stage: Stage) -> None:
+    await stage.version("portrait", "portrait 2")
+    await stage.version("clothed", "clothed 2", equal_to="clothed 1", made_from=[("portrait", 2)])
+    made = await stage.record(stage.segments[0], whole())
+    assert (await stage.lines(made))["source_image", 0]["version"] == 2
 
 
 async def test_several_sources_are_all_recorded(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """Composes receipts: a claim and the facts it names become a document, its digests and its rows. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from genlock.takes import document as doc
 from genlock.takes.claim import Claim, InputRole, Output
 from genlock.takes.document import Input, Subject
 from genlock.takes.resolve import Facts, resolve
+
+Workload = tuple[int, int, int]
+"""What a render costs depends on: the workflow's content, width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Written:
     missing: tuple[str, ...]
     inputs: tuple[Input, ...]
     outputs: Mapping[str, Output]
-    workflow: tuple[int, Digest] | None  # its asset and its digest
+    workload: Workload | None
 
 
 def compose(
@@ -56,7 +59,6 @@ def compose(
     content = canonical(
         doc.document(subject, claim, inputs, parameters, outputs, graph, missing=missing, evidence=evidence)
     )
-    workflows = [(line.asset, line.digest) for line in inputs if line.role is InputRole.WORKFLOW]
     return Written(
         receipt_id=receipt_id,
         take_id=None,
@@ -78,8 +80,25 @@ def compose(
         missing=missing,
         inputs=inputs,
         outputs=outputs,
-        workflow=next(((asset, digest) for asset, digest in workflows if asset and digest), None),
+        workload=_workload(claim, inputs, facts),
     )
+
+
+def _workload(claim: Claim, inputs: Iterable[Input], facts: Facts) -> Workload | None:
+    width, height = claim.parameters.width, claim.parameters.height
+    for line in inputs:
+        if line.role is InputRole.WORKFLOW and line.asset and line.digest and width and height:
+            return facts.contents[line.asset, line.digest].id, width, height
+    return None
+
+
+def used_several(one: Written) -> dict[int, int]:
+    """Assets of which a receipt used several contents, with how many."""
+    digests: dict[int, set[Digest]] = {}
+    for line in one.inputs:
+        if line.asset is not None and line.digest is not None:
+            digests.setdefault(line.asset, set()).add(line.digest)
+    return {asset: len(found) for asset, found in digests.items() if len(found) > 1}
 
 
 def origins_of(inputs: tuple[Input, ...]) -> tuple[Input, ...]:

@@ -3,8 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from psycopg.types.json import Json
+
 from genlock.db.connection import Conn, execute, rows
-from genlock.digest import Digest, to_raw
+from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Kind
 from genlock.takes.claim import Claim, ClaimInput, InputRole
 from genlock.takes.document import Input
@@ -45,6 +47,9 @@ async def load_facts(
         owners=owners,
         frames=frames,
         frames_by_digest=frames_by_digest,
+        workloads={
+            (row["id"], width, height): workload for row in found for workload, width, height in row["workloads"] or ()
+        },
         source_images=await _source_images(conn, variants) if variants else {},
     )
 
@@ -69,9 +74,11 @@ async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> l
         """
         SELECT a.id AS asset_id, a.kind, a.name, w.kind || ':' || w.name AS ref,
                digest_text(w.digest) AS wanted_digest, c.id, digest_text(c.digest) AS digest,
-               digest_text(c.effective_digest) AS effective_digest, c.version
-          FROM unnest(%(ids)s::bigint[], %(kinds)s::text[], %(names)s::text[], %(digests)s::bytea[],
-                      %(versions)s::int[]) AS w (id, kind, name, digest, version)
+               digest_text(c.effective_digest) AS effective_digest, c.version,
+               CASE WHEN a.kind = 'workflow' THEN (
+                    SELECT json_agg(json_build_array(k.id, k.width, k.height))
+                      FROM workloads k WHERE k.workflow_content_id = c.id) END AS workloads
+          FROM json_to_recordset(%(named)s) AS w (id bigint, kind text, name text, digest bytea, version int)
          CROSS JOIN LATERAL (
                SELECT id, kind, name FROM assets WHERE id = w.id
                 UNION ALL
@@ -84,11 +91,12 @@ async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> l
                SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND version = w.version
                ) c ON true
         """,
-        ids=[asset for asset, *_ in named],
-        kinds=[kind for _, kind, *_ in named],
-        names=[name for _, _, name, *_ in named],
-        digests=[digest and to_raw(digest) for *_, digest, _ in named],
-        versions=[version for *_, version in named],
+        named=Json(
+            [
+                {"id": asset, "kind": kind, "name": name, "digest": digest and to_hex(digest), "version": version}
+                for asset, kind, name, digest, version in named
+            ]
+        ),
         project_id=project_id,
     )
 

@@ -17,14 +17,14 @@ async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int],
     """Put takes (by segment id) in the cut; the segments whose selected take changed."""
     changed = await present_sql.changing(conn, takes)
     if changed:
-        await present_sql.choose(conn, changed, [takes[segment] for segment in changed], actor)
+        await present_sql.choose(conn, {segment: takes[segment] for segment in changed}, actor)
         await settle(conn, scene_ids, changed)
     return changed
 
 
 async def select_new(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int], actor: Actor) -> None:
     """As ``select``, for takes that were recorded just now: none of them can be in the cut yet."""
-    await present_sql.choose(conn, list(takes), list(takes.values()), actor)
+    await present_sql.choose(conn, takes, actor)
     await settle(conn, scene_ids, list(takes))
 
 
@@ -44,8 +44,7 @@ async def settle(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = 
         or (link.run_id, link.run_position, link.via_judged) != (before.run_id, before.run_position, before.via_judged)
     ]
     if touched:
-        judged = [link.via_judged for link in touched]
-        await present_sql.write_inputs(conn, [link.segment_id for link in touched], judged)
+        await present_sql.write_inputs(conn, {link.segment_id: link.via_judged for link in touched})
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[int]) -> None:
@@ -73,5 +72,5 @@ async def bring_back_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
 
 async def _return(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int]) -> None:
     # Nobody selects anything here: the log of selections is read, not written.
-    await present_sql.choose(conn, list(takes), list(takes.values()), None)
+    await present_sql.choose(conn, takes, None)
     await settle(conn, scene_ids, list(takes))

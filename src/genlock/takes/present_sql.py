@@ -4,6 +4,10 @@ A row is rewritten only where it differs: untouched means untouched.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from psycopg.types.json import Json
 
 from genlock.db.connection import Conn, execute, rows
 from genlock.model import Actor
@@ -25,8 +29,8 @@ async def changing(conn: Conn, takes: Mapping[int, int]) -> list[int]:
     return [row["segment_id"] for row in found]
 
 
-async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int], actor: Actor | None) -> None:
-    """Put takes in the cut and log it. Their scenes are locked.
+async def choose(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> None:
+    """Put takes (by segment id) in the cut and log it. Their scenes are locked.
 
     A new row stands alone in a run of its own until its scene is settled. Without an actor nothing is logged.
     """
@@ -38,7 +42,7 @@ async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int]
                    r.id AS receipt_id,
                    cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared') AS unknown,
                    r.workload_id
-              FROM unnest(%(segments)s::bigint[], %(takes)s::bigint[]) AS w (segment_id, take_id)
+              FROM json_to_recordset(%(takes)s) AS w (segment_id bigint, take_id bigint)
               JOIN segments g ON g.id = w.segment_id
               JOIN receipts r ON r.take_id = w.take_id
               LEFT JOIN selected_takes was ON was.segment_id = w.segment_id
@@ -59,15 +63,14 @@ async def choose(conn: Conn, segment_ids: Sequence[int], take_ids: Sequence[int]
                seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
                seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
         """,
-        segments=list(segment_ids),
-        takes=list(take_ids),
+        takes=Json([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int]) -> None:
     """Take segments out of the present, when they are archived; what was made stays in history."""
-    await write_inputs(conn, segment_ids, [None] * len(segment_ids))
+    await write_inputs(conn, dict.fromkeys(segment_ids))
     await execute(
         conn,
         """
@@ -196,9 +199,13 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
         conn,
         """
         WITH place AS (
-            SELECT * FROM unnest(%(segments)s::bigint[], %(places)s::bigint[], %(positions)s::int[], %(judged)s::bool[],
-                                 %(used)s::bytea[], %(expected)s::bytea[])
-                       AS p (segment_id, run_id, run_position, via_judged, used_digest, expected_digest)
+            SELECT * FROM json_to_recordset(%(moved)s)
+                       AS p (segment_id bigint, run_id bigint, run_position int, via_judged bool, used_digest bytea,
+                             expected_digest bytea)
+        ), run AS (
+            SELECT * FROM json_to_recordset(%(runs)s)
+                       AS r (run_id bigint, project_id bigint, scene_id bigint, length int, unknown_from int,
+                             workload_id int)
         ), mended AS (
             DELETE FROM broken_links b USING place p
              WHERE b.segment_id = p.segment_id AND p.used_digest IS NULL
@@ -219,36 +226,35 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
         ), gone AS (
             DELETE FROM runs r USING scenes s
              WHERE s.id = ANY(%(scenes)s) AND r.project_id = s.project_id AND r.scene_id = s.id
-               AND r.run_id <> ALL(%(runs)s::bigint[])
+               AND r.run_id NOT IN (SELECT run_id FROM run)
         )
         INSERT INTO runs AS r (run_id, project_id, scene_id, length, unknown_from, workload_id)
-        SELECT run_id, project_id, scene_id, length, unknown_from, workload_id
-          FROM unnest(%(runs)s::bigint[], %(projects)s::bigint[], %(run_scenes)s::bigint[], %(lengths)s::int[],
-                      %(unknown)s::int[], %(workloads)s::int[])
-               AS run (run_id, project_id, scene_id, length, unknown_from, workload_id)
+        SELECT run_id, project_id, scene_id, length, unknown_from, workload_id FROM run
         ON CONFLICT (run_id) DO UPDATE
            SET length = excluded.length, unknown_from = excluded.unknown_from, workload_id = excluded.workload_id
          WHERE (r.length, r.unknown_from, r.workload_id)
                IS DISTINCT FROM (excluded.length, excluded.unknown_from, excluded.workload_id)
         """,
         scenes=list(scene_ids),
-        segments=[link.segment_id for link in moved],
-        places=[link.run_id for link in moved],
-        positions=[link.run_position for link in moved],
-        judged=[link.via_judged for link in moved],
-        used=[link.broken and link.broken[0] for link in moved],
-        expected=[link.broken and link.broken[1] for link in moved],
-        runs=[run.run_id for run in runs],
-        projects=[run.project_id for run in runs],
-        run_scenes=[run.scene_id for run in runs],
-        lengths=[run.length for run in runs],
-        unknown=[run.unknown_from for run in runs],
-        workloads=[run.workload_id for run in runs],
+        moved=Json([_place(link) for link in moved]),
+        runs=Json([asdict(run) for run in runs]),
     )
 
 
-async def write_inputs(conn: Conn, segment_ids: Sequence[int], judged: Sequence[bool | None]) -> None:
-    """Keep what selected takes were made from, one row per content, and count the difference.
+def _place(link: Link) -> dict[str, Any]:
+    used, expected = link.broken or (None, None)
+    return {
+        "segment_id": link.segment_id,
+        "run_id": link.run_id,
+        "run_position": link.run_position,
+        "via_judged": link.via_judged,
+        "used_digest": used and f"\\x{used.hex()}",
+        "expected_digest": expected and f"\\x{expected.hex()}",
+    }
+
+
+async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
+    """Keep what the selected takes of segments were made from, one row per content, and count the difference.
 
     ``judged`` says for each segment whether inputs it has via its seed frame are judged on their own; ``None`` leaves
     the segment without inputs.
@@ -257,7 +263,7 @@ async def write_inputs(conn: Conn, segment_ids: Sequence[int], judged: Sequence[
         conn,
         """
         WITH changed AS (
-            SELECT * FROM unnest(%(segments)s::bigint[], %(judged)s::bool[]) AS c (segment_id, via_judged)
+            SELECT * FROM json_to_recordset(%(judged)s) AS c (segment_id bigint, via_judged bool)
         ), wanted AS MATERIALIZED (
             SELECT i.content_id, t.project_id, t.segment_id, t.scene_id, t.run_id, t.run_position,
                    bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged
@@ -298,6 +304,5 @@ async def write_inputs(conn: Conn, segment_ids: Sequence[int], judged: Sequence[
          GROUP BY 1, 2
         HAVING sum(greatest(was, 1) - greatest(now, 1)) <> 0
         """,
-        segments=list(segment_ids),
-        judged=list(judged),
+        judged=Json([{"segment_id": segment, "via_judged": speaks} for segment, speaks in judged.items()]),
     )

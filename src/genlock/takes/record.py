@@ -15,7 +15,7 @@ from genlock.model import Actor
 from genlock.takes import document as doc
 from genlock.takes import present, record_sql
 from genlock.takes.claim import Claim, InputRole, Output
-from genlock.takes.compose import Written, compose, origins_of
+from genlock.takes.compose import Workload, Written, compose, origins_of
 from genlock.takes.document import Subject
 from genlock.takes.facts_sql import load_facts
 from genlock.takes.model import RecordedIds
@@ -96,7 +96,7 @@ async def record_version(
     subject = Subject(asset=made.asset_id, version=made.number)
     one = compose(claim, outputs, graph, subject, facts, doc.claim_digest(claim, uploaded), receipt_id)
     one = replace(one, derivation_id=derivation_id, step_id=step_id, project_id=project_id)
-    await record_sql.insert_history(conn, [one], actor)
+    await _keep(conn, [one], facts.workloads, actor)
     return receipt_id
 
 
@@ -142,8 +142,15 @@ async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, actor:
         frames[take_id] = FrameFact.model_construct(
             take_id=take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
         )
-    await record_sql.insert_history(conn, written, actor)
+    await _keep(conn, written, facts.workloads, actor)
     return written
+
+
+async def _keep(conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor) -> None:
+    new = {one.workload for one in written if one.workload is not None} - set(workloads)
+    if new:
+        workloads = {**workloads, **await record_sql.make_workloads(conn, new)}
+    await record_sql.insert_history(conn, written, workloads, actor)
 
 
 def _continued(one: Arrival, place: Place) -> tuple[tuple[int, int | None, Digest], ...]:

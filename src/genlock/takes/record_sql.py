@@ -1,14 +1,14 @@
 """Writes history: takes, receipts, their inputs and outputs, all in one statement however many there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg.types.json import Json
 
 from genlock.db.connection import Conn, execute, rows, scalar
-from genlock.digest import Digest, to_raw
+from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
-from genlock.takes.compose import Written
+from genlock.takes.compose import Workload, Written, used_several
 
 
 class Place(Model):
@@ -37,9 +37,14 @@ async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
         """
         SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
                set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-          FROM (SELECT 1 FROM scenes
-                 WHERE id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
-                 ORDER BY id FOR NO KEY UPDATE) AS held
+        """,
+    )
+    await execute(
+        conn,
+        """
+        SELECT 1 FROM scenes
+         WHERE id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
+         ORDER BY id FOR NO KEY UPDATE
         """,
         ids=list(segment_ids),
     )
@@ -108,7 +113,27 @@ async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, in
     return {row["segment_id"]: row["take_id"] for row in found}
 
 
-async def insert_history(conn: Conn, written: Sequence[Written], actor: Actor) -> None:
+async def make_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, int]:
+    """Make workloads (workflow and size) that no receipt had before; their ids."""
+    sizes = sorted(new)
+    found = await rows(
+        conn,
+        """
+        INSERT INTO workloads (workflow_content_id, width, height)
+        SELECT * FROM unnest(%(contents)s::bigint[], %(widths)s::int[], %(heights)s::int[])
+        ON CONFLICT ON CONSTRAINT workloads_unique DO UPDATE SET width = excluded.width
+        RETURNING id, workflow_content_id, width, height
+        """,
+        contents=[content for content, _, _ in sizes],
+        widths=[width for _, width, _ in sizes],
+        heights=[height for _, _, height in sizes],
+    )
+    return {(row["workflow_content_id"], row["width"], row["height"]): row["id"] for row in found}
+
+
+async def insert_history(
+    conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor
+) -> None:
     """Write receipts with their takes, inputs and outputs, and count what they used."""
     await execute(
         conn,
@@ -118,26 +143,13 @@ async def insert_history(conn: Conn, written: Sequence[Written], actor: Actor) -
                    id bigint, project_id bigint, segment_id bigint, take_id bigint, take int, asset_id bigint,
                    version int, derivation_id bigint, receipt_digest bytea, inputs_digest bytea, claim_digest bytea,
                    document text, engine text, engine_version text, evidence text, missing text[], seed numeric,
-                   prompt text, graph_digest bytea, workflow_asset bigint, workflow_digest bytea, width int,
-                   height int, duration_s float8, step_id bigint)
+                   prompt text, graph_digest bytea, workload_id int, duration_s float8, step_id bigint)
         ), line AS MATERIALIZED (
             SELECT i.*, c.id AS content_id
               FROM json_to_recordset(%(inputs)s) AS i (
                    receipt_id bigint, project_id bigint, role text, ordinal smallint, asset_id bigint, digest bytea,
                    take_id bigint, part text, via text, strength_model float8, strength_clip float8)
               LEFT JOIN contents c ON c.asset_id = i.asset_id AND c.digest = i.digest
-        ), size AS MATERIALIZED (
-            SELECT DISTINCT c.id AS content_id, r.width, r.height
-              FROM receipt r JOIN contents c ON c.asset_id = r.workflow_asset AND c.digest = r.workflow_digest
-             WHERE r.width IS NOT NULL AND r.height IS NOT NULL
-        ), new_workload AS (
-            INSERT INTO workloads AS k (workflow_content_id, width, height)
-            SELECT content_id, width, height FROM size
-             WHERE NOT EXISTS (SELECT FROM workloads k WHERE k.workflow_content_id = size.content_id
-                                                         AND k.width = size.width AND k.height = size.height)
-             ORDER BY 1, 2, 3
-            ON CONFLICT ON CONSTRAINT workloads_unique DO UPDATE SET width = excluded.width
-            RETURNING id, workflow_content_id, width, height
         ), take AS (
             INSERT INTO takes (id, project_id, segment_id, number, recorded_by) OVERRIDING SYSTEM VALUE
             SELECT take_id, project_id, segment_id, take, %(actor)s FROM receipt WHERE take_id IS NOT NULL
@@ -146,15 +158,10 @@ async def insert_history(conn: Conn, written: Sequence[Written], actor: Actor) -
                                   receipt_digest, inputs_digest, claim_digest, document, engine, engine_version,
                                   evidence, missing, seed, prompt, graph_digest, workload_id, duration_s, step_id,
                                   recorded_by) OVERRIDING SYSTEM VALUE
-            SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version, r.derivation_id,
-                   r.receipt_digest, r.inputs_digest, r.claim_digest, convert_to(r.document, 'UTF8'), r.engine,
-                   r.engine_version, r.evidence, r.missing, r.seed, r.prompt, r.graph_digest,
-                   coalesce(w.id, n.id), r.duration_s,
-                   r.step_id, %(actor)s
-              FROM receipt r
-              LEFT JOIN contents c ON c.asset_id = r.workflow_asset AND c.digest = r.workflow_digest
-              LEFT JOIN workloads w ON w.workflow_content_id = c.id AND w.width = r.width AND w.height = r.height
-              LEFT JOIN new_workload n ON n.workflow_content_id = c.id AND n.width = r.width AND n.height = r.height
+            SELECT id, project_id, segment_id, take_id, asset_id, version, derivation_id, receipt_digest,
+                   inputs_digest, claim_digest, convert_to(document, 'UTF8'), engine, engine_version, evidence,
+                   missing, seed, prompt, graph_digest, workload_id, duration_s, step_id, %(actor)s
+              FROM receipt
         ), used AS (
             INSERT INTO receipt_inputs (receipt_id, project_id, role, ordinal, content_id, digest, take_id, part, via,
                                         strength_model, strength_clip)
@@ -172,23 +179,35 @@ async def insert_history(conn: Conn, written: Sequence[Written], actor: Actor) -
           FROM line
          WHERE content_id IS NOT NULL AND project_id IS NOT NULL
          GROUP BY 1, 2
-         UNION ALL
-        SELECT -asset_id, project_id, sum(1 - contents), 0
-          FROM (SELECT asset_id, project_id, receipt_id, count(DISTINCT content_id) AS contents
-                  FROM line
-                 WHERE content_id IS NOT NULL AND project_id IS NOT NULL
-                 GROUP BY 1, 2, 3
-                HAVING count(DISTINCT content_id) > 1) AS several
-         GROUP BY 1, 2
         """,
-        receipts=Json([_receipt(one) for one in written]),
+        receipts=Json([_receipt(one, workloads) for one in written]),
         inputs=Json([line for one in written for line in _inputs(one)]),
         outputs=Json([line for one in written for line in _outputs(one)]),
         actor=actor.name,
     )
+    several = [(asset, one.project_id, n) for one in written if one.take_id for asset, n in used_several(one).items()]
+    if several:
+        await _correct_counts(conn, several)
 
 
-def _receipt(one: Written) -> dict[str, Any]:
+async def _correct_counts(conn: Conn, several: Sequence[tuple[int, int | None, int]]) -> None:
+    """Count a take that used several contents of an asset once for the asset."""
+    await execute(
+        conn,
+        """
+        INSERT INTO usage_deltas (content_id, project_id, takes, selected)
+        SELECT -asset_id, project_id, sum(1 - contents), 0
+          FROM unnest(%(assets)s::bigint[], %(projects)s::bigint[], %(contents)s::int[])
+               AS used (asset_id, project_id, contents)
+         GROUP BY 1, 2
+        """,
+        assets=[asset for asset, _, _ in several],
+        projects=[project for _, project, _ in several],
+        contents=[contents for _, _, contents in several],
+    )
+
+
+def _receipt(one: Written, workloads: Mapping[Workload, int]) -> dict[str, Any]:
     parameters = one.claim.parameters
     return {
         "id": one.receipt_id,
@@ -199,9 +218,9 @@ def _receipt(one: Written) -> dict[str, Any]:
         "asset_id": one.asset_id,
         "version": one.version,
         "derivation_id": one.derivation_id,
-        "receipt_digest": _hex(one.receipt_digest),
-        "inputs_digest": _hex(one.inputs_digest),
-        "claim_digest": _hex(one.claim_digest),
+        "receipt_digest": to_hex(one.receipt_digest),
+        "inputs_digest": to_hex(one.inputs_digest),
+        "claim_digest": to_hex(one.claim_digest),
         "document": one.document.decode(),
         "engine": one.claim.engine.name,
         "engine_version": one.claim.engine.version,
@@ -209,11 +228,8 @@ def _receipt(one: Written) -> dict[str, Any]:
         "missing": one.missing,
         "seed": parameters.seed,
         "prompt": parameters.prompt,
-        "graph_digest": one.graph and _hex(one.graph),
-        "workflow_asset": one.workflow and one.workflow[0],
-        "workflow_digest": one.workflow and _hex(one.workflow[1]),
-        "width": parameters.width,
-        "height": parameters.height,
+        "graph_digest": one.graph and to_hex(one.graph),
+        "workload_id": one.workload and workloads[one.workload],
         "duration_s": one.claim.observed and one.claim.observed.duration_s,
         "step_id": one.step_id,
     }
@@ -228,7 +244,7 @@ def _inputs(one: Written) -> list[dict[str, Any]]:
             "role": line.role,
             "ordinal": line.ordinal,
             "asset_id": line.asset,
-            "digest": line.digest and _hex(line.digest),
+            "digest": line.digest and to_hex(line.digest),
             "take_id": line.take,
             "part": line.part,
             "via": line.via,
@@ -244,14 +260,9 @@ def _outputs(one: Written) -> list[dict[str, Any]]:
         {
             "receipt_id": one.receipt_id,
             "part": part,
-            "digest": _hex(output.digest),
+            "digest": to_hex(output.digest),
             "media_type": output.media_type,
             "size_bytes": output.size_bytes,
         }
         for part, output in one.outputs.items()
     ]
-
-
-def _hex(digest: Digest) -> str:
-    """A digest as PostgreSQL reads bytes: ``\\x…``."""
-    return "\\x" + digest.removeprefix("sha256:")

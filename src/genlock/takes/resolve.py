@@ -58,6 +58,7 @@ class Facts(Model):
     frames: Mapping[int, FrameFact] = {}
     frames_by_digest: Mapping[tuple[int | None, Digest], int] = {}  # by the segment that continues them
     source_images: Mapping[tuple[int, int], tuple[Input, ...]] = {}
+    workloads: Mapping[tuple[int, int, int], int] = {}  # by the workflow's content, width and height
 
 
 def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:

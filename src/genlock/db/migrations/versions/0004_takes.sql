@@ -109,12 +109,15 @@ SELECT write_once('selections');
 
 -- present -----------------------------------------------------------------------------------------
 
+-- What the present says is copied from history, which has the foreign keys: checked here again they would cost more
+-- than the rows.
+
 CREATE TABLE selected_takes (
-    segment_id    bigint PRIMARY KEY REFERENCES segments,
+    segment_id    bigint PRIMARY KEY,
     project_id    bigint NOT NULL,
     scene_id      bigint NOT NULL,
-    take_id       bigint NOT NULL REFERENCES takes,
-    receipt_id    bigint NOT NULL REFERENCES receipts,
+    take_id       bigint NOT NULL,
+    receipt_id    bigint NOT NULL,
     unknown       boolean NOT NULL,           -- something required is missing, or the evidence is weak
     seed_digest   bytea,                      -- of the seed frame it was made from; null = it starts a run
     seed_part     text,
@@ -130,7 +133,7 @@ CREATE INDEX selected_takes_of_take ON selected_takes (take_id);
 
 -- A run: segments that continue one another. Causes pass along it, so closure is arithmetic on positions.
 CREATE TABLE runs (
-    run_id        bigint PRIMARY KEY REFERENCES segments,
+    run_id        bigint PRIMARY KEY,
     project_id    bigint NOT NULL,
     scene_id      bigint NOT NULL,
     length        integer NOT NULL,
@@ -141,7 +144,7 @@ CREATE INDEX runs_of_project ON runs (project_id, scene_id) INCLUDE (run_id, len
 
 -- A link that no longer fits: the selected take before this one has another frame than this one continues.
 CREATE TABLE broken_links (
-    segment_id       bigint PRIMARY KEY REFERENCES segments,
+    segment_id       bigint PRIMARY KEY,
     project_id       bigint NOT NULL,
     used_digest      bytea NOT NULL,
     expected_digest  bytea NOT NULL
