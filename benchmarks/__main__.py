@@ -53,6 +53,7 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
         memory.value = server.memory_mb()
         rows.append(memory)
     rows.append(asyncio.run(inside.activation_transaction(url, keys)))
+    rows += asyncio.run(inside.reports_alone(url, keys))
     rows.append(inside.register_file(home, floors["sha256"].value or 1))
     rows.append(inside.look_again(home))
     rows.append(inside.second_start(home / "up"))

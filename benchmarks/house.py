@@ -23,6 +23,7 @@ from genlock.server.address import read_announcement
 from genlock.settings import Settings
 
 Say = Callable[[str], None]
+TIMEOUT_S = 20
 
 
 @contextmanager
@@ -82,7 +83,7 @@ class Serving:
     def client(self) -> httpx.Client:
         """A client with one connection and the administrator's token."""
         return httpx.Client(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {self.token}"}, timeout=120
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT_S
         )
 
     def memory_mb(self) -> float:

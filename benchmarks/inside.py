@@ -4,7 +4,7 @@ import random
 import time
 from pathlib import Path
 
-from benchmarks.clock import Row, repeat, repeat_async
+from benchmarks.clock import Row, cycle, repeat, repeat_async
 from benchmarks.floors import FILE_BYTES
 from benchmarks.house import serving
 from benchmarks.keys import Keys
@@ -12,7 +12,7 @@ from genlock.db.connection import Database
 from genlock.library.identify import identify_file
 from genlock.library.stamps import stamp_of
 from genlock.model import Actor, Kind, Role
-from genlock.staleness import moves
+from genlock.staleness import impact, moves, report_sql
 
 ACTOR = Actor(token_id=None, name="bench", role=Role.ADMIN)
 FILES = 2000
@@ -32,6 +32,31 @@ async def activation_transaction(url: str, keys: Keys) -> Row:
         return await repeat_async(row, activate, count=59, seconds=5)
     finally:
         await db.close()
+
+
+async def reports_alone(url: str, keys: Keys) -> list[Row]:
+    """Reports and the what-if as functions: without HTTP, and without counting what could be restored."""
+    small = Row("report of 1k segments, in the process, without restorable")
+    giant = Row("report of the giant project, in the process, without restorable")
+    what_if = Row("what-if of half the giant, in the process")
+    db = Database(url)
+    await db.open()
+    try:
+
+        async def report(project_id: int) -> None:
+            async with db.transaction() as conn:
+                await report_sql.page_of_groups(conn, project_id, None, 101)
+
+        async def ask(_: int) -> None:
+            async with db.transaction() as conn:
+                await impact.impact(conn, keys.wide, 2)
+
+        await repeat_async(small, lambda number: report(cycle(keys.projects, number)), count=100, seconds=4)
+        await repeat_async(giant, lambda _: report(keys.giant), count=15, seconds=5)
+        await repeat_async(what_if, ask, count=10, seconds=6)
+    finally:
+        await db.close()
+    return [small, giant, what_if]
 
 
 def register_file(scratch: Path, floor_mb_s: float) -> Row:
