@@ -61,7 +61,7 @@ def test_decisions_have_numbers_of_their_own_and_stand_in_the_index() -> None:
     assert len(numbers) == len(set(numbers)), "two decisions have one number"
     assert not [path.name for path in records if f"({path.name})" not in index]
     for path in records:
-        assert path.read_text(encoding="utf-8").startswith(f"# {path.name[:4]} "), path.name
+        assert path.read_text(encoding="utf-8").startswith(f"# {path.name[:4]}"), path.name
 
 
 def test_every_dependency_is_recorded_with_licence_and_version() -> None:
