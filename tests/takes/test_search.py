@@ -128,3 +128,16 @@ async def test_many_hits_are_found_in_order_too(stage: Stage, monkeypatch: pytes
 async def test_a_cursor_of_another_kind_is_refused(stage: Stage) -> None:
     with pytest.raises(Invalid, match="cursor"):
         await search_sql.search(stage.conn, seed="1", after="bm90IG91cnM")
+
+
+async def test_what_several_projects_use_comes_newest_first(stage: Stage) -> None:
+    _, elsewhere = await stage.another_scene("elsewhere", 4, await stage.another_project("other"))
+    made: list[int] = []
+    for pair in zip(stage.segments, elsewhere, strict=True):
+        for segment in pair:
+            made.append((await stage.record(segment, whole(parameters={"seed": str(segment % 3)}))).receipt_id)
+    first = await search_sql.search(stage.conn, digest=digest_for("tiny 1"), limit=5)
+    rest = await search_sql.search(stage.conn, digest=digest_for("tiny 1"), limit=5, after=first.next)
+    assert [line.id for line in (*first.items, *rest.items)] == made[::-1]
+    of_seed = [line.id for line in first.items + rest.items if line.seed == "1"]
+    assert await found(stage, digest=digest_for("tiny 1"), seed="1") == of_seed

@@ -50,6 +50,8 @@ async def search(
         lists.append(_List(_OF_DIGEST, {"digest": to_raw(digest), **await _uses_of(conn, digest)}))
     if prompt is not None:
         ids = await _with_prompt(conn, lists, prompt, before, limit + 1)
+    elif lists and digest is not None and len(lists) == 1:
+        ids = await _of_digest(conn, lists[0], before, limit + 1)
     elif lists:
         ids = await _in_all(conn, lists, before, limit + 1)
     else:
@@ -89,7 +91,7 @@ _OF_DIGEST: LiteralString = """
 """
 _SAYS: LiteralString = "to_tsvector('simple', coalesce(r.prompt, '')) @@ websearch_to_tsquery('simple', %(prompt)s)"
 _FEW = 1000
-_RECENT = 5000
+_RECENT = 1000
 
 
 async def _uses_of(conn: Conn, digest: Digest) -> dict[str, list[Any]]:
@@ -114,6 +116,55 @@ async def _uses_of(conn: Conn, digest: Digest) -> dict[str, list[Any]]:
         digest=to_raw(digest),
     )
     return {"contents": [row["content_id"] for row in found], "projects": [row["project_id"] for row in found]}
+
+
+async def _of_digest(conn: Conn, uses: _List, before: int, limit: int) -> list[int]:
+    """The newest receipts before one that have a digest in any place: a page of each place, merged.
+
+    What everything uses is used in many projects, and a walk would ask each of them again for every receipt.
+    """
+    found = await rows(
+        conn,
+        """
+        SELECT DISTINCT id FROM (
+            (SELECT DISTINCT receipt_id AS id FROM receipt_outputs
+              WHERE digest = %(digest)s AND receipt_id < %(before)s ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            (SELECT DISTINCT receipt_id FROM receipt_inputs
+              WHERE digest = %(digest)s AND receipt_id < %(before)s ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            (SELECT id FROM receipts WHERE receipt_digest = %(digest)s AND id < %(before)s
+              ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            (SELECT id FROM receipts WHERE inputs_digest = %(digest)s AND id < %(before)s
+              ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            (SELECT id FROM receipts WHERE claim_digest = %(digest)s AND id < %(before)s
+              ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            (SELECT id FROM receipts WHERE graph_digest = %(digest)s AND id < %(before)s
+              ORDER BY 1 DESC LIMIT %(limit)s)
+             UNION ALL
+            SELECT page.id
+              FROM unnest(%(contents)s::bigint[], %(projects)s::bigint[]) AS used (content_id, project_id)
+             CROSS JOIN LATERAL (
+                   (SELECT DISTINCT receipt_id AS id FROM receipt_inputs i
+                     WHERE i.content_id = used.content_id AND i.project_id = used.project_id
+                       AND i.receipt_id < %(before)s
+                     ORDER BY 1 DESC LIMIT %(limit)s)
+                    UNION ALL
+                   (SELECT DISTINCT receipt_id FROM receipt_inputs i
+                     WHERE i.content_id = used.content_id AND i.project_id IS NULL AND used.project_id IS NULL
+                       AND i.receipt_id < %(before)s
+                     ORDER BY 1 DESC LIMIT %(limit)s)) AS page) AS of_any_kind
+         ORDER BY id DESC
+         LIMIT %(limit)s
+        """,
+        before=before,
+        limit=limit,
+        **uses.params,
+    )
+    return [row["id"] for row in found]
 
 
 async def _in_all(conn: Conn, lists: Sequence[_List], before: int, limit: int, says: str | None = None) -> list[int]:
@@ -146,9 +197,13 @@ async def _in_all(conn: Conn, lists: Sequence[_List], before: int, limit: int, s
 async def _with_prompt(conn: Conn, lists: Sequence[_List], prompt: str, before: int, limit: int) -> list[int]:
     """The newest receipts before one whose prompt has some text and that are in every list.
 
-    An index of words has no order. So few hits are all looked at; of many, enough are among the newest receipts or
-    the lists; and only for what was said often, and long ago, every hit is looked at.
+    An index of words has no order. Words that are common fill a page from the newest receipts; few hits are all looked
+    at; many, within the lists; and only what was said often, but not lately, is looked at as a whole.
     """
+    if not lists:
+        recent = await _recent(conn, prompt, before, limit)
+        if len(recent) == limit:
+            return recent
     # The planner guesses words to be independent; where it guessed too many it would read every receipt instead.
     await execute(conn, "SELECT set_config('enable_seqscan', 'off', true)")
     hits = await rows(conn, f"SELECT r.id FROM receipts r WHERE {_SAYS} LIMIT %(few)s", prompt=prompt, few=_FEW + 1)
@@ -157,7 +212,22 @@ async def _with_prompt(conn: Conn, lists: Sequence[_List], prompt: str, before: 
         return (await _keep(conn, lists, ids))[:limit] if lists else ids[:limit]
     if lists:
         return await _in_all(conn, lists, before, limit, says=prompt)
-    recent = await rows(
+    found = await rows(
+        conn,
+        f"""
+        WITH hits AS MATERIALIZED (SELECT r.id FROM receipts r WHERE {_SAYS})
+        SELECT id FROM hits WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s
+        """,
+        prompt=prompt,
+        before=before,
+        limit=limit,
+    )
+    return [row["id"] for row in found]
+
+
+async def _recent(conn: Conn, prompt: str, before: int, limit: int) -> list[int]:
+    """Those of the newest receipts before one whose prompt has some text."""
+    found = await rows(
         conn,
         f"""
         SELECT r.id
@@ -170,18 +240,7 @@ async def _with_prompt(conn: Conn, lists: Sequence[_List], prompt: str, before: 
         prompt=prompt,
         limit=limit,
     )
-    if len(recent) < limit:
-        recent = await rows(
-            conn,
-            f"""
-            WITH hits AS MATERIALIZED (SELECT r.id FROM receipts r WHERE {_SAYS})
-            SELECT id FROM hits WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s
-            """,
-            prompt=prompt,
-            before=before,
-            limit=limit,
-        )
-    return [row["id"] for row in recent]
+    return [row["id"] for row in found]
 
 
 async def _keep(conn: Conn, lists: Sequence[_List], ids: Sequence[int]) -> list[int]:
