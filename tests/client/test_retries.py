@@ -15,7 +15,7 @@ from genlock.errors import Conflict, Denied, Invalid, NotFound, Tampered, Unavai
 from genlock.sdk.transport import Address, Retry, Transport
 from genlock.timeline.model import Project
 
-QUICK = Retry(attempts=5, first_pause_s=0.01, longest_pause_s=0.02)
+QUICK = Retry(attempts=5, first_attempts=5, first_pause_s=0.01, longest_pause_s=0.02)
 
 
 @contextmanager
@@ -152,6 +152,18 @@ def test_a_connection_that_is_always_cut_ends_in_an_error(server: Served) -> Non
         gl.me()
     assert refused.value.hint
     assert max(cuts) == QUICK.attempts
+
+
+def test_a_server_that_never_answered_gets_fewer_tries() -> None:
+    tried: list[int] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        tried.append(number)
+        connection.close()
+
+    with listening(serve) as url, pytest.raises(Unavailable):
+        ask(url, QUICK.model_copy(update={"first_attempts": 2}))
+    assert tried == [1, 2]
 
 
 def test_503_is_tried_again() -> None:

@@ -49,10 +49,10 @@ as small tables.
 `Unavailable`, `Tampered`), with `message`, `hint`, `code` and `fields`. What cannot be right is refused before
 anything is sent.
 
-**Lost connections.** A request that gets no answer, or 429, 502, 503 or 504, is tried again up to seven times with
-growing pauses (`retry=` changes that). Everything that writes carries an `Idempotency-Key` that stays the same from
-try to try, so it is done once. Files are read as they are sent, downloads are verified against their digest before
-they are put in their place.
+**Lost connections.** A request that gets no answer, or 429, 502, 503 or 504, is tried up to seven times with growing
+pauses, three times where no server ever answered (`retry=` changes that). Everything that writes carries an
+`Idempotency-Key` that stays the same from try to try, so it is done once. Files are read as they are sent, downloads
+are verified against their digest before they are put in their place.
 """
 
 _ROOMS: tuple[tuple[str, type[object]], ...] = (

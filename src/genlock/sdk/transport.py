@@ -45,9 +45,13 @@ class Address(Model):
 
 
 class Retry(Model):
-    """How often a request is tried, and how long the pauses between are; each is twice the one before."""
+    """How often a request is tried, and how long the pauses between are; each is twice the one before.
+
+    ``first_attempts`` is for a server that never answered yet: most likely there is none.
+    """
 
     attempts: int = 7
+    first_attempts: int = 3
     first_pause_s: float = 0.2
     longest_pause_s: float = 5.0
 
@@ -64,6 +68,7 @@ class Transport:
         self._timeout = httpx.Timeout(timeout_s, connect=10)
         self._address: Address | None = None
         self._http: httpx.Client | None = None
+        self._met = False
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +130,7 @@ class Transport:
                 if isinstance(error, httpx.ConnectError):
                     self.close()  # it may be somewhere else by now
             else:
+                self._met = True
                 if response.is_success:
                     return response
                 response.read()
@@ -132,9 +138,10 @@ class Transport:
                 still_running = lost and trouble.code == "key_in_use"
                 if response.status_code not in _AGAIN and not still_running:
                     raise trouble
-            if attempt >= self._retry.attempts:
+            most = self._retry.attempts if self._met else min(self._retry.first_attempts, self._retry.attempts)
+            if attempt >= most:
                 raise trouble
-            self._say(f"{trouble.message} Trying again ({attempt} of {self._retry.attempts - 1}) …")
+            self._say(f"{trouble.message} Trying again ({attempt} of {most - 1}) …")
             time.sleep(max(self._retry.pause_s(attempt), wish_s))
             attempt += 1
 

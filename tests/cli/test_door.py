@@ -1,0 +1,246 @@
+"""How commands end: exit codes, one JSON document, trouble in words, and nothing that acts in a terminal."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run, in_process, out_of_process
+from tests.client.served import Served
+
+from genlock.cli.words import clean
+
+
+def test_done_is_0(typed: Run, slug: str) -> None:
+    made = typed("project", "add", slug, "--name", "夜 🌃", "--json")
+    assert (made.code, made.document["slug"], made.document["name"]) == (0, slug, "夜 🌃")
+    assert made.err == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("projects",),
+        ("project", "ad"),
+        ("project", "add"),
+        ("status", "--colour"),
+        ("segment", "add", "p/s", "--count", "many"),
+        ("provenance", "rooftop"),
+        ("usage", "rain"),
+        ("usage", "loras:rain"),
+        ("pin", "rooftop", "lora:rain", "--reason", "x"),
+        ("render", "rooftop/night", "--engine", "sketch", "--set", "seed"),
+        ("render", "rooftop/night", "--engine", "sketch", "--input", "lora:rain=x"),
+        ("render", "rooftop/night", "--engine", "sketch", "--input", "lora:rain=nan"),
+        ("receipts",),
+        ("up", "--port", "70000"),
+    ],
+)
+def test_wrong_usage_is_2(genlock: Run, words: tuple[str, ...]) -> None:
+    ran = genlock(*words)
+    assert (ran.code, ran.out) == (2, ""), ran.err
+    assert ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_what_could_not_be_done_is_1_and_says_what_to_do(typed: Run, genlock: Run, film: str) -> None:
+    ran = typed("project", "show", f"{film}x")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"Error: There is no project '{film}x'.\nHint:  Did you mean {film}")
+    refused = genlock("project", "show", f"{film}x", "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (1, "not_found")
+    assert film in refused.document["error"]["hint"]
+    for words, suggestion in (
+        (("provenance", f"{film}/nigth/1"), f"{film}/night"),
+        (("provenance", f"{film}/night/9"), "It has 3"),
+        (("asset", "show", "lora:rian", "--project", film), "lora:rain"),
+    ):
+        ran = genlock(*words)
+        assert (ran.code, suggestion in ran.err) == (1, True), ran.err
+
+
+@pytest.mark.parametrize("words", [("--json", "project", "list"), ("project", "list", "--json"), ("status", "--json")])
+def test_one_json_document_and_nothing_else(typed: Run, film: str, words: tuple[str, ...]) -> None:
+    ran = typed(*words)
+    assert set(ran.document) >= {"items"}
+    assert ran.err == ""
+
+
+def test_every_look_can_be_had_as_json(genlock: Run, film: str) -> None:
+    for words in (
+        f"project show {film}|scene list {film}|segment list {film}|asset list|asset show lora:rain --project {film}"
+        f"|asset history lora:rain --project {film}|asset impact lora:rain@1 --project {film}"
+        f"|asset usage lora:rain --project {film}|status {film}|plans list|waivers {film}|pins {film}|token list"
+        f"|events {film}|provenance {film}/night/1|receipts --seed 5"
+    ).split("|"):
+        ran = genlock(*words.split(), "--json")
+        assert ran.code == 0, words
+        assert isinstance(ran.document, dict), words
+        plain = genlock(*words.split())
+        assert (plain.code, bool(plain.out)) == (0, True), words
+
+
+def test_nobody_is_there(tmp_path: Path) -> None:
+    ran = in_process({}, ("--url", "http://127.0.0.1:1", "--token", "t", "project", "list"))
+    assert (ran.code, ran.out) == (1, "")
+    assert "No answer from http://127.0.0.1:1" in ran.err
+    assert "Hint:" in ran.err
+
+
+def test_a_server_that_is_named_is_asked(studio: Served) -> None:
+    ran = in_process({"GENLOCK_URL": studio.url, "GENLOCK_TOKEN": "nonsense"}, ("project", "list"))
+    assert ran.code == 1
+    assert in_process({"GENLOCK_URL": studio.url, "GENLOCK_TOKEN": studio.token}, ("project", "list")).code == 0
+    assert in_process({}, ("project", "list", "--url", studio.url, "--token", studio.token)).code == 0
+
+
+def test_what_somebody_wrote_does_not_act_in_a_terminal(genlock: Run, film: str) -> None:
+    nasty = "\x1b[31mred\x1b]0;title\x07 [bold]not bold[/bold] :smile:"
+    assert genlock("pin", film, "lora:rain@1", "--reason", nasty).code == 0
+    shown = genlock("pins", film).out
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "[bold]not bold[/bold] :smile:" in shown
+    assert genlock("pins", film, "--json").document["items"][0]["reason"] == nasty
+    assert clean("a\tb\nc\x9b") == "a\tb\nc\N{REPLACEMENT CHARACTER}"
+
+
+def in_a_terminal(environment: dict[str, str], *words: str) -> str:
+    """What a command writes when it stands in a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genlock.cli", *words], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # how Linux says that nobody writes there any more
+            break
+        if not chunk:
+            break
+        said += chunk
+    os.close(ours)
+    process.wait()
+    return said.decode()
+
+
+def test_colours_in_a_terminal_unless_unwanted(studio: Served, film: str) -> None:
+    environment = {**studio.environment(), "TERM": "xterm-256color", "COLUMNS": "120"}
+    environment.pop("NO_COLOR", None)
+    assert "\x1b[" in in_a_terminal(environment, "status", film)
+    assert "\x1b[3" not in in_a_terminal({**environment, "NO_COLOR": "1"}, "status", film)
+    assert "\x1b" not in out_of_process(environment, ("status", film)).out
+
+
+def test_ctrl_c_ends_cleanly(studio: Served, film: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genlock.cli", "events", film, "--follow", "--after", "0", "--json"],
+        env=studio.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["verb"] == "project.created", "a document a line"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err == "Interrupted.\n"
+
+
+def test_a_reader_that_goes_away_is_no_trouble(studio: Served, film: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "genlock.cli", "events", film, "--json"],
+        env=studio.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    assert b"Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()
+
+
+def test_a_fault_of_ours_is_told_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlock.cli.decisions.short", _fail)
+    monkeypatch.setattr("genlock.cli.verify.digest_of", _fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "r.json").write_text("{}")
+    ran = in_process({}, ("verify", str(tmp_path / "r.json")))
+    assert ran.code == 1
+    assert "went wrong in Genlock itself: RuntimeError: on purpose" in ran.err
+    assert "Traceback" not in ran.err
+    (log,) = tmp_path.glob("genlock-*.log")
+    assert "on purpose" in log.read_text()
+    assert str(log) in ran.err
+
+
+def _fail(*_: object) -> str:
+    raise RuntimeError("on purpose")
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def up(tmp_path: Path, database: str) -> Start:
+    """Starts ``genlock up`` on a data folder of this test's own."""
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
+        given = ("--data", str(tmp_path / "data"), "--database-url", database, "--port", "0", "--workers", "0")
+        return subprocess.Popen(
+            [sys.executable, "-m", "genlock.cli", "up", *given, *words],
+            env=kept,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+def test_up_says_where_it_is_and_down_ends_it(up: Start, tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    process = up()
+    assert process.stdout
+    assert process.stderr
+    assert "genlock down" in process.stderr.readline()
+    while " is ready at " not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
+    url = line.split()[-1]
+    again = up()
+    out, _ = again.communicate()
+    assert (again.returncode, url in out) == (0, True)
+    assert in_process({}, (*data, "project", "list")).code == 0
+    assert in_process({}, (*data, "down")).out == f"The server at {url} has ended.\n"
+    process.communicate()
+    assert process.returncode == 0
+    assert in_process({}, (*data, "down", "--json")).document == {"stopped": None}
+
+
+def test_up_as_json_and_ended_by_a_signal(up: Start, tmp_path: Path) -> None:
+    process = up("--json")
+    assert process.stdout
+    document = json.loads("".join(iter(lambda: process.stdout.readline(), "}\n")) + "}")  # pyright: ignore[reportOptionalMemberAccess]
+    assert document["data"] == str(tmp_path / "data")
+    assert json.loads((tmp_path / "data" / "server.json").read_text())["url"] == document["url"]
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 0
+
+
+def test_up_on_a_taken_port_names_the_option(studio: Served, tmp_path: Path, database: str) -> None:
+    port = studio.url.rpartition(":")[2]
+    given = ("--data", str(tmp_path / "data"), "--database-url", database, "--port", port)
+    ran = out_of_process(studio.environment(), ("up", *given))
+    assert (ran.code, "--port" in ran.err) == (1, True)
