@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, in_process, out_of_process
+from tests.cli.conftest import Run, in_process, out_of_process, render
 from tests.client.served import Served
 
 from genlock.cli.words import clean
@@ -137,6 +137,16 @@ def test_colours_in_a_terminal_unless_unwanted(studio: Served, film: str) -> Non
     assert "\x1b[" in in_a_terminal(environment, "status", film)
     assert "\x1b[3" not in in_a_terminal({**environment, "NO_COLOR": "1"}, "status", film)
     assert "\x1b" not in out_of_process(environment, ("status", film)).out
+
+
+def test_a_plan_shows_bars_in_a_terminal(studio: Served, genlock: Run, film: str, samples: Path) -> None:
+    assert render(genlock, f"{film}/night").code == 0
+    genlock("asset", "add", str(samples / "rain_v2.safetensors"), "--kind", "lora", "--project", film)
+    environment = {**studio.environment(), "TERM": "xterm-256color", "COLUMNS": "120"}
+    shown = in_a_terminal(environment, "plan", film, "--yes")
+    assert "━" in shown, "a bar"
+    assert "succeeded – 3 segments rendered." in shown
+    assert "Error" not in shown
 
 
 def test_ctrl_c_ends_cleanly(studio: Served, film: str) -> None:

@@ -43,12 +43,7 @@ class PlanProgress:
     def follow(self, plans: Iterable[Plan], steps: Callable[[], Iterable[Step]]) -> Plan | None:
         """Show a plan until it ends; gives how it ended."""
         last: Plan | None = None
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
             whole = progress.add_task("plan", total=None)
             bars: dict[int, TaskID] = {}

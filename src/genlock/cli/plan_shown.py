@@ -77,7 +77,7 @@ def _show_ended(asked: Asked, ended: Plan) -> None:
         f"{totals.cancelled} cancelled" if totals.cancelled else "",
         f"{totals.blocked} blocked" if totals.blocked else "",
     ]
-    said = ", ".join(part for part in did if part)
+    said = ", ".join(part for part in did if part) or ("" if totals.steps else "there was nothing to make again")
     asked.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {said}." if said else "."))
     names = StepNames(asked.gl)
     for step in asked.gl.steps(ended) if totals.failed or totals.blocked else ():
