@@ -27,7 +27,8 @@ from genlock.staleness.waive import waive
 from genlock.takes import arrange
 from genlock.takes.claim import InputRole, Parameters
 from genlock.timeline import actions as timeline
-from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments
+from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments, SegmentChange
+from genlock.timeline.pin_sql import pins_of
 
 PARAMETERS = Parameters.model_validate(
     {
@@ -120,7 +121,7 @@ class Studio:
 
     def request(self, start: str = "clothed", **parameters: Any) -> NewRender:
         """What to render with: the start image, the LoRA, the workflow and the model."""
-        roles = {"clothed": InputRole.VARIANT, "portrait": InputRole.SOURCE_IMAGE}
+        roles = {"portrait": InputRole.SOURCE_IMAGE}
         lines = [
             RenderInput(role=InputRole.WORKFLOW, asset_id=self.assets["walk"]),
             RenderInput(role=InputRole.MODEL, asset_id=self.assets["tiny"]),
@@ -178,6 +179,24 @@ class Studio:
                 NewPin(version=number, reason="because"),
                 self.actor,
             )
+
+    async def unpin_all(self, scene: str | None) -> None:
+        """Remove every pin of a scene, or those of the whole project."""
+        scene_id = None if scene is None else self.scenes[scene]
+        async with self.db.transaction() as conn:
+            pins = await pins_of(conn, self.project_id)
+        for pin in pins:
+            if pin.scene_id == scene_id:
+                async with self.db.transaction() as conn:
+                    await moves.unpin(conn, self.project_id, scene_id, pin.asset_id, self.actor)
+
+    async def versions(self, name: str) -> int:
+        async with self.db.transaction() as conn:
+            return (await library_sql.get_asset(conn, self.assets[name])).versions_total
+
+    async def chain(self, segment_id: int, *, chained: bool) -> None:
+        async with self.db.transaction() as conn:
+            await arrange.change_segment(conn, segment_id, SegmentChange(chained=chained), self.actor)
 
     async def waive(self, segment_id: int, name: str) -> None:
         async with self.db.transaction() as conn:

@@ -21,7 +21,7 @@ SELECT s.root_asset, s.root_used, s.root_expected, count(DISTINCT t.segment_id) 
   JOIN unnest(%(made)s::bigint[], %(numbers)s::int[]) AS m (asset_id, number)
     ON s.root_kind = 0 AND s.root_asset = m.asset_id AND s.root_expected = m.number
   JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
- WHERE t.segment_id <> ALL(%(planned)s::bigint[])
+ WHERE t.segment_id <> ALL(%(fresh)s::bigint[])
  GROUP BY 1, 2, 3
  ORDER BY 1, 2, 3
 """
@@ -45,14 +45,24 @@ async def consequences(conn: Conn, situation: Situation, draft: Draft) -> tuple[
         replaced=sorted(affected.assets),
         made=[one.asset_id for one in made],
         numbers=[one.number for one in made],
-        planned=_planned(draft),
+        fresh=_fresh_afterwards(draft),
         **outdated_sql.as_arrays(world),
     )
     return tuple(_note(situation, row) for row in found)
 
 
-def _planned(draft: Draft) -> Sequence[int]:
-    return [step.segment_id for step in draft.steps if step.segment_id is not None]
+def _fresh_afterwards(draft: Draft) -> Sequence[int]:
+    """The segments that the draft makes fresh: not those that keep an earlier version, nor what continues them."""
+    made = set(draft.remakes.made)
+    keeping: set[int] = set()
+    fresh: list[int] = []
+    for step in draft.steps:
+        lines = step.wish.inputs if step.wish is not None else ()
+        if any(line.asset in made and line.open is None for line in lines):
+            keeping.add(step.chain)
+        if step.segment_id is not None and step.chain not in keeping:
+            fresh.append(step.segment_id)
+    return fresh
 
 
 def _note(situation: Situation, row: dict[str, Any]) -> PlanNote:

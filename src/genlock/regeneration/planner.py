@@ -36,7 +36,7 @@ def plan(situation: Situation, ask: Ask) -> Draft:
     scenes = [list(seats) for _, seats in groupby(situation.seats, key=lambda seat: seat.scene_id)]
     chosen = frozenset(ask.chosen | _behind(scenes, ask.chosen)) if ask.cascade else ask.chosen
     ask = replace(ask, chosen=chosen)
-    again = remakes(situation, _needed(situation, ask), ask.engines)
+    again = remakes(situation, _used(situation, ask), ask.engines)
     walk = _Walk(situation, ask, again)
     for seats in scenes:
         walk.scene(seats)
@@ -55,18 +55,16 @@ def _behind(scenes: Iterable[list[Seat]], chosen: frozenset[int]) -> set[int]:
     return found
 
 
-def _needed(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
-    """(scope, asset) that chosen segments will use, where the expected version is itself out of date."""
+def _used(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
+    """Every (scope, asset) that is used by a chosen segment with something the matter, in its expected version."""
     for seat in situation.seats:
         if seat.segment_id not in ask.chosen or seat.take is None or seat.archived:
             continue
         judgement = situation.judgement(seat.segment_id)
-        if not judgement.stale and not ask.force:
-            continue
-        for line in seat.take.made.inputs:
-            target = None if line.asset is None else situation.expected(seat.scene_id, line.asset)
-            if target and (seat.scope_id, target.asset.id, target.number) in situation.outdated:
-                yield seat.scope_id, target.asset.id
+        if judgement.stale or ask.force:
+            for line in seat.take.made.inputs:
+                if line.asset is not None and not judgement.keeps(line):
+                    yield seat.scope_id, line.asset
 
 
 class _Walk:

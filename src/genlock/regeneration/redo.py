@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genlock.digest import Digest
-from genlock.regeneration.remake import Remakes
+from genlock.regeneration.remake import Remakes, other_sources
 from genlock.regeneration.situation import Chosen, Key, OwnCause, Seat, Situation, Target
 from genlock.regeneration.wanted import Settled, Wish, WishedInput, with_frame
 from genlock.staleness import causes_sql
@@ -114,8 +114,7 @@ class _Look:
                 self.cannot_render.append(f"its receipt does not say which {line.role.value} it was made with.")
             self._require_bytes(line.digest, line.name or line.role.value)
             return said
-        causes = self._own.get((line.asset, line.digest), [])
-        if causes and all(cause.waived for cause in causes):
+        if self._situation.judgement(self._seat.segment_id).keeps(line):
             self._require_bytes(line.digest, self._situation.named(line.asset).name)
             return said
         target = self._situation.expected(self._seat.scene_id, line.asset)
@@ -140,20 +139,14 @@ class _Look:
 
     def _expected(self, line: Input, said: WishedInput, target: Target) -> WishedInput:
         asset_id = target.asset.id
-        here = (self._seat.scope_id, asset_id)
-        if not self._is_pinned(asset_id):
-            if asset_id in self._again.made:
-                self.judged.append(asset_id)
-                self.replaced.append(Replaced(line.role.value, target.asset, line.version, None))
-                return said.model_copy(
-                    update={"open": "version", "version": None, "digest": None, "effective_digest": None}
-                )
-            if asset_id in self._again.obstacles and (*here, target.number) in self._situation.outdated:
-                self.obstacles.append(self._again.obstacles[asset_id])
-        if here in self._again.outdated and not self.obstacles:
-            self.obstacles.append(
-                f"a pin here wants other versions than {target.asset.name} v{target.number} was made from: "
-                "move the pin, or pin that too."
+        if (self._seat.scope_id, asset_id) in self._again.outdated:
+            name = f"{target.asset.name} v{target.number}"
+            self.obstacles.append(self._again.obstacles.get(asset_id) or other_sources(name))
+        elif asset_id in self._again.made and not self._is_pinned(asset_id):
+            self.judged.append(asset_id)
+            self.replaced.append(Replaced(line.role.value, target.asset, line.version, None))
+            return said.model_copy(
+                update={"open": "version", "version": None, "digest": None, "effective_digest": None}
             )
         self.judged.append(asset_id)
         self._require_bytes(target.digest, f"{target.asset.name} v{target.number}")

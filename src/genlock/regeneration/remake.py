@@ -59,10 +59,11 @@ class Remakes:
         return tuple(done.values())
 
 
-def remakes(situation: Situation, needed: Iterable[tuple[int, int]], engines: frozenset[str]) -> Remakes:
-    """What has to be made again so that every needed (scope, asset) is up to date, as far as that is possible."""
+def remakes(situation: Situation, used: Iterable[tuple[int, int]], engines: frozenset[str]) -> Remakes:
+    """What has to be made again so that every (scope, asset) that is to be used is up to date, as far as possible."""
     library = situation.library
-    wanted = set(needed)
+    used = frozenset(used)
+    wanted = {(scope, asset) for scope, asset, _ in situation.outdated} & used
     if library is None or not wanted:
         return Remakes()
     trial = _Trial(situation, library, engines)
@@ -71,11 +72,10 @@ def remakes(situation: Situation, needed: Iterable[tuple[int, int]], engines: fr
             trial.visit(asset_id)
         found = trial.outcome()
         # A new version may put others out of date that were made from it: those follow.
-        more = {(scope, asset) for scope, asset in found.outdated if asset in trial.may_follow} - wanted
+        more = (found.outdated & used) - wanted
         if not more:
-            return found
+            return trial.only_what_helps(used)
         wanted |= more
-        trial.may_follow -= {asset for _, asset in more}
 
 
 class _Trial:
@@ -90,7 +90,6 @@ class _Trial:
         self._made: dict[int, Remake] = {}
         self._obstacles: dict[int, str] = {}
         self._visiting: set[int] = set()
-        self.may_follow = {target.asset.id for target in situation.versions.values()}
 
     def visit(self, asset_id: int) -> None:
         """Decide whether the active version of an asset is made again, can't be, or is up to date as it is."""
@@ -117,6 +116,24 @@ class _Trial:
             lineage=lineage,
             after=after,
         )
+
+    def only_what_helps(self, used: frozenset[tuple[int, int]]) -> Remakes:
+        """The outcome without versions that would be out of date wherever they are to be used."""
+        while True:
+            found = self.outcome()
+            helping = [asset for _, asset in used - found.outdated if asset in self._made]
+            kept: set[int] = set()
+            while helping:
+                asset_id = helping.pop()
+                if asset_id not in kept:
+                    kept.add(asset_id)
+                    helping += self._made[asset_id].after
+            useless = set(self._made) - kept
+            if not useless:
+                return found
+            for asset_id in useless:
+                name = f"{self._situation.named(asset_id).name} v{self._made.pop(asset_id).active}"
+                self._obstacles[asset_id] = other_sources(name)
 
     def _remake(self, asset_id: int) -> Remake | str:
         fact = self._situation.assets.get(asset_id)
@@ -223,6 +240,11 @@ class _Trial:
             for source in sorted({source for source, _ in derivation.sources} - {asset_id})
         ]
         return f"upload it anew, made from {' and '.join(names)}." if names else "upload it anew."
+
+
+def other_sources(name: str) -> str:
+    """Why a version does not help where a pin holds."""
+    return f"a pin here wants other versions than {name} is made from: move the pin, or pin {name} too."
 
 
 def _has_workflow(lines: Iterable[Input]) -> bool:

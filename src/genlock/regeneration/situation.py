@@ -73,6 +73,11 @@ class Judgement:
     waived: frozenset[Key] = frozenset()
     own: tuple[OwnCause, ...] = ()
 
+    def keeps(self, line: Input) -> bool:
+        """Whether an input stays as it was, because all that is the matter with it is waived."""
+        causes = [cause for cause in self.own if (cause.asset, cause.digest) == (line.asset, line.digest)]
+        return bool(causes) and all(cause.waived for cause in causes)
+
 
 FRESH = Judgement()
 

@@ -1,0 +1,143 @@
+"""The law of plans, on random histories and real renders.
+
+What a plan did is fresh afterwards, or accepted by a waiver; what it did not touch keeps the take it had; and what is
+stale all the same was blocked, or the plan said beforehand that it would be.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.regeneration.studio import Studio
+
+from genlock.db.connection import Database, rows
+from genlock.errors import Conflict
+from genlock.model import Kind
+from genlock.regeneration.model import Plan, PlanState, StepKind
+from genlock.staleness.model import State
+
+ROUNDS = 5
+CHANGES = 4
+FILES = {
+    "portrait": (Kind.SOURCE_IMAGE, ("portrait_v2.png", "harbour_v1.png")),
+    "coat": (Kind.VARIANT, ("clothed_v2.png", "street_v1.png")),
+    "rain": (Kind.LORA, ("rain_v1_relabelled.safetensors", "rain_v2.safetensors")),
+    "tiny": (Kind.MODEL, ("tiny_v2.safetensors",)),
+    "walk": (Kind.WORKFLOW, ("walk_v1_moved.json", "walk_v2.json")),
+}
+
+
+class History:
+    """Random changes to a studio, the same ones for the same seed."""
+
+    def __init__(self, studio: Studio, seed: int) -> None:
+        self.studio = studio
+        self.chance = random.Random(seed)
+        self.changes: tuple[Callable[[], Awaitable[None]], ...] = (
+            self.upload,
+            self.upload,
+            self.activate,
+            self.activate,
+            self.pin,
+            self.unpin,
+            self.waive,
+            self.select,
+            self.chain,
+        )
+        self.log: list[str] = []
+
+    @property
+    def everybody(self) -> list[int]:
+        return [segment for segments in self.studio.segments.values() for segment in segments]
+
+    async def change(self) -> None:
+        change = self.chance.choice(self.changes)
+        self.log.append(change.__name__)
+        try:
+            await change()
+        except Conflict as refusal:  # nothing to waive, nothing pinned, its own ancestor
+            self.log.append(f"refused: {refusal.message}")
+
+    async def upload(self) -> None:
+        name = self.chance.choice(list(FILES))
+        kind, files = FILES[name]
+        sources = [("portrait", await self.studio.active("portrait"))] if name == "coat" else []
+        await self.studio.upload(kind, name, self.chance.choice(files), made_from=sources)
+
+    async def activate(self) -> None:
+        name = self.chance.choice([*FILES, "clothed"])
+        await self.studio.activate(name, self.chance.randint(1, await self.studio.versions(name)))
+
+    async def pin(self) -> None:
+        name = self.chance.choice([*FILES, "clothed"])
+        scene = self.chance.choice([None, *self.studio.scenes])
+        await self.studio.pin(name, self.chance.randint(1, await self.studio.versions(name)), scene=scene)
+
+    async def unpin(self) -> None:
+        await self.studio.unpin_all(self.chance.choice([None, *self.studio.scenes]))
+
+    async def waive(self) -> None:
+        await self.studio.waive(self.chance.choice(self.everybody), self.chance.choice([*FILES, "clothed"]))
+
+    async def select(self) -> None:
+        segment = self.chance.choice(self.everybody)
+        total, _ = await self.studio.takes(segment)
+        await self.studio.select(segment, self.chance.randint(1, total))
+
+    async def chain(self) -> None:
+        # Only ever on again: a segment made unchained keeps a frame that no redo can renew, and would stay blocked.
+        await self.studio.chain(self.chance.choice(self.everybody), chained=True)
+
+
+async def _selected(db: Database) -> dict[int, int]:
+    async with db.transaction() as conn:
+        return {row["segment_id"]: row["take_id"] for row in await rows(conn, "SELECT * FROM selected_takes")}
+
+
+async def _stale(studio: Studio, segments: list[int]) -> set[int]:
+    return {one for one, state in zip(segments, await studio.states(), strict=True) if state is State.STALE}
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 60))])
+async def test_what_was_planned_is_fresh_and_nothing_else_moved(engine_studio: Studio, seed: int) -> None:
+    studio = engine_studio
+    await studio.upload(Kind.VARIANT, "coat", "clothed_v1.png", made_from=[("portrait", 1)])
+    await studio.shoot("A", 3)
+    await studio.shoot("B", 3, start="coat")
+    await studio.shoot("C", 2, start="portrait")
+    history = History(studio, seed)
+    for _ in range(ROUNDS):
+        for _ in range(CHANGES):
+            await history.change()
+        await _require_law(studio, history)
+
+
+async def _require_law(studio: Studio, history: History) -> None:
+    segments = history.everybody
+    before = await _selected(studio.db)
+    stale_before = await _stale(studio, segments)
+    plan = await studio.plan()
+    steps = await studio.steps(plan)
+    left_out = await studio.left_out(plan)
+    by_segment = {step.segment_id: step for step in steps if step.segment_id is not None}
+    blocked = {segment for segment, step in by_segment.items() if step.kind is StepKind.BLOCKED}
+    assert stale_before <= set(by_segment) | set(left_out), history.log
+    history.log.append(f"plan {plan.totals}")
+    plan = await _run(studio, plan)
+    assert plan.state is PlanState.SUCCEEDED, (history.log, plan)
+    after = await _selected(studio.db)
+    untouched = set(before) - (set(by_segment) - blocked)
+    assert {one: after[one] for one in untouched} == {one: before[one] for one in untouched}, history.log
+    stale = await _stale(studio, segments)
+    redone = set(by_segment) - blocked
+    assert len(stale & redone) <= sum(note.segments or 0 for note in plan.notes if note.code == "will_be_stale"), (
+        history.log
+    )
+    told = plan.downstream_stale + sum(note.segments or 0 for note in plan.notes if note.code == "will_be_stale")
+    assert len(stale - blocked) <= told, history.log
+
+
+async def _run(studio: Studio, plan: Plan) -> Plan:
+    if plan.totals.steps and plan.totals.steps == plan.totals.blocked:
+        return plan.model_copy(update={"state": PlanState.SUCCEEDED})
+    return await studio.run(plan)
