@@ -150,3 +150,16 @@ async def test_selecting_what_is_selected_says_nothing(stage: Stage) -> None:
         await stage.ask("SELECT count(*) FROM events"),
         await stage.ask("SELECT count(*) FROM selections"),
     ) == before
+
+
+async def test_a_run_that_joins_another_leaves_nothing_behind(stage: Stage) -> None:
+    await a_chain(stage)
+    for chained, lengths in ((False, [2, 2]), (True, [4])):
+        await arrange.change_segment(stage.conn, stage.segments[2], SegmentChange(chained=chained), ADA)
+        found = await rows(stage.conn, "SELECT length FROM runs ORDER BY run_id")
+        assert [run["length"] for run in found] == lengths
+        await check_the_present(stage.conn)
+    for segment in stage.segments:
+        await arrange.archive_segment(stage.conn, segment, ADA)
+        await check_the_present(stage.conn)
+    assert await stage.ask("SELECT count(*) FROM runs") == 0
