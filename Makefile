@@ -30,8 +30,8 @@ up: setup ## start Genlock here and print its address
 test: setup ## everything essential, in a few minutes
 	$(PYTEST) -m "not long" tests
 
-test-all: setup ## all tests: the state machine at length, stress, kills
-	$(PYTEST) tests
+test-all: test ## all tests: those of `make test`, then the state machine at length, stress, kills
+	$(PYTEST) -m long tests
 
 test-pg15: setup ## the tests of what stands on the database, on Debian's PostgreSQL 15
 	$(BIN)/python -m tests.stock_postgres $(PYTEST) -m "not long" \
