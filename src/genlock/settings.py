@@ -73,12 +73,16 @@ class Settings(BaseSettings):
         return self.data / "server.json"
 
     def as_environment(self) -> dict[str, str]:
-        """The environment under which another process reads the same settings; secrets stay out of command lines."""
+        """The environment under which another process reads the same settings; secrets stay out of command lines.
+
+        What is not set here is not set there either, whatever the variables of this process say.
+        """
         said = {
             f"GENLOCK_{name.upper()}": _as_text(value)
             for name, value in self.model_dump(exclude_none=True, mode="python").items()
         }
-        return {**os.environ, **said}
+        ours = {f"GENLOCK_{name.upper()}" for name in type(self).model_fields}
+        return {**{name: value for name, value in os.environ.items() if name not in ours}, **said}
 
 
 def _as_text(value: Any) -> str:

@@ -238,6 +238,7 @@ def test_up_says_where_it_is_and_down_ends_it(up: Start, tmp_path: Path) -> None
     assert in_process({}, (*data, "down", "--json")).document == {"stopped": None}
 
 
+@pytest.mark.long
 def test_up_as_json_and_ended_by_a_signal(up: Start, tmp_path: Path) -> None:
     process = up("--json")
     assert process.stdout
@@ -249,6 +250,7 @@ def test_up_as_json_and_ended_by_a_signal(up: Start, tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.long
 def test_up_on_a_taken_port_names_the_option(studio: Served, tmp_path: Path, database: str) -> None:
     port = studio.url.rpartition(":")[2]
     given = ("--data", str(tmp_path / "data"), "--database-url", database, "--port", port)

@@ -60,6 +60,7 @@ def test_started_when_needed_told_meanwhile_used_again_and_ended(settings: Setti
     assert local.stop(settings) is None
 
 
+@pytest.mark.long
 def test_a_client_that_outlives_its_server_starts_another(settings: Settings) -> None:
     with Genlock(settings=settings, retry=QUICK) as gl:
         made = gl.create_project("kept")
@@ -82,6 +83,7 @@ def test_two_commands_at_once_start_one_server(settings: Settings) -> None:
     assert log.count("is ready at") == 1, log
 
 
+@pytest.mark.long
 def test_two_threads_at_once_use_one_server(settings: Settings) -> None:
     urls: list[str] = []
 

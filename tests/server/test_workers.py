@@ -46,6 +46,21 @@ async def test_one_that_dies_is_started_again(tmp_path: Path) -> None:
     assert not any(psutil.pid_exists(pid) for pid in both)
 
 
+async def test_one_that_cannot_be_started_is_tried_again(tmp_path: Path) -> None:
+    script = tmp_path / "later"
+    keeping = asyncio.create_task(keep_running([str(script)], 1, os.environ))
+    await asyncio.sleep(0)
+    made = tmp_path / "made"
+    made.mkdir()
+    beside = tmp_path / "beside"
+    beside.write_text(f"#!/bin/sh\ntouch {made}/$$\nexec sleep 600\n")
+    beside.chmod(0o700)
+    beside.rename(script)
+    assert await pids(made, 1)
+    keeping.cancel()
+    await asyncio.wait([keeping])
+
+
 async def test_a_worker_can_tell_that_its_server_is_gone(tmp_path: Path) -> None:
     """Its standard input ends when the server's process does, however that ended."""
     waits = worker(tmp_path, "sys.stdin.read()")

@@ -256,8 +256,9 @@ def test_a_client_that_goes_away_in_mid_upload_leaves_nothing(live_server: LiveS
     assert list(store.digests()) == []
 
 
-def test_a_large_upload_grows_no_memory(live_server: LiveServer) -> None:
-    size, chunk = 512 * 2**20, bytes(2**20)
+@pytest.mark.parametrize("size", [2**28, pytest.param(2**31, marks=pytest.mark.long)], ids=["256 MiB", "2 GiB"])
+def test_a_large_upload_grows_no_memory(live_server: LiveServer, size: int) -> None:
+    chunk = bytes(2**20)
     with live_server.client() as client:
         asset = client.post("/api/v1/assets", json={"kind": "other", "name": "a"}).json()["id"]
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="large"\r\n\r\n'

@@ -193,8 +193,10 @@ async def _render(
     async def tick() -> None:
         nonlocal stopped
         while not stopped:
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its timeout.
             with suppress(TimeoutError):
-                await asyncio.wait_for(shop.ending.wait(), shop.tick_s)
+                async with asyncio.timeout(shop.tick_s):
+                    await shop.ending.wait()
             try:
                 async with shop.db.transaction() as conn:
                     ours = await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, done)

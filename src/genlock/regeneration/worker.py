@@ -138,7 +138,8 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
             except (ProcrastinateException, psycopg.Error, OSError) as error:
                 logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):
+                        await stop.wait()
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             pause_s = _FIRST_PAUSE_S

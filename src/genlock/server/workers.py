@@ -27,16 +27,23 @@ async def _keep_one(command: Sequence[str], number: int, environment: Mapping[st
     pause_s = _FIRST_PAUSE_S
     while True:
         started_s = time.monotonic()
-        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=dict(environment))
         try:
-            status = await process.wait()
-        finally:
-            await _end(process)
+            ending = f"ended with status {await _run_one(command, environment)}"
+        except OSError as error:  # no memory or no process left: that may pass
+            ending = f"could not be started: {error.strerror}"
         if time.monotonic() - started_s > _HEALTHY_S:
             pause_s = _FIRST_PAUSE_S
-        logger.warning("Worker %d ended with status %d; another one starts in %.1f s.", number, status, pause_s)
+        logger.warning("Worker %d %s; another one starts in %.1f s.", number, ending, pause_s)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+async def _run_one(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, env=dict(environment))
+    try:
+        return await process.wait()
+    finally:
+        await _end(process)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
