@@ -214,6 +214,7 @@ async def _render(
             return None
         raise
     finally:
+        stopped = True  # the ticking ends even if something in it swallowed its cancellation
         ticking.cancel()
         with suppress(asyncio.CancelledError):
             await ticking
