@@ -92,6 +92,24 @@ class Database:
             raise as_genlock_error(error) from error
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Conn]:
+        """One transaction that only reads, and in which every statement sees the same moment.
+
+        An answer put together from several statements would otherwise mix what was before and after a change.
+        """
+        async with self.transaction() as conn:
+            # Both go out with the BEGIN of the first statement: no round trip of their own.
+            await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await conn.set_read_only(True)
+            try:
+                yield conn
+            finally:
+                if not conn.closed:
+                    await conn.rollback()
+                    await conn.set_isolation_level(None)
+                    await conn.set_read_only(None)
+
+    @asynccontextmanager
     async def statements(self) -> AsyncGenerator[Conn]:
         """A connection on which every statement is a transaction of its own: for one that only reads.
 

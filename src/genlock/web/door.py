@@ -79,7 +79,8 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
 
 
 async def _transaction(request: Request) -> AsyncGenerator[Conn]:
-    async with house_of(request).db.transaction() as conn:
+    db = house_of(request).db
+    async with db.snapshot() if request.method in _READING else db.transaction() as conn:
         digest = getattr(request.state, "request_digest", None)
         if digest is not None:
             await keys.claim(request, conn, digest)
