@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from tests.fixtures_postgres import temporary_folder
 
@@ -108,6 +109,19 @@ def test_after_a_kill_the_next_start_takes_over(data: Path, database: str) -> No
 
 def test_it_ends_by_itself_when_nobody_asks(data: Path, database: str) -> None:
     with running(command(data, database, "--idle-minutes", "0.01")) as process:
+        assert ended(process) == 0
+
+
+def test_it_does_not_end_while_it_makes_something(data: Path, database: str) -> None:
+    with running(command(data, database, "--idle-minutes", "0.02")) as process, client(data) as asking:
+        asking.post("/api/v1/projects", json={"slug": "a", "name": "A"}).raise_for_status()
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute(
+                "INSERT INTO genlock.plans (project_id, state, selection, created_by) VALUES (1, 'running', '{}', 'ada')"
+            )
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(4)
+            owner.execute("UPDATE genlock.plans SET state = 'cancelled', finished_at = now()")
         assert ended(process) == 0
 
 
