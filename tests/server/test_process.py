@@ -117,7 +117,7 @@ def test_it_does_not_end_while_it_makes_something(data: Path, database: str) -> 
         asking.post("/api/v1/projects", json={"slug": "a", "name": "A"}).raise_for_status()
         with psycopg.connect(database, autocommit=True) as owner:
             owner.execute(
-                "INSERT INTO genlock.plans (project_id, state, selection, created_by) VALUES (1, 'running', '{}', 'ada')"
+                "INSERT INTO genlock.plans (project_id, state, selection, created_by) VALUES (1, 'running', '{}', 'a')"
             )
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(4)
