@@ -11,7 +11,7 @@ SOURCES = (".py", ".pyi", ".ts", ".js", ".css", ".html", ".sql", ".sh")
 TEXTS = (*SOURCES, ".md", ".toml", ".txt", ".json", ".yml", ".yaml", ".svg", ".cfg", ".ini", "")
 
 # Written in two halves, so that this page does not find itself.
-REGISTRIES = ("py" + "pi.org", "pythonhosted" + ".org", "npm" + "js.org", "npm" + "js.com", "registry" + ".yarnpkg")
+REGISTRIES = ("py" + "pi.org", "pythonh" + "osted.org", "npm" + "js.org", "npm" + "js.com", "registry" + ".yarnpkg")
 MACHINES = re.compile(r"(?<![\w.}/])/(?:" + "|".join(("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")) + r")/\w")
 
 

@@ -286,6 +286,15 @@ class Studio:
         async with self.db.transaction() as conn:
             await arrange.archive_project(conn, self.project_id, self.actor)
 
+    async def archive_asset(self, name: str, *, archived: bool = True) -> None:
+        async with self.db.transaction() as conn:
+            await library_sql.set_archived(conn, self.assets[name], archived)
+
+    async def mark_gone(self, name: str, number: int) -> None:
+        digest = await self.digest(name, number)
+        async with self.db.transaction() as conn:
+            await blobs_sql.mark_gone(conn, digest)
+
     async def patrol(self) -> None:
         await patrol(self.db, QUICK.silent_s)
 

@@ -69,7 +69,7 @@ async def record_take(conn: Conn, claimed: Claimed, made: Made, actor: Actor, fa
     if not claimed.review and await step_sql.selected_take(conn, claimed.segment_id) != recorded.take_id:
         await _note_not_selected(conn, claimed, f"take {recorded.take} was added and is not selected")
     await _tell(conn, claimed, actor, "succeeded", take_id=recorded.take_id, take=recorded.take)
-    await finish.go_on(conn, claimed.plan_id, actor)
+    await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)
     fault("recording")
 
 
@@ -123,7 +123,7 @@ async def record_version(
             ],
         )
     await _tell(conn, claimed, actor, "succeeded", version=added.version.number)
-    await finish.go_on(conn, claimed.plan_id, actor)
+    await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)
     fault("recording")
     return moved
 
@@ -135,7 +135,7 @@ async def restore(conn: Conn, claimed: Claimed, actor: Actor) -> None:
     await _select(conn, claimed, claimed.segment_id, claimed.take_id, actor)
     await step_sql.finished(conn, claimed.step_id, take_id=claimed.take_id)
     await _tell(conn, claimed, actor, "succeeded", take_id=claimed.take_id)
-    await finish.go_on(conn, claimed.plan_id, actor)
+    await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)
 
 
 async def cut_off(conn: Conn, claimed: Claimed, wish: Wish, actor: Actor) -> bool:
@@ -155,7 +155,7 @@ async def cut_off(conn: Conn, claimed: Claimed, wish: Wish, actor: Actor) -> boo
     await _select(conn, claimed, claimed.segment_id, take_id, actor)
     await step_sql.finished(conn, claimed.step_id, saved=True, take_id=take_id)
     await _tell(conn, claimed, actor, "skipped", take_id=take_id, saved=True)
-    await finish.go_on(conn, claimed.plan_id, actor)
+    await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)
     return True
 
 
@@ -169,7 +169,7 @@ async def fail(conn: Conn, claimed: Claimed, error: GenlockError) -> None:
         conn, claimed.plan_id, claimed.position, f"step {claimed.position}, which it needs, failed."
     )
     await _tell(conn, claimed, WORKER, "failed", error=said.code, message=said.message)
-    await finish.go_on(conn, claimed.plan_id, WORKER)
+    await finish.go_on(conn, claimed.plan_id, WORKER, behind=claimed.position)
 
 
 async def give_back(conn: Conn, claimed: Claimed) -> None:
@@ -193,7 +193,7 @@ async def _reuse_version(conn: Conn, claimed: Claimed, asset_id: int, wish: Wish
         await moves.activate(conn, asset_id, number, actor, f"made before; found by plan {claimed.plan_id}")
     await step_sql.finished(conn, claimed.step_id, saved=True, version=number)
     await _tell(conn, claimed, actor, "skipped", version=number, saved=True)
-    await finish.go_on(conn, claimed.plan_id, actor)
+    await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)
     return True
 
 

@@ -26,6 +26,9 @@ async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
     found = await rows(
         conn,
         """
+        WITH made AS MATERIALIZED (
+            SELECT asset_id, version FROM plan_steps WHERE plan_id = %(plan_id)s AND version IS NOT NULL
+        )
         SELECT e.scene_id, e.asset_id, e.name, e.number AS was, n.number AS now, c.effective_digest,
                e.effective, a.archived_at > p.created_at AS archived
           FROM plans p
@@ -39,8 +42,7 @@ async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
          CROSS JOIN LATERAL (SELECT coalesce(of_scene.number, of_project.number, a.active_version) AS number) n
           JOIN contents c ON c.asset_id = a.id AND c.version = n.number
          WHERE p.id = %(plan_id)s
-           AND NOT EXISTS (SELECT FROM plan_steps m WHERE m.plan_id = p.id AND m.asset_id = a.id
-                                                      AND m.version = n.number)
+           AND (a.id, n.number) NOT IN (SELECT asset_id, version FROM made)
          ORDER BY e.name, e.scene_id NULLS FIRST
         """,
         plan_id=plan_id,

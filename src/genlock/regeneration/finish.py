@@ -8,31 +8,27 @@ from genlock.model import Actor
 from genlock.regeneration import expected_sql, plan_sql, plan_write_sql, queue_sql
 from genlock.regeneration.expected_sql import Moved
 from genlock.regeneration.model import PlanNote, PlanState
+from genlock.regeneration.plan_write_sql import Standing
 
 
-async def go_on(conn: Conn, plan_id: int, actor: Actor) -> None:
-    """Queue what can start now in a locked plan, and end the plan when nothing is left."""
+async def go_on(conn: Conn, plan_id: int, actor: Actor, *, behind: int | None = None) -> None:
+    """Queue what can start now in a locked plan (only what waited for one step), and end it when nothing is left."""
     moved = await expected_sql.moved_versions(conn, plan_id)
     if moved:
         await plan_write_sql.add_notes(conn, plan_id, notes_on_moves(moved))
-    await plan_write_sql.queue_ready(conn, plan_id)
-    await queue_sql.hand_over(conn, plan_id)
+    queued = await plan_write_sql.queue_ready(conn, plan_id, behind)
+    if queued or behind is None:
+        await queue_sql.hand_over(conn, plan_id, None if behind is None else queued)
     await settle_plan(conn, plan_id, actor)
 
 
 async def settle_plan(conn: Conn, plan_id: int, actor: Actor) -> None:
     """Move a locked plan to the state that its steps are in."""
-    plan = await plan_sql.get_plan(conn, plan_id)
-    if plan.state not in (PlanState.RUNNING, PlanState.REVIEW):
-        return
     where = await plan_write_sql.standing(conn, plan_id)
-    if where.under_way:
-        state = PlanState.RUNNING
-    elif where.unfinished or (plan.review and where.to_review and not where.failed):
-        state = PlanState.REVIEW  # steps wait for a person to activate a version, or everything waits to be accepted
-    else:
-        state = PlanState.FAILED if where.failed else PlanState.SUCCEEDED
-    if state is plan.state:
+    if where.state not in (PlanState.RUNNING, PlanState.REVIEW):
+        return
+    state = await _state_of(conn, plan_id, where)
+    if state is where.state:
         return
     await plan_write_sql.set_state(conn, plan_id, state)
     if not where.unfinished:
@@ -43,10 +39,22 @@ async def settle_plan(conn: Conn, plan_id: int, actor: Actor) -> None:
         conn,
         verb,
         actor,
-        project_id=plan.project_id,
+        project_id=where.project_id,
         subject=f"plan/{plan_id}",
         data={"state": state.value, "totals": totals.model_dump(mode="json")},
     )
+
+
+async def _state_of(conn: Conn, plan_id: int, where: Standing) -> PlanState:
+    if where.under_way:
+        return PlanState.RUNNING
+    if where.unfinished:
+        return PlanState.REVIEW  # the rest waits for a person to activate a version
+    if where.failed:
+        return PlanState.FAILED
+    if where.review and await plan_write_sql.waits_for_a_person(conn, plan_id):
+        return PlanState.REVIEW
+    return PlanState.SUCCEEDED
 
 
 def notes_on_moves(moved: Sequence[Moved]) -> tuple[PlanNote, ...]:

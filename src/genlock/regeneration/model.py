@@ -140,7 +140,7 @@ class PlanNote(Model):
 class Plan(Model):
     """What would be redone, in order; the plan that was shown is the plan that runs.
 
-    ``downstream_stale``: segments outside the plan that continue what it changes and will be stale after it.
+    ``downstream_stale``: segments that will be stale after it, because it leaves out what continues what it changes.
     ``progress`` runs from 0 to 1 over the steps that can run.
     """
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from genlock.db.connection import Conn, execute, rows
+from genlock.db.connection import Conn, execute, rows, scalar
 from genlock.model import Actor, Model
 from genlock.regeneration.model import PlanNote, PlanState
 
@@ -96,28 +96,33 @@ async def add_notes(conn: Conn, plan_id: int, notes: Sequence[PlanNote]) -> None
     )
 
 
-async def queue_ready(conn: Conn, plan_id: int) -> int:
-    """Queue the waiting steps of a plan of which everything that comes first is done; their number.
+async def queue_ready(conn: Conn, plan_id: int, behind: int | None = None) -> list[int]:
+    """Queue the waiting steps of a plan (all, or those after a position) whose predecessors are done; their ids.
 
     With *review* a step behind a version that the plan made waits until a person has made that version active.
     """
-    return await execute(
+    found = await rows(
         conn,
         """
         UPDATE plan_steps s SET state = 'queued'
          WHERE s.plan_id = %(plan_id)s AND s.state = 'waiting'
+           AND (%(behind)s::int IS NULL OR %(behind)s = ANY(s.after))
            AND NOT EXISTS (
-               SELECT FROM plan_steps d JOIN plans p ON p.id = d.plan_id
-                WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)
-                  AND (d.state NOT IN ('succeeded', 'skipped')
-                       OR (p.review AND d.asset_id IS NOT NULL AND NOT EXISTS (
-                           SELECT FROM assets a
-                             JOIN contents active ON active.asset_id = a.id AND active.version = a.active_version
-                             JOIN contents made ON made.asset_id = a.id AND made.version = d.version
-                            WHERE a.id = d.asset_id AND active.effective_digest = made.effective_digest))))
+               SELECT FROM unnest(s.after) AS first (position)
+                 JOIN plan_steps d ON d.plan_id = s.plan_id AND d.position = first.position
+                 JOIN plans p ON p.id = d.plan_id
+                WHERE d.state NOT IN ('succeeded', 'skipped')
+                   OR (p.review AND d.asset_id IS NOT NULL AND NOT EXISTS (
+                       SELECT FROM assets a
+                         JOIN contents active ON active.asset_id = a.id AND active.version = a.active_version
+                         JOIN contents made ON made.asset_id = a.id AND made.version = d.version
+                        WHERE a.id = d.asset_id AND active.effective_digest = made.effective_digest)))
+        RETURNING s.id
         """,
         plan_id=plan_id,
+        behind=behind,
     )
+    return [row["id"] for row in found]
 
 
 async def unqueue_behind(conn: Conn, plan_id: int, position: int, why: str) -> None:
@@ -174,32 +179,48 @@ async def reset_for_retry(conn: Conn, plan_id: int) -> int:
 class Standing(Model):
     """How many steps of a plan are where."""
 
+    state: PlanState
+    review: bool
+    project_id: int | None
     unfinished: int
     under_way: int
     failed: int
-    to_review: int
 
 
 async def standing(conn: Conn, plan_id: int) -> Standing:
-    """How far a plan is. ``to_review``: takes and versions that it made and that are not in use."""
+    """How far a plan is."""
     found = await rows(
         conn,
         """
-        SELECT count(*) FILTER (WHERE s.state IN ('waiting', 'queued', 'running')) AS unfinished,
-               count(*) FILTER (WHERE s.state IN ('queued', 'running')) AS under_way,
-               count(*) FILTER (WHERE s.state = 'failed') AS failed,
-               count(*) FILTER (WHERE s.state IN ('succeeded', 'skipped')
-                                  AND ((s.take_id IS NOT NULL AND t.take_id IS DISTINCT FROM s.take_id)
-                                       OR (s.version IS NOT NULL AND a.active_version IS DISTINCT FROM s.version)))
-               AS to_review
-          FROM plan_steps s
-          LEFT JOIN selected_takes t ON t.segment_id = s.segment_id
-          LEFT JOIN assets a ON a.id = s.asset_id
-         WHERE s.plan_id = %(plan_id)s
+        SELECT p.state, p.review, p.project_id, s.unfinished, s.under_way, s.failed
+          FROM plans p
+         CROSS JOIN LATERAL (
+               SELECT count(*) FILTER (WHERE state IN ('waiting', 'queued', 'running')) AS unfinished,
+                      count(*) FILTER (WHERE state IN ('queued', 'running')) AS under_way,
+                      count(*) FILTER (WHERE state = 'failed') AS failed
+                 FROM plan_steps WHERE plan_id = p.id) s
+         WHERE p.id = %(plan_id)s
         """,
         plan_id=plan_id,
     )
     return Standing.model_validate(found[0])
+
+
+async def waits_for_a_person(conn: Conn, plan_id: int) -> bool:
+    """Whether a plan made takes or versions that are not in use."""
+    return await scalar(
+        conn,
+        """
+        SELECT EXISTS (
+            SELECT FROM plan_steps s
+              LEFT JOIN selected_takes t ON t.segment_id = s.segment_id
+              LEFT JOIN assets a ON a.id = s.asset_id
+             WHERE s.plan_id = %(plan_id)s AND s.state IN ('succeeded', 'skipped')
+               AND ((s.take_id IS NOT NULL AND t.take_id IS DISTINCT FROM s.take_id)
+                    OR (s.version IS NOT NULL AND a.active_version IS DISTINCT FROM s.version)))
+        """,
+        plan_id=plan_id,
+    )
 
 
 async def offered_takes(conn: Conn, plan_id: int) -> list[dict[str, Any]]:

@@ -153,40 +153,43 @@ class _Walk:
 
     def _segment(self, seat: Seat, take: Chosen, before: "_Ahead | None", *, in_touched_run: bool) -> "_Ahead":
         behind_change = before is not None and before.changed
+        behind_gap = before is not None and before.gap
         reason = self._reason_to_leave(seat, take, in_touched_run=in_touched_run)
         if seat.segment_id not in self._ask.chosen or reason is not None:
             if reason is not None:
                 self._left_out[seat.segment_id] = reason
-            self._downstream += behind_change
-            return _Ahead(seat, changed=behind_change)
+            self._downstream += behind_change or behind_gap
+            return _Ahead(seat, changed=behind_change, gap=behind_change or behind_gap)
         found = redo(self._situation, self._again, seat, take, before.frame if before else None, self._ask.engines)
         if before is not None and before.blocked:
             found = replace(found, obstacle=f"continues {before.seat.name}, which is blocked.")
         if found.obstacle is not None:
-            self._add_segment(seat, take, found, StepKind.BLOCKED, None, before)
-            return _Ahead(seat, blocked=True, changed=behind_change)
+            return self._block(seat, take, found, before)
         if self._ask.new_seed is not None:
             found = replace(found, wish=wanted.with_seed(found.wish, self._ask.new_seed()))
+        self._downstream += behind_gap
         past = None
         if not self._ask.force:
             digest = wanted.inputs_digest(found.wish)
             if digest is not None and digest == found.has:
                 # Behind a restored frame that it was made from it needs nothing; else its cause lies before it.
                 self._left_out[seat.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
-                return _Ahead(seat)
+                return _Ahead(seat, gap=behind_gap)
             past = digest and _match(self._situation.past.get(seat.segment_id, ()), digest, found.wish)
-        self._remember(seat, found, before)
         if past:
+            self._remember(seat, found, before)
             position = self._add_segment(seat, take, found, StepKind.RESTORE, past.take_id, before)
-            frame = past.outputs.get(LAST_FRAME)
-            changed = behind_change or frame != take.outputs.get(LAST_FRAME)
-            return _Ahead(seat, position, restored=past, changed=changed)
+            changed = past.outputs.get(LAST_FRAME) != take.outputs.get(LAST_FRAME)
+            return _Ahead(seat, position, restored=past, changed=changed, gap=behind_gap)
         if found.cannot_render is not None:
-            found = replace(found, obstacle=found.cannot_render)
-            self._add_segment(seat, take, found, StepKind.BLOCKED, None, before)
-            return _Ahead(seat, blocked=True, changed=behind_change)
+            return self._block(seat, take, replace(found, obstacle=found.cannot_render), before)
+        self._remember(seat, found, before)
         position = self._add_segment(seat, take, found, StepKind.RENDER, None, before)
-        return _Ahead(seat, position, rendered=True, changed=True)
+        return _Ahead(seat, position, rendered=True, changed=True, gap=behind_gap)
+
+    def _block(self, seat: Seat, take: Chosen, found: Redo, before: "_Ahead | None") -> "_Ahead":
+        self._add_segment(seat, take, found, StepKind.BLOCKED, None, before)
+        return _Ahead(seat, blocked=True, changed=before is not None and before.changed)
 
     def _reason_to_leave(self, seat: Seat, take: Chosen, *, in_touched_run: bool) -> Reason | None:
         judgement = self._situation.judgement(seat.segment_id)
@@ -293,7 +296,10 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Ahead:
-    """What becomes of the segment before: its step, and the frame that can be continued after it."""
+    """What becomes of the segment before: its step, and the frame that can be continued after it.
+
+    ``changed``: another frame will be there. ``gap``: it is left out behind such a change, or continues one that is.
+    """
 
     seat: Seat
     position: int | None = None
@@ -301,6 +307,7 @@ class _Ahead:
     rendered: bool = False
     blocked: bool = False
     changed: bool = False
+    gap: bool = False
 
     @property
     def frame(self) -> Frame:

@@ -12,28 +12,33 @@ def queues_of(engines: tuple[str, ...]) -> list[str]:
     return [QUEUE, *(f"{QUEUE}.{engine}" for engine in engines)]
 
 
-async def hand_over(conn: Conn, plan_id: int) -> int:
-    """Give every queued step of a plan that has no job waiting or under way one; their number.
+async def hand_over(conn: Conn, plan_id: int, step_ids: list[int] | None = None) -> int:
+    """Give queued steps of a plan (these, or all) that have no job waiting or under way one; their number.
 
     The plan's row is locked by the caller, so that nobody else does the same.
     """
     return await scalar(
         conn,
         """
+        WITH job AS (
+            SELECT s.position, concat_ws('.', %(queue)s::text, s.engine) AS queue,
+                   format('plan/%%s/chain/%%s', s.plan_id, s.chain) AS lock, 'step/' || s.id AS queueing_lock,
+                   jsonb_build_object('step_id', s.id) AS args
+              FROM plan_steps s
+             WHERE s.plan_id = %(plan_id)s AND s.state = 'queued'
+               AND (%(steps)s::bigint[] IS NULL OR s.id = ANY(%(steps)s::bigint[]))
+        )
         SELECT coalesce(cardinality(procrastinate_defer_jobs_v1(array_agg(
                    ROW(job.queue, %(task)s, 0, job.lock, job.queueing_lock, job.args, NULL)
                    ::procrastinate_job_to_defer_v1 ORDER BY job.position))), 0)
-          FROM (SELECT s.position, concat_ws('.', %(queue)s::text, s.engine) AS queue,
-                       format('plan/%%s/chain/%%s', s.plan_id, s.chain) AS lock, 'step/' || s.id AS queueing_lock,
-                       jsonb_build_object('step_id', s.id) AS args
-                  FROM plan_steps s
-                 WHERE s.plan_id = %(plan_id)s AND s.state = 'queued'
-                   AND NOT EXISTS (SELECT FROM procrastinate_jobs j
-                                    WHERE j.status IN ('todo', 'doing') AND j.queueing_lock = 'step/' || s.id)) job
+          FROM job
+         WHERE NOT EXISTS (SELECT FROM procrastinate_jobs j
+                            WHERE j.status IN ('todo', 'doing') AND j.queueing_lock = job.queueing_lock)
         """,
         task=TASK,
         queue=QUEUE,
         plan_id=plan_id,
+        steps=step_ids,
     )
 
 
