@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from genlock.library.workflow_graph import Link
+from genlock.graphs.graph import Link
 
 MAX_WORK = 400_000
 MAX_KNOTS = 60

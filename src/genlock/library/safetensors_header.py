@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 from genlock.errors import Invalid
-from genlock.library.strict_json import read_json
+from genlock.graphs.strict_json import read_json
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 * 2**20

@@ -16,10 +16,10 @@ from typing import Any
 
 from genlock.digest import Digest, canonical, digest_of_json
 from genlock.errors import Invalid
+from genlock.graphs.graph import Node, read_graph
+from genlock.graphs.meanings import PRIMITIVES, fits, is_editors, is_silent, recorded_as, word_for
+from genlock.graphs.strict_json import read_json
 from genlock.library.labelling import TooSymmetric, canonical_order
-from genlock.library.recorded_values import PRIMITIVES, fits, is_editors, is_silent, recorded_as, word_for
-from genlock.library.strict_json import read_json
-from genlock.library.workflow_graph import Node, read_graph
 from genlock.model import Model
 
 RULE = 1

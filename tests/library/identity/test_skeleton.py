@@ -16,9 +16,9 @@ from tests.library.identity.graphs import Graph, image_to_video, node, renamed, 
 from genlock.digest import digest_of, digest_of_json
 from genlock.engines.sketch.samples import write_samples
 from genlock.errors import Invalid
+from genlock.graphs.meanings import recorded_as
 from genlock.library import labelling
 from genlock.library.identify import identify_file
-from genlock.library.recorded_values import recorded_as
 from genlock.library.skeleton import MAX_WORKFLOW_BYTES, skeleton, skeleton_digest
 from genlock.model import Kind
 

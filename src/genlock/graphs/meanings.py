@@ -151,5 +151,5 @@ def fits(word: str, value: Any) -> bool:
         return isinstance(value, str)
     if word == "seed" and isinstance(value, str):
         return value.isascii() and value.isdigit()
-    # A seed beyond 2^53 comes as its mark: workflow_graph writes large integers as {"integer": digits}.
+    # A seed beyond 2^53 comes as its mark: graphs.graph writes large integers as {"integer": digits}.
     return type(value) in (int, float) or (word == "seed" and isinstance(value, dict) and "integer" in value)
