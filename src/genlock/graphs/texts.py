@@ -1,0 +1,138 @@
+"""The prompts that a sampling is told, followed back through the nodes between.
+
+    sampler.positive ◀── WanImageToVideo (output 0) ◀── .positive ◀── CLIPTextEncode ◀── .text ◀── PrimitiveString
+
+Only through nodes whose meaning is known: those that hand both sides on, those that join conditionings, and those that
+join texts. Behind any other node the prompt is unresolved, with the reason, and never guessed.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from genlock.graphs.graph import Node
+from genlock.graphs.meanings import word_for
+from genlock.graphs.uses import Setting, Side, TextUse
+from genlock.graphs.wiring import Unknown, Wiring
+
+_HANDS_BOTH_ON = re.compile(r"ToVideo|img2vid|ControlNet|Conditioning|Inpaint|^LTXV|^Wan\w+")
+_HANDS_ON = re.compile(r"Conditioning|FluxGuidance|ControlNet|StyleModelApply|GLIGEN|ReferenceLatent|Hooks|Guider")
+_SIDES: dict[str, Side | None] = {
+    "positive": "positive",
+    "negative": "negative",
+    "conditioning": "positive",
+    "cond1": "positive",
+    "cond2": "positive",
+    "text_embeds": None,
+}
+"""Inputs of samplers and guiders that take prompts; None where what is taken holds both sides."""
+
+_LORA_TAG = re.compile(r"<lora:[^<>]{1,300}>")
+
+
+class Text(NamedTuple):
+    """A text, and the setting that holds it if it stands in one place."""
+
+    text: str
+    setting: Setting | None
+
+
+def texts_of_sampling(wiring: Wiring, keys: tuple[str, ...]) -> Iterator[TextUse]:
+    """The prompts that a sampler and the guiders before it (``keys``) take, in the order of their inputs."""
+    for key in keys:
+        for name, side in _SIDES.items():
+            link = wiring.link(key, name)
+            if link is not None:
+                yield from _behind(wiring, link.source, link.slot, side)
+
+
+def texts_at(wiring: Wiring, key: str, side: Side | None) -> Iterator[TextUse]:
+    """The prompts that a node itself takes as text. An input that says its side is of that side only."""
+    for name in sorted(wiring.names_of(key)):
+        if word_for(wiring.nodes[key].class_type, name) != "prompt":
+            continue
+        said = side_of(name)
+        if side is None or said is None or said == side:
+            yield _taken(wiring, key, name, said or side or "positive")
+
+
+def side_of(name: str) -> Side | None:
+    """The side that the name of an input says, if it says one."""
+    if name.startswith("positive"):
+        return "positive"
+    return "negative" if name.startswith("negative") else None
+
+
+def takes_text(wiring: Wiring, key: str) -> bool:
+    """Whether a node turns text into conditioning."""
+    return any(word_for(wiring.nodes[key].class_type, name) == "prompt" for name in wiring.names_of(key))
+
+
+def _behind(wiring: Wiring, key: str, slot: int, side: Side | None) -> Iterator[TextUse]:
+    """The prompts in what a node gives at an output."""
+    waiting = [(key, slot)]
+    seen: set[tuple[str, int]] = set()
+    while waiting:
+        here = waiting.pop(0)
+        if here in seen:
+            continue
+        seen.add(here)
+        key, slot = here
+        node = wiring.nodes[key]
+        if takes_text(wiring, key):
+            yield from texts_at(wiring, key, side)
+        elif node.class_type == "ConditioningZeroOut":
+            yield TextUse(side or "positive", key, "conditioning", "", literal=False)
+        else:
+            before = _before(node, slot)
+            if not before:
+                yield TextUse(
+                    side or "positive",
+                    key,
+                    "",
+                    None,
+                    f"what node {key} ({node.class_type}) makes of its inputs is not known here",
+                    literal=False,
+                )
+            waiting += before
+
+
+def _before(node: Node, slot: int) -> list[tuple[str, int]]:
+    """Where the conditioning that a node gives at an output comes from; nothing if that is not known."""
+    links = {link.input: link for link in node.links}
+    both = [links[name] for name in ("positive", "negative") if name in links]
+    if len(both) == 2:
+        known = slot < 2 and _HANDS_BOTH_ON.search(node.class_type)
+        return [(both[slot].source, both[slot].slot)] if known else []
+    if _HANDS_ON.search(node.class_type):
+        return [(link.source, link.slot) for name, link in sorted(links.items()) if name.startswith("conditioning")]
+    return []
+
+
+def _taken(wiring: Wiring, key: str, name: str, side: Side) -> TextUse:
+    found = text_of(wiring, key, name)
+    if isinstance(found, Unknown):
+        return TextUse(side, key, name, None, found.reason, literal=False)
+    class_type = wiring.nodes[key].class_type
+    if _LORA_TAG.search(found.text) and not class_type.startswith("CLIPTextEncode"):
+        return TextUse(side, key, name, None, f"{class_type} may load the LoRAs that its text names", literal=False)
+    if found.setting is None:
+        return TextUse(side, key, name, found.text, literal=False)
+    return TextUse(side, found.setting.node, found.setting.input, found.text)
+
+
+def text_of(wiring: Wiring, key: str, name: str) -> Text | Unknown:
+    """The text that an input takes, put together where nodes only join texts."""
+    link = wiring.link(key, name)
+    if link is not None and link.slot == 0 and wiring.nodes[link.source].class_type == "StringConcatenate":
+        parts = [text_of(wiring, link.source, part) for part in ("string_a", "delimiter", "string_b")]
+        texts: list[str] = []
+        for part in parts:
+            if isinstance(part, Unknown):
+                return part
+            texts.append(part.text)
+        return Text("".join(texts), None)
+    setting = wiring.setting(key, name)
+    if isinstance(setting, Setting) and isinstance(setting.value, str):
+        return Text(setting.value, setting)
+    return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is no text")

@@ -1,0 +1,121 @@
+"""A graph to walk in: its nodes in the order in which they act, and where the value of an input really stands.
+
+    sampler.seed ──▶ PrimitiveInt.value = 42        the setting is the primitive's
+
+A node acts after those that it takes from. Of several, the one that a sampling is behind acts first: so the stages of
+a graph with two samplers come one after the other, each with its own model and LoRAs.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from genlock.errors import Invalid
+from genlock.graphs.graph import Link, Node, read_graph
+from genlock.graphs.meanings import PRIMITIVES, is_silent
+from genlock.graphs.uses import Setting
+
+_CARRIERS = {
+    **dict.fromkeys(PRIMITIVES, "value"),
+    "FloatConstant": "value",
+    "INTConstant": "value",
+    "Seed (rgthree)": "seed",
+    "StringConstant": "string",
+    "easy seed": "seed",
+}
+"""Classes that hand one value on as it is, with the input that holds it. Other classes may do anything with it."""
+
+_SEEDS = frozenset({"seed", "noise_seed", "noise"})
+_SAMPLING = frozenset({"steps", "sigmas", "sampler", "sampler_name"})
+
+
+class Unknown(NamedTuple):
+    """Why the value of an input is not known."""
+
+    reason: str
+
+
+class Wiring:
+    """A graph's nodes and links. Nodes that lead to none of its outputs are not in it."""
+
+    def __init__(self, graph: Mapping[str, Any], output: str | None = None, name: str = "The graph") -> None:
+        """Read ``graph``; with ``output``, only what leads to that node. ``Invalid`` if it is not a graph."""
+        every = read_graph(dict(graph), name)
+        if output is not None and output not in every:
+            raise Invalid(
+                f"{name} has no node {output[:80]!r}.", hint="Name the node that saves the video.", code="no_output"
+            )
+        self._raw = graph
+        self.outputs = (output,) if output is not None else _outputs_of(every)
+        self.nodes = self._acting(every)
+        self.consumers: dict[str, list[tuple[str, Link]]] = defaultdict(list)
+        for key, node in self.nodes.items():
+            for link in node.links:
+                self.consumers[link.source].append((key, link))
+
+    def names_of(self, key: str) -> frozenset[str]:
+        """The names of all inputs of a node, values and links."""
+        return _names(self.nodes[key])
+
+    def value(self, key: str, name: str) -> Any:
+        """A value as it stands in the graph."""
+        return self._raw[key]["inputs"][name]
+
+    def link(self, key: str, name: str) -> Link | None:
+        """What an input takes from, if it takes from a node."""
+        return next((link for link in self.nodes[key].links if link.input == name), None)
+
+    def setting(self, key: str, name: str) -> Setting | Unknown | None:
+        """The value that an input has, where it stands; None if the node has no such input."""
+        link = self.link(key, name)
+        if link is None:
+            return Setting(key, name, self.value(key, name)) if name in self.nodes[key].values else None
+        source = self.nodes[link.source]
+        held = _CARRIERS.get(source.class_type)
+        if held is not None and link.slot == 0:
+            return self.setting(link.source, held) or Unknown(f"node {link.source} holds no {held}")
+        return Unknown(f"it comes out of node {link.source}, and what {source.class_type} gives is not known here")
+
+    def _acting(self, every: Mapping[str, Node]) -> dict[str, Node]:
+        """The nodes behind the outputs, each after those that it takes from."""
+        sampled: set[str] = set()
+        for key, node in every.items():  # sources first
+            if is_sampler(node) or any(link.source in sampled for link in node.links):
+                sampled.add(key)
+        acting: dict[str, Node] = {}
+        waiting = list(reversed(self.outputs))
+        while waiting:
+            key = waiting[-1]
+            ahead = [link for link in every[key].links if link.source not in acting]
+            if key in acting or not ahead:
+                acting.setdefault(key, every[key])
+                waiting.pop()
+            else:
+                waiting.append(min(ahead, key=lambda link: (link.source not in sampled, link.input)).source)
+        return acting
+
+
+def is_sampler(node: Node) -> bool:
+    """Whether a node samples: it takes noise, and is told how to take it away."""
+    names = _names(node)
+    return bool(names & _SEEDS) and bool(names & _SAMPLING)
+
+
+def _names(node: Node) -> frozenset[str]:
+    return frozenset(node.values) | {link.input for link in node.links}
+
+
+def _outputs_of(nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """The nodes that nothing takes from, unless their class is known to make nothing, and all that save files."""
+    taken_from = {link.source for node in nodes.values() for link in node.links}
+    found: Iterable[str] = (
+        key
+        for key, node in nodes.items()
+        if "filename_prefix" in _names(node) or (key not in taken_from and not is_silent(node.class_type))
+    )
+    return tuple(sorted(found, key=_natural))
+
+
+def _natural(key: str) -> tuple[int, str]:
+    """Ids in the order in which an editor gave them: 9 before 13."""
+    return (int(key), "") if key.isascii() and key.isdigit() and len(key) < 20 else (2**63, key)
