@@ -1,7 +1,6 @@
 """Decides who somebody is, and lets people in and out."""
 
 import hmac
-import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +12,7 @@ from genlock.digest import canonical, digest_of
 from genlock.errors import Denied, Invalid, NotFound
 from genlock.events import log
 from genlock.model import Actor, Role
+from genlock.private_file import write_private
 
 PREFIX = "gl_"
 SYSTEM = Actor(token_id=None, name="genlock", role=Role.ADMIN)
@@ -87,10 +87,4 @@ async def ensure_admin_token(conn: Conn, path: Path) -> None:
             path.chmod(0o600)
             return
     issued = await create_token(conn, NewToken(name="admin.token", role=Role.ADMIN), SYSTEM)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(issued.secret + "\n")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_private(path, issued.secret + "\n")

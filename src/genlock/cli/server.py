@@ -13,6 +13,7 @@ from genlock.cli.door import Asked, command
 from genlock.cli.words import pairs
 from genlock.errors import Unavailable
 from genlock.sdk import local
+from genlock.server import choices
 from genlock.settings import Settings
 
 _PANEL = "This machine"
@@ -20,8 +21,10 @@ _WORKER = [sys.executable, "-P", "-m", "genlock.regeneration.worker"]
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="The port (8470); 0 takes any free one.")]
-DatabaseUrl = Annotated[str | None, typer.Option(help="A PostgreSQL of yours instead of the embedded one.")]
-Blobs = Annotated[str | None, typer.Option(help="Where bytes are kept, instead of in the data folder.")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(help="A PostgreSQL of yours from now on; `default`: the embedded one.")
+]
+Blobs = Annotated[str | None, typer.Option(help="Where bytes are kept from now on; `default`: the data folder.")]
 Workers = Annotated[int | None, typer.Option(help="How many workers render (1).")]
 
 
@@ -67,7 +70,7 @@ def down(asked: Asked) -> None:
 
 def worker(asked: Asked, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
     """Run a worker in the foreground; on another machine, name the database and the store that the server uses."""
-    settings = _settings(asked, database_url=database_url, blobs=blobs)
+    settings = choices.recalled(_settings(asked, database_url=database_url, blobs=blobs))
     local.check_installed()
     asked.note("The worker takes steps of running plans. Press Ctrl-C to stop.")
     _become(_WORKER, settings)

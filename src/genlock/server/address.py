@@ -7,9 +7,7 @@ data folder/
 
 import errno
 import fcntl
-import json
 import os
-import secrets
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -19,18 +17,11 @@ from pathlib import Path
 import httpx
 
 from genlock.errors import Conflict, Invalid
-from genlock.model import Model
+from genlock.private_file import write_private
+from genlock.sdk.local import Running
 
 _TOO_LOW = 1024
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - only compared with
-
-
-class Running(Model):
-    """A server: where it listens, which process it is, which version it runs."""
-
-    url: str
-    pid: int
-    version: str
 
 
 @contextmanager
@@ -79,19 +70,8 @@ def url_of(listener: socket.socket) -> str:
 def announce(path: Path, url: str) -> Running:
     """Write ``server.json``, whole or not at all."""
     running = Running(url=url, pid=os.getpid(), version=version("genlock"))
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(running.model_dump_json() + "\n")
-    beside.replace(path)
+    write_private(path, running.model_dump_json() + "\n")
     return running
-
-
-def read_announcement(path: Path) -> Running | None:
-    """What ``server.json`` says; ``None`` if there is none, or none that makes sense."""
-    try:
-        return Running.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError):
-        return None
 
 
 def answers(running: Running) -> bool:

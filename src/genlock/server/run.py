@@ -29,7 +29,9 @@ from genlock.errors import GenlockError, Invalid, Unavailable
 from genlock.events.listen import Bell
 from genlock.regeneration import plan_sql
 from genlock.regeneration.housekeeping import housekeeping
-from genlock.server.address import Running, announce, answers, listen, read_announcement, sole_server, url_of
+from genlock.sdk.local import Running, read_running
+from genlock.server import choices
+from genlock.server.address import announce, answers, listen, sole_server, url_of
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
 from genlock.web.app import create_app
@@ -45,6 +47,7 @@ _START_PATIENCE_S = 600.0
 def run(settings: Settings, say: Say) -> None:
     """Serve until told to end; return at once when the data folder has a server already, saying where it is."""
     _prepare(settings.data)
+    settings = choices.recalled(settings)
     with sole_server(settings.data) as sole:
         if not sole:
             say(f"Genlock is already running at {_other(settings).url}")
@@ -53,6 +56,7 @@ def run(settings: Settings, say: Say) -> None:
         with listener, _database(settings, say) as conninfo:
             say("Bringing the tables up to date.")
             migrate(settings.database_owner_url or conninfo)
+            choices.keep(settings)
             asyncio.run(_serve(settings, conninfo, listener, say))
 
 
@@ -70,7 +74,7 @@ def _other(settings: Settings) -> Running:
     """The server that holds the data folder's lock, as soon as it answers."""
     until_s = time.monotonic() + _START_PATIENCE_S
     while time.monotonic() < until_s:
-        running = read_announcement(settings.server_file)
+        running = read_running(settings)
         if running is not None and answers(running):
             return running
         time.sleep(0.1)

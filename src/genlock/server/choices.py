@@ -1,0 +1,70 @@
+"""What was chosen for a data folder: its database and its store, kept there so that every later start means the same.
+
+Without it, a server that a command starts by itself would bring up an empty embedded database beside the one in use.
+
+    --database-url URL      used, and kept once the database has answered
+    nothing                 what was kept; the embedded database if nothing was
+    --database-url default  the embedded database again, and nothing kept
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from genlock.errors import Invalid
+from genlock.model import Model
+from genlock.private_file import write_private
+from genlock.settings import Settings
+
+DEFAULT = "default"
+_FILE = "choices.json"
+
+
+class Choices(Model):
+    """Where a data folder's rows and bytes are; null for those that are in the folder itself."""
+
+    database_url: str | None = None
+    blobs: str | None = None
+
+
+def recalled(settings: Settings) -> Settings:
+    """The settings with what was kept in place of what is not said. ``Invalid`` if what was kept cannot be read."""
+    kept = _read(settings.data / _FILE)
+    said = {
+        "database_url": _chosen(settings.database_url, kept.database_url),
+        "blobs": _chosen(_absolute(settings.blobs), kept.blobs),
+    }
+    return settings.model_copy(update=said)
+
+
+def keep(settings: Settings) -> None:
+    """Keep the choices of a server that has come up: a secret may be among them, so nobody else can read the file."""
+    path = settings.data / _FILE
+    choices = Choices(database_url=settings.database_url, blobs=settings.blobs)
+    if choices == _read(path):
+        return
+    write_private(path, choices.model_dump_json(exclude_none=True) + "\n")
+
+
+def _chosen(said: str | None, kept: str | None) -> str | None:
+    return kept if said is None else None if said == DEFAULT else said
+
+
+def _absolute(blobs: str | None) -> str | None:
+    return blobs if blobs is None or blobs == DEFAULT or "://" in blobs else str(Path(blobs).expanduser().absolute())
+
+
+def _read(path: Path) -> Choices:
+    try:
+        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        return Choices.model_validate(found)
+    except FileNotFoundError:
+        return Choices()
+    except (ValueError, ValidationError) as error:
+        raise Invalid(
+            f"{path} does not say which database this data folder uses.",
+            hint="Remove the file, and name the database once more with `genlock up --database-url`.",
+            code="bad_choices",
+        ) from error

@@ -1,0 +1,65 @@
+"""A data folder goes on with the database and the store that were chosen for it."""
+
+import stat
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.server.test_process import announced, command, ended, running
+
+from genlock.errors import Invalid
+from genlock.server import choices
+from genlock.settings import Settings
+
+
+def settings(data: Path, **said: str) -> Settings:
+    return Settings(data=data, **said)  # pyright: ignore[reportArgumentType]
+
+
+def test_what_is_said_wins_over_what_was_kept(tmp_path: Path) -> None:
+    choices.keep(settings(tmp_path, database_url="postgresql://first/genlock", blobs="/mnt/bytes"))
+    found = choices.recalled(settings(tmp_path))
+    assert (found.database_url, found.blobs) == ("postgresql://first/genlock", "/mnt/bytes")
+    found = choices.recalled(settings(tmp_path, database_url="postgresql://second/genlock"))
+    assert (found.database_url, found.blobs) == ("postgresql://second/genlock", "/mnt/bytes")
+
+
+def test_default_goes_back_to_the_folder_itself(tmp_path: Path) -> None:
+    choices.keep(settings(tmp_path, database_url="postgresql://first/genlock", blobs="/mnt/bytes"))
+    found = choices.recalled(settings(tmp_path, database_url="default", blobs="default"))
+    assert (found.database_url, found.blobs) == (None, None)
+    choices.keep(found)
+    assert choices.recalled(settings(tmp_path)).database_url is None
+
+
+def test_a_relative_store_is_kept_as_the_folder_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert choices.recalled(settings(tmp_path, blobs="bytes")).blobs == str(tmp_path / "bytes")
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "choices.json").write_text('{"database_url": 7}')
+    with pytest.raises(Invalid, match=r"choices\.json does not say which database"):
+        choices.recalled(settings(tmp_path))
+
+
+def test_a_later_start_uses_the_database_of_the_first(tmp_path: Path, database: str) -> None:
+    data = tmp_path / "data"
+    for given in (database, None):
+        with running(command(data, given)) as process:
+            assert announced(data)["pid"] == process.pid
+            assert not (data / "postgres").exists(), "it brought up a database of its own"
+            process.terminate()
+            assert ended(process) == 0
+    assert stat.S_IMODE((data / "choices.json").stat().st_mode) == 0o600
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT count(*) FROM genlock.tokens").fetchone() == (1,)
+
+
+def test_a_database_that_never_answered_is_not_kept(tmp_path: Path) -> None:
+    failed = subprocess.run(
+        command(tmp_path / "data", "postgresql://127.0.0.1:1/nowhere"), capture_output=True, text=True, timeout=120
+    )
+    assert failed.returncode == 1
+    assert not (tmp_path / "data" / "choices.json").exists()
