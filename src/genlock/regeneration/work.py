@@ -10,15 +10,13 @@ step, and only the attempt that holds the fence may write it.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.store import Store
-from genlock.db.connection import Conn, Database
+from genlock.db.connection import Conn
 from genlock.engines.model import IMAGE, Engine, Rendered, RenderSpec
 from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
 from genlock.model import Actor, Role
@@ -26,33 +24,13 @@ from genlock.regeneration import conclude, materialise, step_sql, wanted
 from genlock.regeneration.claiming import claim_of
 from genlock.regeneration.model import StepKind
 from genlock.regeneration.patience import patiently
+from genlock.regeneration.rendering import render_watched
 from genlock.regeneration.step_sql import Claimed
 from genlock.regeneration.wanted import Settled, Wish
+from genlock.regeneration.workshop import Workshop
 from genlock.staleness import impact
 
 logger = logging.getLogger(__name__)
-
-
-def no_fault(_point: str) -> None:
-    """Nothing happens at any point: what every worker uses outside of tests."""
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What a worker works with. When ``ending`` is set, renders under way are stopped and their steps given back.
-
-    ``fault`` is called at named points, so that tests can kill it exactly there.
-    """
-
-    db: Database
-    store: Store
-    engines: Mapping[str, Engine]
-    name: str
-    version: str
-    scratch: Path
-    tick_s: float = 0.5
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
-    fault: Callable[[str], None] = field(default=no_fault)
 
 
 async def do_step(shop: Workshop, step_id: int) -> None:
@@ -131,7 +109,7 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
         inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
         graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None
     except (NotFound, Tampered) as error:
-        await patiently(shop.db, lambda conn: _note_loss(conn, shop.store, wish))
+        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, wish))
         raise error
     spec = RenderSpec(
         run=f"step-{claimed.step_id}-{claimed.attempt}",
@@ -180,47 +158,15 @@ async def _render(
     shop: Workshop, claimed: Claimed, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
 ) -> Rendered | None:
     """What the engine rendered; ``None`` when it was stopped: the step was cancelled or lost, or this worker ends."""
-    done = 0.0
-    stopped = False
 
-    def report(progress: float, message: str) -> None:
-        nonlocal done
-        if progress > 0 and done == 0:
-            shop.fault("rendering")
-        logger.debug("Step %d: %s", claimed.step_id, message)
-        done = progress
+    async def still_ours(progress: float) -> bool:
+        async with shop.db.transaction() as conn:
+            return await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, progress)
 
-    async def tick() -> None:
-        nonlocal stopped
-        while not stopped:
-            # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its timeout.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(shop.tick_s):
-                    await shop.ending.wait()
-            try:
-                async with shop.db.transaction() as conn:
-                    ours = await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, done)
-            except Unavailable as error:
-                logger.warning("Step %d could not say that it is alive: %s", claimed.step_id, error.message)
-                ours = True
-            stopped = shop.ending.is_set() or not ours
-        await engine.cancel(spec.run)
-
-    ticking = asyncio.create_task(tick())
-    try:
-        return await engine.render(spec, files, report)
-    except Conflict as error:
-        if stopped and error.code == "cancelled":
-            return None
-        raise
-    finally:
-        stopped = True  # the ticking ends even if something in it swallowed its cancellation
-        ticking.cancel()
-        with suppress(asyncio.CancelledError):
-            await ticking
+    return await render_watched(shop, engine, spec, files, still_ours)
 
 
-async def _note_loss(conn: Conn, store: Store, wish: Wish) -> None:
+async def note_loss(conn: Conn, store: Store, wish: Wish) -> None:
     """Remember which bytes the store has lost, so that the next plan says so beforehand."""
     for digest in {line.digest for line in wish.inputs} | {wish.graph}:
         if digest is not None and not store.exists(digest):

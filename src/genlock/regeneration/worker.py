@@ -38,7 +38,8 @@ from genlock.errors import GenlockError
 from genlock.regeneration import materialise, queue_sql, worker_sql
 from genlock.regeneration.patience import patiently
 from genlock.regeneration.patrol import patrol
-from genlock.regeneration.work import Workshop, do_step, no_fault
+from genlock.regeneration.work import do_step
+from genlock.regeneration.workshop import Workshop, no_fault
 from genlock.settings import Settings
 
 logger = logging.getLogger(__name__)
