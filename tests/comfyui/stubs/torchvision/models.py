@@ -1,0 +1,1 @@
+"""No model is here: a node that asks for one fails, and says for what."""
