@@ -156,21 +156,23 @@ class Histories(RuleBasedStateMachine):
         reached["rule revert" if number < was else "rule activate"] += 1
         assert happened == said
 
-    @rule(choice=pick, name=names, version=pick, whole=st.booleans())
-    def pin(self, choice: int, name: str, version: int, whole: bool) -> None:
+    @rule(choice=pick, name=names, version=pick, whole=st.sampled_from(["scene", "project", "both"]))
+    def pin(self, choice: int, name: str, version: int, whole: str) -> None:
+        """Pin for a scene, for its project, or different versions for both: the scene's own must win."""
         scene_id = self.studio.scenes[choice % 3]
         project_id = self.world.scene(scene_id).project_id
         if self.world.project(project_id).archived:
             return
-        new = NewPin(version=self.version(name, version), reason="the client likes it")
+        places = {"scene": [scene_id], "project": [None], "both": [scene_id, None]}[whole]
 
         async def pinned() -> None:
             async with self.db.transaction() as conn:
-                where = None if whole else scene_id
-                await moves.pin(conn, project_id, where, self.studio.assets[name], new, ACTOR)
+                for further, where in enumerate(places):
+                    new = NewPin(version=self.version(name, version + further), reason="the client likes it")
+                    await moves.pin(conn, project_id, where, self.studio.assets[name], new, ACTOR)
 
         self.run(pinned())
-        reached["rule pin project" if whole else "rule pin scene"] += 1
+        reached[f"rule pin {whole}"] += 1
 
     @precondition(lambda self: self.world.pins)
     @rule(choice=pick)
@@ -363,9 +365,9 @@ EXPECTED = (
     "cause superseded waived", "cause derived waived", "cause chain waived",
     "rule upload created", "rule upload equivalent", "rule upload exists", "rule derive from several",
     "rule redeclare exists", "rule refuse own ancestor", "rule activate", "rule revert", "rule pin project",
-    "rule pin scene", "rule unpin", "rule waive asset", "rule waive chain", "rule withdraw", "rule record",
-    "rule record unmatched", "rule record incomplete", "rule record declared", "rule record twice", "rule redo",
-    "rule select", "rule chain", "rule move", "rule insert", "rule archive segment", "rule archive scene",
+    "rule pin scene", "rule pin both", "rule unpin", "rule waive asset", "rule waive chain", "rule withdraw",
+    "rule record", "rule record unmatched", "rule record incomplete", "rule record declared", "rule record twice",
+    "rule redo", "rule select", "rule chain", "rule move", "rule insert", "rule archive segment", "rule archive scene",
     "rule archive project", "rule restore segment", "rule restore scene", "rule restore project",
 )  # fmt: skip
 """What a run at length must have come to, or it proves less than it says."""
