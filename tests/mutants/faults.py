@@ -49,9 +49,9 @@ FAULTS = (
     ),
     Fault(
         CAUSES,
-        "AND w.run_position < coalesce(o.next, r.length + 1)",
-        "AND w.run_position <= coalesce(o.next, r.length + 1)",
-        "a waiver stops a cause that begins at its own segment",
+        "range_agg(int4range(run_position, coalesce(stop, until)))",
+        "range_agg(int4range(run_position, coalesce(stop + 1, until)))",
+        "a waiver of what comes along the chain leaves its own segment stale",
     ),
     Fault(
         CAUSES,
