@@ -227,10 +227,17 @@ def _matching(text: str) -> list[str]:
     return [category for pattern, category in _CATEGORIES if pattern.search(text)][:1]
 
 
-def _role(class_type: str, category: str | None, value: str) -> str:
+def role_of(category: str | None, name: str) -> str:
+    """A receipt's word for a file in one of ComfyUI's folders."""
     if category is None or category in _MEDIA_FOLDERS:
-        return _media_role(value) or ("source_image" if class_type.startswith("LoadImage") else "other")
+        return _media_role(name) or "other"
     return _ROLES.get(category, "other")
+
+
+def _role(class_type: str, category: str | None, name: str) -> str:
+    role = role_of(category, name)
+    is_picture = class_type.startswith("LoadImage") and (category is None or category in _MEDIA_FOLDERS)
+    return "source_image" if role == "other" and is_picture else role
 
 
 def _media_role(value: str) -> str | None:

@@ -87,6 +87,7 @@ def read_uses(
         images=tuple(_image(wiring, one) for one in files if one.role == "source_image"),
         outputs=tuple(_output(wiring, key) for key in wiring.outputs),
         unresolved=tuple(dict.fromkeys(unresolved)),
+        nodes=frozenset(wiring.nodes),
     )
 
 

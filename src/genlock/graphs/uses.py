@@ -96,7 +96,8 @@ class Unresolved(NamedTuple):
 class Reading(NamedTuple):
     """All that a graph uses to make its outputs, in the order in which it acts.
 
-    ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each.
+    ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each. ``nodes`` are the ids of
+    all nodes that act.
     """
 
     files: tuple[FileUse, ...]
@@ -106,6 +107,7 @@ class Reading(NamedTuple):
     images: tuple[ImageUse, ...]
     outputs: tuple[OutputUse, ...]
     unresolved: tuple[Unresolved, ...]
+    nodes: frozenset[str]
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
         """The files in one role, in order."""
