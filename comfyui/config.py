@@ -1,0 +1,60 @@
+"""What the extension is told: where Genlock is, the token to show there, and the secret that Genlock shows here.
+
+``genlock comfyui install`` writes it as ``genlock.json`` beside this file, readable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+logger = logging.getLogger("genlock")
+
+FILE = Path(__file__).with_name("genlock.json")
+
+
+class Config(NamedTuple):
+    """The address of Genlock with its token, and the secret that callers of ``/genlock/*`` must know."""
+
+    url: str = ""
+    token: str = ""
+    secret: str = ""
+
+
+class ConfigFile:
+    """The file, read again when it changes, so that a new token needs no restart."""
+
+    def __init__(self, path: Path = FILE) -> None:
+        self._path = path
+        self._read: Config | None = None
+        self._stamp: tuple[int, int] | None = None
+
+    def now(self) -> Config:
+        """What the file says now; empty if it is not there or cannot be read, which the log then says."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            if self._stamp is not None or self._read is None:
+                logger.warning(
+                    "[genlock] not connected: %s is missing. `genlock comfyui install` writes it.", self._path
+                )
+            self._read, self._stamp = Config(), None
+            return self._read
+        stamp = (found.st_mtime_ns, found.st_ino)
+        if self._read is None or stamp != self._stamp:
+            self._stamp, self._read = stamp, self._load(found.st_mode)
+        return self._read
+
+    def _load(self, mode: int) -> Config:
+        if os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            logger.warning("[genlock] others may read %s, which holds a token: chmod 600 it.", self._path)
+        try:
+            said = json.loads(self._path.read_text(encoding="utf-8"))
+            return Config(*(str(said.get(name) or "") for name in Config._fields))
+        except (OSError, ValueError, AttributeError) as error:
+            logger.error("[genlock] %s cannot be read: %s", self._path, error)
+            return Config()

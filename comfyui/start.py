@@ -1,0 +1,128 @@
+"""Puts the parts together inside a ComfyUI that is starting, and says in its log what can be seen."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .config import ConfigFile
+from .delivery import Delivery
+from .environment import environment
+from .files import Files
+from .hooks import Hooks
+from .quiet import tell_once
+from .routes import add_routes
+from .runs import VERSION, Finished
+from .spool import Spool
+from .watching import INPUT, Watch
+
+logger = logging.getLogger("genlock")
+
+NOTICE = "genlock.recorded"
+
+
+class Finisher:
+    """Writes each finished run into the spool at once, and again when everything is hashed; one thread does it."""
+
+    def __init__(self, spool: Spool, delivery: Delivery) -> None:
+        self._spool, self._delivery = spool, delivery
+        self._waiting: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self.runs = 0
+        self.run_s = self.hooks_s = 0.0  # of runs in which something was computed
+        threading.Thread(target=self._work, name="genlock-finishing", daemon=True).start()
+
+    def take(self, finished: Finished) -> None:
+        """A run that is over."""
+        self._waiting.put(finished)
+
+    def _work(self) -> None:
+        while True:
+            finished = self._waiting.get()
+            try:
+                self._finish(finished)
+            except Exception as error:  # noqa: BLE001 - a thread that ends would lose every later run
+                tell_once("keeping a run", error)
+
+    def _finish(self, finished: Finished) -> None:
+        outputs = [output.path if output.kind == "output" and output.held else None for output in finished.outputs]
+        entry = self._spool.begin(finished.run.run, finished.record(), outputs)
+        finished.wait()
+        self._spool.finish(entry, finished.record())
+        self._delivery.wake()
+        self.runs += 1
+        run = finished.run
+        if run.nodes and run.duration_s > 0:
+            share = run.overhead_s / run.duration_s
+            self.run_s += run.duration_s
+            self.hooks_s += run.overhead_s
+            logger.info("[genlock] run %s: %.1f ms in hooks, %.2f %%", run.prompt_id, run.overhead_s * 1e3, share * 100)
+
+
+def start() -> None:
+    """Begin to watch, to deliver and to serve."""
+    folder_paths: Any = importlib.import_module("folder_paths")
+    server: Any = importlib.import_module("server").PromptServer.instance
+    home = Path(folder_paths.get_user_directory()) / "genlock"
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = ConfigFile()
+    files = Files(home / "digests.json")
+    watch = Watch(files)
+
+    def told(record: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        server.send_sync(NOTICE, notice_of(record, answer, config.now().url))
+
+    delivery = Delivery(Spool(home / "spool"), config, told)
+    finisher = Finisher(delivery.spool, delivery)
+    hooks = Hooks(watch, environment, finisher.take)
+    hooks.install()
+    _say(hooks.sees)
+
+    def folders() -> Mapping[str, Sequence[str]]:
+        known = {name: list(found[0]) for name, found in folder_paths.folder_names_and_paths.items()}
+        return {**known, INPUT: [folder_paths.get_input_directory()]}
+
+    def health() -> Mapping[str, Any]:
+        return {
+            "extension": VERSION,
+            "sees": hooks.sees,
+            "genlock": config.now().url,
+            "runs": finisher.runs,
+            "overhead": round(finisher.hooks_s / finisher.run_s, 6) if finisher.run_s else None,
+            "delivered": delivery.delivered,
+            "waiting": len(delivery.spool.waiting()),
+            "refused": len(delivery.spool.refused()),
+            "last_error": delivery.last_error,
+            "environment": dict(environment()),
+        }
+
+    add_routes(server.routes, config, files, folders, health)
+    delivery.start()
+
+
+def notice_of(record: Mapping[str, Any], answer: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """What ComfyUI's page shows of a run that Genlock has: the receipt's number, and what is out of date."""
+    return {
+        "prompt_id": record.get("prompt_id"),
+        "state": answer.get("state"),
+        "receipt_id": answer.get("receipt_id"),
+        "place": answer.get("place"),
+        "why": answer.get("why"),
+        "warnings": answer.get("warnings") or [],
+        "url": url,
+    }
+
+
+def _say(sees: Mapping[str, bool]) -> None:
+    blind = [name for name, works in sees.items() if not works]
+    if blind:
+        logger.warning(
+            "[genlock] this ComfyUI is not as expected: %s cannot be seen. Receipts will say what is missing.",
+            ", ".join(blind),
+        )
+    else:
+        logger.info("[genlock] watching: %s", ", ".join(sees))
