@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 # Tests that take long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
+# Each process has a PostgreSQL of its own. What takes long, kills or counts runs in one.
+JOBS   ?= 2
+FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui
@@ -28,13 +31,13 @@ up: setup ## start Genlock here and print its address
 	$(BIN)/genlock up
 
 test: setup ## everything essential, in a few minutes
-	$(PYTEST) -m "not long" tests
+	$(FAST) tests
 
 test-all: test ## all tests: those of `make test`, then the state machine at length, stress, kills
 	$(PYTEST) -m long tests
 
 test-pg15: setup ## the tests of what stands on the database, on Debian's PostgreSQL 15
-	$(BIN)/python -m tests.stock_postgres $(PYTEST) -m "not long" \
+	$(BIN)/python -m tests.stock_postgres $(FAST) \
 	  tests/access tests/events tests/takes tests/timeline tests/staleness tests/regeneration tests/web
 
 check: setup ## format, lint, types, import contracts, duplicates, docs
