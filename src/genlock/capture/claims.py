@@ -8,13 +8,13 @@ What the graph does not say, and nobody saw, is left out, so that the receipt li
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from genlock.capture.seen import FileSeen, Resolved, Used, settled
-from genlock.capture.shelf import Shelf, basename
+from genlock.capture.shelf import Shelf, asset_names, basename
 from genlock.digest import Digest
 from genlock.graphs.files import role_of
 from genlock.graphs.reading import read_uses
@@ -39,9 +39,16 @@ def graph_bytes(graph: Mapping[str, Any]) -> bytes:
     return json.dumps(graph, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def read_run(graph: Mapping[str, Any], resolved: Resolved, output: str | None, name: str = "The graph") -> Reading:
-    """What a graph used to make ``output``, with what its linked inputs turned out to be. ``Invalid`` for no graph."""
-    return read_uses(settled(graph, resolved), output, name=name)
+def read_run(
+    graph: Mapping[str, Any],
+    resolved: Resolved,
+    output: str | None = None,
+    *,
+    known: Mapping[str, Collection[str]] | None = None,
+    name: str = "The graph",
+) -> Reading:
+    """What a graph used to make ``output``, with what its linked inputs turned out to be; see ``read_uses``."""
+    return read_uses(settled(graph, resolved), output, known, name)
 
 
 def used_files(reading: Reading, graph: Mapping[str, Any], seen: Sequence[FileSeen] = ()) -> tuple[Used, ...]:
@@ -64,6 +71,8 @@ def used_files(reading: Reading, graph: Mapping[str, Any], seen: Sequence[FileSe
                 as_loaded=match is not None,
             )
         )
+    calls = [Used(role="other", name=name) for name in reading.embeddings]
+    found += [one for one in calls if not any(asset_names(one.name)[0] == asset_names(it.name)[0] for it in left)]
     # Files that a node loads without naming them, or that nodes load which came into being while the graph ran.
     found += [
         Used(role=role_of(one.category, one.name), name=one.name, digest=one.digest, as_loaded=True)

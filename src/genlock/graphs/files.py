@@ -147,7 +147,9 @@ def _nested(
 def _names_file(class_type: str, name: str, value: str, known: Mapping[str, Collection[str]]) -> bool:
     if value.lower() in _NO_FILE:
         return False
-    return recorded_as(class_type, name, value) == "file" or any(value in names for names in known.values())
+    # Files have extensions: without that, a word that is also a folder's name would be taken for it.
+    is_there = "." in value and any(value in names for names in known.values())
+    return is_there or recorded_as(class_type, name, value) == "file"
 
 
 def _beside(wiring: Wiring, key: str, name: str) -> dict[str, Setting | Unknown]:

@@ -6,6 +6,7 @@
 Two readers build on it: what binds a wish to a graph, and what makes a receipt of a graph that was run.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -36,6 +37,8 @@ _ON_SAMPLERS: Mapping[str, str] = {
 }
 _PARTS = ("noise", "guider", "sampler", "sigmas")
 """Inputs of a sampler behind which other nodes tell it what to do."""
+
+_EMBEDDING = re.compile(r"\bembedding:([^\s,:()<>\[\]]{1,200})")
 
 _SIZES: Mapping[str, str] = {
     "width": "width",
@@ -88,6 +91,7 @@ def read_uses(
         outputs=tuple(_output(wiring, key) for key in wiring.outputs),
         unresolved=tuple(dict.fromkeys(unresolved)),
         nodes=frozenset(wiring.nodes),
+        embeddings=tuple(dict.fromkeys(name for one in texts for name in _EMBEDDING.findall(one.text or ""))),
     )
 
 

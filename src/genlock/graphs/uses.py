@@ -97,7 +97,7 @@ class Reading(NamedTuple):
     """All that a graph uses to make its outputs, in the order in which it acts.
 
     ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each. ``nodes`` are the ids of
-    all nodes that act.
+    all nodes that act, ``embeddings`` the names of textual inversions that prompts call by ``embedding:name``.
     """
 
     files: tuple[FileUse, ...]
@@ -108,6 +108,7 @@ class Reading(NamedTuple):
     outputs: tuple[OutputUse, ...]
     unresolved: tuple[Unresolved, ...]
     nodes: frozenset[str]
+    embeddings: tuple[str, ...] = ()
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
         """The files in one role, in order."""

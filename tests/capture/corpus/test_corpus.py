@@ -1,0 +1,41 @@
+"""Every graph of the corpus becomes exactly the claim that is expected of it."""
+
+import pytest
+from tests.capture.corpus.cases import Case
+from tests.capture.corpus.loaders import LOADERS
+from tests.capture.corpus.plain import PLAIN
+from tests.capture.corpus.samplings import SAMPLINGS
+from tests.capture.corpus.texts import TEXTS
+
+from genlock.capture.claims import claim_from_run, read_run, used_files
+from genlock.capture.shelf import Shelf
+from genlock.takes.claim import ClaimEngine, Evidence, Recorder
+
+CORPUS = (*PLAIN, *SAMPLINGS, *LOADERS, *TEXTS)
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=[case.name for case in CORPUS])
+def test_the_claim_is_the_expected_one(case: Case) -> None:
+    """Inputs in order with their strengths; every parameter and nothing beyond; what is not known, with the word."""
+    reading = read_run(case.graph, case.resolved, case.output, known={key: set(it) for key, it in case.known.items()})
+    used = used_files(reading, case.graph, case.seen)
+    claim = claim_from_run(
+        reading,
+        used,
+        Shelf(),
+        engine=ClaimEngine(name="comfyui"),
+        recorder=Recorder(name="corpus"),
+        evidence=Evidence.RECORDED,
+    )
+    said = [(it.role.value, it.name, it.strength_model, it.strength_clip, it.digest) for it in claim.inputs]
+    assert said == [(it.role, it.name, it.strength_model, it.strength_clip, it.digest) for it in case.inputs]
+    assert claim.parameters.model_dump(exclude_none=True) == {word: it.value for word, it in case.parameters.items()}
+    assert {(one.node, one.word) for one in reading.unresolved} == set(case.unresolved)
+
+
+def test_the_corpus_is_large_enough_and_gives_reasons() -> None:
+    """At least thirty graphs, each of its own name, and no expectation without a reason."""
+    assert len({case.name for case in CORPUS}) == len(CORPUS) >= 30
+    for case in CORPUS:
+        reasons = [it.why for it in case.inputs] + [it.why for it in case.parameters.values()]
+        assert all(reasons + list(case.unresolved.values())), case.name
