@@ -27,6 +27,8 @@ SCENES_A_COPY = 500
 FRESH = {1: 0.5, 2: 0.97}
 """How likely a take was made from what is expected today: a first take often not, a second mostly."""
 SECOND_SELECTED, FLIPPED, INCOMPLETE, OVERWRITTEN = 0.9, 0.01, 0.005, 0.001
+REDONE = 0.1
+"""How many scenes were rendered again as they were, with the same prompts and seeds, rather than tried differently."""
 
 COLUMNS = {
     "takes": "id, project_id, segment_id, number, recorded_by",
@@ -39,8 +41,18 @@ COLUMNS = {
     " seed_take_id, via_judged, run_id, run_position, workload_id",
     "runs": "run_id, project_id, scene_id, length, unknown_from, workload_id",
     "broken_links": "segment_id, project_id, used_digest, expected_digest",
+    "blobs": "digest, size_bytes, media_type",
 }
-BIG = ("receipts", "receipt_inputs", "receipt_outputs", "current_inputs", "selected_takes", "selections", "segments")
+BIG = (
+    "receipts",
+    "receipt_inputs",
+    "receipt_outputs",
+    "current_inputs",
+    "selected_takes",
+    "selections",
+    "segments",
+    "blobs",
+)
 
 
 @dataclass
@@ -63,6 +75,14 @@ class World:
     sources: dict[int, Used]  # by the content of a variant, the image it was made from
     words: list[str]
     draw: random.Random
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person chose for a take."""
+
+    prompt: str
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +210,12 @@ def _record_scene(rows: Rows, scene: Scene, world: World, take_id: int) -> int:
     if draw.random() < FLIPPED:
         selected[draw.randrange(scene.length)] = TAKES + 1 - chosen
     incomplete = draw.randrange(scene.length) if draw.random() < INCOMPLETE else None
+    redone = draw.random() < REDONE
     made: dict[tuple[int, int], Take] = {}
+    asked: list[Asked] = []
     for number in range(1, TAKES + 1):
+        if number == 1 or not redone:
+            asked = [Asked(" ".join(draw.choices(world.words, k=28)), draw.getrandbits(64)) for _ in selected]
         common = _common(scene, world, number)
         origins: list[Line] = []
         for place in range(scene.length):
@@ -202,7 +226,7 @@ def _record_scene(rows: Rows, scene: Scene, world: World, take_id: int) -> int:
             unknown = place == incomplete and number == TAKES
             lines = [*common, *_own(scene, world, number, before, origins)]
             segment_id = scene.first_segment + place
-            made[place, number] = _write(rows, scene, segment_id, number, take_id, lines, unknown, world)
+            made[place, number] = _write(rows, scene, segment_id, number, take_id, lines, unknown, asked[place], draw)
     _select(rows, scene, starts, [made[place, number] for place, number in enumerate(selected)], selected, made)
     return take_id
 
@@ -249,11 +273,10 @@ def _write(
     take_id: int,
     lines: list[Line],
     unknown: bool,
-    world: World,
+    asked: Asked,
+    draw: random.Random,
 ) -> Take:
-    draw = world.draw
-    prompt = " ".join(draw.choices(world.words, k=28))
-    seed, duration_s = draw.getrandbits(64), f"{40 + draw.getrandbits(5)}.5"
+    prompt, seed, duration_s = asked.prompt, asked.seed, f"{40 + draw.getrandbits(5)}.5"
     frame = hex_of(f"frame {take_id}")
     outputs = (
         ("frames", "video/x-raw", hex_of(f"frames {take_id}")),
@@ -279,6 +302,8 @@ def _write(
         )
     for part, media, digest in outputs:
         rows.lines["receipt_outputs"].append(f"{take_id}\t{part}\t\\\\x{digest}\t{media}")
+        if part != "frames":
+            rows.lines["blobs"].append(f"\\\\x{digest}\t1000000\t{media}")
     return Take(take_id, frame, workload_id, unknown)
 
 

@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from benchmarks.generate import generate
 from genlock.db.embedded import server
 from genlock.db.migrate import migrate
-from genlock.server.address import read_announcement
+from genlock.sdk.local import read_running
 from genlock.settings import Settings
 
 Say = Callable[[str], None]
@@ -108,7 +108,7 @@ def serving(home: Path, database_url: str | None) -> Generator[Serving]:
             stderr=log,
         )
     try:
-        while (running := read_announcement(settings.server_file)) is None:
+        while (running := read_running(settings)) is None:
             if process.poll() is not None:
                 raise RuntimeError(f"the server did not start: see {home / 'server.log'}")
             time.sleep(0.02)

@@ -11,10 +11,16 @@ import pytest
 from tests.regeneration.studio import Studio
 
 from genlock.db.connection import Database, rows
+from genlock.engines.registry import engine_names
 from genlock.errors import Conflict
 from genlock.model import Kind
+from genlock.regeneration import choose_sql, situation_sql
+from genlock.regeneration.draft import Ask
 from genlock.regeneration.model import Plan, PlanState, StepKind
+from genlock.regeneration.planner import plan
+from genlock.regeneration.restorable import with_restorable
 from genlock.staleness.model import State
+from genlock.staleness.report import all_groups, parse_group
 
 ROUNDS = 5
 CHANGES = 4
@@ -114,6 +120,7 @@ async def test_what_was_planned_is_fresh_and_nothing_else_moved(engine_studio: S
 
 async def _require_law(studio: Studio, history: History) -> None:
     segments = history.everybody
+    await _require_counts(studio, history)
     before = await _selected(studio.db)
     stale_before = await _stale(studio, segments)
     plan = await studio.plan()
@@ -131,6 +138,19 @@ async def _require_law(studio: Studio, history: History) -> None:
     stale = await _stale(studio, segments)
     told = plan.downstream_stale + sum(note.segments or 0 for note in plan.notes if note.code == "will_be_stale")
     assert len(stale - blocked) <= told, history.log
+
+
+async def _require_counts(studio: Studio, history: History) -> None:
+    """What the report says could be restored is what a plan of the whole group restores."""
+    async with studio.db.snapshot() as conn:
+        scenes = sorted(studio.scenes.values())
+        situation = await situation_sql.load(conn, studio.project_id, scenes)
+        groups = await with_restorable(conn, studio.project_id, await all_groups(conn, studio.project_id))
+        for group in groups:
+            chosen, _ = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
+            draft = plan(situation, Ask(chosen=frozenset(chosen), engines=frozenset(engine_names())))
+            restored = sum(step.kind is StepKind.RESTORE for step in draft.steps)
+            assert (group.id, group.restorable) == (group.id, restored), history.log
 
 
 async def _run(studio: Studio, plan: Plan) -> Plan:

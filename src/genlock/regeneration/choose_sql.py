@@ -48,61 +48,6 @@ async def reported(
     return stale, {row["segment_id"] for row in found} - stale
 
 
-_MEMBERS: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_PROJECTS
-    + """
-SELECT w.place, array_agg(DISTINCT t.segment_id) AS segments
-  FROM unnest(%(kinds)s::int[], %(assets)s::bigint[], %(used)s::int[], %(expected)s::int[])
-       WITH ORDINALITY AS w (root_kind, root_asset, root_used, root_expected, place)
-  JOIN spread s ON s.root_kind = w.root_kind AND s.root_asset = w.root_asset
-       AND (w.root_kind <> 0 OR (s.root_used = w.root_used AND s.root_expected = w.root_expected))
-  JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
- GROUP BY w.place
-"""
-)
-
-
-async def members_of(
-    conn: Conn, project_id: int, roots: Sequence[tuple[int, int, int, int]]
-) -> dict[tuple[int, int, int, int], frozenset[int]]:
-    """For each root the segments that are stale by it."""
-    found = await rows(
-        conn,
-        _MEMBERS,
-        projects=[project_id],
-        runs=None,
-        kinds=[root[0] for root in roots],
-        assets=[root[1] for root in roots],
-        used=[root[2] for root in roots],
-        expected=[root[3] for root in roots],
-    )
-    return {roots[row["place"] - 1]: frozenset(row["segments"]) for row in found}
-
-
-async def used_before(conn: Conn, project_id: int, refs: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those (asset, version) of whose content a take of the project was ever made."""
-    found = await rows(
-        conn,
-        """
-        SELECT w.asset_id, w.number
-          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS w (asset_id, number)
-          JOIN contents v ON v.asset_id = w.asset_id AND v.version = w.number
-         WHERE EXISTS (
-               SELECT FROM contents c
-                WHERE c.asset_id = v.asset_id AND c.effective_digest = v.effective_digest
-                  AND (EXISTS (SELECT FROM usage_counts u WHERE u.content_id = c.id AND u.project_id = %(project_id)s
-                                                            AND u.takes > 0)
-                    OR EXISTS (SELECT FROM usage_deltas d WHERE d.content_id = c.id AND d.project_id = %(project_id)s
-                                                            AND d.takes > 0)))
-        """,
-        project_id=project_id,
-        assets=[asset for asset, _ in refs],
-        numbers=[number for _, number in refs],
-    )
-    return {(row["asset_id"], row["number"]) for row in found}
-
-
 async def pinned(conn: Conn, project_id: int, assets: Sequence[int] | None) -> set[int]:
     """The segments that match a pin of one of these assets (``None``: any) while another content is active."""
     found = await rows(

@@ -12,7 +12,11 @@ from genlock.takes.model import ReferencedAsset
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is to be planned. ``chosen`` was selected; ``aside`` only has to be accounted for (pinned or waived)."""
+    """What is to be planned. ``chosen`` was selected; ``aside`` only has to be accounted for (pinned or waived).
+
+    ``used`` are (scope, asset) pairs of chosen segments that the situation leaves out: what is made again depends on
+    all that is chosen.
+    """
 
     chosen: frozenset[int]
     aside: Mapping[int, Reason] = field(default_factory=dict[int, Reason])
@@ -20,6 +24,7 @@ class Ask:
     force: bool = False
     new_seed: Callable[[], str] | None = None
     engines: frozenset[str] = frozenset()
+    used: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

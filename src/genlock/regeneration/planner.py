@@ -36,7 +36,7 @@ def plan(situation: Situation, ask: Ask) -> Draft:
     scenes = [list(seats) for _, seats in groupby(situation.seats, key=lambda seat: seat.scene_id)]
     chosen = frozenset(ask.chosen | _behind(scenes, ask.chosen)) if ask.cascade else ask.chosen
     ask = replace(ask, chosen=chosen)
-    again = remakes(situation, _used(situation, ask), ask.engines)
+    again = remakes(situation, {*_used(situation, ask), *ask.used}, ask.engines)
     walk = _Walk(situation, ask, again)
     for seats in scenes:
         walk.scene(seats)

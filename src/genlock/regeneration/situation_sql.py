@@ -48,8 +48,13 @@ SELECT t.segment_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, t.
 )
 
 
-async def load(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> Situation:
-    """Some scenes of a project with everything that planning them may ask for."""
+async def load(
+    conn: Conn, project_id: int, scene_ids: Sequence[int], used: Iterable[tuple[int, int]] = ()
+) -> Situation:
+    """Some scenes of a project with everything that planning them may ask for.
+
+    ``used`` are (scope, asset) pairs that segments elsewhere use, where what they need made again matters, too.
+    """
     places = await _places(conn, scene_ids)
     receipts = [row["receipt_id"] for row in places if row["receipt_id"] is not None]
     made = await library_sql.made(conn, receipts)
@@ -59,7 +64,9 @@ async def load(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> Situati
     runs = sorted({row["run_id"] for row in places if row["run_id"] is not None})
     judgements = await _judgements(conn, project_id, runs)
     named = {line.asset for lines in inputs.values() for line in lines if line.asset is not None}
-    library = await library_sql.library(conn, sorted(named), sorted({seat.scope_id for seat in seats} | {0}))
+    named |= {asset_id for _, asset_id in used}
+    scopes = sorted({seat.scope_id for seat in seats} | {scope_id for scope_id, _ in used})
+    library = await library_sql.library(conn, sorted(named), sorted({*scopes, 0}))
     recipes = library.recipes.values() if library else ()
     named |= {line.asset for recipe in recipes for line in recipe.inputs if line.asset is not None}
     named |= set(library.lineage.active) if library else set()
@@ -81,7 +88,7 @@ async def load(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> Situati
         assets=assets,
         pins=pins,
         versions=versions,
-        outdated=await _outdated(conn, sorted(named), sorted({seat.scope_id for seat in seats})),
+        outdated=await _outdated(conn, sorted(named), scopes),
         past=await _past(conn, [seat.segment_id for seat in seats], receipts),
         lost=await lost_among(conn, stored - {None}),
         cost_s=await _costs(conn, sorted(one for one in workloads if one is not None)),

@@ -129,7 +129,12 @@ class Estimate(Model):
 
 
 class Group(Model):
-    """The stale segments that one change accounts for."""
+    """The stale segments that one change accounts for.
+
+    ``restorable``: how many of them a plan of the group would put an earlier take back for, without a render. Null
+    where it is not counted: a group of more than 1,000 segments, or when so many would have to be planned for one
+    answer. Null in a what-if and in the report of an activation. A plan always says it.
+    """
 
     id: str
     kind: GroupKind
