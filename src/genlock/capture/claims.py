@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from genlock.capture.seen import FileSeen, Resolved, Used, settled
-from genlock.capture.shelf import Shelf, asset_names, basename
+from genlock.capture.shelf import Shelf, basename
 from genlock.digest import Digest
 from genlock.graphs.files import role_of
 from genlock.graphs.reading import read_uses
@@ -71,8 +71,8 @@ def used_files(reading: Reading, graph: Mapping[str, Any], seen: Sequence[FileSe
                 as_loaded=match is not None,
             )
         )
-    calls = [Used(role="other", name=name) for name in reading.embeddings]
-    found += [one for one in calls if not any(asset_names(one.name)[0] == asset_names(it.name)[0] for it in left)]
+    calls = [Used(role="other", name=name, is_stem="." not in name) for name in reading.embeddings]
+    found += [one for one in calls if not any(basename(it.name).startswith(one.name) for it in left)]
     # Files that a node loads without naming them, or that nodes load which came into being while the graph ran.
     found += [
         Used(role=role_of(one.category, one.name), name=one.name, digest=one.digest, as_loaded=True)
@@ -93,27 +93,32 @@ def claim_from_run(
     graph: Digest | None = None,
     outputs: Mapping[str, Digest] | None = None,
     observed: Observed | None = None,
+    note: str | None = None,
 ) -> Claim:
     """The claim of a run. ``evidence`` is what the recorder can vouch for at best; names lower it."""
-    inputs: list[ClaimInput] = []
-    weakest = evidence
-    if shelf.workflow is not None:
-        inputs.append(ClaimInput(role=InputRole.WORKFLOW, asset=shelf.workflow.asset_id, version=shelf.workflow.number))
-    for one in used:
-        made, by_name = _input(one, shelf)
-        inputs.append(made)
-        if by_name:
-            weakest = weakest.weaker(Evidence.MATCHED_BY_NAME)
     return Claim(
-        inputs=tuple(inputs),
         parameters=parameters_of(reading),
         engine=engine,
         graph=graph,
         outputs=dict(outputs) if outputs else None,
         observed=observed,
         recorder=recorder,
-        evidence=weakest,
+        note=note,
+        **inputs_and_evidence(used, shelf, evidence),
     )
+
+
+def inputs_and_evidence(used: Iterable[Used], shelf: Shelf, best: Evidence) -> dict[str, Any]:
+    """The inputs of a claim, and the evidence it can ask for: ``best``, or less if only names say what was used."""
+    inputs: list[ClaimInput] = []
+    if shelf.workflow is not None:
+        inputs.append(ClaimInput(role=InputRole.WORKFLOW, asset=shelf.workflow.asset_id, version=shelf.workflow.number))
+    for one in used:
+        made, by_name = _input(one, shelf)
+        inputs.append(made)
+        if by_name:
+            best = best.weaker(Evidence.MATCHED_BY_NAME)
+    return {"inputs": tuple(inputs), "evidence": best}
 
 
 def parameters_of(reading: Reading) -> Parameters:
@@ -132,7 +137,7 @@ def parameters_of(reading: Reading) -> Parameters:
             said |= {_numbered(word, number): text for number, text in enumerate(texts, 1)}
     for word, settings in reading.sizes.items():
         said[word] = settings[0].value
-    return _accepted(said)
+    return accepted(said)
 
 
 def _numbered(word: str, number: int) -> str:
@@ -144,7 +149,7 @@ def _seed(value: Any) -> Any:
     return str(int(value)) if type(value) in (int, float) and int(value) == value else value
 
 
-def _accepted(said: dict[str, Any]) -> Parameters:
+def accepted(said: dict[str, Any]) -> Parameters:
     """Parameters of those values that can be such: an engine may have taken a size of 0, a receipt cannot."""
     try:
         return Parameters.model_validate(said)
@@ -152,7 +157,7 @@ def _accepted(said: dict[str, Any]) -> Parameters:
         refused = {found["loc"][0] for found in error.errors() if found["loc"]}
         if not refused:
             return Parameters()
-        return _accepted({word: value for word, value in said.items() if word not in refused})
+        return accepted({word: value for word, value in said.items() if word not in refused})
 
 
 def _input(used: Used, shelf: Shelf) -> tuple[ClaimInput, bool]:

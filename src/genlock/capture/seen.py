@@ -29,6 +29,7 @@ class Used(Model):
 
     ``digest`` is of its bytes as they were used, ``digest_prefix`` the first hexadecimal digits of it where no more
     is known. ``as_loaded`` says that whoever saw the run hashed files, or tried to: then a name proves nothing.
+    ``is_stem``: the name comes without its extension.
     """
 
     role: str
@@ -38,6 +39,7 @@ class Used(Model):
     strength_model: float | None = None
     strength_clip: float | None = None
     as_loaded: bool = False
+    is_stem: bool = False
 
 
 def settled(graph: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:

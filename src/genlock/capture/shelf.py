@@ -21,6 +21,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 _TRUSTED_PREFIX = 16
 """Hexadecimal digits that no two files share by chance: Genlock's own names for staged files have as many."""
 
+_EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 _NUMBERED = re.compile(r"(?P<name>.+?)_v\d+")
 
 
@@ -59,8 +60,7 @@ class Shelf(Model):
         of_kind = [one for one in self.candidates if one.kind in kinds]
         found = _best([one for one in of_kind if _has_bytes(one, used)], kinds)
         if found is not None:
-            trusted = used.digest is not None or len(used.digest_prefix or "") >= _TRUSTED_PREFIX
-            return _match(found, "digest" if trusted else "name")
+            return _match(found, "digest" if used.digest or _is_trusted(used.digest_prefix) else "name")
         if used.role == "other":
             of_kind = [one for one in of_kind if one.kind in WEIGHTS]
         return _by_name(of_kind, used)
@@ -71,12 +71,23 @@ def basename(name: str) -> str:
     return name.replace("\\", "/").rpartition("/")[2]
 
 
-def asset_names(name: str) -> tuple[str, ...]:
+def filenames(used: Used) -> tuple[str, ...]:
+    """The filenames that a version of a file may have."""
+    name = basename(used.name)
+    return tuple(name + extension for extension in _EXTENSIONS) if used.is_stem else (name,)
+
+
+def asset_names(name: str, *, is_stem: bool = False) -> tuple[str, ...]:
     """The names that an asset of a file may have: its stem, and its stem without a trailing ``_vN``."""
     stem = basename(name)
-    stem = stem.rpartition(".")[0] or stem
+    if not is_stem:
+        stem = stem.rpartition(".")[0] or stem
     numbered = _NUMBERED.fullmatch(stem)
     return (stem, numbered["name"]) if numbered else (stem,)
+
+
+def _is_trusted(prefix: str | None) -> bool:
+    return prefix is not None and len(prefix) >= _TRUSTED_PREFIX
 
 
 def _has_bytes(one: Candidate, used: Used) -> bool:
@@ -97,14 +108,15 @@ def _by_name(candidates: list[Candidate], used: Used) -> Match | None:
 
     A version is never taken for bytes that are known to be others, nor for bytes that somebody failed to see.
     """
-    named = [one for one in candidates if one.filename is not None and one.filename == basename(used.name)]
+    named = [one for one in candidates if one.filename in filenames(used)]
     versions = _nearest(named)
-    guessable = used.digest is None and used.digest_prefix is None and not used.as_loaded
+    # A prefix too short to trust is of another kind of digest as often as not; it forbids nothing.
+    guessable = used.digest is None and not _is_trusted(used.digest_prefix) and not used.as_loaded
     if versions and guessable and len({one.effective_digest for one in versions}) == 1:
         newest = max(versions, key=lambda one: one.number or 0)
         return _match(newest, "name")
-    for names in (asset_names(used.name)[:1], asset_names(used.name)[1:]):
-        assets = _nearest([one for one in candidates if one.name in names])
+    for name in asset_names(used.name, is_stem=used.is_stem):
+        assets = _nearest([one for one in candidates if one.name == name])
         if assets:
             return _match(assets[0].model_copy(update={"number": None}), "name")
     return _match(versions[0].model_copy(update={"number": None}), "name") if versions else None

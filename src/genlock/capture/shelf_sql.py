@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from genlock.capture.seen import Used
-from genlock.capture.shelf import Candidate, Match, Shelf, asset_names, basename
+from genlock.capture.shelf import Candidate, Match, Shelf, asset_names, filenames
 from genlock.db.connection import Conn, many, rows
 from genlock.digest import Digest, from_raw, to_raw
 from genlock.model import Kind
@@ -60,8 +60,8 @@ async def _candidates(
          WHERE a.project_id IS NULL OR a.project_id = %(project_id)s
          ORDER BY a.id, v.number NULLS FIRST
         """,
-        filenames=sorted({basename(one.name) for one in used}),
-        names=sorted({name for one in used for name in asset_names(one.name)}),
+        filenames=sorted({name for one in used for name in filenames(one)}),
+        names=sorted({name for one in used for name in asset_names(one.name, is_stem=one.is_stem)}),
         digests=sorted(digests),
         skeleton=None if skeleton is None else to_raw(skeleton),
         lows=[bytes.fromhex(low) for low, _ in ranges],

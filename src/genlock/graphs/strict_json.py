@@ -16,12 +16,16 @@ MAX_MARKS = 10 * 2**16
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
-def read_json(content: bytes | bytearray, name: str) -> Any:
-    """The value in ``content``; ``Invalid``, naming ``name``, if it is not JSON, or not the same to every reader."""
+def read_json(content: bytes | bytearray, name: str, *, finite: bool = True) -> Any:
+    """The value in ``content``; ``Invalid``, naming ``name``, if it is not JSON, or not the same to every reader.
+
+    Unless ``finite``, NaN and infinities are let through: Python's own JSON writes them.
+    """
     try:
         text = content.decode("utf-8")
         if _marks(content) <= MAX_MARKS:
-            return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+            constant = _constant if finite else float
+            return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=constant)
         reason = f"it has more than {MAX_MARKS:,} brackets and commas"
     except UnicodeDecodeError as error:
         reason = f"it is not UTF-8 (byte {error.start})"

@@ -1,0 +1,135 @@
+"""What a file's texts say about how it was made, in the spellings of those who wrote them. Pure.
+
+    prompt={…}                    ComfyUI: the graph as it ran, in a text, a tag or an EXIF field
+    comment={"prompt": …}         other savers: the same within one tag, the graph once more as text
+    parameters=a walk\\nSteps: …   the text that web interfaces write
+
+A fingerprint that ComfyUI adds to a node (``is_changed``) is taken out again, so that the graph is what was submitted;
+those of its own picture and sound loaders are the SHA-256 of the file, and are kept as that.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from genlock.capture.seen import FileSeen
+from genlock.digest import PREFIX
+from genlock.errors import Invalid
+from genlock.graphs.meanings import LOADERS
+from genlock.graphs.strict_json import read_json
+from genlock.library.readers import shown_name
+from genlock.model import Model
+
+MAX_GRAPH_BYTES = 8 * 2**20
+
+_HASHED = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput", "LoadAudio", "LoadLatent"})
+"""Loaders whose fingerprint is the SHA-256 of their file. Others take a name and a time, in the same form."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_WEBUI = re.compile(r"^(?:.*, )?Steps: \d+, ", re.MULTILINE)
+_OUTER = ("comment", "description", "usercomment", "parameters", "metadata", "extra_pnginfo")
+_TEXTS = ("parameters", "usercomment", "comment", "description")
+
+
+class Embedded(Model):
+    """What a file says: a ``graph`` with the files whose bytes it vouches for, or a web interface's ``text``.
+
+    ``without_graph`` says why there is no graph although something was there.
+    """
+
+    graph: dict[str, Any] | None = None
+    seen: tuple[FileSeen, ...] = ()
+    text: str | None = None
+    without_graph: str | None = None
+
+
+def read_embedded(tags: Mapping[str, str], name: str) -> Embedded:
+    """What the texts of a file, by key in lower case, say. ``Invalid``, naming ``name``, for an unsound graph."""
+    shown = f"The graph in {shown_name(name)}"
+    for text in _graph_texts(tags, shown):
+        graph = _graph(text, shown)
+        if graph is not None:
+            return _cleaned(graph, shown)
+    text = next((tags[key] for key in _TEXTS if _WEBUI.search(tags.get(key, ""))), None)
+    if text is not None:
+        return Embedded(text=text)
+    if "workflow" in tags:
+        return Embedded(without_graph="it carries only the editor's workflow, which leaves out what the server ran")
+    return Embedded()
+
+
+def _graph_texts(tags: Mapping[str, str], shown: str) -> Iterator[Any]:
+    """Everything in a file that may be a graph, the plainest place first."""
+    if "prompt" in tags:
+        yield tags["prompt"]
+    for key in _OUTER:
+        if tags.get(key, "").lstrip().startswith("{"):
+            outer = _parsed(tags[key], shown)
+            if isinstance(outer, dict):
+                yield cast("dict[str, Any]", outer).get("prompt")
+
+
+def _graph(found: Any, shown: str) -> dict[str, Any] | None:
+    """The graph in a text, or in what a text held; None if it is something else, such as the words of a prompt."""
+    if isinstance(found, str):
+        if not found.lstrip().startswith("{"):
+            return None
+        found = _parsed(found, shown)
+    if not isinstance(found, dict) or not found:
+        return None
+    graph = cast("dict[str, Any]", found)
+    return graph if all(isinstance(node, dict) and "class_type" in node for node in graph.values()) else None
+
+
+def _parsed(text: str, shown: str) -> Any:
+    content = text.encode("utf-8", "surrogatepass")
+    if len(content) > MAX_GRAPH_BYTES:
+        raise Invalid(
+            f"{shown} is larger than {MAX_GRAPH_BYTES // 2**20} MiB.",
+            hint="No workflow is that large. Save the file again without the metadata, and import that.",
+            code="too_much_text",
+        )
+    # Fingerprints of nodes that always run again are NaN, which Python writes into JSON as it is.
+    return read_json(content.rstrip(b"\0 \r\n"), shown, finite=False)
+
+
+def _cleaned(graph: dict[str, Any], shown: str) -> Embedded:
+    whole: dict[str, Any] = {}
+    seen: list[FileSeen] = []
+    for key, node in graph.items():
+        plain = dict(node)
+        mark = plain.pop("is_changed", None)
+        file = _fingerprinted(key, plain, mark)
+        if file is not None:
+            seen.append(file)
+        whole[key] = plain
+    _require_finite(whole, shown)
+    return Embedded(graph=whole, seen=tuple(seen))
+
+
+def _fingerprinted(key: str, node: Mapping[str, Any], mark: Any) -> FileSeen | None:
+    class_type, inputs = node["class_type"], node.get("inputs")
+    if class_type not in _HASHED or not isinstance(inputs, dict):
+        return None
+    given = cast("list[Any]", mark)[:1] if isinstance(mark, list) else [mark]
+    name = cast("dict[str, Any]", inputs).get(LOADERS[class_type][0])
+    if not given or not isinstance(given[0], str) or not isinstance(name, str) or not _SHA256.fullmatch(given[0]):
+        return None
+    return FileSeen(node=key, input=LOADERS[class_type][0], name=name, digest=PREFIX + given[0])
+
+
+def _require_finite(graph: dict[str, Any], shown: str) -> None:
+    within: list[Any] = [graph]
+    while within:
+        value = within.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Invalid(
+                f"{shown} has a value that is no number (NaN, or an infinity).",
+                hint="ComfyUI cannot have run it as it is. Import the file without its metadata.",
+                code="bad_json",
+            )
+        if isinstance(value, dict):
+            within += cast("dict[str, Any]", value).values()
+        elif isinstance(value, list):
+            within += cast("list[Any]", value)

@@ -1,0 +1,183 @@
+"""What a picture or video says of itself: the texts that programs left in it, read from the file's own structure.
+
+    PNG   tEXt, zTXt, iTXt            WEBP, JPEG's way   EXIF Make, Model, ImageDescription, UserComment
+    MP4, WEBM                         tags of the container
+
+Files come from anywhere. Nothing is unpacked or kept beyond ``MAX_TEXT_BYTES``, and a file that lies about its own
+structure says nothing rather than something wrong.
+"""
+
+# PyAV's stubs leave the metadata of a container open.
+# pyright: reportUnknownMemberType=false
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.error import FFmpegError
+
+from genlock.errors import Invalid
+from genlock.library.readers import shown_name
+
+MAX_TEXT_BYTES = 16 * 2**20
+"""How much text is read out of one file: graphs with all an editor adds have a few hundred KiB."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 100_000
+_EXIF_TEXTS = {0x010E: "description", 0x010F: "make", 0x0110: "model", 0x9286: "usercomment"}
+_EXIF_FOLDER = 0x8769
+_ASCII, _UNDEFINED = 2, 7
+
+
+def tags_of(path: Path, name: str) -> dict[str, str]:
+    """The texts in a file by their keys, in lower case. ``Invalid``, naming ``name``, for more text than is read."""
+    with path.open("rb") as source:
+        beginning = source.read(12)
+        if beginning.startswith(_PNG):
+            return dict(_png_texts(source, shown_name(name)))
+        if beginning[:4] == b"RIFF" and beginning[8:] == b"WEBP":
+            return _webp_texts(source, shown_name(name))
+    if beginning[4:8] == b"ftyp" or beginning.startswith(b"\x1a\x45\xdf\xa3"):
+        return _container_texts(path, shown_name(name))
+    return {}
+
+
+def _png_texts(source: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
+    """The text chunks of a PNG (PNG specification, 11.3.3), each unpacked no further than the limit."""
+    source.seek(len(_PNG))
+    left = MAX_TEXT_BYTES
+    for _ in range(_MOST_CHUNKS):
+        head = source.read(8)
+        if len(head) < 8 or head[4:] == b"IEND":
+            return
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+            source.seek(length + 4, 1)
+            continue
+        if length > left:
+            raise _too_much(name)
+        chunk = source.read(length)
+        source.seek(4, 1)
+        key, text = _png_text(kind, chunk, left, name)
+        left -= len(text)
+        yield key, text
+
+
+def _png_text(kind: bytes, chunk: bytes, most: int, name: str) -> tuple[str, str]:
+    key, _, rest = chunk.partition(b"\0")
+    packed = kind == b"zTXt"
+    if kind == b"zTXt":
+        rest = rest[1:]
+    elif kind == b"iTXt":
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    if packed:
+        rest = _unpacked(rest, most, name)
+    # tEXt should be Latin-1, and many savers write UTF-8 all the same.
+    return key.decode("latin-1").lower(), _decoded(rest, otherwise="latin-1")
+
+
+def _unpacked(packed: bytes, most: int, name: str) -> bytes:
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise _unreadable(name, f"a text in it is damaged ({error})") from error
+    if len(text) > most:
+        raise _too_much(name)
+    return text
+
+
+def _webp_texts(source: BinaryIO, name: str) -> dict[str, str]:
+    """The EXIF texts of a WEBP; savers write ``prompt:{…}`` into tags that were meant for cameras."""
+    source.seek(12)
+    for _ in range(_MOST_CHUNKS):
+        head = source.read(8)
+        if len(head) < 8:
+            return {}
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] == b"EXIF":
+            if length > MAX_TEXT_BYTES:
+                raise _too_much(name)
+            return _exif_texts(source.read(length).removeprefix(b"Exif\0\0"))
+        source.seek(length + length % 2, 1)
+    return {}
+
+
+def _exif_texts(exif: bytes) -> dict[str, str]:
+    """The texts in an EXIF block (TIFF 6.0, section 2): of its first folder, and of the one it leads to."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return {}
+    found: dict[str, str] = {}
+    waiting = [struct.unpack_from(f"{order}I", exif, 4)[0]]
+    for at in waiting:
+        for tag, kind, count, where in _exif_entries(exif, order, at):
+            if tag == _EXIF_FOLDER and len(waiting) == 1:
+                waiting.append(where)
+            elif tag in _EXIF_TEXTS and kind in (_ASCII, _UNDEFINED) and count > 4:
+                found |= _exif_text(_EXIF_TEXTS[tag], exif[where : where + count], order)
+    return found
+
+
+def _exif_entries(exif: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, int]]:
+    if not 8 <= at <= len(exif) - 2:
+        return
+    for number in range(struct.unpack_from(f"{order}H", exif, at)[0]):
+        entry = at + 2 + 12 * number
+        if entry + 12 > len(exif):
+            return
+        yield struct.unpack_from(f"{order}HHII", exif, entry)
+
+
+def _exif_text(key: str, raw: bytes, order: str) -> dict[str, str]:
+    if raw.startswith(b"UNICODE\0"):
+        encoding = "utf-16-be" if order == ">" else "utf-16-le"
+        text = raw[8:].decode(encoding, "replace")
+    else:
+        text = _decoded(raw.removeprefix(b"ASCII\0\0\0").removeprefix(b"\0" * 8))
+    text = text.rstrip("\0")
+    prefix, colon, rest = text.partition(":")
+    named = colon and prefix.isascii() and prefix.isalpha() and rest.lstrip().startswith(("{", "["))
+    return {prefix.lower(): rest} if named else {key: text}
+
+
+def _container_texts(path: Path, name: str) -> dict[str, str]:
+    """The tags of an MP4 or WEBM: of the file, and of its streams where the file has none of that key."""
+    try:
+        options = {"format_whitelist": "mov,mp4,matroska,webm", "protocol_whitelist": "file"}
+        with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
+            found: list[Mapping[str, str]] = [container.metadata, *(one.metadata for one in container.streams)]
+    except FFmpegError as error:
+        raise _unreadable(name, str(error.strerror or error)) from error
+    texts: dict[str, str] = {}
+    for tags in found:
+        for key, text in tags.items():
+            texts.setdefault(key.lower(), text)
+    if sum(len(text) for text in texts.values()) > MAX_TEXT_BYTES:
+        raise _too_much(name)
+    return texts
+
+
+def _decoded(raw: bytes, otherwise: str = "utf-8") -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode(otherwise, "replace")
+
+
+def _too_much(name: str) -> Invalid:
+    return Invalid(
+        f"{name} carries more than {MAX_TEXT_BYTES // 2**20} MiB of text about itself.",
+        hint="No workflow is that large. Save it again without the metadata, and import that.",
+        code="too_much_text",
+    )
+
+
+def _unreadable(name: str, why: str) -> Invalid:
+    return Invalid(
+        f"{name} cannot be read: {why}.", hint="See whether it plays; render or copy it again.", code="unreadable_file"
+    )
