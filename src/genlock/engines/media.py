@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from genlock.digest import PREFIX, Digest, canonical, digest_of
+from genlock.engines.animation import animation_frames, is_animated_webp
 from genlock.engines.pictures import MAX_PICTURE_PIXELS, Pixels, png_of
 from genlock.errors import Invalid, Unavailable
 from genlock.model import Model
@@ -111,6 +112,8 @@ def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
 
 def examine(path: Path, limits: Limits | None = None) -> Examined:
     """What a video is and shows, in one pass over its frames; ``Invalid`` if it does not decode to its end."""
+    if is_animated_webp(path):
+        return _examined_animation(path, limits or Limits())
     digest = hashlib.sha256()
     width = height = frames = 0
     last: VideoFrame | None = None
@@ -127,6 +130,26 @@ def examine(path: Path, limits: Limits | None = None) -> Examined:
         facts=VideoFacts(width=width, height=height, frames=frames, fps=float(fps)),
         frames_digest=PREFIX + digest.hexdigest(),
         last_frame=png_of(_to_rgb(last)),
+    )
+
+
+def _examined_animation(path: Path, limits: Limits) -> Examined:
+    """An animated WEBP, its frames digested as RGB: its own colours are converted by the decoder itself."""
+    digest = hashlib.sha256()
+    frames = shown_ms = 0
+    last: Pixels | None = None
+    for pixels, milliseconds in animation_frames(path, frame_pixels=limits.frame_pixels, most=limits.frames):
+        height, width, _ = pixels.shape
+        digest.update(_frame_header(width, height, "rgb24") + np.ascontiguousarray(pixels).tobytes())
+        frames, shown_ms, last = frames + 1, shown_ms + milliseconds, pixels
+    if last is None:
+        raise _unreadable(path.name, "it holds no frame")
+    height, width, _ = last.shape
+    fps = frames * 1000 / shown_ms if shown_ms else 0.0
+    return Examined(
+        facts=VideoFacts(width=width, height=height, frames=frames, fps=fps),
+        frames_digest=PREFIX + digest.hexdigest(),
+        last_frame=png_of(last),
     )
 
 
@@ -154,6 +177,11 @@ def last_frame_of(path: Path, limits: Limits | None = None) -> bytes:
 
 def decoded(path: Path, limits: Limits | None = None) -> Iterator[Pixels]:
     """The frames of a video in the order they are shown, as RGB, one at a time."""
+    if is_animated_webp(path):
+        within = limits or Limits()
+        for pixels, _ in animation_frames(path, frame_pixels=within.frame_pixels, most=within.frames):
+            yield pixels
+        return
     with _opened(path, limits or Limits()) as (container, stream):
         for frame in _frames(container, stream, path.name, limits or Limits()):
             yield _to_rgb(frame)

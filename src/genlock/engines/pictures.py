@@ -32,7 +32,7 @@ def read_picture(content: bytes, label: str) -> Pixels:
             if width * height > MAX_PICTURE_PIXELS:
                 raise _too_large(label, f"{width} × {height} pixels")
             upright = ImageOps.exif_transpose(opened)
-            return _as_rgb(upright)
+            return as_rgb(upright)
     except UnidentifiedImageError as error:
         raise Invalid(
             f"{label} is not a picture that can be read.",
@@ -73,7 +73,8 @@ def poster_of(picture: Pixels) -> bytes:
     return written.getvalue()
 
 
-def _as_rgb(image: Image.Image) -> Pixels:
+def as_rgb(image: Image.Image) -> Pixels:
+    """The pixels of an opened picture, transparency laid on white."""
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         layered = image.convert("RGBA")
         ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))

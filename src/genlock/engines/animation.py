@@ -1,0 +1,65 @@
+"""Animated WEBP, frame by frame: the one form of moving pictures that ComfyUI writes and FFmpeg does not read.
+
+RIFF | size | WEBP | VP8X flags …            bit 1 of the flags: it is animated (WebP container specification)
+"""
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from genlock.engines.pictures import MAX_PICTURE_PIXELS, Pixels, as_rgb
+from genlock.errors import Invalid
+
+MAX_FILE_BYTES = 512 * 2**20
+"""The decoder holds the whole file in memory."""
+
+_ANIMATED = 0b10
+
+
+def is_animated_webp(path: Path) -> bool:
+    """Whether a file says that it is an animated WEBP. One that cannot be opened does not; its reader says why."""
+    try:
+        with path.open("rb") as source:
+            head = source.read(21)
+    except OSError:
+        return False
+    return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & _ANIMATED)
+
+
+def animation_frames(path: Path, *, frame_pixels: int = MAX_PICTURE_PIXELS, most: int) -> Iterator[tuple[Pixels, int]]:
+    """The frames of an animated WEBP, each with how many milliseconds it is shown; ``Invalid`` for a damaged one."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise Invalid(
+            f"{path.name} is larger than an animated WEBP may be ({MAX_FILE_BYTES // 2**20} MiB).",
+            hint="Save it as a video.",
+            too_large=True,
+            code="video_too_large",
+        )
+    try:
+        with Image.open(path, formats=("WEBP",)) as animation:
+            width, height = animation.size
+            frames = getattr(animation, "n_frames", 1)
+            if width * height > frame_pixels or frames > most:
+                raise Invalid(
+                    f"{path.name} has {frames} frames of {width} × {height}; at most {most} of {frame_pixels} pixels"
+                    " are read.",
+                    hint="Scale it down, or cut it into shorter ones.",
+                    too_large=True,
+                    code="video_too_large",
+                )
+            for number in range(frames):
+                animation.seek(number)
+                animation.load()
+                yield as_rgb(animation), int(animation.info.get("duration", 0))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _damaged(path, "it unpacks to too many pixels") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, why: str) -> Invalid:
+    return Invalid(
+        f"{path.name} is not a video that can be read: {why}.", hint="Save it again, whole.", code="not_a_video"
+    )
