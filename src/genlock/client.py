@@ -23,6 +23,7 @@ from genlock.errors import Invalid
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.local import address_of
 from genlock.sdk.regeneration import RegenerationCalls
+from genlock.sdk.reproduction import ReproductionCalls
 from genlock.sdk.staleness import StalenessCalls
 from genlock.sdk.system import SystemCalls
 from genlock.sdk.takes import TakesCalls
@@ -33,7 +34,9 @@ from genlock.settings import Settings
 BAD_SETTING = "bad_setting"
 
 
-class Genlock(TimelineCalls, LibraryCalls, TakesCalls, StalenessCalls, RegenerationCalls, SystemCalls):
+class Genlock(
+    TimelineCalls, LibraryCalls, TakesCalls, StalenessCalls, RegenerationCalls, ReproductionCalls, SystemCalls
+):
     """A server of Genlock: every call of its API as a method.
 
     ``url`` and ``token`` name a server; ``data`` names a data folder whose own server is used, and started when

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     idle_minutes: float | None = Field(default=None, gt=0)
     log_level: str = "info"
 
+    # what a reproduction must reach to be called visually equal
+    reproduce_psnr_db: float = Field(default=40, ge=0, le=1000)
+    reproduce_ssim: float = Field(default=0.98, ge=0, le=1)
+
     # limits of the door
     max_body_bytes: int = Field(default=32 * MIB, ge=1024)
     max_field_bytes: int = Field(default=8 * MIB, ge=1024)

@@ -19,6 +19,7 @@ HISTORY: tuple[LiteralString, ...] = (
     "derivations",
     "derivation_sources",
     "activations",
+    "reproduction_results",
     "events",
 )
 CHANGES: dict[str, LiteralString] = {

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genlock.cli import decisions, events, planning, receipts, server, status, verify
+from genlock.cli import decisions, events, planning, receipts, reproducing, server, status, verify
 from genlock.cli.access import tokens
 from genlock.cli.demo import command as demo
 from genlock.cli.door import Common
@@ -55,7 +55,7 @@ for name, group, panel in (
     ("sketch", sketch, "What goes in"),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)
-for room in (status, receipts, events, verify, planning):
+for room in (status, receipts, reproducing, events, verify, planning):
     room.register(app)
 app.add_typer(plans, name="plans", rich_help_panel="Make again")
 decisions.register(app)

@@ -23,6 +23,7 @@ _CONFLICTS = {
         "An asset of this plan is being made by another running plan.",
         "Wait for it, or cancel it.",
     ),
+    "reproductions_one_at_a_time": ("This receipt is being run again already.", "Wait for that verdict."),
     "pins_unique": ("This asset is pinned here already.", "Remove the pin first."),
     "written_once": ("This record is written once and cannot be changed.", "Record something new instead."),
 }

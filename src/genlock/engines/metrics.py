@@ -1,5 +1,7 @@
 """How alike two pictures are, as a number."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,20 @@ def ssim(one: Pixels, other: Pixels) -> float:
     alike = (2.0 * mean_x * mean_y + _C1) * (2.0 * covariance + _C2)
     largest = (mean_x * mean_x + mean_y * mean_y + _C1) * (variance_x + variance_y + _C2)
     return float(np.mean(alike / largest))
+
+
+def psnr(one: Pixels, other: Pixels) -> float:
+    """The peak signal-to-noise ratio of two pictures of one size, over all channels, in decibels: more is more alike.
+
+    ``ValueError`` for pictures of different sizes, and for equal ones, which have no noise to compare with.
+    """
+    if one.shape != other.shape:
+        raise ValueError(f"cannot compare pictures of {one.shape} and {other.shape}")
+    error = one.astype(np.float64) - other.astype(np.float64)
+    noise = float(np.mean(error * error))
+    if not noise:
+        raise ValueError("the pictures are equal")
+    return 10.0 * math.log10(255.0**2 / noise)
 
 
 def _luma(picture: Pixels) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ Places = Mapping[tuple[int, int], tuple[str, str | None]]
 FRAMES = "frames"
 PNG = "image/png"
 JSON = "application/json"
+OCTETS = "application/octet-stream"
 
 
 def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
@@ -41,7 +42,7 @@ def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tup
                 hint="Render this segment anew, naming what it is made with.",
                 code="input_unknown",
             )
-        if in_place is None:
+        if in_place is None or store.exists(line.digest):
             store.copy_out(line.digest, path)
         else:
             _copy_in_place(Path(in_place), line.digest, path)

@@ -1,11 +1,11 @@
-"""Brings lost work back: jobs of workers that died, steps without a job, plans that a person has let go on.
+"""Brings lost work back: jobs of workers that died, steps and reproductions without a job, plans let go on.
 
 Every worker runs it beside its work, never as a job: a worker that is busy for an hour must still notice that another
 one has died.
 """
 
 from genlock.db.connection import Conn, Database
-from genlock.regeneration import finish, plan_sql, queue_sql, worker_sql
+from genlock.regeneration import finish, plan_sql, queue_sql, reproduce_sql, worker_sql
 from genlock.regeneration.conclude import WORKER
 
 
@@ -13,6 +13,8 @@ async def patrol(db: Database, silent_s: float) -> int:
     """Look once; how many plans were set in motion again."""
     async with db.transaction() as conn:
         await queue_sql.rescue(conn, silent_s)
+    async with db.transaction() as conn:
+        await reproduce_sql.hand_over(conn, await reproduce_sql.bring_ashore(conn, silent_s))
     async with db.transaction() as conn:
         adrift = await queue_sql.plans_adrift(conn, silent_s)
         waiting = await worker_sql.plans_to_resume(conn)

@@ -56,7 +56,13 @@ async def lock_plan(conn: Conn, plan_id: int) -> Plan:
 
 async def is_any_running(conn: Conn) -> bool:
     """Whether something is being made again right now."""
-    return await scalar(conn, "SELECT EXISTS (SELECT FROM plans WHERE state = 'running')")
+    return await scalar(
+        conn,
+        """
+        SELECT EXISTS (SELECT FROM plans WHERE state = 'running')
+            OR EXISTS (SELECT FROM reproductions WHERE state IN ('queued', 'running'))
+        """,
+    )
 
 
 async def list_plans(

@@ -3,6 +3,7 @@
 from genlock.db.connection import Conn, execute, rows, scalar
 
 TASK = "genlock.step"
+REPRODUCE = "genlock.reproduce"
 QUEUE = "step"
 """The queue of steps that need no engine; those of an engine are in ``step.<engine>``."""
 
@@ -59,7 +60,7 @@ async def take_back(conn: Conn, plan_id: int) -> None:
 async def rescue(conn: Conn, silent_s: float) -> int:
     """Remove the jobs of workers that have died; their number.
 
-    A job is lost when its worker has not been heard of for ``silent_s`` seconds and its step was not worked on either.
+    A job is lost when its worker has not been heard of for ``silent_s`` seconds, nor its step or reproduction.
     Nobody could be heard of while the server was down: only silence since it came up counts.
     """
     return await scalar(
@@ -70,14 +71,17 @@ async def rescue(conn: Conn, silent_s: float) -> int:
                   FROM procrastinate_jobs j
                   LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
                   LEFT JOIN plan_steps s ON s.id = (j.args ->> 'step_id')::bigint
-                 WHERE j.status = 'doing' AND j.task_name = %(task)s
+                  LEFT JOIN reproductions r ON r.id = (j.args ->> 'reproduction_id')::bigint
+                 WHERE j.status = 'doing' AND j.task_name = ANY(%(tasks)s)
                    AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %(silent_s)s))
                    AND NOT coalesce(s.state = 'running'
                                     AND s.seen_at > now() - make_interval(secs => %(silent_s)s), false)
+                   AND NOT coalesce(r.state = 'running'
+                                    AND r.seen_at > now() - make_interval(secs => %(silent_s)s), false)
                    AND pg_postmaster_start_time() < now() - make_interval(secs => %(silent_s)s)
                    FOR UPDATE OF j SKIP LOCKED) lost
         """,
-        task=TASK,
+        tasks=[TASK, REPRODUCE],
         silent_s=silent_s,
     )
 

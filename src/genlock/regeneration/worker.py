@@ -38,6 +38,7 @@ from genlock.errors import GenlockError
 from genlock.regeneration import materialise, queue_sql, worker_sql
 from genlock.regeneration.patience import patiently
 from genlock.regeneration.patrol import patrol
+from genlock.regeneration.reproduce_work import do_reproduction
 from genlock.regeneration.work import do_step
 from genlock.regeneration.workshop import Workshop, no_fault
 from genlock.settings import Settings
@@ -116,6 +117,10 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
     @app.task(name=queue_sql.TASK)
     async def step(step_id: int) -> None:  # pyright: ignore[reportUnusedFunction] - procrastinate calls it by name
         await do_step(shop, step_id)
+
+    @app.task(name=queue_sql.REPRODUCE)
+    async def reproduce(reproduction_id: int) -> None:  # pyright: ignore[reportUnusedFunction] - as above
+        await do_reproduction(shop, reproduction_id)
 
     pause_s = _FIRST_PAUSE_S
     async with app.open_async(pool=shop.db.pool):

@@ -9,6 +9,7 @@ from genlock.sdk.generation import Generation, Used
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.listing import Listing
 from genlock.sdk.regeneration import RegenerationCalls
+from genlock.sdk.reproduction import ReproductionCalls
 from genlock.sdk.staleness import StalenessCalls
 from genlock.sdk.system import SystemCalls
 from genlock.sdk.takes import TakesCalls
@@ -61,6 +62,7 @@ _ROOMS: tuple[tuple[str, type[object]], ...] = (
     ("Takes and receipts", TakesCalls),
     ("Staleness", StalenessCalls),
     ("Plans and renders", RegenerationCalls),
+    ("Reproductions", ReproductionCalls),
     ("Tokens, events, bytes", SystemCalls),
     ("A generation in the making: `gl.generation(…)`", Generation),
     ("What `use` gives", Used),

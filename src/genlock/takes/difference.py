@@ -71,6 +71,14 @@ def difference(before: Receipt, after: Receipt) -> ReceiptDifference:
     )
 
 
+def surroundings(
+    document: Mapping[str, Any], engine: Mapping[str, Any], graph: Digest | None
+) -> tuple[ValueDifference, ...]:
+    """What differs between the engine, its environment and graph that a receipt names, and those of another run."""
+    other = {"engine": engine, **({} if graph is None or "graph" not in document else {"graph": graph})}
+    return _values(_engine(document), _engine(other))
+
+
 def _lines(document: Mapping[str, Any]) -> dict[tuple[str, int], Input]:
     lines = (Input.model_validate(line) for line in document["inputs"])
     return {(line.role.value, line.ordinal): line for line in lines}

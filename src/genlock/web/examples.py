@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from genlock.access.model import NewToken
 from genlock.library.model import NewAsset
 from genlock.regeneration.model import NewPlan, NewRender
+from genlock.regeneration.reproduce_model import NewReproduction
 from genlock.staleness.bodies import ActivationRequest
 from genlock.staleness.model import Cause, Group, NewWaiver, Report
 from genlock.takes.batch import NewTakes
@@ -114,5 +115,6 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         ],
         "parameters": {"prompt": "she walks through the rain", "seed": "42"},
     },
+    NewReproduction: {"runs": 2},
     ActivationRequest: {"version": 2, "note": "the new coat"},
 }  # fmt: skip
