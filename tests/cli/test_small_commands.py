@@ -18,6 +18,8 @@ def test_the_timeline(genlock: Run, slug: str) -> None:
     assert genlock("project", "add", slug).out == f"Project {slug} was made.\n"
     assert genlock("project", "add", slug).code == 1
     assert genlock("scene", "add", slug, "night").out == f"Scene {slug}/night was made.\n"
+    assert genlock("scene", "add", f"{slug}/day").out == f"Scene {slug}/day was made.\n"
+    assert genlock("scene", "add", slug).code == 1
     assert genlock("segment", "add", f"{slug}/night", "-n", "3").out == f"3 segments made in {slug}/night: 1 to 3.\n"
     assert genlock("segment", "add", f"{slug}/night", "--position", "2", "--no-chained").out.endswith(": 2.\n")
     moved = genlock("segment", "change", f"{slug}/night/2", "--to", "1", "--name", "opening", "--chained")
@@ -44,7 +46,7 @@ def test_assets(genlock: Run, film: str, samples: Path, tmp_path: Path) -> None:
     assert "lora:rain" not in genlock("asset", "list", "walk", *mine).out
     several = [str(samples / name) for name in ("glow_v1.safetensors", "glow_v2.safetensors", "grain_v1.safetensors")]
     added = genlock("asset", "add", *several, "--kind", "lora", *mine)
-    assert [line.partition(",")[0] for line in added.out.splitlines()] == ["lora:glow@1", "lora:glow@2", "lora:grain@1"]
+    assert [line.split()[0] for line in added.out.splitlines()] == ["lora:glow@1", "lora:glow@2", "lora:grain@1"]
     shown = genlock("asset", "show", "lora:glow", *mine)
     assert "glow_v2.safetensors" in shown.out
     written = genlock("asset", "download", "lora:glow@1", str(tmp_path), *mine)

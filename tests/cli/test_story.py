@@ -22,7 +22,7 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
 
     clothed = str(samples / "clothed_v2.png")
     added = genlock("asset", "add", clothed, "--kind", "variant", "--project", film, "--no-activate")
-    assert added.out == "variant:clothed@2: is new.\n"
+    assert added.out == "variant:clothed@2 is new, not active.\n"
     what_if = genlock("asset", "impact", "variant:clothed@2", "--project", film)
     assert "3 segments would become stale" in what_if.out
     sentence = "3 segments in 1 scene used clothed_v1.png — you are on v2"
@@ -73,8 +73,8 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
 def test_equal_content_is_not_news(genlock: Run, film: str, samples: Path) -> None:
     relabelled = str(samples / "rain_v1_relabelled.safetensors")
     add = ("asset", "add", relabelled, "--kind", "lora", "--name", "rain", "--project", film)
-    assert genlock(*add).out == "lora:rain@2, active: is new, and equal in effect to v1: nothing goes stale by it.\n"
-    assert genlock(*add).out == "lora:rain@2, active: has these bytes already.\n"
+    assert genlock(*add).out == "lora:rain@2 is new, equal in effect to v1 (nothing goes stale by it), now active.\n"
+    assert genlock(*add).out == "lora:rain@2 has these bytes already, now active.\n"
 
 
 def test_a_variant_is_rendered(genlock: Run, film: str, samples: Path) -> None:

@@ -29,7 +29,7 @@ Note = Annotated[str, typer.Option(help="Why, for the history.")]
 _NUMBERED = re.compile(r"(?P<name>.+?)_v\d+")
 _OUTCOMES = {
     Outcome.CREATED: "is new",
-    Outcome.EQUIVALENT: "is new, and equal in effect to v{equal}: nothing goes stale by it",
+    Outcome.EQUIVALENT: "is new, equal in effect to v{equal} (nothing goes stale by it)",
     Outcome.EXISTS: "has these bytes already",
 }
 
@@ -242,8 +242,8 @@ def asset_name(file: Path) -> str:
 def _added_lines(asked: Asked, asset: Asset, added: VersionAdded) -> list[RenderableType]:
     version = added.version
     what = _OUTCOMES[added.outcome].format(equal=version.equivalent_to)
-    active = ", active" if version.active else ""
-    said = Text(f"{asset.kind}:{asset.name}@{version.number}{active}: {what}.")
+    active = "now active" if version.active else "not active"
+    said = Text(f"{asset.kind}:{asset.name}@{version.number} {what}, {active}.")
     return [said, *_impact(asked, added.report, would=False)] if added.report.projects else [said]
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from genlock.cli.door import Asked, command, group
 from genlock.cli.words import heading, many, state_word, table
+from genlock.errors import Invalid
 from genlock.staleness.model import Cause, SegmentView, State
 from genlock.timeline.model import Counts, Project, Scene
 
@@ -89,14 +90,24 @@ def restore_project(asked: Asked, project: ProjectArgument) -> None:
 # scenes ------------------------------------------------------------------------------------------
 
 
-@command(scenes, "add", example="genlock scene add rooftop night --segments 4")
+@command(scenes, "add", example="genlock scene add rooftop/night --segments 4")
 def add_scene(
     asked: Asked,
-    project: ProjectArgument,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the scene is called.")],
+    project: Annotated[str, typer.Argument(metavar="PROJECT/SCENE", help="The scene's place; or its project alone.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Its name, where the project stands alone.")
+    ] = None,
     count: Annotated[int, typer.Option("--segments", min=0, help="Make so many chained segments in it.")] = 0,
 ) -> None:
     """Add a scene at the end of a project."""
+    if name is None:
+        project, _, name = project.partition("/")
+        if not name:
+            raise Invalid(
+                f"What is the new scene of {project!r} called?",
+                hint=f"Name it after the project: {project}/night.",
+                code="no_name",
+            )
     made = asked.gl.create_scene(project, name)
     if count:
         asked.gl.create_segments(made, count)
