@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     reproduce_psnr_db: float = Field(default=40, ge=0, le=1000)
     reproduce_ssim: float = Field(default=0.98, ge=0, le=1)
 
+    # the ComfyUI that this machine's workers render with
+    comfyui_url: str | None = None
+    comfyui_folder: Path | None = None
+    comfyui_staging_bytes: int = Field(default=200 * GIB, ge=1)
+
     # limits of the door
     max_body_bytes: int = Field(default=32 * MIB, ge=1024)
     max_field_bytes: int = Field(default=8 * MIB, ge=1024)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from genlock.engines.model import Engine, EngineInput, Produces, Rendered, RenderSpec
 from genlock.engines.registry import engine_named
+from genlock.settings import Settings
 
 SMALL: dict[str, Any] = {"width": 64, "height": 64, "frames": 4, "steps": 2, "seed": "1", "prompt": "a walk"}
 
@@ -38,7 +39,7 @@ class SketchStudio:
 
     samples: Path
     outputs: Path
-    engine: Engine = field(default_factory=lambda: engine_named("sketch"))
+    engine: Engine = field(default_factory=lambda: engine_named("sketch", Settings()))
     runs: int = 0
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:

@@ -1,4 +1,4 @@
-"""What every engine must do, run over every engine that the registry knows."""
+"""What every engine must do, run over every engine that needs nothing but this machine."""
 
 import asyncio
 import json
@@ -13,13 +13,14 @@ from genlock.digest import canonical
 from genlock.engines.media import frames_digest, probe
 from genlock.engines.model import EngineInput, Produces, Rendered
 from genlock.engines.pictures import read_picture
-from genlock.engines.registry import engine_named, engine_names
+from genlock.engines.registry import engine_named, offer_of
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
+from genlock.settings import Settings
 
 STUDIOS = {"sketch": SketchStudio}
 
 
-@pytest.fixture(params=engine_names())
+@pytest.fixture(params=sorted(STUDIOS))
 def studio(request: pytest.FixtureRequest, samples: Path, tmp_path: Path) -> Studio:
     return STUDIOS[request.param](samples, tmp_path / "outputs")
 
@@ -35,14 +36,14 @@ def contents(result: Rendered) -> dict[str, bytes]:
 
 def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(NotFound, match="comfy") as refused:
-        engine_named("comfy")
+        engine_named("comfy", Settings())
     assert "sketch" in str(refused.value.hint)
 
 
 async def test_it_says_what_it_is(studio: Studio) -> None:
     info = await studio.engine.describe()
     assert info.name == studio.engine.name
-    assert engine_named(info.name).name == info.name
+    assert offer_of(info.name).model_dump().items() <= info.model_dump().items()
     assert info.version
     assert {"model", "workflow", "seed_frame", "variant", "lora"} <= set(info.roles)
     assert {"prompt", "seed", "cfg", "width", "height", "frames"} <= set(info.parameters)

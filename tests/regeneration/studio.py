@@ -10,6 +10,7 @@ from typing import Any
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.disk import DiskStore
 from genlock.db.connection import Database, rows
+from genlock.engines.registry import engines_here
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.identify import identify_file
@@ -19,6 +20,7 @@ from genlock.regeneration import actions, plan_sql, render
 from genlock.regeneration.model import NewPlan, NewRender, Plan, PlanState, RenderInput, Selection, Step
 from genlock.regeneration.patrol import patrol
 from genlock.regeneration.worker import Pace, run_worker
+from genlock.settings import Settings
 from genlock.staleness import impact, moves
 from genlock.staleness.model import NewWaiver, Report, State
 from genlock.staleness.report import report
@@ -223,7 +225,8 @@ class Studio:
 
     async def work(self, **rest: Any) -> None:
         """Let a worker do what there is to do."""
-        await run_worker(self.db, self.store, until_idle=True, pace=QUICK, **rest)
+        engines = engines_here(Settings())
+        await run_worker(self.db, self.store, engines=engines, until_idle=True, pace=QUICK, **rest)
 
     async def plan(self, **selection: Any) -> Plan:
         options = {name: selection.pop(name) for name in ("cascade", "review", "force", "seed") if name in selection}

@@ -21,6 +21,10 @@ IMAGE = "image"
 LAST_FRAME = "last_frame"
 THUMBNAIL = "thumbnail"
 
+AWAY = "engine_away"
+LOST = "run_lost"
+"""Codes of ``Unavailable`` when an engine does not answer, or has forgotten a run: the run may be tried elsewhere."""
+
 
 class EngineInput(Model):
     """One input of a run. ``key`` finds its file; ``role`` and ``ordinal`` say where it goes."""
@@ -32,7 +36,11 @@ class EngineInput(Model):
     strength_model: float | None = None
     strength_clip: float | None = None
     filename: str | None = None
-    """For messages only: no engine may let a name act in the picture."""
+    """For messages, and for what a person sees: no engine may let a name act in the picture."""
+    digest: Digest | None = None
+    """Of its bytes, where the caller has verified them; an engine that needs it takes it itself otherwise."""
+    bindings: dict[str, Any] | None = None
+    """What a person said of a workflow: which input of which node takes what. Not every engine has a use for it."""
 
     @property
     def label(self) -> str:
@@ -87,18 +95,25 @@ class Rendered(Model):
     environment: dict[str, str]
     per_node_s: dict[str, float]
     duration_s: float
+    evidence: Literal["recorded", "matched_by_name", "declared"] = "recorded"
+    """Weaker than ``recorded`` where an engine could not prove that its files were the ones that were wanted."""
 
 
-class EngineInfo(Model):
-    """What an engine is and what it understands."""
+class Offer(Model):
+    """What an engine understands, whether it can be reached or not."""
 
     name: str
-    version: str
     parameters: tuple[str, ...]
     """Names of the parameters it has; a receipt is complete only with those of them that are required."""
     roles: tuple[str, ...]
     """Roles of the inputs it can use."""
     produces: tuple[Produces, ...]
+
+
+class EngineInfo(Offer):
+    """What an engine is at the moment, and what it understands."""
+
+    version: str
     environment: dict[str, str]
 
 

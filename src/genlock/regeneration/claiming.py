@@ -8,7 +8,7 @@ from genlock.digest import Digest
 from genlock.engines.model import EngineInput, Rendered
 from genlock.library.model import VersionRef
 from genlock.regeneration.wanted import Wish, WishedInput
-from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Observed, Parameters, Recorder
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, Observed, Parameters, Recorder
 
 RECORDER = "genlock-worker"
 
@@ -44,6 +44,7 @@ def claim_of(
             worker=worker,
         ),
         recorder=Recorder(name=RECORDER, version=recorder_version),
+        evidence=None if rendered.evidence == Evidence.RECORDED else Evidence(rendered.evidence),
         regenerates=wish.regenerates,
     )
 

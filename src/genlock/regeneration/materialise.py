@@ -13,11 +13,12 @@ from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
 from genlock.errors import Tampered, Unavailable
 from genlock.model import Kind
 from genlock.regeneration.claiming import key_of
+from genlock.regeneration.step_sql import VersionFile
 from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.takes.claim import InputRole, Output
 
-Places = Mapping[tuple[int, int], tuple[str, str | None]]
-"""For (asset, version): its filename, and where it lies when it was registered in place."""
+Places = Mapping[tuple[int, int], VersionFile]
+"""The file of each (asset, version)."""
 
 FRAMES = "frames"
 PNG = "image/png"
@@ -34,20 +35,20 @@ def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tup
     inputs: list[EngineInput] = []
     files: dict[str, Path] = {}
     for number, line in enumerate(wish.inputs):
-        filename, in_place = places.get((line.asset or 0, line.version or 0), (line.name, None))
-        path = folder / f"{number:03d}{_suffix(filename)}"
+        place = places.get((line.asset or 0, line.version or 0), VersionFile(line.name))
+        path = folder / f"{number:03d}{_suffix(place.filename)}"
         if line.digest is None:
             raise Unavailable(
                 f"The {line.role.value} input names no bytes.",
                 hint="Render this segment anew, naming what it is made with.",
                 code="input_unknown",
             )
-        if in_place is None or store.exists(line.digest):
+        if place.in_place is None or store.exists(line.digest):
             store.copy_out(line.digest, path)
         else:
-            _copy_in_place(Path(in_place), line.digest, path)
+            _copy_in_place(Path(place.in_place), line.digest, path)
         files[key_of(line)] = path
-        inputs.append(_engine_input(line, filename))
+        inputs.append(_engine_input(line, place))
     return tuple(inputs), files
 
 
@@ -65,7 +66,7 @@ def bring_in(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Outpu
     return outputs, Output(digest=graph.digest, media_type=JSON, size_bytes=graph.size_bytes)
 
 
-def _engine_input(line: WishedInput, filename: str | None) -> EngineInput:
+def _engine_input(line: WishedInput, place: VersionFile) -> EngineInput:
     return EngineInput(
         key=key_of(line),
         role=line.role.value,
@@ -73,7 +74,9 @@ def _engine_input(line: WishedInput, filename: str | None) -> EngineInput:
         kind=None if line.role is InputRole.SEED_FRAME else Kind(line.kind or line.role.value),
         strength_model=line.strength_model,
         strength_clip=line.strength_clip,
-        filename=filename,
+        filename=place.filename,
+        digest=line.digest,
+        bindings=place.bindings,
     )
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genlock.db.connection import Conn
-from genlock.engines.model import EngineInfo
-from genlock.engines.registry import engine_named
+from genlock.engines.model import Offer
+from genlock.engines.registry import offer_of
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
 from genlock.library import sql as library_sql
@@ -33,7 +33,7 @@ async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Act
     await open_scene(conn, segment.scene_id)
     if segment.position is None:
         raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before rendering.")
-    info = await _engine(new, "video")
+    info = _engine(new, "video")
     continues = _continues(segment, info)
     if continues:
         before = await timeline_sql.segment_at(conn, segment.scene_id, segment.position - 1)
@@ -55,7 +55,7 @@ async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) 
     segments = await timeline_sql.segments_of(conn, scene_id)
     if not segments:
         raise Invalid(f"The scene {scene.name!r} has no segments.", hint="Add segments first.", code="no_segments")
-    info = await _engine(new, "video")
+    info = _engine(new, "video")
     known = await _load(conn, scene.project_id, new)
     inputs = _inputs(known, scene_id, scene.project_id, new)
     steps: list[DraftStep] = []
@@ -78,7 +78,7 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
             hint="Render a variant or a source image.",
             code="not_rendered",
         )
-    await _engine(new, "image")
+    _engine(new, "image")
     known = await _load(conn, asset.project_id, new)
     inputs = _inputs(known, None, asset.project_id, new)
     step = DraftStep(
@@ -92,10 +92,10 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
     return await _start(conn, asset.project_id, [step], known, new, {"asset": asset_id}, actor, None)
 
 
-async def _engine(new: NewRender, produces: str) -> EngineInfo:
-    """What the engine is; ``Invalid`` when there is none, or it has no use for what was given."""
+def _engine(new: NewRender, produces: str) -> Offer:
+    """What the engine understands; ``Invalid`` when there is none, or it has no use for what was given."""
     try:
-        info = await engine_named(new.engine).describe()
+        info = offer_of(new.engine)
     except NotFound as error:
         raise Invalid(error.message, hint=error.hint, code=error.code) from error
     if produces not in info.produces:
@@ -123,7 +123,7 @@ async def _engine(new: NewRender, produces: str) -> EngineInfo:
     return info
 
 
-def _continues(segment: Segment, info: EngineInfo) -> bool:
+def _continues(segment: Segment, info: Offer) -> bool:
     return segment.chained and (segment.position or 1) > 1 and SEED_FRAME in info.roles
 
 

@@ -152,7 +152,7 @@ def _lost(wish: Wish, store: Store, places: Places) -> list[str]:
 
 
 def _is_there(line: WishedInput, store: Store, places: Places) -> bool:
-    _, in_place = places.get((line.asset or 0, line.version or 0), (None, None))
     if line.digest is not None and store.exists(line.digest):
         return True
-    return in_place is not None and Path(in_place).is_file()
+    place = places.get((line.asset or 0, line.version or 0))
+    return place is not None and place.in_place is not None and Path(place.in_place).is_file()

@@ -6,7 +6,7 @@ stalled and comes back finds that the step is not its own any more.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
@@ -181,19 +181,30 @@ async def equal_version(conn: Conn, asset_id: int, inputs_digest: Digest, graph:
     )
 
 
-async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[str, str | None]]:
-    """For (asset, version) pairs the filename, and where the file lies when it was registered in place."""
+class VersionFile(NamedTuple):
+    """A version's file: its name, where it lies when it was registered in place, and what was said of a workflow."""
+
+    filename: str | None
+    in_place: str | None = None
+    bindings: dict[str, Any] | None = None
+
+
+async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], VersionFile]:
+    """The files of (asset, version) pairs."""
     found = await rows(
         conn,
         """
-        SELECT v.asset_id, v.number, v.filename, v.in_place
+        SELECT v.asset_id, v.number, v.filename, v.in_place, v.bindings
           FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
           JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
         """,
         assets=[asset for asset, _ in refs],
         numbers=[number for _, number in refs],
     )
-    return {(row["asset_id"], row["number"]): (row["filename"], row["in_place"]) for row in found}
+    return {
+        (row["asset_id"], row["number"]): VersionFile(row["filename"], row["in_place"], row["bindings"])
+        for row in found
+    }
 
 
 async def selected_take(conn: Conn, segment_id: int) -> int | None:

@@ -17,10 +17,10 @@ from pathlib import Path
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.store import Store
 from genlock.db.connection import Conn
-from genlock.engines.model import IMAGE, Engine, Rendered, RenderSpec
+from genlock.engines.model import AWAY, IMAGE, Engine, Rendered, RenderSpec
 from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
 from genlock.model import Actor, Role
-from genlock.regeneration import conclude, materialise, step_sql, wanted
+from genlock.regeneration import conclude, materialise, presence, step_sql, wanted
 from genlock.regeneration.claiming import claim_of
 from genlock.regeneration.model import StepKind
 from genlock.regeneration.patience import patiently
@@ -49,6 +49,11 @@ async def do_step(shop: Workshop, step_id: int) -> None:
         await asyncio.shield(patiently(shop.db, lambda conn: conclude.give_back(conn, claimed)))
         raise
     except GenlockError as error:
+        if error.code in presence.GONE and claimed.attempt < presence.MOST_TRIES:
+            if error.code == AWAY:
+                shop.presence.lost(claimed.wanted.engine)
+            await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
+            return
         failure = error
         await patiently(shop.db, lambda conn: conclude.fail(conn, claimed, failure))
     except Exception as error:  # an engine may fail in any way: the step says so, and the worker lives on

@@ -17,7 +17,7 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -33,11 +33,13 @@ from genlock.blobs.opening import open_store
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
-from genlock.engines.registry import engine_named, engine_names
+from genlock.engines.model import Engine
+from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
 from genlock.regeneration import materialise, queue_sql, worker_sql
 from genlock.regeneration.patience import patiently
 from genlock.regeneration.patrol import patrol
+from genlock.regeneration.presence import watch
 from genlock.regeneration.reproduce_work import do_reproduction
 from genlock.regeneration.work import do_step
 from genlock.regeneration.workshop import Workshop, no_fault
@@ -69,7 +71,7 @@ async def run_worker(
     stop: asyncio.Event | None = None,
     orphaned: asyncio.Event | None = None,
     name: str | None = None,
-    engines: Sequence[str] | None = None,
+    engines: Mapping[str, Engine],
     concurrency: int = 1,
     pace: Pace | None = None,
     fault: Callable[[str], None] = no_fault,
@@ -84,27 +86,30 @@ async def run_worker(
     orphaned = orphaned or asyncio.Event()
     if until_idle:
         orphaned.set()
-    chosen = {engine: engine_named(engine) for engine in engines or engine_names()}
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     with _scratch() as scratch:
         shop = Workshop(
             db=db,
             store=store,
-            engines=chosen,
+            engines=engines,
             name=name,
             version=version("genlock"),
             scratch=scratch,
             tick_s=pace.tick_s,
             fault=fault,
         )
-        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, tuple(chosen)))
-        patrolling = asyncio.create_task(_patrol(db, worker_id, pace))
+        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, tuple(engines)))
+        await shop.presence.look(engines, set(engines))
+        beside = (
+            asyncio.create_task(_patrol(db, worker_id, pace)),
+            asyncio.create_task(watch(shop.presence, engines, pace.patrol_s)),
+        )
         try:
             await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:
-            patrolling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await patrolling
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             with contextlib.suppress(GenlockError):
                 async with db.transaction() as conn:
                     await worker_sql.leave(conn, worker_id)
@@ -126,9 +131,10 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
     async with app.open_async(pool=shop.db.pool):
         while not stop.is_set():
             to_the_end = orphaned.is_set()
+            shop.presence.changed.clear()
             queue = Worker(
                 app,
-                queues=queue_sql.queues_of(tuple(shop.engines)),
+                queues=queue_sql.queues_of(shop.presence.here(shop.engines)),
                 name=shop.name,
                 concurrency=concurrency,
                 wait=not to_the_end,
@@ -149,14 +155,14 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             pause_s = _FIRST_PAUSE_S
-            if to_the_end:
+            if to_the_end and not shop.presence.changed.is_set():
                 return
 
 
 async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
     """Let the queue's worker run until it ends by itself or is told to, and then until its steps are done."""
     running = asyncio.create_task(queue.run())
-    told = [asyncio.create_task(stop.wait())]
+    told = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.presence.changed.wait())]
     if not orphaned.is_set():
         told.append(asyncio.create_task(orphaned.wait()))
     try:
@@ -258,7 +264,7 @@ async def _main(
             orphaned=orphaned,
             name=name,
             concurrency=concurrency,
-            engines=engines,
+            engines=engines_here(settings, engines),
             pace=pace,
             fault=fault,
         )

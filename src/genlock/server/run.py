@@ -145,6 +145,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 interface="asgi3",
+                ws="none",
                 log_config=None,
                 access_log=settings.log_level == "debug",
                 timeout_graceful_shutdown=_GRACE_S,

@@ -11,11 +11,13 @@ from time import perf_counter
 import numpy as np
 
 from genlock.digest import digest_of
-from genlock.engines.model import EngineInfo, EngineInput, Rendered, RenderSpec, Report
+from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
 from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
 from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
 from genlock.engines.sketch.nodes import Content, Stage, run
 from genlock.errors import Conflict, Invalid, Unavailable
+
+OFFER = Offer(name="sketch", parameters=PARAMETERS, roles=ROLES, produces=("video", "image"))
 
 VERSION = "1"
 """Goes up whenever the same spec and files would make other frames."""
@@ -26,21 +28,14 @@ MAX_INPUT_BYTES = 64 * 2**20
 class SketchEngine:
     """The built-in engine; one object may have many runs under way."""
 
-    name = "sketch"
+    name = OFFER.name
 
     def __init__(self) -> None:
         self._stops: dict[str, Event] = {}
 
     async def describe(self) -> EngineInfo:
         """The engine's version, what it understands, and the libraries that its bytes depend on."""
-        return EngineInfo(
-            name=self.name,
-            version=VERSION,
-            parameters=PARAMETERS,
-            roles=ROLES,
-            produces=("video", "image"),
-            environment=_environment(),
-        )
+        return EngineInfo(**OFFER.model_dump(), version=VERSION, environment=_environment())
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
         """Run ``spec`` in a thread of its own, so that the event loop stays free; see ``Engine.render``."""

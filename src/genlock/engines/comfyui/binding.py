@@ -1,0 +1,259 @@
+"""Binds a spec to a graph: every file, prompt, seed and number has its place before anything is submitted. Pure.
+
+    graph + bindings + spec ─▶ the part of the graph that makes the output, filled in; what goes where; what acts
+
+The spec wins over the graph. A word with several places is set in those that agree with the first: where a workflow
+gives its second sampler a value of its own, it stays.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from genlock.digest import canonical
+from genlock.engines.comfyui.bindings import WORDS, Bindings, FilePlace, Found, LoraPlace, Place
+from genlock.engines.model import EngineInput, RenderSpec
+from genlock.errors import Invalid
+from genlock.graphs.wiring import Wiring
+from genlock.model import MAX_SEED, SEED_FRAME
+
+START_ROLES = (SEED_FRAME, "variant", "source_image")
+"""Where the start image comes from: the first of these roles that the spec has."""
+ROLES = (
+    "workflow", "model", "lora", "vae", "text_encoder", "controlnet", *START_ROLES, "audio", "video", "other",
+)  # fmt: skip
+LABELS: Final = frozenset({"resolution_tier"})
+PREFIX = "genlock/take"
+"""How the files of every render begin: the same for all, so that equal wishes make equal graphs."""
+
+_WHOLE = frozenset({"steps", "width", "height", "frames"})
+_NUMBERS = frozenset({"cfg", "denoise", "fps"})
+_SEED = re.compile(r"0|[1-9][0-9]{0,19}")
+_EXACT = 2**53
+
+Graph = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A graph that lacks only the names of its files on the server.
+
+    ``files`` says which input goes to which place, strengths filled in; ``parameters`` is all that acts.
+    """
+
+    graph: Graph
+    output: str
+    files: tuple[tuple[FilePlace, EngineInput], ...]
+    parameters: Mapping[str, Any]
+
+    def naming(self, names: Mapping[str, str]) -> Graph:
+        """The graph with its files called as they are on the server, by the input's key."""
+        graph = deepcopy(self.graph)
+        for place, item in self.files:
+            _set(graph, place, names[item.key])
+        return graph
+
+
+def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) -> Bound:
+    """``spec`` in the part of ``graph`` that makes the output; ``Invalid`` for whatever has no place, or no input."""
+    bindings = found.bindings
+    _require_known(spec, bindings, found.unknown, name)
+    wiring = Wiring(graph, bindings.output, name)
+    bound: Graph = {
+        key: {"class_type": wiring.nodes[key].class_type, "inputs": deepcopy(graph[key].get("inputs", {}))}
+        for key in wiring.nodes
+    }
+    files = (*_starts(bound, bindings, spec, name), *_files(bound, bindings, spec, name))
+    loras = _loras(bound, bindings, spec, name)
+    for word in WORDS:
+        if word in spec.parameters:
+            _set_word(bound, bindings.places(word), _value(word, spec.parameters[word]))
+    if bindings.output_prefix is not None:
+        _set(bound, bindings.output_prefix, PREFIX)
+    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, found, spec))
+
+
+def written(graph: Mapping[str, Any]) -> bytes:
+    """A graph as it is sent and kept: canonical JSON, in which seeds beyond 2^53 stand digit by digit."""
+    mark = secrets.token_hex(16)
+
+    def marked(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: marked(item) for key, item in cast("dict[str, Any]", value).items()}
+        if isinstance(value, list):
+            return [marked(item) for item in cast("list[Any]", value)]
+        return f"{mark}{value}{mark}" if type(value) is int and abs(value) > _EXACT else value
+
+    return re.sub(rb'"%b(-?\d+)%b"' % (mark.encode(), mark.encode()), rb"\1", canonical(marked(dict(graph))))
+
+
+def _require_known(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, str], name: str) -> None:
+    for item in spec.inputs:
+        if item.role not in ROLES:
+            raise unbound(f"ComfyUI has no use for the input {item.label}.", f"It takes {', '.join(ROLES)}.")
+    for word, value in spec.parameters.items():
+        if word in LABELS or (word == "negative_prompt" and value == "" and not bindings.places(word)):
+            continue
+        if word not in WORDS:
+            raise unbound(
+                f"The ComfyUI engine has no parameter {word[:80]!r}.",
+                f"Its parameters are {', '.join(WORDS)}; other settings belong into the workflow.",
+            )
+        _value(word, value)
+        if spec.produces == "image" and word == "frames" and value == 1:
+            continue
+        if not bindings.places(word):
+            why = f" {unknown[word][0].upper()}{unknown[word][1:]}." if word in unknown else ""
+            raise unbound(
+                f"{name} has no place for the parameter {word!r}.{why}",
+                f'Leave it out, or name the place: bindings with {{"{word}": [{{"node": …, "input": …}}]}}.',
+            )
+
+
+def _starts(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
+    """The start image, and further pictures in the order in which they are given."""
+    pictures = [*spec.in_role("variant"), *spec.in_role("source_image")]
+    frames = spec.in_role(SEED_FRAME)
+    given = [*frames[:1], *pictures[1:]] if frames else pictures
+    place = bindings.start_image
+    wanted = [one for one in bindings.files if one.role == "source_image"]
+    if place is not None:
+        start = FilePlace(**place.model_dump(), role="source_image", category="input")
+        wanted = [start, *wanted]
+    if given and not wanted:
+        raise unbound(
+            f"{name} loads no image, so {given[0].label} has no place.", "Link a LoadImage node to its start_image."
+        )
+    if len(given) < len(wanted):
+        raise unbound(
+            f"{_named(graph, wanted[len(given)])} has no image to load.",
+            f"Give an input in one of the roles {', '.join(START_ROLES)}.",
+        )
+    return list(zip(wanted, given, strict=False))
+
+
+def _files(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
+    found: list[tuple[FilePlace, EngineInput]] = []
+    roles = {one.role for one in bindings.files} | {item.role for item in spec.inputs}
+    for role in sorted(roles - {"workflow", "lora", *START_ROLES}):
+        places = [one for one in bindings.files if one.role == role]
+        given = spec.in_role(role)
+        if len(given) > len(places):
+            raise unbound(
+                f"{name} has no node left for {given[len(places)].label}.",
+                f"It loads {len(places) or 'nothing'} in the role {role}: leave it out, or use another workflow.",
+            )
+        if len(given) < len(places):
+            raise unbound(
+                f"{_named(graph, places[len(given)])} has nothing to load that Genlock knows.",
+                f"Give one more input in the role {role}: what is loaded unseen could change unseen.",
+            )
+        found += zip(places, given, strict=True)
+    return found
+
+
+def _loras(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
+    given = spec.in_role("lora")
+    if len(given) != len(bindings.loras):
+        which = (
+            f"{name} has no node left for {given[len(bindings.loras)].label}."
+            if len(given) > len(bindings.loras)
+            else f"{_named(graph, bindings.loras[len(given)].file)} has no LoRA to load."
+        )
+        raise unbound(which, f"The workflow applies {len(bindings.loras) or 'no'} LoRAs: give as many, in their order.")
+    return [
+        (place.file, _with_strengths(graph, place, item)) for place, item in zip(bindings.loras, given, strict=True)
+    ]
+
+
+def _with_strengths(graph: Graph, lora: LoraPlace, item: EngineInput) -> EngineInput:
+    """The LoRA with the strengths that act: its own, else the graph's."""
+    acting: dict[str, float] = {}
+    for word in ("strength_model", "strength_clip"):
+        place, wanted = lora.strength(word), getattr(item, word)
+        if place is None and wanted is not None:
+            if word == "strength_clip" and wanted == item.strength_model:
+                continue
+            raise unbound(
+                f"{_named(graph, lora.file)} has no {word}, and {item.label} asks for {wanted}.",
+                "Leave it out, or use a node that has it.",
+            )
+        if place is not None:
+            if wanted is not None:
+                _set(graph, place, wanted)
+            value = _get(graph, place)
+            if type(value) in (int, float):
+                acting[word] = float(value)
+    return item.model_copy(update=acting)
+
+
+def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
+    """Set the first place, and every other that had the same value."""
+    if not places:
+        return
+    before = _get(graph, places[0])
+    for place in places:
+        if _get(graph, place) == before:
+            _set(graph, place, str(value) if type(before) is str else value)
+
+
+def _parameters(graph: Graph, found: Found, spec: RenderSpec) -> dict[str, Any]:
+    acting: dict[str, Any] = {}
+    for word in WORDS:
+        places = found.bindings.places(word)
+        value = _get(graph, places[0]) if places else found.known.get(word)
+        if value is not None:
+            acting[word] = str(value) if word == "seed" else value
+    if spec.produces == "image":
+        acting["frames"] = 1
+        acting.pop("fps", None)
+    return acting
+
+
+def _value(word: str, value: Any) -> Any:
+    """A parameter as the graph holds it; ``Invalid`` for what it cannot be."""
+    if word == "seed":
+        if not isinstance(value, str) or not _SEED.fullmatch(value) or int(value) > MAX_SEED:
+            raise unbound(
+                f"The parameter 'seed' is {value!r}, not a number from 0 to 2^64 − 1 as a string.",
+                'Write a seed as a string, such as "42".',
+            )
+        return int(value)
+    whole = type(value) is int or (type(value) is float and value.is_integer())
+    if word in _WHOLE:
+        fits = whole and 1 <= value < _EXACT
+    elif word in _NUMBERS:
+        fits = type(value) in (int, float) and abs(value) < _EXACT
+    else:
+        fits = isinstance(value, str)
+    if not fits:
+        kind = "a whole number above 0" if word in _WHOLE else "a number" if word in _NUMBERS else "text"
+        raise unbound(f"The parameter {word!r} is {str(value)[:80]!r}, not {kind}.", "Change it.")
+    return int(value) if word in _WHOLE else value
+
+
+def _get(graph: Graph, place: Place) -> Any:
+    value = graph[place.node]["inputs"][place.input]
+    for step in place.inside:
+        value = value[step]
+    return value
+
+
+def _set(graph: Graph, place: Place, value: Any) -> None:
+    holder: Any = graph[place.node]["inputs"]
+    key: str | int = place.input
+    for step in place.inside:
+        holder, key = holder[key], step
+    holder[key] = value
+
+
+def _named(graph: Graph, place: Place) -> str:
+    return f"Node {place.node} ({graph[place.node]['class_type']})"
+
+
+def unbound(message: str, hint: str) -> Invalid:
+    """What cannot be bound, said before anything is submitted."""
+    return Invalid(message, hint=hint, code="cannot_bind")

@@ -1,0 +1,192 @@
+"""ComfyUI's HTTP interface, as far as a render needs it; its troubles become Genlock's errors here.
+
+A server that does not answer is ``Unavailable`` with the code ``engine_away``: the work can go elsewhere.
+"""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+import httpx
+
+from genlock.engines.comfyui.refusals import refused
+from genlock.engines.model import AWAY
+from genlock.errors import Invalid, Unavailable
+
+_REFUSED, _NOT_FOUND, _TOO_LARGE, _BROKEN = 400, 404, 413, 500
+_TIMEOUT = httpx.Timeout(60, connect=5)
+_UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
+
+
+def away(url: str, why: str) -> Unavailable:
+    """The server does not answer."""
+    return Unavailable(
+        f"ComfyUI at {url} does not answer: {why}.",
+        hint="Start it, or set GENLOCK_COMFYUI_URL to where it is. The work goes on when it answers.",
+        code=AWAY,
+    )
+
+
+class ComfyClient:
+    """One server. ``url`` has no trailing slash."""
+
+    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
+        self.url = url
+        self._http = http
+
+    async def system_stats(self) -> dict[str, Any]:
+        """What the server is and runs on."""
+        return await self._json("GET", "/system_stats")
+
+    async def object_info(self) -> dict[str, Any]:
+        """Every node class that the server has, with its inputs and the package that it comes from."""
+        return await self._json("GET", "/object_info")
+
+    async def names_in(self, category: str) -> tuple[str, ...]:
+        """The names of the files in one of the folders of models; nothing for a folder that the server has not."""
+        answer = await self._send("GET", f"/models/{quote(category)}")
+        return () if answer.status_code == _NOT_FOUND else tuple(_parsed(answer, self.url))
+
+    async def sizes_in(self, category: str) -> Mapping[str, int]:
+        """The sizes of the files in one of the folders of models, where the server tells them."""
+        answer = await self._send("GET", f"/experiment/models/{quote(category)}")
+        if not answer.is_success:
+            return {}
+        found = cast("list[dict[str, Any]]", _parsed(answer, self.url))
+        return {one["name"]: one["size"] for one in found if isinstance(one.get("size"), int)}
+
+    async def upload(self, path: Path, name: str, subfolder: str) -> str:
+        """Put a file into the input folder, and give the name that the server made of it."""
+        with path.open("rb") as file:
+            answer = await self._send(
+                "POST",
+                "/upload/image",
+                files={"image": (name, file)},
+                data={"subfolder": subfolder, "type": "input"},
+                timeout=_UPLOAD_TIMEOUT,
+            )
+        if answer.status_code == _TOO_LARGE:
+            raise Invalid(
+                f"ComfyUI takes no file as large as {path.name} ({path.stat().st_size} bytes).",
+                hint="Start it with a larger --max-upload-size, or set GENLOCK_COMFYUI_FOLDER.",
+                too_large=True,
+                code="input_too_large",
+            )
+        said = cast("dict[str, str]", _parsed(answer, self.url))
+        return f"{said['subfolder']}/{said['name']}" if said.get("subfolder") else said["name"]
+
+    async def submit(self, graph: bytes, prompt_id: str, client_id: str) -> None:
+        """Queue a graph under an id of ours; ``Invalid`` if the server refuses it, or any part of it.
+
+        If the answer was lost, the queue and the history say whether the graph arrived: it is never queued twice.
+        """
+        body = b'{"client_id":%b,"prompt":%b,"prompt_id":%b}' % (
+            json.dumps(client_id).encode(),
+            graph,
+            json.dumps(prompt_id).encode(),
+        )
+        try:
+            answer = await self._send("POST", "/prompt", content=body, headers={"Content-Type": "application/json"})
+        except Unavailable:
+            if await self.is_queued(prompt_id) or await self.history(prompt_id) is not None:
+                return
+            raise
+        if answer.status_code == _REFUSED:
+            raise refused(_parsed(answer, self.url, whatever_status=True))
+        said = cast("dict[str, Any]", _parsed(answer, self.url))
+        if said.get("node_errors"):
+            # A part of it was queued: that would succeed, and not be what was asked for.
+            await self.withdraw(prompt_id)
+            raise refused(said)
+        if said.get("prompt_id") != prompt_id:
+            await self.withdraw(str(said.get("prompt_id", "")))
+            raise Invalid(
+                f"ComfyUI at {self.url} takes no ids of ours for its prompts.",
+                hint="Use ComfyUI 0.3.64 or newer.",
+                code="engine_too_old",
+            )
+
+    async def queue(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """What runs and what waits: ids with their graphs."""
+        said = cast("dict[str, list[list[Any]]]", await self._json("GET", "/queue"))
+        entries = [*said.get("queue_running", []), *said.get("queue_pending", [])]
+        return tuple((entry[1], entry[2]) for entry in entries)
+
+    async def is_queued(self, prompt_id: str) -> bool:
+        """Whether a prompt runs or waits."""
+        return any(prompt_id == one for one, _ in await self.queue())
+
+    async def history(self, prompt_id: str) -> dict[str, Any] | None:
+        """What became of a prompt that has ended; ``None`` while it has not, and after a restart."""
+        said = await self._json("GET", f"/history/{quote(prompt_id, safe='')}")
+        return said.get(prompt_id)
+
+    async def withdraw(self, prompt_id: str) -> None:
+        """Take a prompt out of the queue, or interrupt it if it runs: this one, and never another."""
+        if not prompt_id:
+            return  # an interrupt without an id would stop whatever runs
+        await self._send("POST", "/queue", json={"delete": [prompt_id]})
+        await self._send("POST", "/interrupt", json={"prompt_id": prompt_id})
+
+    async def free(self) -> None:
+        """Ask the server to forget its models and everything that it has computed, before its next prompt."""
+        answer = await self._send("POST", "/free", json={"unload_models": True, "free_memory": True})
+        if not answer.is_success:
+            raise Unavailable(
+                f"ComfyUI at {self.url} did not free its memory ({answer.status_code}).",
+                hint="Look into its log.",
+                code="engine_failed",
+            )
+
+    async def fetch(self, filename: str, subfolder: str, kind: str, path: Path) -> None:
+        """Write a file of the server's output, temporary or input folder to ``path``."""
+        query = {"filename": filename, "subfolder": subfolder, "type": kind}
+        try:
+            async with self._http.stream("GET", "/view", params=query) as answer:
+                if not answer.is_success:
+                    raise Unavailable(
+                        f"ComfyUI at {self.url} has no file {filename} ({answer.status_code}).",
+                        hint="Look whether something removes its outputs.",
+                        code="output_missing",
+                    )
+                with path.open("wb") as file:
+                    async for chunk in answer.aiter_bytes():
+                        file.write(chunk)
+        except httpx.TransportError as error:
+            raise away(self.url, _said(error)) from error
+
+    async def _json(self, method: str, path: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", _parsed(await self._send(method, path), self.url))
+
+    async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise away(self.url, _said(error)) from error
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncGenerator[ComfyClient]:
+    """A client of the server at ``url``, for as long as the block lasts."""
+    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT) as http:
+        yield ComfyClient(url, http)
+
+
+def _parsed(answer: httpx.Response, url: str, *, whatever_status: bool = False) -> Any:
+    if answer.is_success or whatever_status:
+        try:
+            return answer.json()
+        except ValueError:
+            pass
+    raise Unavailable(
+        f"What answers at {url} is not ComfyUI: {answer.request.url.path} gives {answer.status_code}.",
+        hint="Set GENLOCK_COMFYUI_URL to the address of ComfyUI's page.",
+        code=AWAY if answer.status_code >= _BROKEN else "not_comfyui",
+    )
+
+
+def _said(error: httpx.TransportError) -> str:
+    return str(error).rstrip(".") or type(error).__name__

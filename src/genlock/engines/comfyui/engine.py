@@ -1,0 +1,245 @@
+"""The `comfyui` engine: binds a graph, brings its files to the server, follows the run and fetches what it made.
+
+bind ─▶ place files ─▶ submit under our own id ─▶ follow ─▶ refuse what was cached ─▶ prove the files ─▶ fetch
+"""
+
+import asyncio
+from asyncio import Event
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+from uuid import uuid4
+
+from genlock.engines.comfyui.binding import ROLES, Bound, bind, written
+from genlock.engines.comfyui.bindings import WORDS, find
+from genlock.engines.comfyui.client import ComfyClient, connected
+from genlock.engines.comfyui.follow import Finished, Following, Patience
+from genlock.engines.comfyui.outputs import fetch
+from genlock.engines.comfyui.placing import Placed, placed
+from genlock.engines.comfyui.staging import Staging
+from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
+from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.graphs.strict_json import read_json
+
+OFFER = Offer(name="comfyui", parameters=WORDS, roles=ROLES, produces=("video", "image"))
+MAX_GRAPH_BYTES = 8 * 2**20
+_BOUND, _PLACED, _MADE = 0.02, 0.05, 0.95
+_PACKS = "custom_nodes."
+
+
+class ComfyUIEngine:
+    """One ComfyUI server. One object may have many runs under way; the server does them one after another."""
+
+    name = OFFER.name
+
+    def __init__(self, url: str, staging: Staging | None = None, patience: Patience | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._staging = staging
+        self._patience = patience or Patience()
+        self._stops: dict[str, Event] = {}
+
+    async def describe(self) -> EngineInfo:
+        """The server's version, what it runs on, its flags and node packs; ``Unavailable`` if it does not answer."""
+        async with connected(self._url) as client:
+            version, environment = await _environment(client)
+        return EngineInfo(**OFFER.model_dump(), version=version, environment=environment)
+
+    async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
+        """Run ``spec`` on the server; see ``Engine.render``. ``Unavailable`` as ``engine_away`` if it went away."""
+        if spec.run in self._stops:
+            raise Conflict(f"The run {spec.run} is already under way.", hint="Give each run its own name.")
+        stop = self._stops[spec.run] = Event()
+        try:
+            async with connected(self._url) as client:
+                return await _Run(client, self._staging, self._patience, spec, inputs, report, stop).render()
+        finally:
+            del self._stops[spec.run]
+
+    async def cancel(self, run: str) -> None:
+        """Take the run out of the server's queue, or interrupt it: this one, and never another."""
+        stop = self._stops.get(run)
+        if stop is not None:
+            stop.set()
+
+
+class _Run:
+    """One render."""
+
+    def __init__(
+        self,
+        client: ComfyClient,
+        staging: Staging | None,
+        patience: Patience,
+        spec: RenderSpec,
+        inputs: Mapping[str, Path],
+        report: Report,
+        stop: Event,
+    ) -> None:
+        self._client, self._staging, self._patience = client, staging, patience
+        self._spec, self._inputs, self._report, self._stop = spec, inputs, report, stop
+        self._told = 0.0
+
+    async def render(self) -> Rendered:
+        """Do it."""
+        started = perf_counter()
+        self._tell(0.0, "binding")
+        self._checkpoint()
+        bound, workflow = await asyncio.to_thread(self._bind)
+        self._tell(_BOUND, "bringing files to ComfyUI")
+        _, environment = await _environment(self._client)
+        async with placed(self._client, self._staging, bound.files, self._inputs) as there:
+            graph = written(bound.naming(there.names))
+            self._checkpoint()
+            self._tell(_PLACED, "queued in ComfyUI")
+            finished = await self._generate(graph, bound, there)
+            made = await fetch(self._client, bound.output, finished.outputs, self._spec.produces, self._spec.workdir)
+            await there.recheck(self._client, self._spec.workdir)
+            evidence = there.evidence
+        if self._staging is not None:
+            await self._tidy(self._staging)
+        self._tell(1.0, "done")
+        loaded = (*workflow, *(item for _, item in bound.files))
+        return Rendered(
+            produces=self._spec.produces,
+            outputs=made.outputs,
+            frames_digest=made.frames_digest,
+            graph=graph,
+            parameters=dict(bound.parameters),
+            inputs=tuple(sorted(loaded, key=lambda item: (item.role, item.ordinal))),
+            environment=environment,
+            per_node_s={node: round(finished.per_node_s.get(node, 0.0), 6) for node in bound.graph},
+            duration_s=perf_counter() - started,
+            evidence=evidence,
+        )
+
+    def _bind(self) -> tuple[Bound, tuple[EngineInput, ...]]:
+        """The graph with the spec in it, and the workflow if the graph came from one. Blocks."""
+        workflows = self._spec.in_role("workflow")
+        said = workflows[0].bindings if workflows else None
+        content, name = self._spec.graph, "The graph"
+        if content is None:
+            if len(workflows) != 1:
+                raise Invalid(
+                    f"A run needs one workflow, and {len(workflows) or 'none'} was given.",
+                    hint="Give one input in the role workflow, or a graph.",
+                    code="cannot_bind",
+                )
+            content, name = _read(workflows[0], self._inputs), workflows[0].filename or "The workflow"
+        graph = cast("dict[str, Any]", read_json(content, name))
+        found = find(graph, said, self._spec.produces, name)
+        return bind(graph, found, self._spec, name), workflows if self._spec.graph is None else ()
+
+    async def _generate(self, graph: bytes, bound: Bound, there: Placed) -> Finished:
+        """A run of which nothing was left over from another: what it made, it made with these files."""
+        if there.fresh:
+            await self._client.free()
+        finished = await self._follow(graph, bound)
+        if bound.output in finished.cached or (there.fresh and finished.cached):
+            # What the server remembers is the result of another run, or of other bytes under these names.
+            await self._client.free()
+            finished = await self._follow(graph, bound)
+        if bound.output in finished.cached:
+            raise Conflict(
+                "ComfyUI generated nothing: it gave the result of an earlier run again.",
+                hint="Start ComfyUI with --cache-none, or retry when nothing else runs there.",
+                code="cached_output",
+            )
+        if there.fresh and finished.cached:
+            there.evidence = "declared"
+        return finished
+
+    async def _follow(self, graph: bytes, bound: Bound) -> Finished:
+        """Submit and wait; whatever ends the wait, the prompt does not stay behind."""
+        prompt_id, client_id = str(uuid4()), uuid4().hex
+        following = Following(
+            client=self._client,
+            prompt_id=prompt_id,
+            nodes=frozenset(bound.graph),
+            tell=lambda done, message: self._tell(_PLACED + (_MADE - _PLACED) * done, message),
+            stop=self._stop,
+            patience=self._patience,
+        )
+        async with following.listening(client_id):
+            try:
+                await self._client.submit(graph, prompt_id, client_id)
+                return await following.to_its_end()
+            except BaseException:
+                await asyncio.shield(self._withdraw(prompt_id))
+                raise
+
+    async def _withdraw(self, prompt_id: str) -> None:
+        """Take the prompt from the server, as far as it answers, and wait a little until it is gone."""
+        with suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(self._patience.withdrawal_s):
+                await self._client.withdraw(prompt_id)
+                while True:
+                    if not await self._client.is_queued(prompt_id):
+                        return
+                    await asyncio.sleep(self._patience.poll_s / 10)
+
+    async def _tidy(self, staging: Staging) -> None:
+        in_use = {
+            value
+            for _, graph in await self._client.queue()
+            for node in graph.values()
+            for value in node.get("inputs", {}).values()
+            if isinstance(value, str)
+        }
+        await asyncio.to_thread(staging.tidy, in_use)
+
+    def _checkpoint(self) -> None:
+        if self._stop.is_set():
+            raise Conflict(f"The run {self._spec.run} was cancelled.", hint="Start it again.", code="cancelled")
+
+    def _tell(self, progress: float, message: str) -> None:
+        self._told = max(self._told, progress)
+        self._report(self._told, message)
+
+
+async def _environment(client: ComfyClient) -> tuple[str, dict[str, str]]:
+    """The server's version, and what else its frames may depend on."""
+    stats = await client.system_stats()
+    system = cast("dict[str, Any]", stats.get("system") or {})
+    devices = cast("list[dict[str, Any]]", stats.get("devices") or [])
+    version = system.get("comfyui_version")
+    if not isinstance(version, str):
+        raise Unavailable(
+            f"ComfyUI at {client.url} does not say what it is.",
+            hint="Set GENLOCK_COMFYUI_URL to the address of ComfyUI's page.",
+            code="not_comfyui",
+        )
+    packs = {
+        str(node.get("python_module", "")).removeprefix(_PACKS).split(".")[0]
+        for node in (await client.object_info()).values()
+        if str(node.get("python_module", "")).startswith(_PACKS)
+    }
+    return version, {
+        "comfyui": version,
+        "python": str(system.get("python_version", "")).split(" ")[0],
+        "torch": str(system.get("pytorch_version", "")),
+        "os": str(system.get("os", "")),
+        "device": ", ".join(str(device.get("name", "")) for device in devices),
+        "flags": " ".join(map(str, cast("list[Any]", system.get("argv") or [])[1:])),
+        "node_packs": ", ".join(sorted(packs)),
+    }
+
+
+def _read(item: EngineInput, inputs: Mapping[str, Path]) -> bytes:
+    try:
+        content = inputs[item.key].read_bytes()
+    except (KeyError, OSError) as error:
+        raise Unavailable(
+            f"The file of {item.label} cannot be read.",
+            hint="Restore its bytes, or use another version.",
+            code="input_missing",
+        ) from error
+    if len(content) > MAX_GRAPH_BYTES:
+        raise Invalid(
+            f"{item.label} has more than {MAX_GRAPH_BYTES} bytes.",
+            hint="Export the workflow again.",
+            too_large=True,
+            code="input_too_large",
+        )
+    return content

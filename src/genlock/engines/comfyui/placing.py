@@ -1,0 +1,192 @@
+"""Brings a run's files to the server and says under which names; three ways, by what Genlock may do there.
+
+    the models folder can be written   staged by content                      nothing can be mistaken
+    it can only be read                the file of that name, proven by its   memory freed first, nothing cached,
+                                       digest before and after                evidence as strong
+    neither                            a file of that name and size           memory freed first, nothing cached,
+                                                                              evidence: a name
+
+Pictures and other inputs always go up under the digest of their bytes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from genlock.digest import PREFIX, Digest
+from genlock.engines.comfyui.bindings import FilePlace
+from genlock.engines.comfyui.client import ComfyClient
+from genlock.engines.comfyui.staging import FOLDER, Staged, Staging
+from genlock.engines.model import EngineInput
+from genlock.errors import Invalid, NotFound, Tampered, Unavailable
+from genlock.model import SEED_FRAME
+
+Evidence = Literal["recorded", "matched_by_name", "declared"]
+_INPUT = "input"
+
+
+@dataclass
+class Placed:
+    """Where the files of a run are. ``fresh`` says that the server must not use anything that it remembers."""
+
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    evidence: Evidence = "recorded"
+    fresh: bool = False
+    _checks: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    _uploads: list[tuple[str, Digest]] = field(default_factory=list[tuple[str, Digest]])
+
+    def add(self, key: str, name: str, check: Callable[[], None] | None = None) -> None:
+        """Take note of a file's name, and of how to tell afterwards that it was not changed."""
+        self.names[key] = name
+        if check is not None:
+            self._checks.append(check)
+
+    def uploaded(self, key: str, name: str, digest: Digest) -> None:
+        """Take note of a file in the input folder."""
+        self.names[key] = name
+        self._uploads.append((name, digest))
+
+    async def recheck(self, client: ComfyClient, workdir: Path) -> None:
+        """``Tampered`` if a file is not what it was when the run began."""
+        for check in self._checks:
+            await asyncio.to_thread(check)
+        for name, digest in self._uploads:
+            path = workdir / "uploaded"
+            place = PurePosixPath(name)
+            try:
+                await client.fetch(place.name, str(place.parent).removeprefix("."), _INPUT, path)
+                if await asyncio.to_thread(digest_of_file, path) == digest:
+                    continue
+            except Unavailable as error:
+                if error.code != "output_missing":
+                    raise
+            finally:
+                path.unlink(missing_ok=True)
+            raise Tampered(
+                f"{name} was changed in ComfyUI's input folder during the run.",
+                hint="Let nothing but Genlock write there; then retry.",
+                code="staged_file_changed",
+            )
+
+
+@asynccontextmanager
+async def placed(
+    client: ComfyClient,
+    staging: Staging | None,
+    files: Sequence[tuple[FilePlace, EngineInput]],
+    paths: Mapping[str, Path],
+) -> AsyncGenerator[Placed]:
+    """The files on their places, kept there for as long as the block lasts.
+
+    ``Unavailable`` for a file that is missing here or cannot be had there, ``Tampered`` for one that was changed.
+    """
+    done = Placed()
+    writable = staging is not None and await asyncio.to_thread(staging.is_writable)
+    with ExitStack() as stack:
+        for place, item in files:
+            path = paths.get(item.key)
+            if path is None or not path.is_file():
+                raise Unavailable(
+                    f"The file of {item.label} cannot be read: no file was given for it.",
+                    hint="Restore its bytes, or use another version.",
+                    code="input_missing",
+                )
+            digest = item.digest or await asyncio.to_thread(digest_of_file, path)
+            if place.category == _INPUT:
+                sent = f"{digest.removeprefix(PREFIX)}{_suffix(item, path)}"
+                done.uploaded(item.key, await client.upload(path, sent, FOLDER), digest)
+            elif staging is not None and writable:
+                staged = await asyncio.to_thread(
+                    stack.enter_context, staging.staged(place.category, path, digest, _filename(item, path))
+                )
+                await _require_listed(client, place.category, staged.name)
+                done.add(item.key, staged.name, _checking(staging, staged))
+            else:
+                await _by_name(client, staging, place, item, path, digest, done)
+        yield done
+
+
+def digest_of_file(path: Path) -> Digest:
+    """The digest of a file's bytes. Blocks."""
+    with path.open("rb") as file:
+        return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checking(staging: Staging, staged: Staged) -> Callable[[], None]:
+    return lambda: staging.recheck(staged)
+
+
+async def _require_listed(client: ComfyClient, category: str, name: str) -> None:
+    if name not in await client.names_in(category):
+        raise Unavailable(
+            f"ComfyUI at {client.url} does not see {name} in its folder {category}.",
+            hint="GENLOCK_COMFYUI_FOLDER must be the base folder of this ComfyUI: the one that has models and input.",
+            code="not_staged",
+        )
+
+
+async def _by_name(
+    client: ComfyClient,
+    staging: Staging | None,
+    place: FilePlace,
+    item: EngineInput,
+    path: Path,
+    digest: Digest,
+    done: Placed,
+) -> None:
+    """The file that the server has under the input's name; refused if it is another one, as far as can be seen."""
+    done.fresh = True
+    named = _filename(item, path)
+    found = [one for one in await client.names_in(place.category) if PurePosixPath(one).name == named]
+    if len(found) != 1:
+        raise NotFound(
+            f"ComfyUI at {client.url} has {len(found) or 'no'} files {named} in its folder {place.category}.",
+            hint="Put the file there under that name, or let the worker write into ComfyUI's folder "
+            "(GENLOCK_COMFYUI_FOLDER), so that it can stage files itself.",
+            code="not_staged",
+        )
+    (name,) = found
+    local = None if staging is None else staging.base / "models" / place.category / name
+    if staging is not None and local is not None and local.is_file():
+
+        def check() -> None:
+            if staging.digest_at(local) != digest:
+                raise other
+
+        other = _other(client, name, item)
+        await asyncio.to_thread(check)
+        done.add(item.key, name, check)
+        return
+    size = (await client.sizes_in(place.category)).get(name)
+    if size is not None and size != path.stat().st_size:
+        raise _other(client, name, item)
+    done.evidence = "matched_by_name"
+    done.add(item.key, name)
+
+
+def _other(client: ComfyClient, name: str, item: EngineInput) -> Tampered:
+    return Tampered(
+        f"{name} on ComfyUI at {client.url} is not the version that is wanted as {item.label}.",
+        hint="Put that version there, or let the worker stage it: GENLOCK_COMFYUI_FOLDER.",
+        code="other_version_there",
+    )
+
+
+def _filename(item: EngineInput, path: Path) -> str:
+    return item.filename or f"{item.role}{path.suffix}"
+
+
+def _suffix(item: EngineInput, path: Path) -> str:
+    """The extension of an input; ComfyUI tells pictures from videos by it."""
+    if item.role == SEED_FRAME:
+        return ".png"
+    suffix = PurePosixPath(item.filename or path.name).suffix.lower()
+    if not suffix.isascii() or not suffix[1:].isalnum():
+        raise Invalid(
+            f"{item.label} has no extension that says what it is.", hint="Upload it with one.", code="cannot_bind"
+        )
+    return suffix
