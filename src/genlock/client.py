@@ -20,6 +20,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from genlock.errors import Invalid
+from genlock.sdk.captures import CapturesCalls
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.local import address_of
 from genlock.sdk.regeneration import RegenerationCalls
@@ -35,7 +36,14 @@ BAD_SETTING = "bad_setting"
 
 
 class Genlock(
-    TimelineCalls, LibraryCalls, TakesCalls, StalenessCalls, RegenerationCalls, ReproductionCalls, SystemCalls
+    TimelineCalls,
+    LibraryCalls,
+    TakesCalls,
+    CapturesCalls,
+    StalenessCalls,
+    RegenerationCalls,
+    ReproductionCalls,
+    SystemCalls,
 ):
     """A server of Genlock: every call of its API as a method.
 

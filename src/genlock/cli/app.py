@@ -8,8 +8,10 @@ import typer
 
 from genlock.cli import decisions, events, planning, receipts, reproducing, server, status, verify
 from genlock.cli.access import tokens
+from genlock.cli.comfyui import comfyui
 from genlock.cli.demo import command as demo
 from genlock.cli.door import Common
+from genlock.cli.inbox import inbox
 from genlock.cli.library import assets
 from genlock.cli.plans import plans
 from genlock.cli.samples import sketch
@@ -53,6 +55,8 @@ for name, group, panel in (
     ("segment", segments, "What we want"),
     ("asset", assets, "What goes in"),
     ("sketch", sketch, "What goes in"),
+    ("inbox", inbox, "What goes in"),
+    ("comfyui", comfyui, "This machine"),
 ):
     app.add_typer(group, name=name, rich_help_panel=panel)
 for room in (status, receipts, reproducing, events, verify, planning):

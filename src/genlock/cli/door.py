@@ -127,6 +127,12 @@ def command(app: typer.Typer, name: str, *, example: str, panel: str | None = No
     return register
 
 
+def run_alone(ctx: typer.Context, function: Callable[[Asked], None]) -> int:
+    """Run a command's function for a group that was named alone, with the options that stood before it; its code."""
+    asked = Asked(ctx.obj or Common())
+    return _through(asked, lambda: function(asked))
+
+
 def group(text: str, *, example: str) -> typer.Typer:
     """A group of commands, which shows its help when none of them is named."""
     return typer.Typer(help=text, epilog=f"Example: {example}", no_args_is_help=True)

@@ -86,6 +86,9 @@ _MEDIA = (".png", ".jpg", ".jpeg", ".webp", ".mp4", ".webm", ".mov", ".mkv", ".w
 PRIMITIVES = frozenset({"PrimitiveString", "PrimitiveStringMultiline", "PrimitiveInt", "PrimitiveFloat"})
 """ComfyUI's own nodes that only hand their ``value`` on: it is recorded as what it is used for."""
 
+PLACE_CLASS = "GenlockPlace"
+"""The node that says to which segment a graph belongs; no part of what the workflow is."""
+
 _EDITOR_ONLY = frozenset({"control_after_generate", "control_before_generate"})
 _UPLOAD_BUTTONS = frozenset({"upload", "choose file to upload", "audioUI"})
 
@@ -115,7 +118,7 @@ def is_silent(class_type: str) -> bool:
     """
     if class_type.startswith("Sketch"):
         return not class_type.startswith(("SketchSave", "SketchPreview"))
-    return class_type in _SILENT or class_type in LOADERS or class_type in PRIMITIVES
+    return class_type in _SILENT or class_type in LOADERS or class_type in PRIMITIVES or class_type == PLACE_CLASS
 
 
 def is_editors(class_type: str, name: str) -> bool:

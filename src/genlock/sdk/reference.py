@@ -5,6 +5,7 @@ import inspect
 import re
 from pathlib import Path
 
+from genlock.sdk.captures import CapturesCalls
 from genlock.sdk.generation import Generation, Used
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.listing import Listing
@@ -60,6 +61,7 @@ _ROOMS: tuple[tuple[str, type[object]], ...] = (
     ("Projects, scenes, segments, pins", TimelineCalls),
     ("Assets", LibraryCalls),
     ("Takes and receipts", TakesCalls),
+    ("Runs of ComfyUI that arrived", CapturesCalls),
     ("Staleness", StalenessCalls),
     ("Plans and renders", RegenerationCalls),
     ("Reproductions", ReproductionCalls),

@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from genlock.access.model import NewToken
+from genlock.capture.inbox import Assignment
+from genlock.capture.runs import RunRecord
 from genlock.library.model import NewAsset
 from genlock.regeneration.model import NewPlan, NewRender
 from genlock.regeneration.reproduce_model import NewReproduction
@@ -54,6 +56,26 @@ _GROUP: dict[str, Any] = {
     "derived": 9,
     "estimate": {"gpu_seconds": 500.4, "samples": 60},
     "restorable": 0,
+}
+
+_RUN: dict[str, Any] = {
+    "schema": "genlock.run/1",
+    "run": "6f1d0c9e-2f0b-4a57-9f3e-1f0f8f0f7a11",
+    "prompt_id": "b1946ac9-2492-4d23-8c48-9a9f4d0c1d22",
+    "status": "success",
+    "graph": {
+        "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "wan.safetensors"}},
+        "2": {"class_type": "SaveVideo", "inputs": {"model": ["1", 0], "filename_prefix": "genlock/rooftop/night/3"}},
+    },
+    "files": [
+        {"node": "1", "input": "unet_name", "category": "diffusion_models", "name": "wan.safetensors", "digest": _V1},
+    ],
+    "outputs": [
+        {"node": "2", "filename": "3_00001_.mp4", "subfolder": "genlock/rooftop/night", "media_type": "video/mp4"},
+    ],
+    "started_at": "2026-03-02T10:14:12Z",
+    "place": {"project": "rooftop", "scene": "night", "segment": "3"},
+    "capture": {"version": "1", "sees": {"loads": True}, "overhead_s": 0.001},
 }
 
 EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
@@ -117,4 +139,6 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
     },
     NewReproduction: {"runs": 2},
     ActivationRequest: {"version": 2, "note": "the new coat"},
+    Assignment: {"segment_id": 31, "select": True},
+    RunRecord: _RUN,
 }  # fmt: skip

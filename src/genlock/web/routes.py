@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from genlock.web.api import (
     assets,
     blobs,
+    captures,
     events,
     pins,
     plans,
@@ -33,6 +34,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (_API, segments.router),
     (_API, takes.router),
     (_API, receipts.router),
+    (_API, captures.router),
     (_API, reproductions.router),
     (_API, report.router),
     (_API, plans.router),

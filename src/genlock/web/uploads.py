@@ -22,6 +22,7 @@ from genlock.settings import Settings
 from genlock.web.bodies import too_large
 
 _MOST_FIELDS = 1000
+_MOST_NAMED = 12
 
 
 @dataclass
@@ -179,7 +180,8 @@ class _Reader:
         elif name in self._known_fields:
             self._begin_field(name)
         else:
-            known = ", ".join(sorted(self._known_fields | self._known_files))
+            names = sorted(self._known_fields) + sorted(self._known_files)
+            known = ", ".join(names[:_MOST_NAMED]) + (" …" if names[_MOST_NAMED:] else "")
             raise _refused(name, "there is no such field here", f"Known: {known}.", "extra_forbidden")
 
     def _begin_file(self, name: str, filename: str) -> None:

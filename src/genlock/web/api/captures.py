@@ -1,0 +1,115 @@
+"""Captures: runs of ComfyUI that its extension tells of, and the inbox of those that nobody has placed yet."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from genlock.capture import arrive, inbox_sql
+from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
+from genlock.capture.runs import MOST_OUTPUTS, RunRecord
+from genlock.digest import Digest
+from genlock.errors import Invalid
+from genlock.model import Page, Role
+from genlock.web.answers import answer
+from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
+from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.said import form_body, json_said, said, single
+from genlock.web.uploads import Form, receive_form
+
+router = APIRouter(tags=["captures"], route_class=Door)
+
+_FILES = tuple(f"output_{number}" for number in range(MOST_OUTPUTS))
+_FORM = form_body(
+    {
+        "type": "object",
+        "required": ["record"],
+        "properties": {"record": {"$ref": "#/components/schemas/RunRecord"}},
+        "patternProperties": {
+            "^output_(0|[1-9][0-9]{0,2})$": {
+                "type": "string",
+                "format": "binary",
+                "description": "The bytes of the record's output with that number, counted from 0.",
+            }
+        },
+        "additionalProperties": False,
+    },
+    encoding={"record": {"contentType": "application/json"}},
+)
+Shown = CaptureState | Literal["all"]
+
+
+@router.post(
+    "/captures",
+    status_code=201,
+    response_model=Captured,
+    **writes(Role.CREATOR, form=_FORM, answers={200: {"model": Captured, "description": "It had arrived before."}}),
+)
+async def receive_run(request: Request, home: Home, actor: Who) -> Response:
+    """Take in a run: a form with its ``record`` first and its outputs after it. The same run again changes nothing."""
+    async with receive_form(request, home.store, home.settings, fields=("record",), files=_FILES) as form:
+        given = single(form.fields, ("record",))
+        run = json_said("record", given["record"], RunRecord) if given else said(RunRecord, {})
+        uploaded = await _keep(form, run)
+    came = await asyncio.to_thread(arrive.gather, home.store, run)
+    same = digest_of_parts(request, run.run, uploaded)
+    async with home.db.transaction() as conn:
+        await arrive.introduce(conn, run, actor)
+    async with keyed(request, same) as conn:
+        captured, created = await arrive.arrive(conn, run, came, actor)
+        response = answer(captured, 201 if created else 200)
+        await keep_answer(request, conn, response)
+    return response
+
+
+@router.get("/captures", response_model=Page[Capture], **may(Role.VIEWER))
+async def list_captures(
+    conn: Transaction,
+    state: Annotated[Shown, Query(description="What became of them; `all` for any.")] = CaptureState.INBOX,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Runs that arrived, newest first: those in the inbox, unless another state is asked for."""
+    wanted = None if state == "all" else CaptureState(state)
+    return answer(await inbox_sql.captures(conn, state=wanted, after=cursor, limit=limit))
+
+
+@router.get("/captures/{capture_id}", response_model=CaptureDetails, **may(Role.VIEWER, 404))
+async def get_capture(capture_id: Id, conn: Transaction) -> Response:
+    """One run that arrived, with its whole record."""
+    return answer(await inbox_sql.get_capture(conn, capture_id))
+
+
+@router.post("/captures/{capture_id}/assign", response_model=Captured, **writes(Role.CREATOR, 404))
+async def assign_capture(capture_id: Id, wanted: Assignment, request: Request, home: Home, actor: Who) -> Response:
+    """Record a run from the inbox as a take of a segment."""
+    async with home.db.transaction() as conn:
+        capture = await inbox_sql.get_capture(conn, capture_id)
+    came = await asyncio.to_thread(arrive.gather, home.store, capture.record)
+    async with keyed(request) as conn:
+        response = answer(await arrive.assign(conn, capture_id, wanted, came, actor))
+        await keep_answer(request, conn, response)
+    return response
+
+
+@router.delete("/captures/{capture_id}", response_model=Capture, **writes(Role.CREATOR, 404))
+async def dismiss_capture(capture_id: Id, conn: Transaction, actor: Who) -> Response:
+    """Take a run out of the inbox. Its record stays, and it may still be assigned."""
+    return answer(await arrive.dismiss(conn, capture_id, actor))
+
+
+async def _keep(form: Form, run: RunRecord) -> dict[str, Digest]:
+    """The files of the form, kept; each must be what the record says of its output."""
+    uploaded: dict[str, Digest] = {}
+    for name, part in sorted(form.files.items()):
+        number = int(name.rpartition("_")[2])
+        expected = run.outputs[number].digest if number < len(run.outputs) else None
+        kept = await part.keep()
+        if kept.digest != expected:
+            raise Invalid(
+                f"{name} is not the output that the record names: its digest is {kept.digest}.",
+                hint="Send the file as it was when the record was made, or leave it out.",
+                code="digest_mismatch",
+            )
+        uploaded[name] = kept.digest
+    return uploaded

@@ -1,0 +1,250 @@
+"""What becomes of runs that arrive: takes with receipts, the inbox, and what made nothing."""
+
+import asyncio
+import json
+from typing import Any
+
+import httpx
+import pytest
+from tests.captures.runs import digest, files, graph, run_record, send, video
+
+
+@pytest.fixture
+async def rooftop(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """A project with one scene of three segments."""
+    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
+    await client.post("/api/v1/scenes/1/segments", json={"count": 3, "chained": False})
+    return client
+
+
+async def captured(client: httpx.AsyncClient, record: dict[str, Any], *contents: bytes) -> dict[str, Any]:
+    answer = await send(client, record, *contents)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def get(client: httpx.AsyncClient, path: str) -> Any:
+    answer = await client.get(f"/api/v1/{path}")
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_receipt(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    told = await captured(rooftop, run_record(content), content)
+    assert (told["capture"]["state"], told["warnings"]) == ("recorded", [])
+    found = await get(rooftop, "segments/1/provenance")
+    assert (found["state"], found["take"]["evidence"]) == ("fresh", "recorded")
+    assert found["take"]["missing"] == ["negative_prompt"] or found["take"]["missing"] == []
+    document = found["receipt"]["document"]
+    assert found["receipt"]["id"] == told["capture"]["receipt_id"]
+    assert document["parameters"]["prompt"] == "she walks through the rain", "the text that reached the node"
+    assert document["parameters"]["seed"] == "42"
+    assert document["observed"]["per_node_s"] == {"6": 1.25}
+    assert document["engine"] == {
+        "name": "comfyui",
+        "version": "0.3.75",
+        "environment": {"comfyui": "0.3.75", "torch": "2.13.0"},
+    }
+    used = {line["role"]: (line["name"], line["digest"]) for line in document["inputs"]}
+    assert used == {
+        "model": ("wan", digest("wan.safetensors v1")),
+        "lora": ("rain", digest("rain.safetensors v1")),
+        "source_image": ("portrait.png", digest("portrait.png v1")),
+    }
+    kept = await rooftop.get(f"/api/v1/blobs/{document['graph']}")
+    assert kept.json() == graph()
+
+
+async def test_the_same_run_is_taken_in_once_however_often_it_is_told(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    record = run_record(content)
+    answers = await asyncio.gather(*(send(rooftop, record, content) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers).count(201) == 1
+    again = await send(rooftop, record, content)
+    assert again.status_code == 200
+    assert (await get(rooftop, "captures?state=all"))["items"] == [again.json()["capture"]]
+    assert len((await get(rooftop, "segments/1/takes"))["items"]) == 1
+
+
+async def test_a_node_in_the_graph_wins_over_the_prefix_and_is_no_part_of_the_workflow(
+    rooftop: httpx.AsyncClient,
+) -> None:
+    made = await rooftop.post("/api/v1/assets", json={"kind": "workflow", "name": "walk"})
+    await rooftop.post(
+        f"/api/v1/assets/{made.json()['id']}/versions",
+        files={"file": ("walk.json", json.dumps(graph(7)).encode())},
+    )
+    place = {"project": "rooftop", "scene": "night", "segment": "2"}
+    content = video()
+    record = run_record(content, place=place)
+    record["graph"]["9"] = {"class_type": "GenlockPlace", "inputs": place}
+    assert (await captured(rooftop, record, content))["capture"]["segment_id"] == 2
+    inputs = (await get(rooftop, "segments/2/provenance"))["receipt"]["document"]["inputs"]
+    assert [(line["name"], line["version"]) for line in inputs if line["role"] == "workflow"] == [("walk", 1)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"outputs": []}, "does not say which segment"),
+        ({"place": {"project": "rooftop", "scene": "night", "segment": "9"}}, "no segment rooftop/night/9"),
+        ({"place": {"project": "cellar", "scene": "night", "segment": "1"}}, "no segment cellar/night/1"),
+        ({"graph": {"1": {"class_type": "UNETLoader", "inputs": {"unet_name": ["9", 0]}}}}, "not there"),
+        ({"graph": {}}, ""),
+    ],
+    ids=["nothing said", "no such segment", "no such project", "no graph", "empty"],
+)
+async def test_what_has_no_place_waits_with_the_reason(
+    rooftop: httpx.AsyncClient, changes: dict[str, Any], why: str
+) -> None:
+    content = video()
+    sent = [] if changes.get("outputs") == [] else [content]
+    told = await captured(rooftop, run_record(content, **changes), *sent)
+    assert (told["capture"]["state"], told["capture"]["receipt_id"]) == ("inbox", None)
+    assert why in told["capture"]["why"]
+    assert (await get(rooftop, "captures"))["items"] == [told["capture"]]
+
+
+async def test_a_run_from_the_inbox_is_assigned_once(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    record = run_record(content)
+    record["outputs"][0]["subfolder"] = ""
+    capture = (await captured(rooftop, record, content))["capture"]
+    path = f"/api/v1/captures/{capture['id']}"
+    assert (await rooftop.post(f"{path}/assign", json={"segment_id": 404})).status_code == 404
+    assert (await get(rooftop, f"captures/{capture['id']}"))["record"]["graph"] == record["graph"]
+    assert (await rooftop.delete(path)).json()["state"] == "dismissed"
+    answers = await asyncio.gather(
+        *(rooftop.post(f"{path}/assign", json={"segment_id": 3, "select": False}) for _ in range(3))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+    found = await get(rooftop, "segments/3")
+    assert ([take["number"] for take in found["takes"]], found["selected_take"]) == ([1], None)
+    assert (await rooftop.delete(path)).status_code == 409, "a take stays"
+
+
+async def test_runs_that_made_nothing_are_no_takes(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    first = await captured(rooftop, run_record(content), content)
+    error = {"node": "6", "type": "KSampler", "message": "mat1 and mat2"}
+    failed = await captured(rooftop, run_record(status="error", error=error))
+    assert failed["capture"]["why"] == "It failed at node 6 (KSampler): mat1 and mat2"
+    stopped = await captured(rooftop, run_record(status="interrupted", error={"node": "6", "type": "KSampler"}))
+    assert stopped["capture"]["state"] == "failed"
+    repeated = await captured(rooftop, run_record(content, cached_nodes=list(graph())))
+    assert repeated["capture"]["state"] == "repeated"
+    assert repeated["capture"]["receipt_id"] == first["capture"]["receipt_id"]
+    silent = await captured(rooftop, run_record(cached_nodes=list(graph())))
+    assert silent["capture"]["receipt_id"] == first["capture"]["receipt_id"], "found by its graph"
+    for told in (failed, stopped, repeated):
+        path = f"/api/v1/captures/{told['capture']['id']}/assign"
+        assert (await rooftop.post(path, json={"segment_id": 1})).status_code == 409
+    assert len((await get(rooftop, "segments/1/takes"))["items"]) == 1
+
+
+async def test_weights_nobody_registered_become_unmanaged_assets_and_move_on(rooftop: httpx.AsyncClient) -> None:
+    first, second, third = video(60), video(90), video(120)
+    await captured(rooftop, run_record(first), first)
+    kinds = {(one["kind"], one["name"]): one for one in (await get(rooftop, "assets"))["items"]}
+    assert set(kinds) == {("model", "wan"), ("lora", "rain")}
+    version = await get(rooftop, f"assets/{kinds['lora', 'rain']['id']}/versions/1")
+    assert version["details"] == {"unmanaged": True}
+    assert (version["digest"], version["size_bytes"]) == (digest("rain.safetensors v1"), 100)
+    gone = await rooftop.get(f"/api/v1/assets/{kinds['lora', 'rain']['id']}/versions/1/content")
+    assert gone.status_code == 404, "the bytes are not here"
+
+    record = run_record(second, files=files(lora_name="v2"))
+    record["outputs"][0]["filename"] = "2_00001_.mp4"
+    assert (await captured(rooftop, record, second))["warnings"] == []
+    assert (await get(rooftop, f"assets/{kinds['lora', 'rain']['id']}"))["active_version"] == 2
+    assert (await get(rooftop, "segments/1"))["state"] == "stale", "it was made with v1"
+
+    record = run_record(third)
+    record["outputs"][0]["filename"] = "3_00001_.mp4"
+    stale = await captured(rooftop, record, third)
+    assert stale["warnings"] == ["lora rain: this run used v1, v2 is active"]
+    assert (await get(rooftop, "segments/3"))["state"] == "stale"
+
+
+async def test_bytes_under_the_name_of_a_registered_asset_are_unmatched(rooftop: httpx.AsyncClient) -> None:
+    made = (await rooftop.post("/api/v1/assets", json={"kind": "lora", "name": "rain"})).json()
+    await rooftop.post(f"/api/v1/assets/{made['id']}/versions", files={"file": ("rain.ckpt", b"registered")})
+    content = video()
+    await captured(rooftop, run_record(content), content)
+    found = await get(rooftop, "segments/1/provenance")
+    assert [cause["kind"] for cause in found["causes"]] == ["unmatched"]
+    assert (await get(rooftop, f"assets/{made['id']}"))["versions_total"] == 1
+
+
+async def test_a_digest_that_could_not_be_seen_is_missing_and_not_guessed(rooftop: httpx.AsyncClient) -> None:
+    content, other = video(60), video(90)
+    await captured(rooftop, run_record(content), content)
+    record = run_record(other, files=files(lora_name=None))
+    record["outputs"][0]["filename"] = "2_00001_.mp4"
+    await captured(rooftop, record, other)
+    found = await get(rooftop, "segments/2/provenance")
+    lora = next(line for line in found["receipt"]["document"]["inputs"] if line["role"] == "lora")
+    assert "digest" not in lora
+    assert "lora[0].digest" in found["take"]["missing"]
+    assert found["state"] == "unknown"
+
+
+async def test_seeds_of_64_bits_stay_exact(rooftop: httpx.AsyncClient) -> None:
+    content, seed = video(), 2**64 - 1
+    told = await captured(rooftop, run_record(content, graph=graph(seed)), content)
+    found = await get(rooftop, f"receipts/{told['capture']['receipt_id']}")
+    assert found["document"]["parameters"]["seed"] == str(seed)
+    kept = await rooftop.get(f"/api/v1/blobs/{found['document']['graph']}")
+    assert kept.json()["6"]["inputs"]["seed"] == seed
+    assert (await get(rooftop, f"captures/{told['capture']['id']}"))["record"]["graph"]["6"]["inputs"]["seed"] == seed
+
+
+@pytest.mark.parametrize(
+    ("changes", "contents"),
+    [
+        ({"schema": "genlock.run/2"}, []),
+        ({"surprise": 1}, []),
+        ({"status": "fine"}, []),
+        ({"run": ""}, []),
+        ({"duration_s": -1}, []),
+        ({"files": [{"node": "1", "name": "a", "digest": "1a"}]}, []),
+        ({}, [b"other bytes"]),
+        ({"outputs": []}, [b"of no output"]),
+        ({"prompt_id": "a\0b"}, []),
+        ({"resolved": {"3": {"text": "\0"}}}, []),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_is_refused_and_leaves_nothing(
+    rooftop: httpx.AsyncClient, changes: dict[str, Any], contents: list[bytes]
+) -> None:
+    answer = await send(rooftop, run_record(video(), **changes), *contents)
+    assert (answer.status_code, bool(answer.json()["hint"])) == (422, True), answer.text
+    assert (await get(rooftop, "captures?state=all"))["items"] == []
+    assert (await get(rooftop, "assets"))["items"] == []
+
+
+async def test_a_damaged_video_waits_in_the_inbox_and_says_so(rooftop: httpx.AsyncClient) -> None:
+    content = video()[:-200]
+    told = await captured(rooftop, run_record(content), content)
+    assert told["capture"]["state"] == "inbox"
+    refused = await rooftop.post(f"/api/v1/captures/{told['capture']['id']}/assign", json={"segment_id": 1})
+    assert refused.status_code == 409
+    assert refused.json()["detail"] == told["capture"]["why"]
+
+
+async def test_the_inbox_is_read_page_by_page(rooftop: httpx.AsyncClient) -> None:
+    for _ in range(5):
+        await captured(rooftop, run_record())
+    seen: list[int] = []
+    page = await get(rooftop, "captures?limit=2")
+    while True:
+        seen += [one["id"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        page = await get(rooftop, f"captures?limit=2&cursor={page['next']}")
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == 5
+    assert (await rooftop.get("/api/v1/captures?state=lost")).status_code == 422
