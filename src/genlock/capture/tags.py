@@ -29,7 +29,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 100_000
 _EXIF_TEXTS = {0x010E: "description", 0x010F: "make", 0x0110: "model", 0x9286: "usercomment"}
 _EXIF_FOLDER = 0x8769
-_ASCII, _UNDEFINED = 2, 7
+_BYTE_FORMS = (1, 2, 7)  # bytes, ASCII, undefined: savers take any of them for a text
 
 
 def tags_of(path: Path, name: str) -> dict[str, str]:
@@ -118,8 +118,8 @@ def _exif_texts(exif: bytes) -> dict[str, str]:
         for tag, kind, count, where in _exif_entries(exif, order, at):
             if tag == _EXIF_FOLDER and len(waiting) == 1:
                 waiting.append(where)
-            elif tag in _EXIF_TEXTS and kind in (_ASCII, _UNDEFINED) and count > 4:
-                found |= _exif_text(_EXIF_TEXTS[tag], exif[where : where + count], order)
+            elif tag in _EXIF_TEXTS and kind in _BYTE_FORMS and count > 4:
+                found |= _exif_text(_EXIF_TEXTS[tag], exif[where : where + count])
     return found
 
 
@@ -133,10 +133,11 @@ def _exif_entries(exif: bytes, order: str, at: int) -> Iterator[tuple[int, int, 
         yield struct.unpack_from(f"{order}HHII", exif, entry)
 
 
-def _exif_text(key: str, raw: bytes, order: str) -> dict[str, str]:
+def _exif_text(key: str, raw: bytes) -> dict[str, str]:
     if raw.startswith(b"UNICODE\0"):
-        encoding = "utf-16-be" if order == ">" else "utf-16-le"
-        text = raw[8:].decode(encoding, "replace")
+        # EXIF says "Unicode" and not which: savers differ, and Latin text has its zeros where the upper halves are.
+        upper_first = raw[8::2].count(0) > raw[9::2].count(0)
+        text = raw[8:].decode("utf-16-be" if upper_first else "utf-16-le", "replace")
     else:
         text = _decoded(raw.removeprefix(b"ASCII\0\0\0").removeprefix(b"\0" * 8))
     text = text.rstrip("\0")

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from genlock.access.model import NewToken
+from genlock.capture.import_model import NewImport
 from genlock.capture.inbox import Assignment
 from genlock.capture.runs import RunRecord
 from genlock.library.model import NewAsset
@@ -117,6 +118,13 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "code": "not_found",
         "hint": "`genlock asset list` shows all assets.",
         "errors": [],
+    },
+    NewImport: {
+        "project": "rooftop",
+        "scene": "night",
+        "segment": "walk",
+        "name": "rooftop/night/walk_00003_.mp4",
+        "dry_run": True,
     },
     NewProject: {"slug": "rooftop", "name": "Rooftop"},
     NewScene: {"name": "night"},

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from genlock.capture.import_model import NewImport
 from genlock.capture.runs import RunRecord
 from genlock.takes.claim import Claim
 from genlock.web.examples import EXAMPLES
@@ -28,10 +29,9 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     problem.pop("$defs", None)
     schemas["Problem"] = problem
     schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
-    claim = Claim.model_json_schema(ref_template="#/components/schemas/{model}")
-    run = RunRecord.model_json_schema(ref_template="#/components/schemas/{model}")
-    for name, said in (("Claim", claim), ("RunRecord", run)):
-        schemas |= said.pop("$defs", {}) | {name: said}
+    for model in (Claim, RunRecord, NewImport):  # what comes within a form, which no route declares
+        said = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= said.pop("$defs", {}) | {model.__name__: said}
     for model, example in EXAMPLES.items():
         # A class that is both sent and answered may have two schemas, where defaults differ.
         for name in {model.__name__, f"{model.__name__}-Input", f"{model.__name__}-Output"} & schemas.keys():

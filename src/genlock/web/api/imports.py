@@ -1,0 +1,142 @@
+"""Imports: takes made before Genlock, recorded with what their files say of themselves."""
+
+import asyncio
+import itertools
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from genlock.blobs.store import Store
+from genlock.capture import imports
+from genlock.capture.claims import graph_bytes
+from genlock.capture.import_model import CONTAINERS, Imported, ImportOutcome, NewImport
+from genlock.capture.look import File, Looked, look_at, media_type_of, video_of
+from genlock.capture.places import ensure_place
+from genlock.digest import digest_of
+from genlock.engines.media import PNG
+from genlock.errors import Invalid, NotFound
+from genlock.library.kinds import JSON
+from genlock.model import Actor, Role
+from genlock.takes.claim import Output
+from genlock.web.answers import answer
+from genlock.web.door import Door, Home, Who, writes
+from genlock.web.house import House
+from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.said import form_body, json_said, said, single
+from genlock.web.spool import Spool
+from genlock.web.uploads import FilePart, receive_form
+
+router = APIRouter(tags=["takes"], route_class=Door)
+
+_BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
+_FORM = form_body(
+    {
+        "type": "object",
+        "required": ["take"],
+        "additionalProperties": False,
+        "properties": {
+            "take": {"$ref": "#/components/schemas/NewImport"},
+            **{
+                container: {**_BYTES, "description": "At least one file; all are the same take."}
+                for container in CONTAINERS
+            },
+        },
+    },
+    encoding={"take": {"contentType": "application/json"}},
+)
+
+
+@router.post(
+    "/imports",
+    status_code=201,
+    response_model=Imported,
+    **writes(
+        Role.CREATOR,
+        404,
+        form=_FORM,
+        answers={200: {"model": Imported, "description": "It was there already, or this was a dry run."}},
+    ),
+)
+async def import_take(request: Request, home: Home, actor: Who) -> Response:
+    """Import one take: a form with ``take`` first, then its files. The same files again add nothing."""
+    with tempfile.TemporaryDirectory(prefix="genlock-") as folder:
+        numbers = itertools.count()
+        async with receive_form(
+            request,
+            home.store,
+            home.settings,
+            fields=("take",),
+            files=CONTAINERS,
+            hasher=lambda filename: Spool(Path(folder) / str(next(numbers))),
+        ) as form:
+            given = single(form.fields, ("take",))
+            new = json_said("take", given["take"], NewImport) if given else said(NewImport, {})
+            files = {container: _file(container, part, new.name) for container, part in form.files.items()}
+            digest = video_of(files).digest if files else new.digest
+            async with home.db.snapshot() as conn:
+                known = await imports.known_already(conn, new, digest) if digest is not None else None
+            if known is not None:
+                return answer(known)
+            if not files:
+                raise _nothing_came(new)
+            looked = await asyncio.to_thread(look_at, files, new.name)
+            if new.dry_run:
+                return answer(await _try(home, new, looked, actor))
+            for part in form.files.values():
+                await part.keep()
+    return await _record(request, home, new, looked, actor)
+
+
+def _nothing_came(new: NewImport) -> Invalid | NotFound:
+    if new.digest is not None:
+        return NotFound("These bytes are no take yet.", hint="Send the files of the take.", code="not_imported")
+    return Invalid("There is no file in this form.", hint=f"Send one of {', '.join(CONTAINERS)}.", code="no_file")
+
+
+def _file(container: str, part: FilePart, name: str) -> File:
+    assert isinstance(part.hasher, Spool)  # noqa: S101 - as the form was told
+    digest = part.hasher.whole()
+    media_type = media_type_of(container, part.hasher.path, name)
+    return File(part.hasher.path, digest, part.hasher.size_bytes, media_type)
+
+
+async def _try(home: House, new: NewImport, looked: Looked, actor: Actor) -> Imported:
+    """What would be recorded: everything is done, and taken back."""
+    last_frame, graph = _decoded(looked)
+    async with home.db.transaction() as conn:
+        place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
+        imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
+        await conn.rollback()
+    return imports.as_dry_run(imported)
+
+
+async def _record(request: Request, home: House, new: NewImport, looked: Looked, actor: Actor) -> Response:
+    last_frame, graph = _decoded(looked)
+    await asyncio.to_thread(_keep, home.store, looked)
+    digests = {container: file.digest for container, file in looked.files.items()}
+    # The place first, by itself: its news would else hold up everybody else's until the take is written.
+    async with home.db.transaction() as conn:
+        place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
+    async with keyed(request, digest_of_parts(request, new.model_dump(mode="json"), digests)) as conn:
+        imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
+        response = answer(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
+        await keep_answer(request, conn, response)
+    return response
+
+
+def _decoded(looked: Looked) -> tuple[Output, Output | None]:
+    """The last frame and the graph as parts that are, or would be, stored."""
+    frame, graph = looked.video.last_frame, looked.embedded.graph
+    last_frame = Output(digest=digest_of(frame), media_type=PNG, size_bytes=len(frame))
+    if graph is None:
+        return last_frame, None
+    content = graph_bytes(graph)
+    return last_frame, Output(digest=digest_of(content), media_type=JSON, size_bytes=len(content))
+
+
+def _keep(store: Store, looked: Looked) -> None:
+    store.put(looked.video.last_frame)
+    if looked.embedded.graph is not None:
+        store.put(graph_bytes(looked.embedded.graph))

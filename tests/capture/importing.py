@@ -1,0 +1,43 @@
+"""Imports over HTTP as a client sends them, and a library to match against."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.library.identity.files import safetensors, tensor
+
+
+async def send(client: httpx.AsyncClient, *paths: Path, status: int | None = None, **more: Any) -> Any:
+    """Import files as one take of rooftop/night/walk, unless said otherwise."""
+    take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": f"rooftop/{paths[0].name}", **more}
+    files: list[Any] = [("take", (None, json.dumps(take)))]
+    files += [(path.suffix[1:], (path.name, path.read_bytes())) for path in paths]
+    answer = await client.post("/api/v1/imports", files=files)
+    if status is not None:
+        assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def register(client: httpx.AsyncClient, kind: str, name: str, filename: str, content: bytes) -> Any:
+    """A version of a shared asset, made if it is not there."""
+    found = (await client.get("/api/v1/assets", params={"kind": kind, "q": name})).json()["items"]
+    asset = found[0] if found else (await client.post("/api/v1/assets", json={"kind": kind, "name": name})).json()
+    files = {"file": (filename, content)}
+    added = await client.post(f"/api/v1/assets/{asset['id']}/versions", files=files)
+    assert added.status_code == 201, added.text
+    return added.json()["version"]
+
+
+async def register_all(client: httpx.AsyncClient, start: bytes) -> None:
+    """Everything that the corpus' plain graph with one LoRA names."""
+    for number, (kind, name, filename) in enumerate(
+        (
+            ("model", "wan", "wan.safetensors"),
+            ("text_encoder", "umt5", "umt5.safetensors"),
+            ("vae", "wan_vae", "wan_vae.safetensors"),
+            ("lora", "rain", "rain.safetensors"),
+        )
+    ):
+        await register(client, kind, name, filename, safetensors({"w": tensor(0, 4)}, bytes([number] * 4)))
+    await register(client, "source_image", "start", "start.png", start)

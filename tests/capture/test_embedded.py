@@ -1,0 +1,191 @@
+"""What files say of themselves: every spelling is read, and what is hostile is refused by name."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.capture.corpus.cases import image_to_video
+from tests.capture.files import comfyui_tags, frames, png, save, video, webp
+
+from genlock.capture.embedded import Embedded, read_embedded
+from genlock.capture.tags import MAX_TEXT_BYTES, tags_of
+from genlock.capture.webui_text import read_webui_text
+from genlock.errors import Invalid
+
+GRAPH = image_to_video()
+TEXT = (
+    "she walks <lora:rain:0.8>, film grain\nNegative prompt: blurry, low quality\n"
+    "Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7.5, Seed: 42, Size: 512x768, "
+    "Model hash: 31E35C80FC, Model: sd_xl_base_1.0, Denoising strength: 0.4, Version: v1.10.1"
+)
+
+
+def _read(path: Path) -> Embedded:
+    return read_embedded(tags_of(path, path.name), path.name)
+
+
+@pytest.mark.parametrize("extension", ["png", "webp", "mp4", "webm"])
+def test_the_graph_is_found_in_every_container(tmp_path: Path, extension: str) -> None:
+    """As ComfyUI writes it: text chunks, EXIF with a prefix, tags, tags in upper case."""
+    assert _read(save(tmp_path / f"walk.{extension}", GRAPH)).graph == GRAPH
+
+
+@pytest.mark.parametrize(("packed", "international"), [(True, False), (False, True), (True, True)])
+def test_every_kind_of_text_chunk_is_read(tmp_path: Path, packed: bool, international: bool) -> None:
+    """Other programs pack their texts, or write them as UTF-8."""
+    graph = image_to_video(n5={"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 0], "text": "雨の中"}})
+    path = png(tmp_path / "a.png", comfyui_tags(graph), packed=packed, international=international)
+    assert _read(path).graph == graph
+
+
+@pytest.mark.parametrize("extension", ["mp4", "webm"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_comment_holds_the_graph_of_other_savers(tmp_path: Path, extension: str, as_text: bool) -> None:
+    """One tag with everything in it; the graph within is text once more, or not."""
+    inner: Any = json.dumps(GRAPH) if as_text else GRAPH
+    tags = {"comment": json.dumps({"prompt": inner, "workflow": {"nodes": []}, "CreationTime": "2025-01-01"})}
+    assert _read(video(tmp_path / f"walk.{extension}", tags)).graph == GRAPH
+
+
+def test_fingerprints_are_taken_out_and_those_of_files_kept() -> None:
+    """LoadImage's is the SHA-256 of the picture; a video loader's is of a name and a time, whatever it looks like."""
+    graph = image_to_video(n14={"class_type": "VHS_LoadVideo", "inputs": {"video": "walk.mp4"}})
+    marked = {key: dict(node) for key, node in graph.items()}
+    marked["8"]["is_changed"] = ["ab" * 32]
+    marked["14"]["is_changed"] = ["cd" * 32]
+    marked["10"]["is_changed"] = [float("nan")]
+    found = read_embedded({"prompt": json.dumps(marked)}, "walk.png")
+    assert found.graph == graph, "what was submitted"
+    assert [(one.node, one.input, one.name, one.digest) for one in found.seen] == [
+        ("8", "image", "start.png", "sha256:" + "ab" * 32)
+    ]
+
+
+def test_a_prompt_in_words_is_no_graph() -> None:
+    """Some programs keep the words of the prompt under that name."""
+    assert read_embedded({"prompt": "she walks"}, "a.png") == Embedded()
+
+
+def test_only_an_editors_workflow_is_said_to_be_that() -> None:
+    """It leaves out what the server ran, so it proves nothing."""
+    found = read_embedded({"workflow": json.dumps({"nodes": []})}, "a.png")
+    assert found.graph is None and found.without_graph and "editor" in found.without_graph
+
+
+# web interfaces ----------------------------------------------------------------------------------
+
+
+def test_the_text_of_a_web_interface_is_read(tmp_path: Path) -> None:
+    """Parameters by a receipt's words, the model with the digits of its hash, LoRAs out of the prompt."""
+    embedded = _read(png(tmp_path / "a.png", {"parameters": TEXT}))
+    assert embedded.graph is None and embedded.text == TEXT
+    found = read_webui_text(embedded.text)
+    assert found is not None
+    assert found.parameters == {
+        "prompt": "she walks <lora:rain:0.8>, film grain",
+        "negative_prompt": "blurry, low quality",
+        "sampler": "Euler a",
+        "scheduler": "Karras",
+        "seed": "42",
+        "steps": 20,
+        "cfg": 7.5,
+        "denoise": 0.4,
+        "width": 512,
+        "height": 768,
+    }
+    assert [(one.role, one.name, one.digest_prefix, one.strength_model) for one in found.used] == [
+        ("model", "sd_xl_base_1.0", "31e35c80fc", None),
+        ("lora", "rain", None, 0.8),
+    ]
+    assert found.version == "v1.10.1"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_the_text_is_found_where_pictures_without_chunks_keep_it(tmp_path: Path, encoding: str) -> None:
+    """A WEBP has it as the user's comment, in UTF-16 of either order."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + TEXT.encode(encoding)
+    path = tmp_path / "a.webp"
+    Image.fromarray(frames(1, 1)[0]).save(path, "WEBP", exif=exif)
+    assert _read(path).text == TEXT
+
+
+@pytest.mark.parametrize("text", ["", "she walks", "Steps: 20, Sampler: x", "Steps: 1, " * 1000])
+def test_other_texts_are_not_taken_for_one(text: str) -> None:
+    """No parameters are better than wrong ones."""
+    assert read_webui_text(text) is None
+
+
+# hostile ------------------------------------------------------------------------------------------
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _hostile_png(path: Path, *chunks: bytes) -> Path:
+    plain = png(path, {}).read_bytes()
+    path.write_bytes(plain[:33] + b"".join(chunks) + plain[33:])  # after the header
+    return path
+
+
+def test_a_text_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    """Unpacking ends at the limit."""
+    bomb = zlib.compress(b"0" * (MAX_TEXT_BYTES + 1), 9)
+    path = _hostile_png(tmp_path / "bomb.png", _chunk(b"zTXt", b"prompt\0\0" + bomb))
+    with pytest.raises(Invalid, match=r"'bomb\.png' carries more than 16 MiB"):
+        _read(path)
+
+
+def test_many_texts_together_are_refused(tmp_path: Path) -> None:
+    """Each is within the limit, all of them are not."""
+    text = b"0" * (MAX_TEXT_BYTES // 2)
+    path = _hostile_png(tmp_path / "many.png", *(_chunk(b"tEXt", b"a%d\0" % n + text) for n in range(3)))
+    with pytest.raises(Invalid, match="carries more than 16 MiB"):
+        _read(path)
+
+
+def test_a_chunk_that_lies_about_its_length_says_nothing(tmp_path: Path) -> None:
+    """Nothing is read behind the end of a file."""
+    path = png(tmp_path / "a.png", {})
+    path.write_bytes(path.read_bytes()[:33] + struct.pack(">I", 2**31 - 1) + b"IDAT" + b"short")
+    assert tags_of(path, "a.png") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{" + '"a":{' * 100_000, "nested too deeply|brackets"),
+        ('{"1": {"class_type": "A", "class_type": "B", "inputs": {}}}', "twice"),
+        ('{"1": {"class_type": "A", "inputs": {"x": 1e999}}}', "too large"),
+        ('{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "no number"),
+        ("{not json}", "not sound JSON"),
+        ('{"1": ' + "[" * 700_000, "brackets"),
+        (json.dumps({str(n): {"class_type": "A" * 2000, "inputs": {}} for n in range(5000)}), "larger than 8 MiB"),
+    ],
+    ids=["deep", "twice", "infinite", "nan", "broken", "wide", "huge"],
+)
+def test_a_hostile_graph_is_refused_by_name(text: str, why: str) -> None:
+    """The message names the file and says what is wrong with it."""
+    with pytest.raises(Invalid, match=why) as refused:
+        read_embedded({"prompt": text}, "walk.png")
+    assert "walk.png" in refused.value.message and refused.value.hint
+
+
+def test_a_text_that_is_no_text_does_no_harm(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are read as Latin-1, and then are no graph."""
+    path = _hostile_png(tmp_path / "a.png", _chunk(b"tEXt", b"prompt\0" + bytes(range(256))))
+    assert _read(path) == Embedded()
+
+
+@pytest.mark.parametrize("exif", [b"II*\0" + b"\xff" * 40, b"MM\0*\0\0\0\x08\xff\xff" + b"\0" * 30, b"II*\0", b"junk"])
+def test_exif_that_points_anywhere_says_nothing(tmp_path: Path, exif: bytes) -> None:
+    """Offsets outside of the block are not followed."""
+    path = webp(tmp_path / "a.webp", {}, moving=False)
+    body = path.read_bytes()[12:] + b"EXIF" + struct.pack("<I", len(exif)) + exif
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)
+    assert tags_of(path, "a.webp") == {}

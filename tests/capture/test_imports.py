@@ -1,0 +1,326 @@
+"""Work made before Genlock over HTTP: what is recorded, how well it is known, and that twice adds nothing."""
+
+import copy
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from tests.capture.corpus.cases import Graph, image_to_video, ksampler, node
+from tests.capture.files import frames, png, save, video
+from tests.capture.importing import register, register_all, send
+from tests.capture.test_embedded import TEXT
+from tests.library.identity.files import safetensors, tensor
+
+from genlock.blobs.disk import DiskStore
+from genlock.digest import digest_of
+
+
+def _start(shade: int = 50) -> bytes:
+    written = io.BytesIO()
+    Image.fromarray(frames(shade, 1)[0]).save(written, "PNG")
+    return written.getvalue()
+
+
+def _graph(start: bytes | None = None) -> Graph:
+    """The plain graph with one LoRA; with ``start``, as ComfyUI embeds it after reading that picture."""
+    graph = copy.deepcopy(
+        image_to_video(
+            n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name="rain.safetensors", strength_model=0.8),
+            n10=ksampler(model=("2", 0)),
+        )
+    )
+    if start is not None:
+        graph["8"]["is_changed"] = [digest_of(start).removeprefix("sha256:")]
+    return graph
+
+
+async def _counts(client: httpx.AsyncClient) -> tuple[int, ...]:
+    counted: list[int] = []
+    for path in ("projects", "receipts", "assets"):
+        counted.append(len((await client.get(f"/api/v1/{path}", params={"limit": 500})).json()["items"]))
+    return tuple(counted)
+
+
+@pytest.mark.parametrize("extension", ["mp4", "webm", "webp", "png"])
+async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
+    client: httpx.AsyncClient, store: DiskStore, tmp_path: Path, extension: str
+) -> None:
+    """Models by name, the start image by the digest that ComfyUI left, everything else out of the graph."""
+    await register_all(client, _start())
+    path = save(tmp_path / f"walk_00001_.{extension}", _graph(_start()))
+    imported = await send(client, path, status=201)
+    assert (imported["outcome"], imported["source"], imported["evidence"]) == ("recorded", "graph", "matched_by_name")
+    assert (imported["missing"], imported["explained"], imported["notes"]) == (["engine.version"], True, [])
+    assert imported["made"] == ["project", "scene", "segment"]
+    assert [(one["role"], one["name"], one["version"]) for one in imported["inputs"]] == [
+        ("text_encoder", "umt5", 1),
+        ("source_image", "start", 1),
+        ("vae", "wan_vae", 1),
+        ("model", "wan", 1),
+        ("lora", "rain", 1),
+    ]
+    receipt = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()
+    document = receipt["document"]
+    assert document["engine"] == {"name": "comfyui"} and document["recorder"]["name"] == "genlock import"
+    assert document["parameters"] == {
+        "prompt": "she walks",
+        "negative_prompt": "blurry",
+        "seed": "42",
+        "steps": 3,
+        "cfg": 4,
+        "sampler": "euler",
+        "scheduler": "simple",
+        "denoise": 1,
+        "width": 64,
+        "height": 48,
+        "frames": 9,
+        "fps": 8,
+        "resolution_tier": "below 240p",
+    }
+    assert document["outputs"]["video"]["digest"] == digest_of(path.read_bytes())
+    assert {"frames", "last_frame"} <= document["outputs"].keys()
+    assert json.loads(store.read_verified(document["graph"])) == _graph(), "the graph without its fingerprints"
+    segment = (await client.get(f"/api/v1/segments/{imported['segment_id']}")).json()
+    assert (segment["name"], segment["chained"]) == ("walk", False)
+    assert segment["selected_take"]["number"] == 1
+
+
+async def test_importing_again_adds_nothing(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Also when something was registered meanwhile that would match better."""
+    path = save(tmp_path / "walk_00001_.mp4", _graph(_start()))
+    first = await send(client, path, status=201)
+    assert not first["explained"]
+    await register_all(client, _start())
+    before = await _counts(client)
+    again = await send(client, path, status=200)
+    assert (again["outcome"], again["take_id"], again["receipt_id"]) == (
+        "exists",
+        first["take_id"],
+        first["receipt_id"],
+    )
+    assert await _counts(client) == before
+
+
+async def test_a_digest_alone_asks(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """So that a second import need not upload anything."""
+    path = save(tmp_path / "walk_00001_.mp4", _graph())
+    asked = {"digest": digest_of(path.read_bytes())}
+    take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": "walk.mp4", **asked}
+    form: list[Any] = [("take", (None, json.dumps(take)))]
+    assert (await client.post("/api/v1/imports", files=form)).json()["code"] == "not_imported"
+    recorded = await send(client, path, status=201)
+    told = await client.post("/api/v1/imports", files=form)
+    assert (told.status_code, told.json()["receipt_id"]) == (200, recorded["receipt_id"])
+    assert told.json()["explained"] == recorded["explained"] and told.json()["missing"] == recorded["missing"]
+
+
+async def test_a_dry_run_says_the_same_and_writes_nothing(
+    client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
+) -> None:
+    """Neither rows nor bytes."""
+    await register_all(client, _start())
+    before, bytes_before = await _counts(client), list(store.digests())
+    path = save(tmp_path / "walk_00001_.webm", _graph(_start()))
+    dry = await send(client, path, status=200, dry_run=True)
+    assert (await _counts(client), list(store.digests())) == (before, bytes_before)
+    assert (dry["outcome"], dry["take_id"], dry["segment_id"]) == ("would_record", None, None)
+    events = (await client.get("/api/v1/events", params={"limit": 500})).json()["items"]
+    assert not [event for event in events if event["verb"] in ("project.created", "take.recorded")]
+    wet = await send(client, path, status=201)
+    same = ("inputs", "missing", "evidence", "explained", "made", "source", "notes")
+    assert {key: dry[key] for key in same} == {key: wet[key] for key in same}
+
+
+async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The video is the one that shows most; the graph may be in the other; both are found again."""
+    silent, telling = video(tmp_path / "walk_00001_.mp4", {}), save(tmp_path / "walk_00001_.png", _graph())
+    imported = await send(client, telling, silent, status=201)
+    assert imported["source"] == "graph"
+    receipt = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()
+    outputs = {part: it["digest"] for part, it in receipt["document"]["outputs"].items()}
+    assert outputs["video"] == digest_of(silent.read_bytes()) and outputs["png"] == digest_of(telling.read_bytes())
+
+
+async def test_takes_of_one_segment_are_numbered_as_they_come(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The last one is in the cut, unless a take is there that was made with Genlock."""
+    for number in (1, 2):
+        path = save(tmp_path / f"walk_0000{number}_.mp4", _graph(), shade=number)
+        assert (await send(client, path, status=201))["take"] == number
+    segment_id = (await send(client, path, status=200))["segment_id"]
+    assert (await client.get(f"/api/v1/segments/{segment_id}")).json()["selected_take"]["number"] == 2
+    claim = {"engine": {"name": "diffusers", "version": "1"}, "parameters": {"seed": "1"}}
+    files = {"claim": (None, json.dumps(claim)), "video": save(tmp_path / "own.mp4", _graph(), shade=9).read_bytes()}
+    assert (await client.post(f"/api/v1/segments/{segment_id}/takes", files=files)).status_code == 201
+    await send(client, save(tmp_path / "walk_00003_.mp4", _graph(), shade=3), status=201)
+    assert (await client.get(f"/api/v1/segments/{segment_id}")).json()["selected_take"]["number"] == 3
+
+
+async def test_what_genlock_recorded_itself_is_not_imported_over_it(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """A receipt that was written when the take was made is better than any import, in whichever segment it is."""
+    path = save(tmp_path / "walk_00001_.mp4", _graph())
+    await client.post("/api/v1/projects", json={"slug": "own", "name": "own"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "own"})
+    (segment,) = (await client.post("/api/v1/scenes/1/segments", json={"count": 1})).json()["items"]
+    claim = {"engine": {"name": "comfyui", "version": "1"}, "parameters": {"seed": "1"}}
+    files = {"claim": (None, json.dumps(claim)), "video": path.read_bytes()}
+    assert (await client.post(f"/api/v1/segments/{segment['id']}/takes", files=files)).status_code == 201
+    told = await send(client, path, status=200)
+    assert (told["outcome"], told["segment_id"]) == ("exists", segment["id"])
+
+
+async def test_a_number_is_the_segment_at_that_position(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """As references are: rooftop/night/2. Where there is none, one of that name is made."""
+    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
+    made = (await client.post("/api/v1/scenes/1/segments", json={"count": 2})).json()["items"]
+    path = save(tmp_path / "02_00001_.mp4", _graph())
+    assert (await send(client, path, status=201, segment="02"))["segment_id"] == made[1]["id"]
+    assert (await send(client, path, status=201, segment="07"))["segment"] == "07"
+
+
+# matching -----------------------------------------------------------------------------------------
+
+
+async def test_several_versions_of_one_filename_are_not_guessed_between(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """The asset is known, the version is not: a LoRA that was overwritten under its name."""
+    await register_all(client, _start())
+    await register(client, "lora", "rain", "rain.safetensors", safetensors({"w": tensor(0, 4)}, b"new!"))
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(_start())), status=201)
+    lora = next(one for one in imported["inputs"] if one["role"] == "lora")
+    assert (lora["name"], lora["version"]) == ("rain", None) and lora["asset_id"]
+    assert "lora[0].digest" in imported["missing"] and not imported["explained"]
+
+
+async def test_a_digest_that_no_version_has_stays_one(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The picture of that name is another one: the receipt says which bytes were used, not which are there."""
+    await register_all(client, _start())
+    other = _start(51)
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(other)), status=201)
+    image = next(one for one in imported["inputs"] if one["role"] == "source_image")
+    assert (image["name"], image["version"], image["digest"]) == ("start", None, digest_of(other))
+    assert not imported["explained"] and "source_image[0].digest" not in imported["missing"]
+    await register(client, "source_image", "start", "start.png", other)
+    usage = (await client.get(f"/api/v1/assets/{image['asset_id']}/usage", params={"version": 2})).json()
+    assert usage["total"] == 1, "registered later, it matches from then on"
+
+
+async def test_a_variant_is_recognised_by_its_bytes(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """A graph only says that it loads a picture; the library knows that it is a variant."""
+    await register(client, "variant", "clothed", "clothed.png", _start())
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(_start())), status=201)
+    assert ("variant", "clothed", 1) in [(one["role"], one["name"], one["version"]) for one in imported["inputs"]]
+
+
+async def test_a_workflow_is_recognised_by_its_skeleton(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Another seed and prompt are the same workflow."""
+    graph = _graph()
+    graph["10"]["inputs"]["seed"], graph["5"]["inputs"]["text"] = 7, "she sits"
+    await register(client, "workflow", "walk", "walk.json", json.dumps(graph).encode())
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph()), status=201)
+    assert imported["inputs"][0]["role"] == "workflow" and imported["inputs"][0]["version"] == 1
+
+
+async def test_a_picture_that_a_take_ended_with_is_its_seed_frame(
+    client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
+) -> None:
+    """Somebody carried the last frame over by hand: the digest says whose it is."""
+    first = await send(client, save(tmp_path / "a_00001_.mp4", _graph()), status=201, segment="a")
+    receipt = (await client.get(f"/api/v1/receipts/{first['receipt_id']}")).json()
+    frame = store.read_verified(receipt["document"]["outputs"]["last_frame"]["digest"])
+    second = await send(client, save(tmp_path / "b_00001_.mp4", _graph(frame), shade=2), status=201, segment="b")
+    document = (await client.get(f"/api/v1/receipts/{second['receipt_id']}")).json()["document"]
+    (seed,) = (one for one in document["inputs"] if one["role"] == "seed_frame")
+    assert (seed["take"], seed["digest"]) == (first["take_id"], digest_of(frame))
+
+
+# honesty ------------------------------------------------------------------------------------------
+
+
+async def test_a_file_that_says_nothing_is_a_take_that_is_not_explained(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """A person's folder is all that says what it is."""
+    imported = await send(client, video(tmp_path / "walk.mp4", {}), status=201)
+    assert (imported["source"], imported["evidence"], imported["explained"]) == ("nothing", "declared", False)
+    assert {"workflow", "model", "prompt", "seed", "cfg", "engine.version"} <= set(imported["missing"])
+    segment = (await client.get(f"/api/v1/segments/{imported['segment_id']}")).json()
+    assert segment["state"] == "unknown"
+
+
+async def test_the_text_of_a_web_interface_becomes_a_receipt(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Ten digits of a hash are too few to prove a model; the name of the LoRA is in the prompt."""
+    await register(client, "lora", "rain", "rain.safetensors", safetensors({"w": tensor(0, 4)}, b"rain"))
+    imported = await send(client, png(tmp_path / "walk.png", {"parameters": TEXT}), status=201)
+    assert (imported["source"], imported["evidence"], imported["explained"]) == ("webui", "declared", False)
+    assert [(one["role"], one["name"], one["version"]) for one in imported["inputs"]] == [
+        ("model", "sd_xl_base_1.0", None),
+        ("lora", "rain", 1),
+    ]
+    document = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()["document"]
+    assert document["engine"] == {"name": "stable-diffusion-webui", "version": "v1.10.1"}
+    assert (document["parameters"]["seed"], document["parameters"]["width"]) == ("42", 512)
+
+
+async def test_the_engines_version_can_be_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """No file carries it, but who made the folder may know it."""
+    await register_all(client, _start())
+    path = save(tmp_path / "walk_00001_.mp4", _graph(_start()))
+    imported = await send(client, path, status=201, engine_version="0.3.75")
+    assert (imported["missing"], imported["explained"]) == ([], True)
+
+
+async def test_what_could_not_be_read_out_of_a_graph_is_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The prompt is behind a node that nobody knows."""
+    graph = _graph()
+    graph["5"]["inputs"]["text"] = ["60", 0]
+    graph["60"] = {"class_type": "RandomWords", "inputs": {"list": "coats"}}
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph), status=201)
+    assert "prompt" in imported["missing"]
+    assert any("RandomWords" in note for note in imported["notes"])
+
+
+# refusals -----------------------------------------------------------------------------------------
+
+
+async def test_hostile_files_are_refused_and_leave_nothing(
+    client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
+) -> None:
+    """Each by its name, with what is wrong; no project, no receipt, no bytes."""
+    deep = video(tmp_path / "deep.mp4", {"prompt": '{"a":' * 100_000})
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(video(tmp_path / "whole.mp4", {}).read_bytes()[:900])
+    renamed = tmp_path / "picture.mp4"
+    renamed.write_bytes(png(tmp_path / "a.png", {}).read_bytes())
+    for path, code in ((deep, "bad_json"), (cut, None), (renamed, "wrong_container")):
+        refused = await send(client, path, status=422)
+        assert path.name in refused["detail"] and refused["hint"], refused
+        assert code in (None, refused["code"])
+    assert (await _counts(client))[:2] == (0, 0)
+    assert list(store.digests()) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"project": "Roof Top"}, {"scene": "../up"}, {"segment": ""}, {"surplus": 1}, {"dry_run": "yes"}],
+    ids=["slug", "scene", "segment", "surplus", "type"],
+)
+async def test_a_place_that_cannot_be_is_refused(
+    client: httpx.AsyncClient, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    """As everywhere else."""
+    refused = await send(client, video(tmp_path / "walk.mp4", {}), status=422, **wrong)
+    assert refused["errors"], refused
+
+
+async def test_an_archived_segment_takes_nothing_in(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """A name that is taken is not made again beside it."""
+    segment_id = (await send(client, video(tmp_path / "walk.mp4", {}), status=201))["segment_id"]
+    await client.post(f"/api/v1/segments/{segment_id}/archive")
+    refused = await send(client, video(tmp_path / "walk2.mp4", {}, shade=2), status=409)
+    assert "archived" in refused["detail"]
