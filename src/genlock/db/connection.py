@@ -1,12 +1,17 @@
 """Connections to PostgreSQL: one pool, one transaction per request or step, SQL in and frozen values out."""
 
 import logging
+import math
+import select
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -19,6 +24,7 @@ Conn = psycopg.AsyncConnection[Any]
 
 APPLICATION_ROLE = "genlock_app"
 _OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC"
+_TRUSTED_S = 30.0  # so long a connection that lies in the pool is believed to be there, if nothing says otherwise
 logger = logging.getLogger(__name__)
 
 
@@ -32,13 +38,14 @@ class Database:
     def __init__(self, conninfo: str, *, min_size: int = 1, max_size: int = 10, application: str = "genlock") -> None:
         self.conninfo = conninfo
         self.restricted = True
+        self._last_used_s: WeakKeyDictionary[Conn, float] = WeakKeyDictionary()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
             conninfo,
             min_size=min_size,
             max_size=max_size,
             open=False,
             configure=self._configure,
-            check=AsyncConnectionPool.check_connection,
+            check=self._check,
             timeout=30,
             kwargs={"options": _OPTIONS, "application_name": application},
         )
@@ -75,6 +82,16 @@ class Database:
             await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(APPLICATION_ROLE)))
             await conn.set_autocommit(False)
 
+    async def _check(self, conn: Conn) -> None:
+        """Raise for a connection that was lost while it lay in the pool.
+
+        A server that ends a connection, or dies, leaves something to be read on it: the end, or why. Where nothing is,
+        and it was used just now, no round trip is spent on asking; longer silence may be that of a network.
+        """
+        lay_s = time.monotonic() - self._last_used_s.get(conn, -math.inf)
+        if lay_s > _TRUSTED_S or _has_something_to_read(conn):
+            await AsyncConnectionPool.check_connection(conn)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Conn]:
         """One transaction: committed when the block ends, rolled back when it raises.
@@ -83,7 +100,10 @@ class Database:
         """
         try:
             async with self._pool.connection() as conn:
-                yield conn
+                try:
+                    yield conn
+                finally:
+                    self._last_used_s[conn] = time.monotonic()
         except PoolTimeout as error:
             raise Unavailable(
                 "All database connections are busy or the database is down.", hint="Try again in a moment."
@@ -105,7 +125,7 @@ class Database:
                 yield conn
             finally:
                 if not conn.closed:
-                    await conn.rollback()
+                    await _end_reading(conn)
                     await conn.set_isolation_level(None)
                     await conn.set_read_only(None)
 
@@ -122,6 +142,26 @@ class Database:
             finally:
                 if not conn.closed:
                     await conn.set_autocommit(False)
+
+
+def _has_something_to_read(conn: Conn) -> bool:
+    """Whether anything waits on a connection's socket; always, on systems that cannot tell."""
+    if not hasattr(select, "poll"):
+        return True
+    waiting = select.poll()
+    waiting.register(conn.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+async def _end_reading(conn: Conn) -> None:
+    """End a transaction that only read, refused or not: by COMMIT, after which psycopg keeps its prepared statements.
+
+    After a ROLLBACK it would prepare, and PostgreSQL plan, every statement of the connection anew.
+    """
+    if conn.info.transaction_status is TransactionStatus.INTRANS:
+        await conn.commit()
+    else:
+        await conn.rollback()
 
 
 async def many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> tuple[T, ...]:

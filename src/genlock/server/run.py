@@ -57,7 +57,13 @@ def run(settings: Settings, say: Say) -> None:
             say("Bringing the tables up to date.")
             migrate(settings.database_owner_url or conninfo)
             choices.keep(settings)
-            asyncio.run(_serve(settings, conninfo, listener, say))
+            with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+                runner.run(_serve(settings, conninfo, listener, say))
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's event loop, or Python's own where there is no uvloop (Windows)."""
+    return uvicorn.Config(app="", loop="auto").get_loop_factory()
 
 
 def _prepare(data: Path) -> None:
