@@ -85,3 +85,10 @@ def test_every_reference_leads_somewhere() -> None:
     text = json.dumps(DESCRIPTION)
     for name in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
         assert name in DESCRIPTION["components"]["schemas"], name
+
+
+def test_a_file_in_place_is_published_as_the_administrators() -> None:
+    document: dict[str, Any] = assemble().openapi()
+    operation = document["paths"]["/api/v1/assets/{asset_id}/versions"]["post"]
+    form, in_place = (operation["requestBody"]["content"][kind] for kind in ("multipart/form-data", "application/json"))
+    assert (operation[ROLE], form.get(ROLE), in_place[ROLE]) == ("creator", None, "admin")

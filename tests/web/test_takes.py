@@ -223,3 +223,49 @@ async def test_a_graph_is_kept_as_it_was_submitted(
 
 async def test_a_segment_that_is_not_there_is_said_before_the_upload(client: httpx.AsyncClient) -> None:
     problem(await record(client, 404, claim(), {"video": b"x"}), 404, "not_found")
+
+
+async def test_the_same_upload_under_one_key_at_the_same_moment_is_carried_out_once(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
+) -> None:
+    url, content, key = f"/api/v1/segments/{scene['segment']}/takes", video(tmp_path), {"Idempotency-Key": "one"}
+
+    async def send() -> httpx.Response:
+        files: list[Any] = [("claim", (None, json.dumps(claim()))), ("video", ("video", content))]
+        return await client.post(url, files=files, headers=key)
+
+    answers = await asyncio.gather(*(send() for _ in range(6)))
+    done = [answer for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409} and done
+    assert len({answer.content for answer in done}) == 1
+    assert sum("idempotency-replayed" not in answer.headers for answer in done) == 1
+    assert (await send()).content == done[0].content
+    assert (await client.get(url)).json()["total"] == 1
+
+
+async def test_a_segment_is_found_by_its_position(client: httpx.AsyncClient, scene: dict[str, int]) -> None:
+    url = "/api/v1/projects/1/segments"
+    found = (await client.get(url, params={"scene_id": 1, "position": 2})).json()
+    assert ([one["position"] for one in found["items"]], found["total"], found["next"]) == ([2], 1, None)
+    assert (await client.get(url, params={"scene_id": 1, "position": 4})).json()["items"] == []
+    problem(await client.get(url, params={"position": 2}), 422, "invalid")
+    problem(await client.get(url, params={"scene_id": 1, "position": 2, "q": "seg"}), 422, "invalid")
+    await client.post("/api/v1/projects", json={"slug": "other", "name": "Other"})
+    elsewhere = await client.get("/api/v1/projects/2/segments", params={"scene_id": 1, "position": 2})
+    assert elsewhere.json()["items"] == []
+    await client.post(f"/api/v1/segments/{scene['segment']}/archive")
+    moved = (await client.get(url, params={"scene_id": 1, "position": 1})).json()["items"]
+    assert [one["id"] for one in moved] == [found["items"][0]["id"]], "positions close up"
+    await client.post("/api/v1/scenes/1/archive")
+    assert (await client.get(url, params={"scene_id": 1, "position": 1})).json()["items"] == []
+
+
+async def test_what_is_answered_when_a_take_is_recorded_is_what_is_read_later(
+    client: httpx.AsyncClient, scene: dict[str, int]
+) -> None:
+    said = claim(parameters={"prompt": "é", "seed": "7", "cfg": 5.0, "shift": 1e-7}, observed={"duration_s": 3.0})
+    made = await record(client, scene["segment"], said, {})
+    again = await record(client, scene["segment"], said, {})
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert made.json() | {"created": False} == again.json()
+    assert made.text.replace('"created":true', '"created":false') == again.text

@@ -22,6 +22,9 @@ T = TypeVar("T")
 Conn = psycopg.AsyncConnection[Any]
 """A connection inside a transaction that somebody else opened and will end."""
 
+Asked = psycopg.AsyncCursor[dict[str, Any]]
+"""A query that was sent, and whose rows were not looked at yet."""
+
 APPLICATION_ROLE = "genlock_app"
 _OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC"
 _TRUSTED_S = 30.0  # so long a connection that lies in the pool is believed to be there, if nothing says otherwise
@@ -191,6 +194,13 @@ async def rows(conn: Conn, query: LiteralString, **params: Any) -> list[dict[str
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchall()
+
+
+async def ask(conn: Conn, query: LiteralString, **params: Any) -> Asked:
+    """A query that is on its way; ``fetchall`` waits for its rows. In a pipeline, the next one may follow at once."""
+    cursor = conn.cursor(row_factory=dict_row)
+    await cursor.execute(query, params)
+    return cursor
 
 
 async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:

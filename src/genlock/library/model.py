@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,6 +17,15 @@ class UsedBy(Model):
     stale: int
 
 
+UsedByOrNot = Annotated[
+    UsedBy | None,
+    Field(
+        description="Counted where one asset or version is asked for by itself; null in lists and in answers of writes,"
+        " because how many are stale is worked out project by project."
+    ),
+]
+
+
 class Asset(Model):
     """A named thing that goes into a generation. ``project_id`` is null when all projects share it."""
 
@@ -29,7 +38,7 @@ class Asset(Model):
     archived: bool
     created_at: datetime
     created_by: str
-    used_by: UsedBy | None = None
+    used_by: UsedByOrNot = None
 
 
 class NewAsset(Model):
@@ -77,7 +86,7 @@ class Version(Model):
     created_by: str
     created_at: datetime
     derivations: tuple[Derivation, ...] = ()
-    used_by: UsedBy | None = None
+    used_by: UsedByOrNot = None
     details: dict[str, Any] = Field(default_factory=dict)
     bindings: dict[str, Any] | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from genlock.errors import Invalid
 from genlock.model import Model
@@ -69,6 +69,13 @@ def look_at(content: bytes | bytearray, name: str) -> Picture:
             opened.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels(name) from None
+    except UnidentifiedImageError as error:
+        # Pillow names the object it was given, which is ours and says nothing to anybody.
+        raise Invalid(
+            f"{name} is not a whole picture: it does not begin like a PNG, JPEG or WebP.",
+            hint=_EXPORT,
+            code="bad_picture",
+        ) from error
     except _BROKEN as error:
         raise Invalid(f"{name} is not a whole picture: {error}.", hint=_EXPORT, code="bad_picture") from error
     return picture

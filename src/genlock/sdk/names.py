@@ -83,11 +83,10 @@ class Names:
         """The segment at a position; ``NotFound`` says how many there are."""
         scene = self._scene_at(place, archived=False)
         plain = f"{place.project}/{scene.name}"
-        last = 0
-        for segment in self.segments_of(scene):
-            if segment.position == place.segment:
-                return segment
-            last = segment.position or last
+        path = f"/projects/{scene.project_id}/segments"
+        for segment in self._http.get(Page[SegmentView], path, scene_id=scene.id, position=place.segment).items:
+            return segment
+        last = self._http.get(Page[SegmentView], path, scene_id=scene.id, limit=1).total
         raise NotFound(
             f"There is no segment {place.segment} in {plain}.",
             hint=f"It has {last}, counted from 1." if last else f"It has none yet: `genlock segment add {plain}`.",

@@ -1,7 +1,7 @@
 """Loads what resolving claims needs to know: a handful of set queries, however many claims there are."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg.types.json import Json
 
@@ -16,29 +16,38 @@ Named = tuple[int | None, str | None, str | None, Digest | None, int | None]
 """What a claim names: an asset by id or by kind and name; of it a digest, a version, or nothing."""
 
 
+class Project(NamedTuple):
+    """The project whose own assets go before shared ones: by its id, or as the one that a segment belongs to."""
+
+    id: int | None = None
+    of_segment: int | None = None
+
+
+_OF_PROJECT: LiteralString = "coalesce(%(project)s::bigint, (SELECT project_id FROM segments WHERE id = %(segment)s))"
+
+
 async def load_facts(
-    conn: Conn, claims: Sequence[Claim], project_id: int | None, continued: Collection[tuple[int, int | None, Digest]]
+    conn: Conn, claims: Sequence[Claim], project: Project, continued: Collection[tuple[int, Digest]]
 ) -> Facts:
     """Everything that resolving ``claims`` in a project may ask for. Names the digests it meets in ``contents``.
 
-    ``continued`` are the frames that are named by their digest alone: (segment, the segment before it, digest).
+    ``continued`` are the frames that are named by their digest alone: (segment, digest).
     """
     plain = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
     bare = {(item.role.value, item.digest) for item in plain if item.asset is None and item.digest is not None}
-    owners = await _owners(conn, bare, project_id) if bare else {}
+    owners = await _owners(conn, bare, project) if bare else {}
     named = {_named(item, owners) for item in plain}
-    found = await _find(conn, list(named), project_id)
+    found = await _find(conn, list(named), project)
     unheard = {(row["asset_id"], row["wanted_digest"]) for row in found if row["id"] is None and row["wanted_digest"]}
     if unheard:
         await _name_contents(conn, unheard)
-        found = await _find(conn, list(named), project_id)
+        found = await _find(conn, list(named), project)
     contents = {row["id"]: _content(row) for row in found if row["id"] is not None}.values()
     assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in found}
     versions = {(fact.asset_id, fact.version): fact for fact in contents if fact.version is not None}
-    frames_by_digest = await _frames_by_digest(conn, continued, project_id) if continued else {}
+    frames_by_digest = await _frames_by_digest(conn, continued) if continued else {}
     taken = {item.take for claim in claims for item in claim.inputs if item.take is not None}
     frames = await _frames(conn, taken | set(frames_by_digest.values()))
-    variants = [key for key in versions if assets[key[0]].kind is Kind.VARIANT]
     return Facts.model_construct(
         assets=assets,
         refs={row["ref"]: row["asset_id"] for row in found if row["ref"] is not None},
@@ -50,7 +59,11 @@ async def load_facts(
         workloads={
             (row["id"], width, height): workload for row in found for workload, width, height in row["workloads"] or ()
         },
-        source_images=await _source_images(conn, variants) if variants else {},
+        source_images={
+            (row["asset_id"], row["version"]): tuple(_line(image) for image in row["images"])
+            for row in found
+            if row["images"]
+        },
     )
 
 
@@ -67,8 +80,12 @@ def _named(item: ClaimInput, owners: Mapping[tuple[str, Digest], int]) -> Named:
     return (None, item.role.value, item.name, None, None)
 
 
-async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> list[dict[str, Any]]:
-    """The assets that are named, each with the content that is; those that do not exist are absent."""
+async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[dict[str, Any]]:
+    """The assets that are named, each with the content that is; those that do not exist are absent.
+
+    With a variant's version come the source images that it was made from, by its newest derivation. Direct sources
+    only: what an edit was made from is told by the edit's own derivation, once (semantics, ``via``).
+    """
     return await rows(
         conn,
         """
@@ -77,13 +94,31 @@ async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> l
                digest_text(c.effective_digest) AS effective_digest, c.version,
                CASE WHEN a.kind = 'workflow' THEN (
                     SELECT json_agg(json_build_array(k.id, k.width, k.height))
-                      FROM workloads k WHERE k.workflow_content_id = c.id) END AS workloads
+                      FROM workloads k WHERE k.workflow_content_id = c.id) END AS workloads,
+               CASE WHEN a.kind = 'variant' AND c.version IS NOT NULL THEN (
+                    SELECT json_agg(json_build_object(
+                               'role', 'source_image', 'ordinal', 0, 'kind', i.kind, 'asset', i.id, 'name', i.name,
+                               'version', of_image.version, 'digest', digest_text(of_image.digest),
+                               'effective_digest', digest_text(of_image.effective_digest))
+                               ORDER BY i.id, of_image.version)
+                      FROM (SELECT d.id
+                              FROM contents equal
+                              JOIN derivations d ON d.asset_id = equal.asset_id AND d.number = equal.version
+                             WHERE equal.asset_id = a.id AND equal.effective_digest = c.effective_digest
+                             ORDER BY d.id DESC
+                             LIMIT 1) newest
+                      JOIN derivation_sources s ON s.derivation_id = newest.id
+                      JOIN assets i ON i.id = s.asset_id AND i.kind = 'source_image'
+                      JOIN contents of_image ON of_image.asset_id = s.asset_id AND of_image.version = s.number
+                    ) END AS images
           FROM json_to_recordset(%(named)s) AS w (id bigint, kind text, name text, digest bytea, version int)
          CROSS JOIN LATERAL (
                SELECT id, kind, name FROM assets WHERE id = w.id
                 UNION ALL
                (SELECT id, kind, name FROM assets
-                 WHERE kind = w.kind AND name = w.name AND (project_id IS NULL OR project_id = %(project_id)s)
+                 WHERE kind = w.kind AND name = w.name AND (project_id IS NULL OR project_id = """
+        + _OF_PROJECT
+        + """)
                  ORDER BY project_id NULLS LAST LIMIT 1)) a
           LEFT JOIN LATERAL (
                SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND digest = w.digest
@@ -97,7 +132,8 @@ async def _find(conn: Conn, named: Sequence[Named], project_id: int | None) -> l
                 for asset, kind, name, digest, version in named
             ]
         ),
-        project_id=project_id,
+        project=project.id,
+        segment=project.of_segment,
     )
 
 
@@ -131,9 +167,7 @@ async def _name_contents(conn: Conn, unheard: Iterable[tuple[int, Digest]]) -> N
     )
 
 
-async def _owners(
-    conn: Conn, bare: Iterable[tuple[str, Digest]], project_id: int | None
-) -> dict[tuple[str, Digest], int]:
+async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Project) -> dict[tuple[str, Digest], int]:
     """For digests named without an asset: the asset of that kind that has them, the project's own first."""
     bare = list(bare)
     found = await rows(
@@ -143,18 +177,21 @@ async def _owners(
           FROM unnest(%(kinds)s::text[], %(digests)s::bytea[]) AS wanted (kind, digest)
           JOIN contents c ON c.digest = wanted.digest AND c.version IS NOT NULL
           JOIN assets a ON a.id = c.asset_id AND a.kind = wanted.kind
-         WHERE a.project_id IS NULL OR a.project_id = %(project_id)s
+         WHERE a.project_id IS NULL OR a.project_id = """
+        + _OF_PROJECT
+        + """
          ORDER BY a.kind, c.digest, a.project_id NULLS LAST, a.id
         """,
         kinds=[kind for kind, _ in bare],
         digests=[to_raw(digest) for _, digest in bare],
-        project_id=project_id,
+        project=project.id,
+        segment=project.of_segment,
     )
     return {(row["kind"], row["digest"]): row["id"] for row in found}
 
 
 async def _frames_by_digest(
-    conn: Conn, continued: Collection[tuple[int, int | None, Digest]], project_id: int | None
+    conn: Conn, continued: Collection[tuple[int, Digest]]
 ) -> dict[tuple[int | None, Digest], int]:
     """The takes of the project that have these frames.
 
@@ -164,20 +201,18 @@ async def _frames_by_digest(
         conn,
         """
         SELECT w.segment_id, digest_text(w.digest) AS digest, best.take_id
-          FROM unnest(%(segments)s::bigint[], %(before)s::bigint[], %(digests)s::bytea[])
-               AS w (segment_id, before_id, digest)
+          FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[]) AS w (segment_id, digest)
           JOIN segments me ON me.id = w.segment_id
+          LEFT JOIN segments before ON before.scene_id = me.scene_id AND before.position = me.position - 1
          CROSS JOIN LATERAL (
                SELECT r.take_id
                  FROM receipt_outputs o JOIN receipts r ON r.id = o.receipt_id JOIN segments g ON g.id = r.segment_id
-                WHERE o.digest = w.digest AND r.project_id = %(project_id)s
-                ORDER BY g.id IS NOT DISTINCT FROM w.before_id DESC, g.scene_id = me.scene_id DESC, r.id DESC
+                WHERE o.digest = w.digest AND r.project_id = me.project_id
+                ORDER BY g.id IS NOT DISTINCT FROM before.id DESC, g.scene_id = me.scene_id DESC, r.id DESC
                 LIMIT 1) best
         """,
-        segments=[segment for segment, _, _ in continued],
-        before=[before for _, before, _ in continued],
-        digests=[to_raw(digest) for _, _, digest in continued],
-        project_id=project_id,
+        segments=[segment for segment, _ in continued],
+        digests=[to_raw(digest) for _, digest in continued],
     )
     return {(row["segment_id"], row["digest"]): row["take_id"] for row in found}
 
@@ -220,37 +255,3 @@ def _frame(row: Mapping[str, Any]) -> FrameFact:
 
 def _line(origin: Mapping[str, Any]) -> Input:
     return Input.model_validate({key: value for key, value in origin.items() if value is not None})
-
-
-async def _source_images(conn: Conn, variants: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Input, ...]]:
-    """The source images that variants were made from, by their newest derivations.
-
-    Direct sources only: what an edit was made from is told by the edit's own derivation, once (semantics, ``via``).
-    """
-    found = await rows(
-        conn,
-        """
-        SELECT v.asset_id AS variant_id, v.number AS variant_number, a.id AS asset, a.name, a.kind, c.version,
-               digest_text(c.digest) AS digest, digest_text(c.effective_digest) AS effective_digest
-          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS v (asset_id, number)
-          JOIN contents me ON me.asset_id = v.asset_id AND me.version = v.number
-         CROSS JOIN LATERAL (
-               SELECT d.id
-                 FROM contents equal
-                 JOIN derivations d ON d.asset_id = equal.asset_id AND d.number = equal.version
-                WHERE equal.asset_id = me.asset_id AND equal.effective_digest = me.effective_digest
-                ORDER BY d.id DESC
-                LIMIT 1) newest
-          JOIN derivation_sources s ON s.derivation_id = newest.id
-          JOIN assets a ON a.id = s.asset_id AND a.kind = 'source_image'
-          JOIN contents c ON c.asset_id = s.asset_id AND c.version = s.number
-         ORDER BY a.id, c.version
-        """,
-        assets=[asset for asset, _ in variants],
-        numbers=[number for _, number in variants],
-    )
-    images: dict[tuple[int, int], tuple[Input, ...]] = {}
-    for row in found:
-        key = (row.pop("variant_id"), row.pop("variant_number"))
-        images[key] = (*images.get(key, ()), Input(role=InputRole.SOURCE_IMAGE, ordinal=0, **row))
-    return images

@@ -13,14 +13,15 @@ from genlock.events import log
 from genlock.library.model import VersionRef
 from genlock.model import Actor
 from genlock.takes import document as doc
-from genlock.takes import present, record_sql
+from genlock.takes import present, receipt_sql, record_sql, take_sql
 from genlock.takes.claim import Claim, InputRole, Output
 from genlock.takes.compose import Workload, Written, compose, origins_of
 from genlock.takes.document import Subject
-from genlock.takes.facts_sql import load_facts
-from genlock.takes.model import RecordedIds
+from genlock.takes.facts_sql import Project, load_facts
+from genlock.takes.model import Recorded, RecordedIds
 from genlock.takes.record_sql import Place
-from genlock.takes.resolve import FrameFact
+from genlock.takes.resolve import Facts, FrameFact
+from genlock.takes.telling import ids_of, told
 
 Places = Mapping[tuple[int, Digest], Place]
 
@@ -65,17 +66,44 @@ async def record_takes(
     """
     if not arrivals:
         return ()
+    places, written = await _record(conn, arrivals, actor, select, only_if)
+    made = {(one.segment_id, one.claim_digest): one.receipt_digest for one in written}
+    return tuple(
+        ids_of(place, place.receipt_digest or made[key], created=key in made)
+        for key, place in ((_key(one), places[_key(one)]) for one in arrivals)
+    )
+
+
+async def record_take(conn: Conn, arrival: Arrival, actor: Actor, *, select: bool = True) -> Recorded:
+    """Record one claim as ``record_takes`` does; the take and the receipt that it made now, or before."""
+    places, written = await _record(conn, [arrival], actor, select, None)
+    place = places[_key(arrival)]
+    if not written:
+        return Recorded(
+            take=await take_sql.get_take_by_id(conn, place.take_id),
+            receipt=await receipt_sql.get_receipt(conn, place.receipt_id),
+            created=False,
+        )
+    return told(written[0], place, actor, selected=select)
+
+
+async def _record(
+    conn: Conn, arrivals: Sequence[Arrival], actor: Actor, select: bool, only_if: Mapping[int, int | None] | None
+) -> tuple[Places, list[Written]]:
+    """Where the claims belong, and what was written for those that were new."""
+    first: dict[tuple[int, Digest], Arrival] = {}
+    for one in arrivals:
+        first.setdefault(_key(one), one)
     async with conn.pipeline():
-        places = await _hold(conn, arrivals)
-        first = {_key(one): one for one in reversed(arrivals) if places[_key(one)].take_id is None}
-        written: list[Written] = []
-        if first:
-            written = await _write(conn, list(reversed(first.values())), places, actor)
-            if select:
-                await _select(conn, written, {place.scene_id for place in places.values()}, actor, only_if)
-            await _tell(conn, written, actor)
-    made = {(one.segment_id, one.claim_digest): one for one in written}
-    return tuple(_ids(made.get(_key(one)), places[_key(one)]) for one in arrivals)
+        places, facts = await _hold(conn, first)
+        new = [one for key, one in first.items() if places[key].receipt_digest is None]
+        if not new:
+            return places, []
+        written = await _write(conn, new, places, facts, actor)
+        if select:
+            await _select(conn, written, {place.scene_id for place in places.values()}, actor, only_if)
+        await _tell(conn, written, actor)
+    return places, written
 
 
 async def record_version(
@@ -90,7 +118,7 @@ async def record_version(
     project_id: int | None,
 ) -> int:
     """Record how a version of an asset was generated; the receipt's id. The derivation it made is registered."""
-    facts = await load_facts(conn, [claim], project_id, ())
+    facts = await load_facts(conn, [claim], Project(project_id), ())
     receipt_id = await record_sql.draw_receipt(conn)
     uploaded = {part: output.digest for part, output in outputs.items()}
     subject = Subject(asset=made.asset_id, version=made.number)
@@ -104,43 +132,46 @@ def _key(one: Arrival) -> tuple[int, Digest]:
     return (one.segment_id, one.claim_digest)
 
 
-async def _hold(conn: Conn, arrivals: Sequence[Arrival]) -> Places:
-    await record_sql.hold_scenes(conn, {one.segment_id for one in arrivals})
-    places = await record_sql.places_of(conn, [_key(one) for one in arrivals])
-    for one in arrivals:
-        place = places.get(_key(one))
+async def _hold(conn: Conn, claims: Mapping[tuple[int, Digest], Arrival]) -> tuple[Places, Facts]:
+    """Hold the scenes of claims, and find where they belong and what they name: asked at once, answered together."""
+    await record_sql.hold_scenes(conn, {segment_id for segment_id, _ in claims})
+    asked = await record_sql.ask_places(conn, list(claims))
+    project = Project(of_segment=next(segment_id for segment_id, _ in claims))
+    continued = {frame for one in claims.values() for frame in _continued(one)}
+    facts = await load_facts(conn, [one.claim for one in claims.values()], project, continued)
+    places = await record_sql.places_of(asked)
+    for segment_id, digest in claims:
+        place = places.get((segment_id, digest))
         if place is None:
-            raise NotFound(f"There is no segment {one.segment_id}.", hint="`genlock project show` lists segments.")
+            raise NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists segments.")
         if place.archived:
             raise Conflict(f"The segment {place.name!r} is archived.", hint="Restore it before recording takes.")
     if len({place.project_id for place in places.values()}) != 1:
         raise Invalid("One batch records takes of one project.", hint="Send one batch for each project.")
-    return places
+    return places, facts
 
 
-async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, actor: Actor) -> list[Written]:
-    project_id = places[_key(arrivals[0])].project_id
-    continued = [_continued(one, places[_key(one)]) for one in arrivals]
-    claims = [one.claim for one in arrivals]
-    facts = await load_facts(conn, claims, project_id, {frame for frames in continued for frame in frames})
+async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, facts: Facts, actor: Actor) -> list[Written]:
     frames, by_digest = dict(facts.frames), dict(facts.frames_by_digest)
     facts = facts.model_copy(update={"frames": frames, "frames_by_digest": by_digest})
     made: dict[tuple[int | None, Digest], int] = {}
     written: list[Written] = []
-    drawn = await record_sql.draw_takes(conn, [one.segment_id for one in arrivals])
-    for one, (number, take_id, receipt_id), continues in zip(arrivals, drawn, continued, strict=True):
+    for one in arrivals:
+        place = places[_key(one)]
         # One batch may hold a chain: a later claim continues the frame of an earlier one.
-        for segment_id, before_id, digest in continues:
-            earlier = made.get((before_id, digest)) or by_digest.get((segment_id, digest)) or made.get((None, digest))
+        for segment_id, digest in _continued(one):
+            earlier = made.get((place.before_id, digest)) or by_digest.get((segment_id, digest))
+            earlier = earlier or made.get((None, digest))
             if earlier is not None:
                 by_digest[segment_id, digest] = earlier
-        subject = Subject(segment=one.segment_id, take=number)
-        receipt = compose(one.claim, one.outputs, one.graph, subject, facts, one.claim_digest, receipt_id)
-        written.append(replace(receipt, take_id=take_id, project_id=project_id, step_id=one.step_id))
+        subject = Subject(segment=one.segment_id, take=place.take)
+        receipt = compose(one.claim, one.outputs, one.graph, subject, facts, one.claim_digest, place.receipt_id)
+        receipt = replace(receipt, take_id=place.take_id, project_id=place.project_id, step_id=one.step_id)
+        written.append(receipt)
         parts = {part: output.digest for part, output in one.outputs.items()}
-        made |= {(place, digest): take_id for digest in parts.values() for place in (one.segment_id, None)}
-        frames[take_id] = FrameFact.model_construct(
-            take_id=take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
+        made |= {(spot, digest): place.take_id for digest in parts.values() for spot in (one.segment_id, None)}
+        frames[place.take_id] = FrameFact.model_construct(
+            take_id=place.take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
         )
     await _keep(conn, written, facts.workloads, actor)
     return written
@@ -153,24 +184,12 @@ async def _keep(conn: Conn, written: Sequence[Written], workloads: Mapping[Workl
     await record_sql.insert_history(conn, written, workloads, actor)
 
 
-def _continued(one: Arrival, place: Place) -> tuple[tuple[int, int | None, Digest], ...]:
-    """The frames that a claim names by their digest alone, each with the claim's segment and the one before it."""
+def _continued(one: Arrival) -> tuple[tuple[int, Digest], ...]:
+    """The frames that a claim names by their digest alone, each with the claim's segment."""
     return tuple(
-        (one.segment_id, place.before_id, item.digest)
+        (one.segment_id, item.digest)
         for item in one.claim.inputs
         if item.role is InputRole.SEED_FRAME and item.take is None and item.digest is not None
-    )
-
-
-def _ids(made: Written | None, place: Place) -> RecordedIds:
-    source = made or place
-    return RecordedIds.model_construct(
-        segment_id=source.segment_id,
-        take_id=source.take_id,
-        take=source.take,
-        receipt_id=source.receipt_id,
-        receipt_digest=source.receipt_digest,
-        created=made is not None,
     )
 
 

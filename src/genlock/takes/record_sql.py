@@ -1,18 +1,22 @@
 """Writes history: takes, receipts, their inputs and outputs, all in one statement however many there are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Json
 
-from genlock.db.connection import Conn, execute, rows, scalar
+from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
 from genlock.takes.compose import Workload, Written, used_several
 
 
 class Place(Model):
-    """Where a claim belongs: its segment, and the take that it made if it is recorded already."""
+    """Where a claim belongs: its segment, the take that it made if it is recorded already, else the one it will be.
+
+    Ids and numbers are drawn before writing because a later claim of a batch may continue the take of an earlier one.
+    """
 
     segment_id: int
     scene_id: int
@@ -20,10 +24,11 @@ class Place(Model):
     before_id: int | None
     name: str
     archived: bool
-    take_id: int | None
-    take: int | None
-    receipt_id: int | None
-    receipt_digest: Digest | None
+    take_id: int
+    take: int
+    receipt_id: int
+    receipt_digest: Digest | None  # null while it is not recorded
+    now: datetime
 
 
 async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
@@ -35,67 +40,67 @@ async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
     await execute(
         conn,
         """
-        SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-               set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-        """,
-    )
-    await execute(
-        conn,
-        """
-        SELECT 1 FROM scenes
-         WHERE id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
-         ORDER BY id FOR NO KEY UPDATE
+        WITH way AS MATERIALIZED (
+            SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+                   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+        )
+        SELECT 1 FROM way CROSS JOIN scenes s
+         WHERE s.id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
+         ORDER BY s.id FOR NO KEY UPDATE OF s
         """,
         ids=list(segment_ids),
     )
 
 
-async def places_of(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> dict[tuple[int, Digest], Place]:
-    """Where claims (segment, claim digest) belong; those for unknown segments are absent."""
-    found = await rows(
+async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
+    """Ask where claims (segment, claim digest) belong, each claim once; for ``places_of``.
+
+    Those that are new get the next take number of their segment, in order, and ids for the take and its receipt. What
+    was drawn for claims that are then refused goes back with the transaction.
+    """
+    return await ask(
         conn,
         """
-        SELECT digest_text(c.claim_digest) AS claim_digest, g.id AS segment_id, g.scene_id, g.project_id, g.name,
-               before.id AS before_id, coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived,
-               r.take_id, t.number AS take, r.id AS receipt_id, digest_text(r.receipt_digest) AS receipt_digest
-          FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[]) AS c (segment_id, claim_digest)
-          JOIN segments g ON g.id = c.segment_id
-          JOIN scenes s ON s.id = g.scene_id
-          JOIN projects p ON p.id = g.project_id
-          LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
-          LEFT JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
-          LEFT JOIN takes t ON t.id = r.take_id
+        WITH place AS MATERIALIZED (
+            SELECT c.n, c.claim_digest, g.id AS segment_id, g.scene_id, g.project_id, g.name, before.id AS before_id,
+                   coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived,
+                   r.take_id, t.number AS take, r.id AS receipt_id, r.receipt_digest
+              FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[])
+                   WITH ORDINALITY AS c (segment_id, claim_digest, n)
+              JOIN segments g ON g.id = c.segment_id
+              JOIN scenes s ON s.id = g.scene_id
+              JOIN projects p ON p.id = g.project_id
+              LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
+              LEFT JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
+              LEFT JOIN takes t ON t.id = r.take_id
+        ), counted AS (
+            INSERT INTO take_counters AS c (segment_id, last)
+            SELECT segment_id, count(*) FROM place WHERE receipt_id IS NULL
+             GROUP BY segment_id ORDER BY segment_id
+            ON CONFLICT (segment_id) DO UPDATE SET last = c.last + excluded.last
+            RETURNING segment_id, last
+        ), numbered AS MATERIALIZED (
+            SELECT p.*, counted.last + 1 - count(*) FILTER (WHERE p.receipt_id IS NULL) OVER later AS next
+              FROM place p LEFT JOIN counted ON counted.segment_id = p.segment_id
+            WINDOW later AS (PARTITION BY p.segment_id ORDER BY p.n DESC)
+             ORDER BY p.n
+        )
+        SELECT digest_text(claim_digest) AS claim_digest, segment_id, scene_id, project_id, name, before_id, archived,
+               CASE WHEN receipt_id IS NULL THEN nextval('takes_id_seq') ELSE take_id END AS take_id,
+               CASE WHEN receipt_id IS NULL THEN next ELSE take END AS take,
+               CASE WHEN receipt_id IS NULL THEN nextval('receipts_id_seq') ELSE receipt_id END AS receipt_id,
+               digest_text(receipt_digest) AS receipt_digest, now() AS now
+          FROM numbered
         """,
         segments=[segment for segment, _ in claims],
         digests=[to_raw(digest) for _, digest in claims],
     )
+
+
+async def places_of(asked: Asked) -> dict[tuple[int, Digest], Place]:
+    """Where claims belong; those for unknown segments are absent."""
+    found = await asked.fetchall()
     return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in found}
-
-
-async def draw_takes(conn: Conn, segment_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """For each segment in order: its next take number, and ids for the take and its receipt.
-
-    They are drawn before writing because a later claim of a batch may continue the take of an earlier one.
-    """
-    found = await rows(
-        conn,
-        """
-        WITH counted AS (
-            INSERT INTO take_counters AS c (segment_id, last)
-            SELECT segment_id, count(*) FROM unnest(%(segments)s::bigint[]) AS s (segment_id)
-             GROUP BY segment_id ORDER BY segment_id
-            ON CONFLICT (segment_id) DO UPDATE SET last = c.last + excluded.last
-            RETURNING segment_id, last
-        )
-        SELECT counted.last + 1 - row_number() OVER (PARTITION BY s.segment_id ORDER BY s.n DESC) AS number,
-               nextval('takes_id_seq') AS take_id, nextval('receipts_id_seq') AS receipt_id
-          FROM unnest(%(segments)s::bigint[]) WITH ORDINALITY AS s (segment_id, n)
-          JOIN counted ON counted.segment_id = s.segment_id
-         ORDER BY s.n
-        """,
-        segments=list(segment_ids),
-    )
-    return [(row["number"], row["take_id"], row["receipt_id"]) for row in found]
 
 
 async def draw_receipt(conn: Conn) -> int:

@@ -136,8 +136,7 @@ def _plain(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
     elif asset is not None and item.digest is not None:
         content = facts.contents.get((asset.id, item.digest))
     kind = asset.kind.value if asset is not None else item.role.value
-    # Constructed of parts that were validated before: a batch spends its time here.
-    return Input.model_construct(
+    return Input(
         role=item.role,
         ordinal=ordinal,
         kind=kind,

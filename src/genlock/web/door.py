@@ -156,11 +156,18 @@ def problem_answer(status: int) -> dict[str, Any]:
     }
 
 
+_KEY_MEANING = """Sent again with the same key within 24 hours, the request gets the same answer and is not redone.
+Two at the same moment: one is carried out, the other gets 409 `key_in_use`.
+Activating a version, and adding one, answer with a report that is worked out after the change is committed, and the
+answer is kept with the report. If the server dies between both, the change stands and no answer is kept: the same
+request is then carried out anew. A version that is still active is not activated again: `previous` is that version and
+`report` is empty; a version that was added is `exists`, with status 200. If another version was activated
+meanwhile, the request activates its own again."""
 _KEY: dict[str, Any] = {
     "name": HEADER,
     "in": "header",
     "required": False,
-    "description": "Sent again with the same key within 24 hours, the request gets the same answer and is not redone.",
+    "description": _KEY_MEANING,
     "schema": {"type": "string", "minLength": 1, "maxLength": keys.LONGEST_KEY},
 }
 _MEANINGS = {

@@ -16,7 +16,8 @@ from genlock.web.problems import FieldProblem, Problem
 _ABOUT = """Every answer is JSON; times are RFC 3339 in UTC; digests are `sha256:<64 hex>`; seeds are strings.
 Lists are keyset pages: `{"items": […], "next": cursor|null, "total": n|null}`.
 Errors are problem documents (RFC 9457) with a `code` for programs and a `hint` for people.
-`x-genlock-role` names the least role that may call an operation: viewer < creator < admin."""
+`x-genlock-role` names the least role that may call an operation: viewer < creator < admin.
+Where it stands on one media type of a request body, sending that one takes the higher role."""
 
 
 def description_of(app: FastAPI) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from genlock.errors import Invalid
-from genlock.model import Model
+from genlock.model import Model, Role
 from genlock.web.bodies import parse_json, validate_json
+from genlock.web.door import ROLE
 
 M = TypeVar("M", bound=Model)
 
@@ -51,11 +52,17 @@ def form_body(
     *,
     encoding: Mapping[str, Any] | None = None,
     json_schema: Mapping[str, Any] | None = None,
+    json_role: Role | None = None,
 ) -> dict[str, Any]:
-    """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead)."""
-    content: dict[str, Any] = {"multipart/form-data": {"schema": schema}}
+    """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead).
+
+    ``json_role`` is the least role that may send the JSON, where that is a higher one than the form asks for.
+    """
+    content: dict[str, dict[str, Any]] = {"multipart/form-data": {"schema": schema}}
     if encoding is not None:
         content["multipart/form-data"]["encoding"] = encoding
     if json_schema is not None:
         content["application/json"] = {"schema": {key: part for key, part in json_schema.items() if key != "$defs"}}
+        if json_role is not None:
+            content["application/json"][ROLE] = json_role.value
     return {"required": True, "content": content}

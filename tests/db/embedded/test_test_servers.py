@@ -1,8 +1,8 @@
 """The servers that tests run on: thrown away afterwards, even those of a session that was killed."""
 
+import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import psycopg
@@ -61,6 +61,9 @@ def test_a_given_server_is_used_as_it_is(own_stage: Stage, monkeypatch: pytest.M
 
 
 def test_a_stock_server_lives_as_long_as_the_command_that_is_run_on_it(ground: Path) -> None:
+    room = ground / "temporary"
+    room.mkdir()
+    room.chmod(0o711)
     given = binaries.installed()
     programs = given.root if given.run_for(choose()) else copied_installation(ground / "venv")
     asks = (
@@ -71,6 +74,7 @@ def test_a_stock_server_lives_as_long_as_the_command_that_is_run_on_it(ground: P
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[3],
+        env=os.environ | {"TMPDIR": str(room)},
         check=False,
     )
     assert done.returncode == 7, done.stderr
@@ -78,4 +82,4 @@ def test_a_stock_server_lives_as_long_as_the_command_that_is_run_on_it(ground: P
     url = done.stderr.splitlines()[0].partition("=")[2]
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
-    assert not tuple(Path(tempfile.gettempdir()).glob("genlock-stock-*"))
+    assert not tuple(room.iterdir())

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from genlock.db.connection import Conn
+from genlock.errors import Invalid
 from genlock.model import Model, Page, Role
 from genlock.staleness import report, views
 from genlock.staleness.model import SegmentView, State
 from genlock.takes import arrange
 from genlock.takes.model import Take
 from genlock.timeline import sql
-from genlock.timeline.model import NewSegments, SegmentChange
+from genlock.timeline.model import NewSegments, Project, SegmentChange
 from genlock.web.answers import answer
 from genlock.web.api.report import GroupId
 from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, Who, may, writes
@@ -42,12 +43,24 @@ async def list_segments(
     conn: Transaction,
     state: State | None = None,
     scene_id: IdFilter = None,
+    position: Annotated[
+        int | None,
+        Query(ge=1, le=2**31 - 1, description="The one at this position of `scene_id`; filters nothing else."),
+    ] = None,
     q: Annotated[str | None, Query(max_length=200, description="What the name begins with.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """A project's segments in order, with the exact total."""
-    await sql.get_project(conn, project_id)
+    project = await sql.get_project(conn, project_id)
+    if position is not None:
+        if scene_id is None or (state, q, cursor) != (None, None, None):
+            raise Invalid(
+                "A position names one segment of one scene.",
+                hint="Send `position` with `scene_id`, and without `state`, `q` or `cursor`.",
+                fields=[{"field": "query.position", "message": "not alone with scene_id"}],
+            )
+        return answer(await _at(conn, project, scene_id, position))
     found = await views.list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit)
     return answer(found)
 
@@ -97,6 +110,15 @@ async def restore_segment(segment_id: Id, conn: Transaction, actor: Who) -> Resp
 async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: Who) -> Response:
     """Put another take of a segment in the cut."""
     return answer(await arrange.select_take(conn, segment_id, wanted.take, actor))
+
+
+async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Page[SegmentView]:
+    """The segment at a position as a page of one, or an empty one; archived scenes have none."""
+    found = await sql.segment_at(conn, scene_id, position)
+    hidden = project.archived or found is None or found.project_id != project.id
+    if found is None or hidden or (await sql.get_scene(conn, scene_id)).archived:
+        return Page[SegmentView](items=(), total=0)
+    return Page[SegmentView](items=await views.segment_views(conn, [found.id]), total=1)
 
 
 async def _viewed(conn: Conn, segment_id: int) -> Response:

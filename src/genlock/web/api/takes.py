@@ -14,10 +14,10 @@ from genlock.digest import Digest
 from genlock.engines.media import VideoFacts
 from genlock.errors import Invalid
 from genlock.model import Page, Role
-from genlock.takes import parts, receipt_sql, record, take_sql
+from genlock.takes import parts, record, take_sql
 from genlock.takes.batch import NewTake, NewTakes, RecordedBatch
 from genlock.takes.claim import Claim, Output
-from genlock.takes.model import Recorded, RecordedIds, Take
+from genlock.takes.model import Recorded, Take
 from genlock.takes.record import Arrival
 from genlock.timeline import sql as timeline
 from genlock.web.answers import answer
@@ -78,8 +78,8 @@ async def record_take(
     async with keyed(request, same) as conn:
         (arrival,) = await _arrivals(conn, home.store, [NewTake(segment_id=segment_id, claim=claim)], uploaded, found)
         arrival = replace(arrival, claim=parts.measured(claim, facts))
-        (ids,) = await record.record_takes(conn, [arrival], actor, select=select)
-        response = answer(await _recorded(conn, ids), 201 if ids.created else 200)
+        recorded = await record.record_take(conn, arrival, actor, select=select)
+        response = answer(recorded, 201 if recorded.created else 200)
         await keep_answer(request, conn, response)
     return response
 
@@ -119,10 +119,13 @@ async def _arrivals(
     graphs: list[Output | None] = [None] * len(new)
     if any(one.claim.graph is not None for one in new):
         graphs = await asyncio.to_thread(lambda: [parts.keep_graph(store, one.claim) for one in new])
-    await _note(conn, (*(found or {}).values(), *(graph for graph in graphs if graph is not None)))
     named = {digest for one in new for part, digest in (one.claim.outputs or {}).items() if part != parts.FRAMES}
-    there = await blobs.stored(conn, named) if named else {}
-    _require(named, there)
+    seen = [*(found or {}).values(), *(graph for graph in graphs if graph is not None)]
+    stored = {output.digest for output in seen if output.size_bytes is not None}
+    there = await blobs.stored(conn, named | stored) if named or stored else {}
+    # Most of what is seen was noted before; what was not, or was thought to be gone, is noted now.
+    await _note(conn, [output for output in seen if output.digest not in there])
+    _require(named - stored, there)
     known = {
         digest: Output(digest=digest, media_type=blob.media_type, size_bytes=blob.size_bytes)
         for digest, blob in there.items()
@@ -157,11 +160,3 @@ def _require(named: Iterable[Digest], there: Mapping[Digest, object]) -> None:
 async def _note(conn: Conn, outputs: Iterable[Output]) -> None:
     stored = [output for output in outputs if output.size_bytes is not None]
     await blobs.note_blobs(conn, [(one.digest, one.size_bytes or 0, one.media_type or parts.OCTETS) for one in stored])
-
-
-async def _recorded(conn: Conn, ids: RecordedIds) -> Recorded:
-    return Recorded(
-        take=await take_sql.get_take_by_id(conn, ids.take_id),
-        receipt=await receipt_sql.get_receipt(conn, ids.receipt_id),
-        created=ids.created,
-    )
