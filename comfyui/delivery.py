@@ -1,8 +1,11 @@
 """Brings records from the spool to Genlock, on a thread of its own, for as long as it takes.
 
-spool ─▶ POST /api/v1/captures ─┬─ 2xx ────────────────▶ gone from the spool; the answer is told
-                                ├─ 400, 409, 413, 422 ─▶ put aside, told once
-                                └─ anything else ──────▶ again, after a pause that grows to a minute
+    spool ─▶ POST /api/v1/captures ─┬─ 2xx ────────────▶ gone from the spool; the answer is told
+                                    ├─ 400, 413, 422 ──▶ put aside, told once
+                                    ├─ other answers ──▶ again later; those behind it go on
+                                    └─ no answer ──────▶ again later, after a pause that grows to a minute
+
+What is cut off after Genlock took a record is sent again, and Genlock knows it by its run.
 """
 
 from __future__ import annotations
@@ -25,13 +28,17 @@ from .spool import RECORD, Spool, output_name, read_record
 logger = logging.getLogger("genlock")
 
 PATH = "/api/v1/captures"
-_NEVER = frozenset({400, 409, 413, 422})
+_NEVER = frozenset({400, 413, 422})
 _LONGEST_PAUSE_S = 60.0
 _CHUNK_BYTES = 2**20
 
 
 class Unreached(Exception):
-    """Genlock did not take a record now, and may do so later."""
+    """Genlock cannot be reached now."""
+
+
+class NotNow(Exception):
+    """Genlock did not take this record now, and may do so later."""
 
 
 class Refused(Exception):
@@ -81,7 +88,7 @@ class Delivery:
             try:
                 self._deliver_all()
                 pause_s, wait_s, self.last_error = self._first_pause_s, None, None
-            except Unreached as trouble:
+            except (Unreached, NotNow) as trouble:
                 if self.last_error is None:
                     logger.warning("[genlock] %s Records wait in %s.", trouble, self.spool.folder)
                 self.last_error = str(trouble)
@@ -92,6 +99,7 @@ class Delivery:
                 wait_s = _LONGEST_PAUSE_S
 
     def _deliver_all(self) -> None:
+        later: NotNow | None = None
         for entry in self.spool.waiting():
             if self._ending:
                 return
@@ -101,6 +109,9 @@ class Delivery:
             record = read_record(entry)
             try:
                 answer = deliver(config, entry, record)
+            except NotNow as trouble:
+                later = trouble
+                continue
             except Refused as refused:
                 logger.error("[genlock] Genlock refused the record of run %s: %s", record.get("run"), refused)
                 self.spool.refuse(entry, str(refused))
@@ -111,10 +122,12 @@ class Delivery:
                 self._told(record, answer)
             except Exception as error:  # noqa: BLE001 - a notice that cannot be shown is no reason to deliver again
                 tell_once("showing what Genlock answered", error)
+        if later is not None:
+            raise later
 
 
 def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
-    """Genlock's answer to one record of the spool. ``Unreached`` if it may take it later, ``Refused`` if never."""
+    """Genlock's answer to one record of the spool; ``Unreached``, ``NotNow`` or ``Refused`` (for ever) without one."""
     parts = _parts(entry, record)
     boundary = uuid.uuid4().hex
     heads = [_head(boundary, name, filename, media_type) for name, filename, media_type, _ in parts]
@@ -153,7 +166,7 @@ def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: floa
     said = _problem(content)
     if status in _NEVER:
         raise Refused(f"{status}: {said}")
-    raise Unreached(f"Genlock at {config.url} answered {status}: {said}")
+    raise NotNow(f"Genlock at {config.url} answered {status}: {said}")
 
 
 def _parts(entry: Path, record: dict[str, Any]) -> list[tuple[str, str, str, Path]]:

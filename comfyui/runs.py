@@ -37,13 +37,19 @@ class Run:
         self.finished_at: datetime | None = None
         self.duration_s = 0.0
         self.overhead_s = 0.0
+        self.replaced: tuple[str, ...] = ()
         self._began = time.perf_counter()
 
     def end(self, overhead_s: float) -> None:
-        """It is over; ``overhead_s`` of its time was spent in hooks. Notices what was written to while in use."""
+        """It is over; ``overhead_s`` of its time was spent in hooks.
+
+        Notices what was written to while in use, and what is another file on disk by now.
+        """
         self.duration_s = time.perf_counter() - self._began
         self.finished_at = datetime.now(timezone.utc)
         self.overhead_s = overhead_s
+        replaced = {seen.name or os.path.basename(seen.path) for *_, seen in self.seen() if seen.is_replaced()}
+        self.replaced = tuple(sorted(replaced))
         if not self.nodes:
             return  # nothing ran: what the cache gave was made, and checked, when it was made
         for *_, seen in self.seen():

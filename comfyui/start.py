@@ -24,6 +24,7 @@ from .watching import INPUT, Watch
 logger = logging.getLogger("genlock")
 
 NOTICE = "genlock.recorded"
+_MOST_UNTOLD = 100
 
 
 class Finisher:
@@ -33,6 +34,7 @@ class Finisher:
         self._spool, self._delivery = spool, delivery
         self._waiting: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self.runs = 0
+        self.replaced: dict[str, tuple[str, ...]] = {}  # by run, what is another file on disk by now
         self.run_s = self.hooks_s = 0.0  # of runs in which something was computed
         threading.Thread(target=self._work, name="genlock-finishing", daemon=True).start()
 
@@ -50,6 +52,9 @@ class Finisher:
 
     def _finish(self, finished: Finished) -> None:
         outputs = [output.path if output.kind == "output" and output.held else None for output in finished.outputs]
+        self.replaced[finished.run.run] = finished.run.replaced
+        while len(self.replaced) > _MOST_UNTOLD:
+            del self.replaced[next(iter(self.replaced))]
         entry = self._spool.begin(finished.run.run, finished.record(), outputs)
         finished.wait()
         self._spool.finish(entry, finished.record())
@@ -74,7 +79,8 @@ def start() -> None:
     watch = Watch(files)
 
     def told(record: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        server.send_sync(NOTICE, notice_of(record, answer, config.now().url))
+        replaced = finisher.replaced.pop(str(record.get("run")), ())
+        server.send_sync(NOTICE, notice_of(record, answer, replaced, config.now().url))
 
     delivery = Delivery(Spool(home / "spool"), config, told)
     finisher = Finisher(delivery.spool, delivery)
@@ -104,15 +110,16 @@ def start() -> None:
     delivery.start()
 
 
-def notice_of(record: Mapping[str, Any], answer: Mapping[str, Any], url: str) -> dict[str, Any]:
+def notice_of(
+    record: Mapping[str, Any], answer: Mapping[str, Any], replaced: Sequence[str], url: str
+) -> dict[str, Any]:
     """What ComfyUI's page shows of a run that Genlock has: the receipt's number, and what is out of date."""
+    capture: Mapping[str, Any] = answer.get("capture") or {}
+    old = [f"{name} was replaced on disk: this run used the one that was loaded before" for name in replaced]
     return {
         "prompt_id": record.get("prompt_id"),
-        "state": answer.get("state"),
-        "receipt_id": answer.get("receipt_id"),
-        "place": answer.get("place"),
-        "why": answer.get("why"),
-        "warnings": answer.get("warnings") or [],
+        **{name: capture.get(name) for name in ("state", "receipt_id", "place", "why")},
+        "warnings": [*(answer.get("warnings") or []), *old],
         "url": url,
     }
 

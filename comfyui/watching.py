@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .files import Files, Held
-from .stamps import stamp_of
+from .stamps import leads_to, stamp_of
 
 INPUT = "input"
 REPLACED = "it was replaced while the node read it"
@@ -35,6 +35,10 @@ class Seen:
         self.read = False  # opened by the node itself
         self.used: Held | None = None  # what it comes to
         self.missing: str | None = None
+
+    def is_replaced(self) -> bool:
+        """Whether the path leads to another file by now than the one that was used."""
+        return self.used is not None and not leads_to(self.path, self.used.stamp)
 
 
 class NodeRun:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from genlock.errors import Invalid
 from genlock.sdk.captures import CapturesCalls
+from genlock.sdk.imports import ImportCalls
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.local import address_of
 from genlock.sdk.regeneration import RegenerationCalls
@@ -39,6 +40,7 @@ class Genlock(
     TimelineCalls,
     LibraryCalls,
     TakesCalls,
+    ImportCalls,
     CapturesCalls,
     StalenessCalls,
     RegenerationCalls,

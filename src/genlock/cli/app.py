@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genlock.cli import decisions, events, planning, receipts, reproducing, server, status, verify
+from genlock.cli import decisions, events, imports, planning, receipts, reproducing, server, status, verify
 from genlock.cli.access import tokens
 from genlock.cli.comfyui import comfyui
 from genlock.cli.demo import command as demo
@@ -16,6 +16,7 @@ from genlock.cli.library import assets
 from genlock.cli.plans import plans
 from genlock.cli.samples import sketch
 from genlock.cli.timeline import projects, scenes, segments
+from genlock.cli.workflows import workflows
 
 app = typer.Typer(
     name="genlock",
@@ -54,6 +55,7 @@ for name, group, panel in (
     ("scene", scenes, "What we want"),
     ("segment", segments, "What we want"),
     ("asset", assets, "What goes in"),
+    ("workflow", workflows, "What goes in"),
     ("sketch", sketch, "What goes in"),
     ("inbox", inbox, "What goes in"),
     ("comfyui", comfyui, "This machine"),
@@ -62,6 +64,7 @@ for name, group, panel in (
 for room in (status, receipts, reproducing, events, verify, planning):
     room.register(app)
 app.add_typer(plans, name="plans", rich_help_panel="Make again")
+imports.register(app, panel="What goes in")
 decisions.register(app)
 app.add_typer(tokens, name="token", rich_help_panel="This machine")
 demo.register(app, panel="This machine")

@@ -12,6 +12,7 @@ from genlock.cli.door import Asked, command, group
 from genlock.cli.following import transfer
 from genlock.cli.reports import impact_lines
 from genlock.cli.words import heading, many, pairs, short, size_word, table
+from genlock.cli.workflows import read_bindings
 from genlock.library.model import Asset, Outcome
 from genlock.model import Kind
 from genlock.staleness.bodies import VersionAdded
@@ -49,9 +50,13 @@ def add_assets(
     ] = None,
     note: Note = "",
     activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make it the active version.")] = True,
+    bindings: Annotated[
+        Path | None, typer.Option("--bindings", metavar="FILE", help="Of a workflow: JSON that says what goes where.")
+    ] = None,
 ) -> None:
     """Upload files as versions of assets, which are made where they do not exist."""
     added: list[VersionAdded] = []
+    said = None if bindings is None else read_bindings(bindings)
     for file in files:
         asset = asked.gl.ensure_asset(kind, name or asset_name(file), project=project)
         with transfer(asked.err, file.name) as progress:
@@ -61,6 +66,7 @@ def add_assets(
                 note=note,
                 activate=activate,
                 derived_from=made_from or (),
+                bindings=said,
                 project=project,
                 on_progress=progress,
             )

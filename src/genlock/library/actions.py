@@ -40,6 +40,8 @@ async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) 
         number = await sql.insert_version(
             conn, asset_id, new, equal, actor, Jsonb(new.details), _nullable_json(new.bindings)
         )
+    elif new.bindings is not None:
+        await _require_bindings(conn, asset, number, new.bindings)
     derivation_id = None
     if sources:
         if await sql.descends_from(conn, sources, asset_id, new.effective_digest):
@@ -99,6 +101,16 @@ async def _set_archived(conn: Conn, asset_id: int, archived: bool, actor: Actor)
 
 async def _tell(conn: Conn, verb: str, asset: Asset, actor: Actor, said: dict[str, Any]) -> None:
     await log.append(conn, verb, actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=said)
+
+
+async def _require_bindings(conn: Conn, asset: Asset, number: int, wanted: dict[str, Any]) -> None:
+    """Refuse other bindings for bytes that are there: what is known of a version does not change."""
+    if (await sql.get_version(conn, asset.id, number)).bindings != wanted:
+        raise Conflict(
+            f"{asset.name} v{number} has these bytes already, with other bindings.",
+            hint="Change anything in the file, such as a node's title, and upload it: that makes an equal version.",
+            code="other_bindings",
+        )
 
 
 async def _check_sources(conn: Conn, sources: tuple[VersionRef, ...]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlock.engines.comfyui.bindings import WorkflowBindings
 from genlock.errors import Conflict, Invalid
 from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
 from genlock.model import Kind, Page
@@ -141,6 +142,14 @@ class LibraryCalls(Calls):
         """One version: the one that is named (``lora:rain@2``, or ``number``), else the active one."""
         found, named = self._version_of(asset, number, project)
         return self._names.content(found, named if named is not None else _number(found, found.active_version))
+
+    def bindings(
+        self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None
+    ) -> WorkflowBindings:
+        """Which input of which node of a workflow takes what, in one version (the active one, unless named)."""
+        version = self.version(asset, number, project=project)
+        path = f"/assets/{version.asset_id}/versions/{version.number}/bindings"
+        return self._http.get(WorkflowBindings, path)
 
     def download_version(
         self,

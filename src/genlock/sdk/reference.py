@@ -7,6 +7,7 @@ from pathlib import Path
 
 from genlock.sdk.captures import CapturesCalls
 from genlock.sdk.generation import Generation, Used
+from genlock.sdk.imports import ImportCalls
 from genlock.sdk.library import LibraryCalls
 from genlock.sdk.listing import Listing
 from genlock.sdk.regeneration import RegenerationCalls
@@ -61,6 +62,7 @@ _ROOMS: tuple[tuple[str, type[object]], ...] = (
     ("Projects, scenes, segments, pins", TimelineCalls),
     ("Assets", LibraryCalls),
     ("Takes and receipts", TakesCalls),
+    ("Work made before Genlock", ImportCalls),
     ("Runs of ComfyUI that arrived", CapturesCalls),
     ("Staleness", StalenessCalls),
     ("Plans and renders", RegenerationCalls),

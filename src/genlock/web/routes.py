@@ -22,6 +22,7 @@ from genlock.web.api import (
     versions,
     waivers,
     workers,
+    workflows,
 )
 
 _API = "/api/v1"
@@ -42,6 +43,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     (_API, plans.router),
     (_API, assets.router),
     (_API, versions.router),
+    (_API, workflows.router),
     (_API, pins.router),
     (_API, waivers.router),
     (_API, workers.router),

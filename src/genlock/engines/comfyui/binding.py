@@ -85,7 +85,7 @@ def written(graph: Mapping[str, Any]) -> bytes:
             return {key: marked(item) for key, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list):
             return [marked(item) for item in cast("list[Any]", value)]
-        return f"{mark}{value}{mark}" if type(value) is int and abs(value) > _EXACT else value
+        return f"{mark}{value}{mark}" if type(value) is int and abs(value) >= _EXACT else value
 
     return re.sub(rb'"%b(-?\d+)%b"' % (mark.encode(), mark.encode()), rb"\1", canonical(marked(dict(graph))))
 

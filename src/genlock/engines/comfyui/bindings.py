@@ -8,7 +8,7 @@ They are kept beside a version of a workflow and are no part of its graph. What 
 what was found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
@@ -152,6 +152,71 @@ def find(graph: Mapping[str, Any], said: Mapping[str, Any] | None, produces: Pro
         _walk(graph[place.node]["inputs"][place.input], place, name)
     unknown = {word: why for word, why in found.unknown.items() if word not in stated}
     return Found(bindings=bindings, unknown=unknown, known=found.known)
+
+
+class BoundPlace(Place):
+    """A place as it is shown: what a receipt calls what goes there, the node's class, and what stands there now."""
+
+    word: str
+    class_type: str
+    value: Any = None
+
+
+class WorkflowBindings(Model):
+    """What a workflow's graph makes and where everything goes in it. ``said`` is what a person said of it."""
+
+    produces: Produces
+    bindings: Bindings
+    places: tuple[BoundPlace, ...]
+    unknown: dict[str, str]
+    said: dict[str, Any] | None = None
+
+
+def show(graph: Mapping[str, Any], said: dict[str, Any] | None, name: str) -> WorkflowBindings:
+    """The bindings of a graph for the video it makes, else for the picture; ``Invalid`` if it makes neither."""
+    produces: Produces = "video"
+    try:
+        found = find(graph, said, produces, name)
+    except Invalid as error:
+        if error.code != "cannot_bind":
+            raise
+        produces = "image"
+        try:
+            found = find(graph, said, produces, name)
+        except Invalid:
+            raise error from None
+    return WorkflowBindings(
+        produces=produces,
+        bindings=found.bindings,
+        places=tuple(_shown(graph, found.bindings)),
+        unknown=found.unknown,
+        said=said,
+    )
+
+
+def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]:
+    places: list[tuple[str, Place | None]] = [(one.role, one) for one in bindings.files]
+    for lora in bindings.loras:
+        strengths = (
+            ("strength_model", lora.strength("strength_model")),
+            ("strength_clip", lora.strength("strength_clip")),
+        )
+        places += [("lora", lora.file), *strengths]
+    places.append(("start image", bindings.start_image))
+    places += [(word, place) for word in WORDS for place in bindings.places(word)]
+    places.append(("output prefix", bindings.output_prefix))
+    for word, place in places:
+        if place is not None:
+            entry = graph[place.node]
+            value = entry["inputs"][place.input]
+            for step in place.inside:
+                value = value[step]
+            yield BoundPlace(
+                **Place.model_validate(place.model_dump(include={"node", "input", "inside"})).model_dump(),
+                word=word,
+                class_type=entry["class_type"],
+                value=value,
+            )
 
 
 def _found(reading: Reading, output: str) -> Found:

@@ -27,6 +27,7 @@ OFFER = Offer(name="comfyui", parameters=WORDS, roles=ROLES, produces=("video", 
 MAX_GRAPH_BYTES = 8 * 2**20
 _BOUND, _PLACED, _MADE = 0.02, 0.05, 0.95
 _PACKS = "custom_nodes."
+_TRIES = 3
 
 
 class ComfyUIEngine:
@@ -132,13 +133,18 @@ class _Run:
         return bind(graph, found, self._spec, name), workflows if self._spec.graph is None else ()
 
     async def _generate(self, graph: bytes, bound: Bound, there: Placed) -> Finished:
-        """A run of which nothing was left over from another: what it made, it made with these files."""
+        """A run of which nothing was left over from another: what it made, it made with these files.
+
+        What the server remembers is the result of another run, or of other bytes under these names. It forgets between
+        two prompts; one that arrives before it has woken up still gets what it remembers, and the next one does not.
+        """
         if there.fresh:
-            await self._client.free()
+            await self._forget()
         finished = await self._follow(graph, bound)
-        if bound.output in finished.cached or (there.fresh and finished.cached):
-            # What the server remembers is the result of another run, or of other bytes under these names.
-            await self._client.free()
+        for _ in range(_TRIES):
+            if bound.output not in finished.cached and not (there.fresh and finished.cached):
+                return finished
+            await self._forget()
             finished = await self._follow(graph, bound)
         if bound.output in finished.cached:
             raise Conflict(
@@ -149,6 +155,10 @@ class _Run:
         if there.fresh and finished.cached:
             there.evidence = "declared"
         return finished
+
+    async def _forget(self) -> None:
+        await self._client.free()
+        await asyncio.sleep(self._patience.poll_s / 10)  # mostly it has woken up by then
 
     async def _follow(self, graph: bytes, bound: Bound) -> Finished:
         """Submit and wait; whatever ends the wait, the prompt does not stay behind."""

@@ -23,10 +23,10 @@ from genlock.engines.comfyui.client import ComfyClient
 from genlock.engines.comfyui.staging import FOLDER, Staged, Staging
 from genlock.engines.model import EngineInput
 from genlock.errors import Invalid, NotFound, Tampered, Unavailable
-from genlock.model import SEED_FRAME
 
 Evidence = Literal["recorded", "matched_by_name", "declared"]
 _INPUT = "input"
+_PICTURES = ((b"\x89PNG", 0, ".png"), (b"\xff\xd8\xff", 0, ".jpg"), (b"WEBP", 8, ".webp"))
 
 
 @dataclass
@@ -141,7 +141,8 @@ async def _by_name(
     """The file that the server has under the input's name; refused if it is another one, as far as can be seen."""
     done.fresh = True
     named = _filename(item, path)
-    found = [one for one in await client.names_in(place.category) if PurePosixPath(one).name == named]
+    listed = [PurePosixPath(one) for one in await client.names_in(place.category)]
+    found = [str(one) for one in listed if one.name == named and one.parts[0] != FOLDER]
     if len(found) != 1:
         raise NotFound(
             f"ComfyUI at {client.url} has {len(found) or 'no'} files {named} in its folder {place.category}.",
@@ -181,9 +182,12 @@ def _filename(item: EngineInput, path: Path) -> str:
 
 
 def _suffix(item: EngineInput, path: Path) -> str:
-    """The extension of an input; ComfyUI tells pictures from videos by it."""
-    if item.role == SEED_FRAME:
-        return ".png"
+    """The extension of an input, by which ComfyUI tells pictures from videos; a picture's by its content."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    for magic, at, said in _PICTURES:
+        if head[at:].startswith(magic):
+            return said
     suffix = PurePosixPath(item.filename or path.name).suffix.lower()
     if not suffix.isascii() or not suffix[1:].isalnum():
         raise Invalid(

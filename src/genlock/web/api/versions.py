@@ -17,6 +17,7 @@ from genlock.staleness import moves
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.staleness.used_sql import used_by
 from genlock.web.answers import answer
+from genlock.web.api.workflows import bindings_of
 from genlock.web.bodies import check_announced, read_json
 from genlock.web.caller import require
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, may, writes
@@ -45,6 +46,7 @@ _FORM = form_body(
         },
     },
     json_schema=InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
+    json_role=Role.ADMIN,
 )
 _IN_PLACE = TypeAdapter[Any](InPlaceVersion)
 
@@ -88,6 +90,8 @@ async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> 
         wanted = said(VersionForm, values)
         identity = await asyncio.to_thread(file.hasher.finish)
         await file.keep()
+        if wanted.bindings is not None:
+            await asyncio.to_thread(bindings_of, home.store, asset, identity.digest, wanted.bindings)
     same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, display_name(file.filename), wanted, actor, same)
 

@@ -1,0 +1,126 @@
+"""``import``: takes made before Genlock."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from genlock.capture.import_model import NOT_COUNTED, Imported, ImportOutcome
+from genlock.cli.door import FAILED, Asked, command
+from genlock.cli.words import clean, heading, many, table
+from genlock.sdk.imports import ImportedFile
+from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork
+from genlock.takes.claim import InputRole
+
+_MOST_REASONS = 15
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Add the command to ``app``."""
+    example = "genlock import output --pattern '{project}/{scene}/{segment}' --dry-run"
+    command(app, "import", example=example, panel=panel)(import_folder)
+
+
+def import_folder(
+    asked: Asked,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the old work.")],
+    pattern: Annotated[
+        str,
+        typer.Option(help="How a path says where its file belongs: {project}, {scene}, {segment}, {counter}."),
+    ] = DEFAULT_PATTERN,
+    project: Annotated[str | None, typer.Option(help="The project, where the pattern has none.")] = None,
+    scene: Annotated[str | None, typer.Option(help="The scene, where the pattern has none.")] = None,
+    engine_version: Annotated[
+        str | None, typer.Option(help="The version of ComfyUI that made it all; no file says it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be recorded, and write nothing.")] = False,
+) -> None:
+    """Record takes made before Genlock, with what their files say of themselves. Doing it again adds nothing.
+
+    PNG, WEBP, MP4 and WEBM are read. The same name in several of them is one take; counters (`walk_00003_`) are takes
+    of one segment, unless the pattern has {counter}: then each is a segment of its own.
+    """
+    work = asked.gl.find_old_work(folder, pattern, project=project, scene=scene)
+    done: list[ImportedFile] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=asked.err, transient=True, disable=not asked.err.is_terminal) as progress:
+        task = progress.add_task("importing", total=len(work.takes))
+        for one in asked.gl.import_work(work, engine_version=engine_version, dry_run=dry_run):
+            done.append(one)
+            progress.update(task, completed=len(done), description=clean(one.take.name))
+    imported = [one.imported for one in done if one.imported is not None]
+    refused = [one for one in done if one.refused is not None]
+    asked.show(_document(work, done, imported), *_lines(work, done, imported, dry_run=dry_run))
+    if refused:
+        raise typer.Exit(FAILED)
+
+
+def sentence(explained: int, total: int) -> str:
+    """How much of what was found can be explained, in the words of the report; rounded down, so 100 % means all."""
+    if not total:
+        return "No takes were found."
+    return f"{100 * explained // total} % of {many(total, 'take')} can be explained"
+
+
+def reasons(imported: Sequence[Imported]) -> list[tuple[str, int]]:
+    """Why takes cannot be explained, with how many each concerns, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for one in imported:
+        unmatched = [it for it in one.inputs if it.version is None and it.role is not InputRole.SEED_FRAME]
+        unknown = {f"{it.role} {it.name or it.digest}: {_unmatched(it.asset_id, it.digest)}" for it in unmatched}
+        missing = [word for word in one.missing if word not in NOT_COUNTED and not word.endswith("].digest")]
+        lacks = {f"{word} is not known" for word in missing}
+        counted.update(unknown | lacks)
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _unmatched(asset_id: int | None, digest: str | None) -> str:
+    if digest is not None:
+        return "no version has these bytes"
+    return "no asset has this name" if asset_id is None else "several versions have this name"
+
+
+def _document(work: OldWork, done: Sequence[ImportedFile], imported: Sequence[Imported]) -> dict[str, Any]:
+    explained = sum(one.explained for one in imported)
+    return {
+        "sentence": sentence(explained, len(done)),
+        "explained": explained,
+        "total": len(done),
+        "items": list(imported),
+        "reasons": [{"reason": reason, "takes": count} for reason, count in reasons(imported)],
+        "refused": [
+            {"name": one.take.name, "message": one.refused.message, "hint": one.refused.hint, "code": one.refused.code}
+            for one in done
+            if one.refused is not None
+        ],
+        "skipped": [{"name": one.name, "why": one.why} for one in work.skipped],
+    }
+
+
+def _lines(
+    work: OldWork, done: Sequence[ImportedFile], imported: Sequence[Imported], *, dry_run: bool
+) -> list[RenderableType]:
+    explained = sum(one.explained for one in imported)
+    outcomes = Counter(one.outcome for one in imported)
+    new = outcomes[ImportOutcome.WOULD_RECORD if dry_run else ImportOutcome.RECORDED]
+    told = f"{many(new, 'take')} {'would be recorded' if dry_run else ('was' if new == 1 else 'were') + ' recorded'}"
+    lines: list[RenderableType] = [
+        heading(sentence(explained, len(done))),
+        f"{told}, {outcomes[ImportOutcome.EXISTS]} known already.",
+    ]
+    why = reasons(imported)
+    if why:
+        lines.append(table(("takes", "what is not known"), [(count, reason) for reason, count in why[:_MOST_REASONS]]))
+        if len(why) > _MOST_REASONS:
+            lines.append(f"… and {len(why) - _MOST_REASONS} more reasons: --json has all.")
+    for one in done:
+        if one.refused is not None:
+            lines.append(Text(f"Refused: {clean(one.take.name)}: {clean(one.refused.message)}", style="red"))
+    skipped = Counter(one.why for one in work.skipped)
+    lines += [Text(f"{many(count, 'file')} left out: {why}.", style="dim") for why, count in skipped.items()]
+    return lines

@@ -1,0 +1,153 @@
+"""Finds takes in a folder of old work: which files are one take, and which segment each belongs to. Reads names only.
+
+rooftop/night/walk_00003_.mp4 ┐
+rooftop/night/walk_00003_.png ┴─▶ one take of rooftop/night/walk      {project}/{scene}/{segment}
+rooftop/night_00003_.mp4 ───────▶ rooftop/night/00003                 {project}/{scene}_{counter}
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from genlock.capture.import_model import CONTAINERS
+from genlock.errors import Invalid
+
+DEFAULT_PATTERN = "{project}/{scene}/{segment}"
+_FIELDS = {
+    "project": "(?P<project>[^/]+?)",
+    "scene": "(?P<scene>[^/]+?)",
+    "segment": "(?P<segment>[^/]+?)",
+    "counter": r"(?P<counter>\d+)_?",
+}
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_COUNTED = re.compile(r"(?P<stem>.+?)_(?P<counter>\d{3,})_?")
+_SOUND = "-audio"
+"""How VHS_VideoCombine ends the name of the second file of a take, the one with sound."""
+
+
+@dataclass(frozen=True)
+class OldTake:
+    """Files that are one take, by container, and the segment they belong to. ``name`` is their path in the folder."""
+
+    project: str
+    scene: str
+    segment: str
+    counter: int | None
+    name: str
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not imported, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class OldWork:
+    """What a folder holds, in the order in which it is imported."""
+
+    takes: tuple[OldTake, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class Pattern:
+    """How the path of a file, without its extension, says where it belongs."""
+
+    def __init__(self, text: str, *, project: str | None = None, scene: str | None = None) -> None:
+        """``project`` and ``scene`` are for patterns that do not name them. ``Invalid`` for one that cannot be used."""
+        names = _FIELD.findall(text)
+        unknown = [name for name in names if name not in _FIELDS]
+        if unknown or len(set(names)) < len(names):
+            raise _bad(text, f"{{{unknown[0]}}} is no field" if unknown else "a field is in it twice")
+        given = {"project": project, "scene": scene}
+        lacks = [name for name in given if name not in names and given[name] is None]
+        if lacks:
+            raise _bad(text, f"it does not say the {lacks[0]}", f"Name it with --{lacks[0]}.")
+        if "segment" not in names and "counter" not in names:
+            raise _bad(text, "it does not say the segment")
+        self._given = {name: value for name, value in given.items() if name not in names and value is not None}
+        self._counts = "counter" not in names
+        parts = re.split(r"(\{[^{}]*\})", text.strip("/"))
+        self._form = re.compile(
+            "".join(_FIELDS[part[1:-1]] if _FIELD.fullmatch(part) else re.escape(part) for part in parts)
+        )
+
+    def take_of(self, stem: str) -> tuple[str, str, str, int | None] | None:
+        """Project, scene, segment and counter of a path without extension; None if it does not have this form."""
+        counter = None
+        if self._counts and (counted := _COUNTED.fullmatch(stem)) is not None:
+            stem, counter = counted["stem"], int(counted["counter"][:18])
+        match = self._form.fullmatch(stem)
+        if match is None:
+            return None
+        said = {**self._given, **match.groupdict()}
+        if not self._counts:
+            said["segment"] = f"{said['segment']}_{said['counter']}" if "segment" in said else said["counter"]
+        return slug_of(said["project"]), said["scene"], said["segment"], counter
+
+
+def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
+    """The takes below ``folder``, hidden files left out, links to folders not followed. ``Invalid`` if it is none."""
+    if not folder.is_dir():
+        raise Invalid(f"There is no folder {folder}.", hint="Name the folder with the old work.", code="no_folder")
+    skipped: list[Skipped] = []
+    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        container = path.suffix[1:].lower()
+        if container not in CONTAINERS:
+            skipped.append(Skipped(name, f"only {', '.join(CONTAINERS)} are read"))
+            continue
+        stem = str(PurePosixPath(name).with_suffix(""))
+        group = groups[stem.removesuffix(_SOUND)]
+        if container in group:
+            silent = group[container] if stem.endswith(_SOUND) else path
+            skipped.append(Skipped(silent.relative_to(folder).as_posix(), "the same take without its sound"))
+            group[container] = path if silent is not path else group[container]
+        else:
+            group[container] = path
+    takes: list[OldTake] = []
+    for stem, files in groups.items():
+        found = pattern.take_of(stem)
+        name = next(files[one] for one in CONTAINERS if one in files).relative_to(folder).as_posix()
+        if found is None:
+            skipped.append(Skipped(name, "its path does not have the form of the pattern"))
+        else:
+            takes.append(OldTake(*found, name=name, files=files))
+    return OldWork(tuple(sorted(takes, key=_place)), tuple(skipped))
+
+
+def slug_of(name: str) -> str:
+    """A folder's name as a project's slug: lower case, what may not stand in a URL as one hyphen."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:100] or "imported"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and (Path(root) / name).is_file():
+                yield Path(root) / name
+
+
+def _place(take: OldTake) -> tuple[str, tuple[tuple[int, int, str], ...], tuple[tuple[int, int, str], ...], int, str]:
+    """Segments in the order in which people number them: 2 before 10."""
+    return take.project, _natural(take.scene), _natural(take.segment), take.counter or 0, take.name
+
+
+def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
+    parts = re.split(r"(\d{1,18})", text)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+
+
+def _bad(text: str, why: str, hint: str | None = None) -> Invalid:
+    fields = ", ".join(f"{{{name}}}" for name in _FIELDS)
+    return Invalid(
+        f"The pattern {text!r} cannot be used: {why}.", hint=hint or f"Its fields are {fields}.", code="bad_pattern"
+    )

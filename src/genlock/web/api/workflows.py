@@ -1,0 +1,45 @@
+"""Workflows: which input of which node takes what."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from genlock.blobs.store import Store
+from genlock.digest import Digest
+from genlock.engines.comfyui.bindings import WorkflowBindings, show
+from genlock.errors import Invalid
+from genlock.graphs.strict_json import read_json
+from genlock.library import sql
+from genlock.library.model import Asset
+from genlock.library.skeleton import MAX_WORKFLOW_BYTES
+from genlock.model import Kind, Role
+from genlock.web.answers import answer
+from genlock.web.door import Door, Home, Id, Number, may
+
+router = APIRouter(tags=["assets"], route_class=Door)
+
+
+@router.get(
+    "/assets/{asset_id}/versions/{number}/bindings", response_model=WorkflowBindings, **may(Role.VIEWER, 404, 409)
+)
+async def get_bindings(asset_id: Id, number: Number, home: Home) -> Response:
+    """Where a render puts what: found by walking upstream from the output, overridden by what was said at upload."""
+    async with home.db.transaction() as conn:
+        asset = await sql.get_asset(conn, asset_id)
+        version = await sql.get_version(conn, asset_id, number)
+    return answer(await asyncio.to_thread(bindings_of, home.store, asset, version.digest, version.bindings))
+
+
+def bindings_of(store: Store, asset: Asset, digest: Digest, said: dict[str, Any] | None) -> WorkflowBindings:
+    """The bindings of stored bytes as a version of a workflow; ``Invalid`` if they do not fit. Blocks."""
+    if asset.kind is not Kind.WORKFLOW:
+        raise Invalid(
+            f"{asset.name!r} is a {asset.kind.value}: only workflows have bindings.",
+            hint="Leave the bindings out, or name a workflow.",
+            code="no_bindings",
+        )
+    content = b"".join(store.verified_chunks(digest))
+    if len(content) > MAX_WORKFLOW_BYTES:
+        raise Invalid(f"{asset.name!r} is too large for a workflow.", hint="Export it again.", too_large=True)
+    return show(read_json(content, asset.name), said, asset.name)
