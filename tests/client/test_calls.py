@@ -104,11 +104,12 @@ def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> 
     again = gl.add_version(asset, str(lora))
     assert (again.outcome, again.version.number) == (Outcome.EXISTS, 1)
     lora.write_bytes(b"rain, two")
-    second = gl.add_version("other:rain", lora, activate=False, project=project, bindings={"seed": "3.seed"})
+    with pytest.raises(Invalid, match="only workflows have bindings"):
+        gl.add_version("other:rain", lora, project=project, bindings={"output": "3"})
+    second = gl.add_version("other:rain", lora, activate=False, project=project)
     assert (second.version.number, second.version.active) == (2, False)
     assert [version.number for version in gl.versions(asset)] == [2, 1]
     assert gl.version("other:rain", project=project).number == 1
-    assert gl.version("other:rain@2", project=project).bindings == {"seed": "3.seed"}
     assert gl.impact("other:rain@2", project=project).segments.becomes_stale == 0
     moved = gl.activate(asset, 2, note="better")
     assert (moved.previous, moved.active) == (1, 2)

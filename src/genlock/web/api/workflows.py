@@ -35,7 +35,7 @@ def bindings_of(store: Store, asset: Asset, digest: Digest, said: dict[str, Any]
     """The bindings of stored bytes as a version of a workflow; ``Invalid`` if they do not fit. Blocks."""
     if asset.kind is not Kind.WORKFLOW:
         raise Invalid(
-            f"{asset.name!r} is a {asset.kind.value}: only workflows have bindings.",
+            f"{asset.kind.value}:{asset.name} is no workflow, and only workflows have bindings.",
             hint="Leave the bindings out, or name a workflow.",
             code="no_bindings",
         )
