@@ -10,6 +10,7 @@ What is cut off after Genlock took a record is sent again, and Genlock knows it 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -151,7 +152,9 @@ def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: floa
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(length),
         }
-        connection.request("POST", where.path.rstrip("/") + PATH, body=body(), headers=headers)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            # Who refuses a request may answer and hang up before the end of it: the answer is there all the same.
+            connection.request("POST", where.path.rstrip("/") + PATH, body=body(), headers=headers)
         response = connection.getresponse()
         status, content = response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
