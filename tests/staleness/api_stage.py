@@ -104,13 +104,14 @@ class ApiStage:
         *,
         last_frame: str,
         continues: int | None = None,
+        frames_of: Sequence[int] = (),
         seed: str | None = "1",
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
         inputs: list[dict[str, Any]] = [await self._claimed(use) for use in uses]
-        if continues is not None:
-            inputs.append({"role": "seed_frame", "take": continues})
+        frames = frames_of if continues is None else (continues, *frames_of)
+        inputs += [{"role": "seed_frame", "take": take} for take in frames]
         self._videos += 1
         claim = {
             "inputs": inputs,

@@ -234,6 +234,7 @@ class OracleStage:
         *,
         last_frame: str,
         continues: int | None = None,
+        frames_of: Sequence[int] = (),
         seed: str | None = "1",
         evidence: str = "recorded",
         select: bool = True,
@@ -242,9 +243,9 @@ class OracleStage:
         for use in uses:
             ordinal = sum(line.role == use.role for line in claimed)
             claimed.append(InputRow(use.role, ordinal, self._digest(use), use.asset, strength_model=use.strength))
-        if continues is not None:
-            frame = self.world.take(continues).outputs[LAST_FRAME]
-            claimed.append(InputRow(SEED_FRAME, 0, frame, take_id=continues, part=LAST_FRAME))
+        for ordinal, of in enumerate(frames_of if continues is None else (continues, *frames_of)):
+            frame = self.world.take(of).outputs[LAST_FRAME]
+            claimed.append(InputRow(SEED_FRAME, ordinal, frame, take_id=of, part=LAST_FRAME))
         take, receipt = next(self._ids), next(self._ids)
         lines = (*claimed, *inputs_by_way(self.world, claimed))
         missing = ("seed",) if seed is None else ()

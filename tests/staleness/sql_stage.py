@@ -153,13 +153,14 @@ class SqlStage:
         *,
         last_frame: str,
         continues: int | None = None,
+        frames_of: Sequence[int] = (),
         seed: str | None = "1",
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
         inputs = [await self._claimed(use) for use in uses]
-        if continues is not None:
-            inputs.append(ClaimInput(role=InputRole.SEED_FRAME, take=continues))
+        frames = frames_of if continues is None else (continues, *frames_of)
+        inputs += [ClaimInput(role=InputRole.SEED_FRAME, take=take) for take in frames]
         self._videos += 1
         parameters = Parameters(prompt="rain", seed=seed, cfg=4.0, width=832, height=480, frames=81)
         claim = Claim(inputs=tuple(inputs), parameters=parameters, engine=ENGINE, evidence=Evidence(evidence))

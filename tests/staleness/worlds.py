@@ -145,11 +145,15 @@ class Stage(Protocol):
         *,
         last_frame: str,
         continues: int | None = None,
+        frames_of: Sequence[int] = (),
         seed: str | None = "1",
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
-        """A take made of these inputs, and of the last frame of take ``continues``; without a seed, one is missing."""
+        """A take made of these inputs, and of the last frame of take ``continues``; without a seed, one is missing.
+
+        The last frames of the takes ``frames_of`` went in behind that one.
+        """
         ...
 
     async def select(self, segment: int, take: int) -> None: ...

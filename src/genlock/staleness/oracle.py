@@ -208,14 +208,14 @@ def causes(world: World, segment_id: int) -> tuple[Cause, ...]:
     before = continued(world, segment)
     if before is not None:
         now_selected = world.take(world.selected[before.id]).outputs
-        for frame in receipt.seed_frames:  # 2
-            now_there = now_selected.get(frame.part or LAST_FRAME)
-            if now_there is not None and now_there != frame.digest:
-                root = Root("chain", None, None, None, frame.digest, now_there)
-                direct.append(Cause("chain", frame.role, frame.ordinal, root, (here,)))
+        frame = receipt.seed_frames[0]
+        now_there = now_selected.get(frame.part or LAST_FRAME)
+        if now_there is not None and now_there != frame.digest:  # 2
+            root = Root("chain", None, None, None, frame.digest, now_there)
+            direct.append(Cause("chain", frame.role, frame.ordinal, root, (here,)))
         for cause in causes(world, before.id):  # 3b
             if cause.waiver_id is None:
-                derived.append((receipt.seed_frames[0], Trail(cause.root, (*cause.path, here))))
+                derived.append((frame, Trail(cause.root, (*cause.path, here))))
     return _judge(world, segment, direct, derived)
 
 
@@ -253,7 +253,7 @@ def judged(world: World, segment: SegmentRow, receipt: ReceiptRow) -> tuple[tupl
         and before is not None
         and any(
             frame.take_id is not None and world.take(frame.take_id).segment_id == before.id
-            for frame in receipt.seed_frames
+            for frame in receipt.seed_frames[:1]
         )
     )
     return tuple(

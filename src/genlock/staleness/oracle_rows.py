@@ -137,8 +137,9 @@ class ReceiptRow:
 
     @property
     def seed_frames(self) -> tuple[InputRow, ...]:
-        """The frames this receipt's take continues from; nearly always none or one."""
-        return tuple(line for line in self.inputs if line.role == SEED_FRAME and line.via is None)
+        """The frames that went into this take, in order; it continues the first. Nearly always none or one."""
+        frames = (line for line in self.inputs if line.role == SEED_FRAME and line.via is None)
+        return tuple(sorted(frames, key=lambda line: line.ordinal))
 
 
 @dataclass(frozen=True)

@@ -112,13 +112,14 @@ class Story:
         clothed: int = 1,
         rain: int | str = 1,
         last_frame: str | None = None,
+        frames_of: Sequence[int] = (),
         seed: str | None = "1",
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
         """A take for a segment: the first of a chain from the variant, others from the frame of the one before.
 
-        ``rain`` is a version's number, or the content of a file that may be none.
+        ``rain`` is a version's number, or the content of a file that may be none. Frames of other takes go in behind.
         """
         scene, place = name.split("/")
         first = place == "1" if starts is None else starts
@@ -136,6 +137,7 @@ class Story:
             uses,
             last_frame=last_frame or f"render {next(self.renders)}",
             continues=before,
+            frames_of=frames_of,
             seed=seed,
             evidence=evidence,
             select=select,

@@ -35,6 +35,20 @@ async def test_22_a_new_take_with_the_same_last_frame(story: Story) -> None:
     assert await story.nothing_is_stale()
 
 
+async def test_of_several_frames_the_first_is_continued(story: Story) -> None:
+    other = await story.stage.selected(story.segment("B/1"))
+    assert other is not None
+    await story.render("A/2", frames_of=(other,), last_frame="two frames")
+    await story.render("A/3")
+    await story.render("A/4")
+    assert await story.nothing_is_stale()
+    await story.render("B/1", seed="2")
+    assert await story.states("A") == ["fresh", "fresh", "fresh", "fresh"]
+    await story.render("A/1", seed="2")
+    assert await story.causes("A/2") == {("chain", CHAIN)}
+    assert await story.groups() == {CHAIN: (6, 2, 2, 4)}
+
+
 async def test_23_a_broken_link_does_not_hide_what_comes_through_it(story: Story) -> None:
     await story.render("A/1", seed="2")
     await c2_active(story)
