@@ -141,8 +141,9 @@ async def _note(conn: Conn, outputs: list[Output]) -> None:
 
 
 async def _told(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOutcome) -> Imported:
-    """What became of a take, as its receipt has it."""
-    inputs = [Input.model_validate(line) for line in receipt.document["inputs"]]
+    """What became of a take, as its receipt has it; bytes that were registered since are known by their digest."""
+    written = [Input.model_validate(line) for line in receipt.document["inputs"]]
+    inputs = await _known_since(conn, written, receipt.project_id)
     assert receipt.take_id is not None and receipt.segment_id is not None  # noqa: S101 - the receipt of a take
     take = await take_sql.get_take_by_id(conn, receipt.take_id)
     segment = await timeline.get_segment(conn, receipt.segment_id)
@@ -165,6 +166,25 @@ async def _told(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOut
         ),
         explained=is_explained(receipt.missing, inputs),
     )
+
+
+async def _known_since(conn: Conn, inputs: list[Input], project_id: int | None) -> list[Input]:
+    """Inputs with the versions that have their bytes today. A name proves nothing afterwards: it stays as it was."""
+    unknown = {
+        one: Used(role=one.role.value, name=one.name or "", digest=one.digest)
+        for one in inputs
+        if one.digest is not None and one.version is None and one.take is None
+    }
+    if not unknown:
+        return inputs
+    shelf = await shelf_sql.load_shelf(conn, tuple(unknown.values()), None, project_id)
+    found = {one: shelf.match(used) for one, used in unknown.items()}
+    return [
+        one.model_copy(update={"asset": match.asset_id, "version": match.number})
+        if (match := found.get(one)) is not None and match.by == "digest"
+        else one
+        for one in inputs
+    ]
 
 
 def _notes(looked: Looked) -> tuple[str, ...]:

@@ -24,13 +24,14 @@ from rich.console import Console, RenderableType
 from genlock.cli.words import as_document, clean, console
 from genlock.client import BAD_SETTING, Genlock, settings_of
 from genlock.errors import GenlockError
+from genlock.sdk.old_work import BAD_PATTERN
 from genlock.sdk.references import BAD_REFERENCE
 from genlock.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., None])
 
 FAILED, WRONG_USAGE, STALE, INTERRUPTED = 1, 2, 3, 130
-_WRONG = frozenset({BAD_REFERENCE, BAD_SETTING})
+_WRONG = frozenset({BAD_PATTERN, BAD_REFERENCE, BAD_SETTING})
 _PANEL = "Every command"
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.", rich_help_panel=_PANEL)]

@@ -96,5 +96,10 @@ class ImportCalls(Calls):
 
 def _digest_of(path: Path) -> Digest:
     size_of(path)  # says what is wrong with a file that cannot be read
-    with path.open("rb") as source:
-        return from_raw(hashlib.file_digest(source, "sha256").digest())
+    try:
+        with path.open("rb") as source:
+            return from_raw(hashlib.file_digest(source, "sha256").digest())
+    except OSError as error:
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", hint="Check who may read it.", code="no_file"
+        ) from error

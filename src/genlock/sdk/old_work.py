@@ -5,8 +5,10 @@ rooftop/night/walk_00003_.png ┴─▶ one take of rooftop/night/walk      {pro
 rooftop/night_00003_.mp4 ───────▶ rooftop/night/00003                 {project}/{scene}_{counter}
 """
 
+import hashlib
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ _FIELDS = {
 }
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _COUNTED = re.compile(r"(?P<stem>.+?)_(?P<counter>\d{3,})_?")
+BAD_PATTERN = "bad_pattern"
+"""The code of refusals that concern the pattern."""
+
 _SOUND = "-audio"
 """How VHS_VideoCombine ends the name of the second file of a take, the one with sound."""
 
@@ -124,8 +129,16 @@ def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
 
 
 def slug_of(name: str) -> str:
-    """A folder's name as a project's slug: lower case, what may not stand in a URL as one hyphen."""
-    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:100] or "imported"
+    """A folder's name as a project's slug: lower case, without accents, what may not stand in a URL as one hyphen.
+
+    Letters that Latin has not are lost: a few digits then keep the folders 夜 and 雨 two projects.
+    """
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(one))
+    slug = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:80].rstrip("-._")
+    if slug and not any(one.isalnum() and not one.isascii() for one in plain):
+        return slug
+    digits = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{slug or 'imported'}-{digits}"
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -149,5 +162,5 @@ def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
 def _bad(text: str, why: str, hint: str | None = None) -> Invalid:
     fields = ", ".join(f"{{{name}}}" for name in _FIELDS)
     return Invalid(
-        f"The pattern {text!r} cannot be used: {why}.", hint=hint or f"Its fields are {fields}.", code="bad_pattern"
+        f"The pattern {text!r} cannot be used: {why}.", hint=hint or f"Its fields are {fields}.", code=BAD_PATTERN
     )

@@ -1,0 +1,242 @@
+"""``genlock import``: a folder of old work as somebody has it, what is said of it, and that twice adds nothing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tests.capture.corpus.cases import Graph, image_to_video, ksampler, node
+from tests.capture.files import frames, png, save, video
+from tests.capture.test_embedded import TEXT
+from tests.cli.conftest import Ran, Run
+from tests.library.identity.files import safetensors, tensor
+
+from genlock.digest import digest_of
+
+PATTERN = "{project}/{scene}/{segment}"
+FILES = (("text_encoder", "umt5"), ("vae", "wan_vae"), ("model", "wan"), ("lora", "rain"))
+
+
+def _picture(path: Path, shade: int) -> Path:
+    Image.fromarray(frames(shade, 1)[0]).save(path, "PNG")
+    return path
+
+
+def _shade(slug: str) -> int:
+    """A picture of this film's own: one that another test registered would be recognised."""
+    return int(slug.removeprefix("film"))
+
+
+def _graph(slug: str, start: Path | None = None) -> Graph:
+    """The corpus' plain graph with one LoRA; its files are this film's own. ``start`` is embedded with its digest."""
+    graph = image_to_video(
+        n1=node("UNETLoader", unet_name=f"{slug}_wan.safetensors"),
+        n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name=f"{slug}_rain.safetensors", strength_model=0.8),
+        n4=node("CLIPLoader", clip_name=f"{slug}_umt5.safetensors", type="wan"),
+        n7=node("VAELoader", vae_name=f"{slug}_wan_vae.safetensors"),
+        n8=node("LoadImage", image=f"{slug}_start.png"),
+        n10=ksampler(model=("2", 0)),
+    )
+    if start is not None:
+        graph["8"]["is_changed"] = [digest_of(start.read_bytes()).removeprefix("sha256:")]
+    return graph
+
+
+def _register(genlock: Run, folder: Path, slug: str, *names: str) -> None:
+    for number, (kind, name) in enumerate(FILES):
+        if name in names:
+            path = folder / f"{slug}_{name}.safetensors"
+            path.write_bytes(safetensors({"w": tensor(0, 4)}, bytes([number, *slug.encode()[-3:]])))
+            assert genlock("asset", "add", str(path), "--kind", kind).code == 0
+    if "start" in names:
+        ran = genlock(
+            "asset", "add", str(_picture(folder / f"{slug}_start.png", _shade(slug))), "--kind", "source_image"
+        )
+        assert ran.code == 0, ran.err
+
+
+@pytest.fixture
+def output(tmp_path: Path, slug: str) -> Path:
+    """Somebody's output folder: 2 takes of walk in several containers, a webm, a web interface's picture, a mystery."""
+    folder = tmp_path / "output"
+    scene = folder / slug.upper() / "night"
+    scene.mkdir(parents=True)
+    graph = _graph(slug, _picture(tmp_path / "start.png", _shade(slug)))
+    save(scene / "walk_00001_.mp4", graph, shade=1)
+    save(scene / "walk_00001_.png", graph, shade=1)
+    save(scene / "walk_00002_.webp", graph, shade=2)
+    save(scene / "turn_00001_.webm", graph, shade=3)
+    png(scene / "still.png", {"parameters": TEXT}, shade=4)
+    video(scene / "unknown_00001_.mp4", {}, shade=5)
+    (scene / "notes.txt").write_text("not a take")
+    return folder
+
+
+def _import(genlock: Run, folder: Path, *more: str) -> Any:
+    ran = genlock("import", str(folder), "--pattern", PATTERN, *more, "--json")
+    assert ran.code == 0, ran.err
+    return ran.document
+
+
+def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
+    genlock: Run, slug: str, output: Path, tmp_path: Path
+) -> None:
+    _register(genlock, tmp_path, slug, "umt5", "wan_vae", "wan", "rain", "start")
+    dry = _import(genlock, output, "--dry-run")
+    assert genlock("project", "show", slug).code == 1, "nothing was written"
+    assert {one["outcome"] for one in dry["items"]} == {"would_record"}
+
+    wet = _import(genlock, output)
+    assert [(one["segment"], one["take"], one["source"], one["explained"]) for one in wet["items"]] == [
+        ("still", 1, "webui", False),
+        ("turn", 1, "graph", True),
+        ("unknown", 1, "nothing", False),
+        ("walk", 1, "graph", True),
+        ("walk", 2, "graph", True),
+    ]
+    assert (wet["sentence"], wet["explained"], wet["total"]) == ("60 % of 5 takes can be explained", 3, 5)
+    assert wet["skipped"] == [{"name": f"{slug.upper()}/night/notes.txt", "why": "only mp4, webm, webp, png are read"}]
+    same = ("inputs", "missing", "evidence", "explained", "source", "notes", "name")
+    assert [[one[key] for key in same] for one in dry["items"]] == [[one[key] for key in same] for one in wet["items"]]
+    for key in ("sentence", "reasons", "refused", "skipped"):
+        assert dry[key] == wet[key], f"a dry run says the same of {key}"
+
+    again = _import(genlock, output)
+    assert {one["outcome"] for one in again["items"]} == {"exists"}
+    assert [one["receipt_id"] for one in again["items"]] == [one["receipt_id"] for one in wet["items"]]
+    assert (again["sentence"], again["reasons"]) == (wet["sentence"], wet["reasons"])
+    shown = genlock("project", "show", slug, "--json").document
+    assert shown["counts"]["segments"] == 4
+
+
+def test_what_is_known_is_told_in_words_with_what_is_not(genlock: Run, slug: str, output: Path, tmp_path: Path) -> None:
+    """Most frequent first, so that the file that is worth finding stands on top."""
+    _register(genlock, tmp_path, slug, "umt5", "wan_vae", "wan", "start")
+    ran = genlock("import", str(output), "--pattern", PATTERN)
+    assert ran.code == 0, ran.err
+    lines = ran.out.splitlines()
+    assert lines[0] == "0 % of 5 takes can be explained"
+    assert lines[1] == "5 takes were recorded, 0 known already."
+    told = [line.split(maxsplit=1) for line in lines if line.strip()[:1].isdigit()][2:]
+    assert told[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
+    assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in told]
+    assert ["2", "workflow is not known"] in [[count, why.rstrip()] for count, why in told]
+    assert lines[-1] == "1 file left out: only mp4, webm, webp, png are read."
+
+
+def test_an_input_that_is_registered_later_is_known_by_its_digest(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """When the bytes come, what a receipt has by digest is recognised; what it has by name alone is not."""
+    picture = _picture(tmp_path / "start.png", _shade(slug))
+    folder = tmp_path / "output"
+    folder.mkdir()
+    save(folder / "walk.png", _graph(slug, picture))
+    words = (str(folder), "--pattern", "{segment}", "--project", slug, "--scene", "night", "--json")
+    _register(genlock, tmp_path, slug, "umt5", "wan_vae", "wan", "rain")
+    first = genlock("import", *words).document
+    assert first["sentence"] == "0 % of 1 take can be explained"
+    assert first["reasons"] == [{"reason": f"source_image {slug}_start.png: no version has these bytes", "takes": 1}]
+    _register(genlock, tmp_path, slug, "start")
+    again = genlock("import", *words).document
+    assert (again["sentence"], again["reasons"]) == ("100 % of 1 take can be explained", [])
+
+
+def test_counters_can_be_segments(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """With {counter} in the pattern each number is a segment of its own."""
+    for number in (1, 2, 10):
+        save(tmp_path / f"night_{number:05}_.png", _graph(slug), shade=number)
+    ran = genlock("import", str(tmp_path), "--pattern", "{scene}_{counter}", "--project", slug, "--json")
+    assert ran.code == 0, ran.err
+    assert [(one["segment"], one["take"]) for one in ran.document["items"]] == [
+        ("00001", 1),
+        ("00002", 1),
+        ("00010", 1),
+    ]
+    listed = genlock("segment", "list", f"{slug}/night", "--json").document["items"]
+    assert [(one["position"], one["name"]) for one in listed] == [(1, "00001"), (2, "00002"), (3, "00010")]
+
+
+def test_the_engines_version_can_be_said(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """For a whole folder, by who knows what ran there."""
+    save(tmp_path / "walk.png", _graph(slug))
+    words = ("--pattern", "{segment}", "--project", slug, "--scene", "night")
+    ran = genlock("import", str(tmp_path), *words, "--engine-version", "0.3.75", "--json")
+    (one,) = ran.document["items"]
+    assert "engine.version" not in one["missing"]
+    receipt = genlock("provenance", f"{slug}/night/1", "--json").document["receipt"]
+    assert receipt["document"]["engine"] == {"name": "comfyui", "version": "0.3.75"}
+
+
+# refusals -----------------------------------------------------------------------------------------
+
+
+def _hostile(folder: Path) -> dict[str, str]:
+    """Files that nobody should choke on, with what is said of each."""
+    video(folder / "deep.mp4", {"prompt": '{"a":' * 100_000})
+    png(folder / "huge.png", {"prompt": json.dumps({"1": {"class_type": "A" * 9_000_000, "inputs": {}}})}, packed=True)
+    png(folder / "nan.png", {"prompt": '{"1": {"class_type": "A", "inputs": {"x": NaN}}}'})
+    (folder / "cut.mp4").write_bytes(video(folder.parent / "whole.mp4", {}).read_bytes()[:900])
+    (folder / "renamed.mp4").write_bytes(png(folder.parent / "a.png", {}).read_bytes())
+    (folder / "noise.webm").write_bytes(bytes(range(256)) * 64)
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "unreadable.webp").symlink_to("/proc/self/mem")
+    return {
+        "deep.mp4": "nested too deeply",
+        "huge.png": "larger than 8 MiB",
+        "nan.png": "no number",
+        "cut.mp4": "cut.mp4",
+        "renamed.mp4": "is no MP4",
+        "noise.webm": "is no WEBM",
+        "empty.png": "is no PNG",
+        "unreadable.webp": "cannot be read",
+    }
+
+
+def test_a_refused_file_stops_no_other(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """Each is named with what is wrong with it; the others are recorded; the exit code says that not all was done."""
+    scene = tmp_path / slug / "night"
+    scene.mkdir(parents=True)
+    save(scene / "a_walk.mp4", _graph(slug))
+    wrong = _hostile(scene)
+    save(scene / "z_walk.webm", _graph(slug), shade=2)
+    ran = genlock("import", str(tmp_path), "--json")
+    assert ran.code == 1
+    assert [one["segment"] for one in ran.document["items"]] == ["a_walk", "z_walk"]
+    refused = {one["name"].rpartition("/")[2]: one for one in ran.document["refused"]}
+    assert refused.keys() == wrong.keys()
+    for name, why in wrong.items():
+        assert why in refused[name]["message"] and refused[name]["hint"] and refused[name]["code"], refused[name]
+    assert ran.document["sentence"] == "0 % of 10 takes can be explained"
+
+    told = genlock("import", str(tmp_path), "--dry-run")
+    assert told.code == 1
+    assert told.out.count("Refused: ") == len(wrong) and "2 known already" in told.out
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31mred.png", "line\nbreak.png"], ids=["escape", "line"])
+def test_a_name_that_a_terminal_would_act_on_is_shown_harmless(
+    genlock: Run, slug: str, tmp_path: Path, name: str
+) -> None:
+    png(tmp_path / name, {})
+    ran = genlock("import", str(tmp_path), "--pattern", "{segment}", "--project", slug, "--scene", "night")
+    assert "\x1b" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "why"),
+    [
+        (("--pattern", "{scene}/{segment}"), 2, "does not say the project"),
+        (("--pattern", "{film}"), 2, "{film} is no field"),
+        (("--pattern",), 2, "requires an argument"),
+    ],
+)
+def test_wrong_usage_is_told_apart(genlock: Run, tmp_path: Path, words: tuple[str, ...], code: int, why: str) -> None:
+    ran: Ran = genlock("import", str(tmp_path), *words)
+    assert (ran.code, why in ran.err) == (code, True), ran.err
+
+
+def test_a_folder_that_is_not_there_or_empty(genlock: Run, tmp_path: Path) -> None:
+    gone = genlock("import", str(tmp_path / "gone"))
+    assert (gone.code, "There is no folder" in gone.err) == (1, True)
+    empty = genlock("import", str(tmp_path))
+    assert (empty.code, empty.out.splitlines()[0]) == (0, "No takes were found.")

@@ -1,0 +1,156 @@
+"""Which files of a folder are one take, and where it belongs, told from names alone."""
+
+from pathlib import Path
+
+import pytest
+
+from genlock.errors import Invalid
+from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork, Pattern, find_old_work, slug_of
+from genlock.timeline.model import check_slug
+
+Told = tuple[str, str, str, int | None]
+
+
+def _found(folder: Path, *names: str, pattern: str = DEFAULT_PATTERN, **given: str) -> OldWork:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return find_old_work(folder, Pattern(pattern, **given))
+
+
+def _told(work: OldWork) -> list[tuple[str, str, str, int | None, list[str]]]:
+    return [(it.project, it.scene, it.segment, it.counter, sorted(it.files)) for it in work.takes]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stem", "told"),
+    [
+        (DEFAULT_PATTERN, "rooftop/night/walk_00003_", ("rooftop", "night", "walk", 3)),
+        (DEFAULT_PATTERN, "rooftop/night/walk_00003", ("rooftop", "night", "walk", 3)),
+        (DEFAULT_PATTERN, "rooftop/night/walk_2", ("rooftop", "night", "walk_2", None)),
+        (DEFAULT_PATTERN, "rooftop/night/walk", ("rooftop", "night", "walk", None)),
+        (DEFAULT_PATTERN, "Roof Top!/Night shots/walk", ("roof-top", "Night shots", "walk", None)),
+        (DEFAULT_PATTERN, "rooftop/walk", None),
+        (DEFAULT_PATTERN, "old/rooftop/night/walk", None),
+        (
+            "{project}/{scene}/{segment}_{counter}",
+            "rooftop/night/walk_00003_",
+            ("rooftop", "night", "walk_00003", None),
+        ),
+        ("{project}/{scene}_{counter}", "rooftop/night_00003_", ("rooftop", "night", "00003", None)),
+        ("{project}/{scene}_{counter}", "rooftop/night_late_12", ("rooftop", "night_late", "12", None)),
+        ("{project}/{scene}_{counter}", "rooftop/night", None),
+        ("video/{project}-{scene}-{segment}", "video/rooftop-night-walk_00001_", ("rooftop", "night", "walk", 1)),
+        ("video/{project}-{scene}-{segment}", "audio/rooftop-night-walk", None),
+        ("(.*)/{project}/{scene}/{segment}", "(.*)/rooftop/night/walk", ("rooftop", "night", "walk", None)),
+        ("(.*)/{project}/{scene}/{segment}", "old/rooftop/night/walk", None),
+        (DEFAULT_PATTERN, "rooftop/night/walk_" + "9" * 400, ("rooftop", "night", "walk", int("9" * 18))),
+    ],
+)
+def test_a_path_says_where_its_file_belongs(pattern: str, stem: str, told: Told | None) -> None:
+    """Fields do not reach over a slash; what stands between them stands there as it is."""
+    assert Pattern(pattern).take_of(stem) == told
+
+
+def test_what_the_pattern_leaves_out_is_given() -> None:
+    """A folder that holds one project, or one scene, need not say so."""
+    assert Pattern("{scene}/{segment}", project="rooftop").take_of("night/walk") == ("rooftop", "night", "walk", None)
+    both = Pattern("{segment}", project="rooftop", scene="night")
+    assert both.take_of("walk_00002_") == ("rooftop", "night", "walk", 2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("{scene}/{segment}", "does not say the project"),
+        ("{project}/{segment}", "does not say the scene"),
+        ("{project}/{scene}", "does not say the segment"),
+        ("{project}/{scene}/{shot}", r"\{shot\} is no field"),
+        ("{project}/{scene}/{segment}/{segment}", "in it twice"),
+        ("", "does not say the project"),
+    ],
+)
+def test_a_pattern_that_cannot_be_used_is_refused(pattern: str, why: str) -> None:
+    """Before any file is looked at, with what to do."""
+    with pytest.raises(Invalid, match=why) as refused:
+        Pattern(pattern)
+    assert refused.value.hint and refused.value.code == "bad_pattern"
+
+
+def test_one_stem_in_several_containers_is_one_take(tmp_path: Path) -> None:
+    """The take is called as the file that shows most; counters tell takes apart, in their order."""
+    work = _found(
+        tmp_path,
+        *(f"rooftop/night/walk_00010_.{one}" for one in ("png", "MP4")),
+        *(f"rooftop/night/walk_00002_.{one}" for one in ("webm", "webp", "png")),
+        "rooftop/night/sit_00001_.png",
+    )
+    assert _told(work) == [
+        ("rooftop", "night", "sit", 1, ["png"]),
+        ("rooftop", "night", "walk", 2, ["png", "webm", "webp"]),
+        ("rooftop", "night", "walk", 10, ["mp4", "png"]),
+    ]
+    assert [one.name.rpartition("/")[2] for one in work.takes] == [
+        "sit_00001_.png",
+        "walk_00002_.webm",
+        "walk_00010_.MP4",
+    ]
+
+
+def test_segments_come_in_the_order_in_which_people_number_them(tmp_path: Path) -> None:
+    """Positions are given as they come: 2 before 10."""
+    work = _found(tmp_path, *(f"rooftop/night/{number}.mp4" for number in (10, 9, 2)))
+    assert [it.segment for it in work.takes] == ["2", "9", "10"]
+
+
+def test_of_a_take_with_and_without_sound_the_one_with_sound_is_taken(tmp_path: Path) -> None:
+    """Some savers write both, and the picture with the graph under the plain name."""
+    names = [f"rooftop/night/walk_00001{end}" for end in (".mp4", "-audio.mp4", ".png")]
+    work = _found(tmp_path, *names)
+    (take,) = work.takes
+    assert (take.files["mp4"].name, take.files["png"].name) == ("walk_00001-audio.mp4", "walk_00001.png")
+    assert [(one.name, one.why) for one in work.skipped] == [(names[0], "the same take without its sound")]
+
+
+def test_what_is_not_imported_is_said(tmp_path: Path) -> None:
+    """Other files, paths of another form; hidden files and folders behind links are not looked at."""
+    elsewhere = tmp_path / "elsewhere"
+    _found(elsewhere, "night/walk.mp4")
+    folder = tmp_path / "output"
+    folder.mkdir()
+    (folder / "linked").symlink_to(elsewhere, target_is_directory=True)
+    work = _found(
+        folder, "rooftop/night/notes.txt", "walk.mp4", "rooftop/night/.walk.mp4", ".trash/night/walk.mp4", "a/b/ok.webm"
+    )
+    assert _told(work) == [("a", "b", "ok", None, ["webm"])]
+    assert {one.name: one.why for one in work.skipped} == {
+        "rooftop/night/notes.txt": "only mp4, webm, webp, png are read",
+        "walk.mp4": "its path does not have the form of the pattern",
+    }
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """Rather than found empty."""
+    with pytest.raises(Invalid, match="There is no folder"):
+        _found(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Roof Top", "roof-top"),
+        ("_rain_", "rain"),
+        ("Straßen, café", "stra-en-cafe-8bc9f155"),
+        ("été", "ete"),
+        ("夜", "imported-a519542a"),
+        ("夜 2", "2-15678051"),
+        ("!!", "imported-233d26e9"),
+        ("a" * 79 + " b", "a" * 79),
+        ("a" * 300, "a" * 80),
+        ("v1.2", "v1.2"),
+    ],
+)
+def test_a_folders_name_becomes_a_slug(name: str, slug: str) -> None:
+    """What may stand in a URL, never nothing, and two names that differ in letters stay two projects."""
+    assert slug_of(name) == slug
+    assert check_slug(slug) == slug
