@@ -8,7 +8,7 @@ from genlock.engines.model import Engine, EngineInput, Produces, Rendered, Rende
 from genlock.engines.registry import engine_named
 from genlock.settings import Settings
 
-SMALL: dict[str, Any] = {"width": 64, "height": 64, "frames": 4, "steps": 2, "seed": "1", "prompt": "a walk"}
+SMALL: dict[str, Any] = {"width": 64, "height": 64, "frames": 5, "steps": 2, "seed": "1", "prompt": "a walk"}
 
 
 def ignore(progress: float, message: str) -> None:
@@ -27,6 +27,8 @@ class Studio(Protocol):
     """Makes jobs that one engine can run: the conformance suite needs one for every engine."""
 
     engine: Engine
+    video_type: str
+    seed_bits: int
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
         """A small job; ``changes`` are parameters."""
@@ -41,6 +43,8 @@ class SketchStudio:
     outputs: Path
     engine: Engine = field(default_factory=lambda: engine_named("sketch", Settings()))
     runs: int = 0
+    video_type: str = "video/mp4"
+    seed_bits: int = 64
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
         parameters = {**SMALL, **changes}

@@ -1,4 +1,4 @@
-"""What every engine must do, run over every engine that needs nothing but this machine."""
+"""What every engine must do, run over every engine that there is."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.comfyui.studio import ComfyStudio
 from tests.engines.studio import SMALL, SketchStudio, Studio, ignore
 
 from genlock.digest import canonical
@@ -17,12 +18,14 @@ from genlock.engines.registry import engine_named, offer_of
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
 from genlock.settings import Settings
 
-STUDIOS = {"sketch": SketchStudio}
+ENGINES = ("sketch", pytest.param("comfyui", marks=pytest.mark.long))
 
 
-@pytest.fixture(params=sorted(STUDIOS))
+@pytest.fixture(params=ENGINES)
 def studio(request: pytest.FixtureRequest, samples: Path, tmp_path: Path) -> Studio:
-    return STUDIOS[request.param](samples, tmp_path / "outputs")
+    if request.param == "sketch":
+        return SketchStudio(samples, tmp_path / "outputs")
+    return ComfyStudio(request.getfixturevalue("comfyui_server"), tmp_path)
 
 
 async def rendered(studio: Studio, run: str = "run", produces: Produces = "video", **changes: Any) -> Rendered:
@@ -53,7 +56,7 @@ async def test_it_says_what_it_is(studio: Studio) -> None:
 async def test_a_video_has_every_part_and_says_what_acted(studio: Studio) -> None:
     result = await rendered(studio)
     assert {part: file.media_type for part, file in result.outputs.items()} == {
-        "video": "video/mp4",
+        "video": studio.video_type,
         "last_frame": "image/png",
         "thumbnail": "image/jpeg",
     }
@@ -71,7 +74,7 @@ async def test_a_video_has_every_part_and_says_what_acted(studio: Studio) -> Non
     assert result.duration_s > 0
     assert all(seconds >= 0 for seconds in result.per_node_s.values())
     assert set(result.per_node_s) == set(json.loads(result.graph))
-    assert {item.key for item in result.inputs} == {"workflow", "model", "lora", "start"}
+    assert {"workflow", "model", "lora", "start"} <= {item.key for item in result.inputs}
 
 
 async def test_a_picture_has_every_part(studio: Studio) -> None:
@@ -238,8 +241,11 @@ async def test_a_seed_that_is_none_is_refused(studio: Studio, seed: object) -> N
 
 async def test_all_64_bits_of_a_seed_act(studio: Studio) -> None:
     seeds = ("0", "1", str(2**32), str(2**53), str(2**53 + 1), str(2**63), str(2**64 - 2), str(2**64 - 1))
-    digests = [(await rendered(studio, f"seed {seed}", seed=seed)).frames_digest for seed in seeds]
-    assert len(set(digests)) == len(seeds)
+    results = [await rendered(studio, f"seed {seed}", seed=seed) for seed in seeds]
+    assert [result.parameters["seed"] for result in results] == list(seeds)
+    assert len({result.graph for result in results}) == len(seeds)
+    # ComfyUI draws noise with torch, whose generator for CPUs looks at the lower 32 bits of a seed alone.
+    assert len({result.frames_digest for result in results}) == len({int(seed) % 2**studio.seed_bits for seed in seeds})
 
 
 async def test_a_chain_starts_where_the_segment_before_ended(studio: Studio) -> None:

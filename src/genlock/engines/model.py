@@ -54,9 +54,14 @@ class RenderSpec(Model):
 
     ``graph`` is the exact graph to run; without it the file of the input in the role ``workflow`` is read.
     ``parameters`` are the words of a receipt (``prompt``, ``cfg``, ``seed`` as a string, …) and win over the graph.
+    ``work`` and ``attempt`` say which try of which work this is: an engine that outlives its callers stops what earlier
+    tries, whose caller was killed, have left there.
     """
 
     run: str = Field(min_length=1, max_length=200)
+    work: str | None = None
+    """The same for every try of the same work, and nobody else's in the world."""
+    attempt: int = Field(default=1, ge=1)
     workdir: Path
     produces: Produces = "video"
     inputs: tuple[EngineInput, ...] = ()

@@ -40,6 +40,12 @@ class Claimed(Model):
     force: bool
     started_by: str
     claimed_at: datetime
+    planned_at: datetime
+
+    @property
+    def work(self) -> str:
+        """A name for the work that every attempt shares, and no step of another database."""
+        return f"step-{self.step_id} of {self.planned_at.isoformat()}"
 
 
 async def claim(conn: Conn, step_id: int, worker: str) -> Claimed | None:
@@ -56,11 +62,11 @@ async def claim(conn: Conn, step_id: int, worker: str) -> Claimed | None:
              WHERE s.id = %(step_id)s AND s.state = 'queued' AND p.id = s.plan_id AND p.state IN ('running', 'review')
             RETURNING s.id AS step_id, s.plan_id, s.position, p.project_id, s.segment_id, s.asset_id, s.kind, s.wanted,
                       s.take_id, s.selected_take_id, s.active_version, s.attempt, p.review, p.force, p.started_by,
-                      s.started_at AS claimed_at
+                      s.started_at AS claimed_at, p.created_at AS planned_at
         )
         SELECT c.step_id, c.plan_id, c.position, c.project_id, c.segment_id, g.scene_id, g.name AS segment, c.asset_id,
                a.kind AS asset_kind, a.name AS asset, c.kind, c.wanted, c.take_id, c.selected_take_id,
-               c.active_version, c.attempt, c.review, c.force, c.started_by, c.claimed_at
+               c.active_version, c.attempt, c.review, c.force, c.started_by, c.claimed_at, c.planned_at
           FROM claimed c
           LEFT JOIN segments g ON g.id = c.segment_id
           LEFT JOIN assets a ON a.id = c.asset_id

@@ -118,6 +118,8 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
         raise error
     spec = RenderSpec(
         run=f"step-{claimed.step_id}-{claimed.attempt}",
+        work=claimed.work,
+        attempt=claimed.attempt,
         workdir=folder / "outputs",
         produces=wish.produces,
         inputs=inputs,

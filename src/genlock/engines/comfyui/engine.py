@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from genlock.engines.comfyui.binding import ROLES, Bound, bind, written
 from genlock.engines.comfyui.bindings import WORDS, find
@@ -27,7 +27,8 @@ OFFER = Offer(name="comfyui", parameters=WORDS, roles=ROLES, produces=("video", 
 MAX_GRAPH_BYTES = 8 * 2**20
 _BOUND, _PLACED, _MADE = 0.02, 0.05, 0.95
 _PACKS = "custom_nodes."
-_TRIES = 3
+_TRIES = 4
+_PROMPTS = UUID("6f2c6f0e-8f0b-5c57-9d53-8a1f0a2b7e41")
 
 
 class ComfyUIEngine:
@@ -80,7 +81,8 @@ class _Run:
     ) -> None:
         self._client, self._staging, self._patience = client, staging, patience
         self._spec, self._inputs, self._report, self._stop = spec, inputs, report, stop
-        self._told = 0.0
+        self._work = spec.work or f"{spec.run} {uuid4()}"
+        self._told, self._submitted = 0.0, 0
 
     async def render(self) -> Rendered:
         """Do it."""
@@ -88,6 +90,7 @@ class _Run:
         self._tell(0.0, "binding")
         self._checkpoint()
         bound, workflow = await asyncio.to_thread(self._bind)
+        await self._withdraw_left_over()
         self._tell(_BOUND, "bringing files to ComfyUI")
         _, environment = await _environment(self._client)
         async with placed(self._client, self._staging, bound.files, self._inputs) as there:
@@ -141,7 +144,7 @@ class _Run:
         if there.fresh:
             await self._forget()
         finished = await self._follow(graph, bound)
-        for _ in range(_TRIES):
+        for _ in range(_TRIES - 1):
             if bound.output not in finished.cached and not (there.fresh and finished.cached):
                 return finished
             await self._forget()
@@ -162,7 +165,8 @@ class _Run:
 
     async def _follow(self, graph: bytes, bound: Bound) -> Finished:
         """Submit and wait; whatever ends the wait, the prompt does not stay behind."""
-        prompt_id, client_id = str(uuid4()), uuid4().hex
+        self._submitted += 1
+        prompt_id, client_id = self._prompt_id(self._spec.attempt, self._submitted), uuid4().hex
         following = Following(
             client=self._client,
             prompt_id=prompt_id,
@@ -178,6 +182,20 @@ class _Run:
             except BaseException:
                 await asyncio.shield(self._withdraw(prompt_id))
                 raise
+
+    def _prompt_id(self, attempt: int, number: int) -> str:
+        """The id of a prompt, which whoever tries the same work again can tell."""
+        return str(uuid5(_PROMPTS, f"{self._work}/{attempt}/{number}"))
+
+    async def _withdraw_left_over(self) -> None:
+        """Stop what earlier tries of this work have left: whoever submitted it was killed, and nobody wants it."""
+        if self._spec.attempt == 1:
+            return
+        waiting = {prompt_id for prompt_id, _ in await self._client.queue()}
+        numbers = range(1, _TRIES + 1)
+        left = {self._prompt_id(attempt, one) for attempt in range(1, self._spec.attempt) for one in numbers}
+        for prompt_id in waiting & left:
+            await self._client.withdraw(prompt_id)
 
     async def _withdraw(self, prompt_id: str) -> None:
         """Take the prompt from the server, as far as it answers, and wait a little until it is gone."""

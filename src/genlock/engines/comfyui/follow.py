@@ -1,9 +1,9 @@
 """Follows one prompt to its end: by the web socket and by the history, either of which may be lost.
 
     socket   ── executing, progress ──▶ how far it is, seconds of each node, a wake-up at the end
-    queue, then history, once a second ──▶ what became of it. This alone decides.
+    queue, then history, once a second ──▶ what became of it; if the history was cleared, what the socket said of it
 
-Asked in that order, a prompt that is in neither is gone: the server was restarted.
+Asked in that order, a prompt that is in neither, and whose end nobody heard, is gone: the server was restarted.
 """
 
 import asyncio
@@ -67,6 +67,8 @@ class Following:
     _node: str | None = None
     _since_s: float = 0.0
     _parts: dict[str, float] = field(default_factory=dict[str, float])
+    _said: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    _outputs: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def to_its_end(self) -> Finished:
         """What came of it.
@@ -100,12 +102,23 @@ class Following:
         waiting = await self.client.is_queued(self.prompt_id)
         ended = await self.client.history(self.prompt_id)
         if ended is None and not waiting:
+            ended = await self._heard()
+        if ended is None and not waiting:
             raise Unavailable(
                 f"ComfyUI at {self.client.url} does not know the run any more: it was restarted.",
                 hint="Render it again.",
                 code=LOST,
             )
         return ended
+
+    async def _heard(self) -> dict[str, Any] | None:
+        """What the history would say, from what the socket said; ``None`` if that is not the whole story."""
+        if self._listening and not self._ended.is_set():
+            await _within(self._ended.wait(), self.patience.last_words_s)
+        if "execution_cached" not in self._said or not self._said.keys() & set(_ENDINGS):
+            return None
+        status = "success" if "execution_success" in self._said else "error"
+        return {"outputs": self._outputs, "status": {"status_str": status, "messages": list(self._said.items())}}
 
     async def _concluded(self, ended: Mapping[str, Any]) -> Finished:
         said = {one[0]: cast("dict[str, Any]", one[1]) for one in ended["status"].get("messages", [])}
@@ -184,10 +197,14 @@ class Following:
             whole = float(content.get("max") or 1) or 1.0
             self._parts[str(content["node"])] = min(float(content.get("value") or 0) / whole, 1.0)
             self._say()
+        elif kind == "executed" and content.get("node") is not None:
+            self._outputs[str(content["node"])] = content.get("output") or {}
         elif kind == "execution_cached":
+            self._said[kind] = content
             self._parts |= dict.fromkeys(map(str, content.get("nodes") or ()), 1.0)
             self._say()
         elif kind in _ENDINGS:
+            self._said[kind] = content
             self._wake.set()
 
     def _between(self, node: str | None) -> None:

@@ -1,0 +1,30 @@
+"""Fixtures of the tests against a real ComfyUI."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.comfyui.studio import ComfyStudio
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
+    """A server of this module's own, whose files may be overwritten."""
+    require_comfyui()
+    with serving(tmp_path_factory.mktemp("comfyui")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
+    """Another server that remembers nothing: what it makes is made of the files that are there."""
+    require_comfyui()
+    with serving(tmp_path_factory.mktemp("truth"), "--cache-none") as started:
+        yield started
+
+
+@pytest.fixture
+def studio(server: ComfyServer, tmp_path: Path) -> ComfyStudio:
+    """Jobs for that server, staged by content."""
+    return ComfyStudio(server, tmp_path)

@@ -1,0 +1,271 @@
+"""Files replaced under the same name: ComfyUI alone gives the old video, and with Genlock in charge that cannot be.
+
+Each row of the table is tried both ways on a real server with its usual cache: straight, to see that the danger is
+there, and through the engine, whose frames must be those of a server that remembers nothing.
+"""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.comfyui import models, workflows
+from tests.comfyui.server import ComfyServer
+from tests.comfyui.studio import ROLES, ComfyStudio
+from tests.comfyui.workflows import Graph
+from tests.engines.studio import ignore
+
+from genlock.engines.comfyui.client import connected
+from genlock.engines.comfyui.engine import ComfyUIEngine
+from genlock.engines.comfyui.staging import Staging
+from genlock.engines.media import frames_digest
+from genlock.engines.model import EngineInput
+from genlock.errors import Tampered, Unavailable
+
+pytestmark = pytest.mark.long
+
+REPLACEMENTS: dict[str, Callable[[Path], Path]] = {
+    "lora": lambda path: models.write(path, models.lora(12)),
+    "model": lambda path: models.write(path, models.diffusion_model(7)),
+    "vae": lambda path: models.write(path, models.vae(8)),
+    "text_encoder": lambda path: models.write(path, models.text_encoder(9)),
+}
+FOLDERS = {"lora": "loras", "model": "diffusion_models", "vae": "vae", "text_encoder": "text_encoders"}
+NAMES = {
+    "lora": "mara_v1.safetensors",
+    "model": "tiny_wan_i2v.safetensors",
+    "vae": "tiny_wan_vae.safetensors",
+    "text_encoder": "tiny_clip_l.safetensors",
+}
+
+
+def run_straight(server: ComfyServer, graph: Graph, folder: Path) -> tuple[str, list[str]]:
+    """What ComfyUI gives for a graph as it is: the digest of its frames, and the nodes it did not run."""
+    answer = httpx.post(f"{server.url}/prompt", json={"prompt": graph, "client_id": "a person"})
+    assert answer.is_success, answer.text
+    prompt_id = answer.json()["prompt_id"]
+    ended: dict[str, Any] = {}
+    while prompt_id not in ended:
+        ended = httpx.get(f"{server.url}/history/{prompt_id}").json()
+    assert ended[prompt_id]["status"]["status_str"] == "success", ended[prompt_id]["status"]
+    messages = dict(ended[prompt_id]["status"]["messages"])
+    (made,) = ended[prompt_id]["outputs"]["13"]["images"]
+    path = folder / made["filename"]
+    query = {key: made[key] for key in ("filename", "subfolder", "type")}
+    path.write_bytes(httpx.get(f"{server.url}/view", params=query).content)
+    return frames_digest(path), messages["execution_cached"]["nodes"]
+
+
+def straight_graph(server: ComfyServer, studio: ComfyStudio) -> Graph:
+    shutil.copyfile(studio.files["start"], server.base / "input" / "start.png")
+    graph = workflows.image_to_video()
+    graph["9"]["inputs"] |= {"length": 5}
+    return graph
+
+
+def replace_in_place(path: Path, content: bytes) -> None:
+    """Other bytes of the same size in the same inode, as `cp` over a file does."""
+    assert path.stat().st_size == len(content)
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+@pytest.mark.parametrize("role", list(REPLACEMENTS))
+async def test_a_model_file_that_is_replaced(
+    role: str, server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
+) -> None:
+    # The danger: renamed over under the same name, ComfyUI gives the old video and says success.
+    graph = straight_graph(server, studio)
+    graph["10"]["inputs"]["seed"] = 1000 + list(REPLACEMENTS).index(role)
+    before, _ = await asyncio.to_thread(run_straight, server, graph, tmp_path)
+    there = server.base / "models" / FOLDERS[role] / NAMES[role]
+    kept = there.read_bytes()
+    REPLACEMENTS[role](there)
+    after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
+    assert (after, len(cached)) == (before, len(graph)), "ComfyUI noticed by itself: this test shows nothing any more"
+    there.write_bytes(kept)
+
+    # With Genlock in charge: the same prompt, and another seed, before and after.
+    first = [await studio.render(seed=seed) for seed in ("1", "2")]
+    replaced = {role: REPLACEMENTS[role](tmp_path / f"other {role}.safetensors")}
+    second = [await studio.render(replaced, seed=seed) for seed in ("1", "2")]
+    honest = ComfyStudio(truth, tmp_path / "truth")
+    wanted = [await honest.render(files, seed=seed) for files in ({}, replaced) for seed in ("1", "2")]
+    assert [one.frames_digest for one in (*first, *second)] == [one.frames_digest for one in wanted]
+    assert len({one.frames_digest for one in wanted}) == 4, "the files and the seed change the picture"
+    assert {one.evidence for one in (*first, *second)} == {"recorded"}
+
+
+async def test_a_checkpoint_that_is_replaced(server: ComfyServer, truth: ComfyServer, tmp_path: Path) -> None:
+    made: dict[str, list[str]] = {}
+    for name, where in (("charge", server), ("truth", truth)):
+        studio = ComfyStudio(where, tmp_path / name, graph=workflows.checkpoint_to_video())
+        made[name] = []
+        for seed in (4, 14):
+            file = models.write(tmp_path / name / "all.safetensors", models.checkpoint(seed))
+            job = studio.job(f"checkpoint {seed}")
+            inputs = tuple(item for item in job.spec.inputs if item.key != "vae")
+            spec = job.spec.model_copy(update={"inputs": inputs})
+            result = await studio.engine.render(spec, {**job.files, "model": file}, ignore)
+            made[name].append(result.frames_digest)
+    assert made["charge"] == made["truth"]
+    assert len(set(made["truth"])) == 2
+
+
+async def test_a_lora_whose_strength_is_nudged_after_it_was_replaced(
+    server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
+) -> None:
+    """The loader runs again then, and alone it would still use the old weights: it keeps them by path."""
+    graph = straight_graph(server, studio)
+    graph["10"]["inputs"]["seed"] = 77
+    there = server.base / "models" / "loras" / "mara_v1.safetensors"
+    before, _ = await asyncio.to_thread(run_straight, server, graph, tmp_path)
+    kept = there.read_bytes()
+    models.write(there, models.lora(12))
+    graph["2"]["inputs"]["strength_model"] = 0.8000001
+    after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
+    assert "2" not in cached, "the loader ran"
+    assert after == before, "with the old weights"
+    there.write_bytes(kept)
+
+    await studio.render(seed="3")
+    other = {"lora": studio.lora(12)}
+    nudged = await _nudged(studio, other)
+    assert nudged == await _nudged(ComfyStudio(truth, tmp_path / "truth"), other)
+
+
+async def _nudged(studio: ComfyStudio, files: dict[str, Path]) -> str:
+    job = studio.job("nudged", seed="3")
+    inputs = tuple(
+        item.model_copy(update={"strength_model": 0.8000001}) if item.role == "lora" else item
+        for item in job.spec.inputs
+    )
+    result = await studio.engine.render(job.spec.model_copy(update={"inputs": inputs}), {**job.files, **files}, ignore)
+    return result.frames_digest
+
+
+async def test_a_start_image_that_is_replaced(truth: ComfyServer, studio: ComfyStudio, tmp_path: Path) -> None:
+    honest = ComfyStudio(truth, tmp_path / "truth")
+    pictures = [{"start": studio.picture(number)} for number in (1, 2)]
+    made = [(await studio.render(files)).frames_digest for files in pictures]
+    assert made == [(await honest.render(files)).frames_digest for files in pictures]
+    assert len(set(made)) == 2
+
+
+async def test_a_staged_file_that_somebody_writes_into_is_given_up_with_its_name(
+    server: ComfyServer, studio: ComfyStudio
+) -> None:
+    first = await studio.render(seed="5")
+    name = json.loads(first.graph)["2"]["inputs"]["lora_name"]
+    path = server.base / "models" / "loras" / name
+    assert path.stat().st_mode & 0o222 == 0, "staged files are read-only"
+    replace_in_place(path, models.write(studio.folder / "evil", models.lora(13)).read_bytes())
+    again = await studio.render(seed="5")
+    other = json.loads(again.graph)["2"]["inputs"]["lora_name"]
+    assert other != name
+    assert again.frames_digest == first.frames_digest
+    assert not path.exists()
+
+
+async def test_a_file_that_changes_during_the_run_gives_no_take(server: ComfyServer, studio: ComfyStudio) -> None:
+    job = studio.job("changing", seed="6")
+    lora = studio.lora(14)
+
+    def report(progress: float, message: str) -> None:
+        for path in (server.base / "models" / "loras" / "genlock").glob("*/*.safetensors"):
+            if progress > 0.3 and path.read_bytes() == lora.read_bytes():
+                replace_in_place(path, models.write(studio.folder / "evil", models.lora(15)).read_bytes())
+
+    with pytest.raises(Tampered, match="changed while ComfyUI used it"):
+        await studio.engine.render(job.spec, {**job.files, "lora": lora}, report)
+
+
+async def test_a_picture_that_changes_during_the_run_gives_no_take(server: ComfyServer, studio: ComfyStudio) -> None:
+    job = studio.job("changing picture", seed="7")
+    start = studio.picture(21)
+
+    def report(progress: float, message: str) -> None:
+        for path in (server.base / "input" / "genlock").glob("*.png"):
+            if progress > 0.3 and path.read_bytes() == start.read_bytes():
+                path.write_bytes(studio.picture(22).read_bytes())
+
+    with pytest.raises(Tampered, match="input folder"):
+        await studio.engine.render(job.spec, {**job.files, "start": start}, report)
+
+
+# without a folder to write --------------------------------------------------------------------------
+
+
+def unstaged(studio: ComfyStudio, server: ComfyServer, monkeypatch: pytest.MonkeyPatch | None = None) -> ComfyUIEngine:
+    """An engine that may not write the server's folders; with ``monkeypatch`` it may read them."""
+    if monkeypatch is None:
+        return ComfyUIEngine(server.url, None, studio.patience)
+    monkeypatch.setattr(Staging, "is_writable", _never)  # root may write whatever the mode says
+    return ComfyUIEngine(server.url, Staging(server.base, 10**9), studio.patience)
+
+
+def _never(_: Staging) -> bool:
+    return False
+
+
+async def _by_name(engine: ComfyUIEngine, studio: ComfyStudio, run: str, **files: Path) -> tuple[str, str]:
+    job = studio.job(run, seed="9")
+    named: tuple[EngineInput, ...] = tuple(
+        item.model_copy(update={"filename": NAMES[item.role]}) if item.role in ROLES else item
+        for item in job.spec.inputs
+    )
+    spec = job.spec.model_copy(update={"inputs": named})
+    result = await engine.render(spec, {**job.files, **files}, ignore)
+    return result.frames_digest, result.evidence
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_by_name_the_new_weights_are_used_and_the_evidence_says_how_it_is_known(
+    readable: bool,
+    server: ComfyServer,
+    truth: ComfyServer,
+    studio: ComfyStudio,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = ComfyStudio(truth, tmp_path / "truth")
+    there = server.base / "models" / "loras" / NAMES["lora"]
+    kept = there.read_bytes()
+    made: list[tuple[str, str]] = []
+    for number, seed in enumerate((11, 12)):
+        lora = studio.lora(seed)
+        shutil.copyfile(lora, there.with_suffix(".new"))
+        there.with_suffix(".new").rename(there)
+        wanted = await honest.render({"lora": lora}, seed="9")
+        with monkeypatch.context() as patched:
+            engine = unstaged(studio, server, patched if readable else None)
+            made.append(await _by_name(engine, studio, f"by name {number}", lora=lora))
+        assert made[-1] == (wanted.frames_digest, "recorded" if readable else "matched_by_name")
+    assert made[0] != made[1]
+    there.write_bytes(kept)
+
+
+async def test_by_name_another_version_there_is_refused(
+    server: ComfyServer, studio: ComfyStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Tampered, match="is not the version that is wanted as lora 0"):
+        await _by_name(unstaged(studio, server, monkeypatch), studio, "other", lora=studio.lora(99))
+    larger = models.write(studio.folder / "larger", {**models.lora(11), **models.vae(1)})
+    with pytest.raises(Tampered, match="is not the version that is wanted"):
+        await _by_name(unstaged(studio, server), studio, "larger", lora=larger)
+
+
+async def test_a_folder_of_another_comfyui_is_noticed(studio: ComfyStudio, server: ComfyServer) -> None:
+    elsewhere = studio.folder / "elsewhere"
+    (elsewhere / "models").mkdir(parents=True)
+    engine = ComfyUIEngine(server.url, Staging(elsewhere, 10**9), studio.patience)
+    job = studio.job("elsewhere")
+    with pytest.raises(Unavailable, match="does not see"):
+        await engine.render(job.spec, job.files, ignore)
+    async with connected(server.url) as client:
+        assert await client.queue() == (), "nothing was submitted"
