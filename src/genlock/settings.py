@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     database_connections: int = Field(default=10, ge=2, le=1000)
     blobs: str | None = None
     register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
+    scan_folders: Annotated[tuple[Path, ...], NoDecode] = ()
+    scan_keep: bool = True
 
     # the server
     host: str = "127.0.0.1"
@@ -61,7 +63,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=64 * GIB, ge=1024)
     events_keepalive_s: float = Field(default=15, gt=0)
 
-    @field_validator("register_roots", mode="before")
+    @field_validator("register_roots", "scan_folders", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         return tuple(part for part in value.split(os.pathsep) if part) if isinstance(value, str) else value

@@ -13,9 +13,12 @@ also a ``blobs.store.Hasher``, so that an upload is written, hashed and understo
 
 import hashlib
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from genlock.blobs.store import Store
 from genlock.digest import Digest, from_raw
 from genlock.errors import Conflict, Invalid, Unavailable
 from genlock.library.kinds import RULES
@@ -86,14 +89,19 @@ def identify_file(path: Path, kind: Kind) -> Identity:
     return identify_stamped(path, kind)[1]
 
 
-def identify_stamped(path: Path, kind: Kind) -> tuple[FileStamp, Identity]:
-    """The stamp and the identity of the file at ``path``, which belong together."""
+def identify_stamped(
+    path: Path, kind: Kind, *, store: Store | None = None, checkpoint: Callable[[], None] = lambda: None
+) -> tuple[FileStamp, Identity]:
+    """The stamp and the identity of the file at ``path``, which belong together; with a ``store`` its bytes are kept.
+
+    ``checkpoint`` is called for every mebibyte, and may raise to break off.
+    """
     for _ in range(MAX_READINGS):
         before = stamp_of(path)
         refusal: Invalid | None = None
         identity: Identity | None = None
         try:
-            read_from, identity = _read_once(path, kind)
+            read_from, identity = _read_once(path, kind, before, store, checkpoint)
         except FileNotFoundError:
             continue  # replaced by unlinking first; the next look at it says whether it came back
         except Invalid as error:
@@ -115,12 +123,24 @@ def identify_stamped(path: Path, kind: Kind) -> tuple[FileStamp, Identity]:
     )
 
 
-def _read_once(path: Path, kind: Kind) -> tuple[FileStamp, Identity]:
+def _read_once(
+    path: Path, kind: Kind, before: FileStamp, store: Store | None, checkpoint: Callable[[], None]
+) -> tuple[FileStamp, Identity]:
     """The identity of what is read now, with the stamp of the very file that was open."""
     identifier = Identifier(kind, path.name)
     buffer = memoryview(bytearray(READ_BYTES))
-    with path.open("rb", buffering=0) as source:
-        while count := source.readinto(buffer):
-            identifier.update(buffer[:count])
+    with ExitStack() as stack:
+        source = stack.enter_context(path.open("rb", buffering=0))
+        draft = None if store is None else stack.enter_context(store.begin(identifier))
+        take = identifier.update if draft is None else draft.write
+        left = before.size_bytes
+        # A file that grows as fast as it is read would never end: what is behind its size makes it another file anyway.
+        while left >= 0 and (count := source.readinto(buffer)):
+            take(buffer[:count])
+            left -= count
+            checkpoint()
         stamp = stamp_from(os.fstat(source.fileno()), path.name)
-    return stamp, identifier.finish()
+        identity = identifier.finish()
+        if draft is not None and stamp == before:
+            draft.commit()
+    return stamp, identity

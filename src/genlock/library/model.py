@@ -69,7 +69,8 @@ class Version(Model):
     """The immutable content of an asset, numbered from 1.
 
     ``digest`` is of the bytes; ``effective_digest`` decides equality. ``equivalent_to`` names the earlier
-    version that is equal to this one although its bytes differ.
+    version that is equal to this one although its bytes differ. ``gone_since``: when it was noticed that its bytes are
+    not to be had any more, as when a file registered in place was overwritten; null while they are there.
     """
 
     asset_id: int
@@ -82,6 +83,7 @@ class Version(Model):
     note: str
     equivalent_to: int | None
     in_place: bool
+    gone_since: datetime | None = None
     active: bool
     created_by: str
     created_at: datetime

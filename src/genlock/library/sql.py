@@ -20,6 +20,7 @@ _SELECT_VERSION = """
         SELECT v.asset_id, v.number, digest_text(v.digest) AS digest,
                digest_text(v.effective_digest) AS effective_digest, v.size_bytes, v.media_type, v.filename, v.note,
                v.equivalent_to, v.in_place IS NOT NULL AS in_place,
+               bytes_gone_since(v.asset_id, v.number, v.digest, v.in_place) AS gone_since,
                v.number IS NOT DISTINCT FROM a.active_version AS active,
                v.created_by, v.created_at, v.details, v.bindings,
                coalesce((SELECT jsonb_agg(jsonb_build_object(
@@ -354,10 +355,15 @@ async def rename_asset(conn: Conn, asset_id: int, name: str) -> None:
 
 
 async def in_place_path(conn: Conn, asset_id: int, number: int) -> str | None:
-    """Where a version registered in place lies, if it is one."""
+    """Where the bytes of a version lie, if it is outside of the store."""
     return await scalar(
         conn,
-        "SELECT in_place FROM asset_versions WHERE asset_id = %(asset_id)s AND number = %(number)s",
+        """
+        SELECT coalesce(lies_at(v.asset_id, v.number, v.in_place), v.in_place)
+          FROM asset_versions v
+         WHERE v.asset_id = %(asset_id)s AND v.number = %(number)s
+           AND NOT EXISTS (SELECT FROM blobs b WHERE b.digest = v.digest AND b.gone_since IS NULL)
+        """,
         asset_id=asset_id,
         number=number,
     )

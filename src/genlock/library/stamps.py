@@ -20,12 +20,12 @@ class FileStamp(Model):
     mtime_ns: int
     ctime_ns: int
 
-    def is_settled(self, now_ns: int) -> bool:
+    def is_settled(self, now_ns: int, for_ns: int = SETTLED_NS) -> bool:
         """Whether the last change lies so far back that one more would have moved the times.
 
         Do not remember a file by a stamp that is not: a second write within one tick of the clock leaves it as it is.
         """
-        return now_ns - max(self.mtime_ns, self.ctime_ns) > SETTLED_NS
+        return now_ns - max(self.mtime_ns, self.ctime_ns) > for_ns
 
 
 def stamp_of(path: Path) -> FileStamp:

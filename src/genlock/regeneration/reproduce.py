@@ -18,7 +18,7 @@ from genlock.engines.registry import engine_names
 from genlock.errors import Conflict
 from genlock.events import log
 from genlock.model import Actor
-from genlock.regeneration import reproduce_sql, step_sql
+from genlock.regeneration import reproduce_sql, situation_sql, step_sql
 from genlock.regeneration.materialise import Places
 from genlock.regeneration.reproduce_model import NewReproduction, Reproduction, Thresholds
 from genlock.regeneration.verdicts import FRAMES
@@ -41,9 +41,11 @@ async def ask(
     wish = wish_of(receipt)
     _require_engine(receipt, wish)
     _require_original(receipt, wish)
-    _require_known(receipt, wish)
     places = await step_sql.places_of(conn, refs_of(wish))
-    lost = await asyncio.to_thread(_lost, wish, store, places)
+    wish = await asyncio.to_thread(runnable, wish, store, places)
+    _require_known(receipt, wish)
+    gone = await situation_sql.lost_among(conn, [line.digest for line in wish.inputs])
+    lost = await asyncio.to_thread(_lost, wish, store, places, gone)
     if lost:
         raise Conflict(
             f"Receipt {receipt.id} cannot be run again: the bytes of {', '.join(lost)} are gone.",
@@ -71,24 +73,25 @@ async def ask(
 
 
 def wish_of(receipt: Receipt) -> Wish:
-    """What a receipt says it was made of, as an engine is asked for it. Pure.
-
-    Where the graph that ran was kept, that graph runs; the workflow it was made from is not needed then.
-    """
+    """What a receipt says it was made of, as an engine is asked for it: inputs that came by others left out. Pure."""
     document = receipt.document
     graph: Digest | None = document.get("graph")
     lines = [Input.model_validate(line) for line in document["inputs"]]
     return Wish(
         engine=document["engine"]["name"],
         produces=VIDEO if receipt.asset_id is None else IMAGE,
-        inputs=tuple(
-            WishedInput.model_validate(line.model_dump())
-            for line in lines
-            if line.via is None and not (graph is not None and line.role is InputRole.WORKFLOW)
-        ),
+        inputs=tuple(WishedInput.model_validate(line.model_dump()) for line in lines if line.via is None),
         parameters=dict(document["parameters"]),
         graph=graph,
     )
+
+
+def runnable(wish: Wish, store: Store, places: Places) -> Wish:
+    """The wish without a workflow that is not to be had, where the graph that ran was kept: that graph runs. Blocks."""
+    if wish.graph is None:
+        return wish
+    kept = (line for line in wish.inputs if line.role is not InputRole.WORKFLOW or _is_there(line, store, places))
+    return wish.model_copy(update={"inputs": tuple(kept)})
 
 
 def refs_of(wish: Wish) -> Sequence[tuple[int, int]]:
@@ -143,9 +146,9 @@ def named(line: Input) -> str:
     return f"{line.role.value} {line.name}{version}" if line.name else f"{line.role.value} {line.ordinal}"
 
 
-def _lost(wish: Wish, store: Store, places: Places) -> list[str]:
+def _lost(wish: Wish, store: Store, places: Places, gone: frozenset[Digest]) -> list[str]:
     """What a wish needs and is not there. Bytes that lie elsewhere are proven when they are laid out. Blocks."""
-    lost = [named(line) for line in wish.inputs if not _is_there(line, store, places)]
+    lost = [named(line) for line in wish.inputs if line.digest in gone or not _is_there(line, store, places)]
     if wish.graph is not None and not store.exists(wish.graph):
         lost.append("the graph that ran")
     return lost

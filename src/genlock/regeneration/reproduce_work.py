@@ -25,7 +25,7 @@ from genlock.regeneration.materialise import OCTETS, PNG
 from genlock.regeneration.model import StepError
 from genlock.regeneration.patience import patiently
 from genlock.regeneration.rendering import render_watched
-from genlock.regeneration.reproduce import outputs_of, refs_of, wish_of
+from genlock.regeneration.reproduce import outputs_of, refs_of, runnable, wish_of
 from genlock.regeneration.reproduce_model import Comparison, ReproductionResult, ReproductionRun, Thresholds
 from genlock.regeneration.reproduce_sql import ClaimedReproduction
 from genlock.regeneration.wanted import Wish
@@ -105,6 +105,7 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
 async def _lay_out(shop: Workshop, receipt: Receipt, folder: Path) -> _Laid:
     wish = wish_of(receipt)
     places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(wish)))
+    wish = await asyncio.to_thread(runnable, wish, shop.store, places)
     try:
         inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
         graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None

@@ -316,7 +316,8 @@ async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[
           FROM unnest(%(digests)s::bytea[]) AS d (digest)
          WHERE NOT EXISTS (SELECT FROM blobs b WHERE b.digest = d.digest AND b.gone_since IS NULL)
            AND NOT EXISTS (SELECT FROM contents c JOIN asset_versions v ON v.content_id = c.id
-                            WHERE c.digest = d.digest AND v.in_place IS NOT NULL)
+                            WHERE c.digest = d.digest
+                              AND lies_at(v.asset_id, v.number, v.in_place) IS NOT NULL)
         """,
         digests=[to_raw(digest) for digest in digests if digest is not None],
     )

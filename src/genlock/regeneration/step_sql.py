@@ -200,7 +200,8 @@ async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[i
     found = await rows(
         conn,
         """
-        SELECT v.asset_id, v.number, v.filename, v.in_place, v.bindings
+        SELECT v.asset_id, v.number, v.filename, v.bindings,
+               coalesce(lies_at(v.asset_id, v.number, v.in_place), v.in_place) AS in_place
           FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
           JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
         """,

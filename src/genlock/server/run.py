@@ -116,12 +116,18 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
 
         try:
-            async with _running(housekeeping(db)), _workers(settings):
+            async with _running(housekeeping(db)), _running(_watching(app, settings)), _workers(settings):
                 await HttpServer(app, settings, ready).serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
     finally:
         await db.close()
+
+
+async def _watching(app: FastAPI, settings: Settings) -> None:
+    """Watch the folders that the settings name, if there are any."""
+    if settings.scan_folders:
+        await app.state.house.scanner.watch(settings.scan_folders, keep=settings.scan_keep)
 
 
 @asynccontextmanager
@@ -163,7 +169,9 @@ class HttpServer(uvicorn.Server):
         self._bell: Bell = app.state.house.bell
         self._db: Database = app.state.house.db
         self._watch: Watch = app.state.watch
-        self._limit_s = None if settings.idle_minutes is None else 60 * settings.idle_minutes
+        # Who watches folders has something to do, even when nobody asks.
+        ends_by_itself = settings.idle_minutes is not None and not settings.scan_folders
+        self._limit_s = 60 * settings.idle_minutes if settings.idle_minutes and ends_by_itself else None
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:

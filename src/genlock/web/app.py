@@ -14,6 +14,7 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.events.listen import Bell
 from genlock.settings import Settings
+from genlock.staleness.scanner import Scanner
 from genlock.web import problems
 from genlock.web.house import House
 from genlock.web.metrics import Watch
@@ -24,7 +25,8 @@ from genlock.web.routes import ROUTERS
 def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
     """The application over an open database and store. Its lifespan keeps the bell of the event log."""
     app = assemble()
-    app.state.house = House(db, store, settings, Bell(db.conninfo))
+    scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
+    app.state.house = House(db, store, settings, Bell(db.conninfo), scanner)
     return app
 
 
@@ -56,6 +58,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         yield
     finally:
+        await house.scanner.close()
         await house.bell.close()
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):

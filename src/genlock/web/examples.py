@@ -9,6 +9,7 @@ from genlock.capture.import_model import NewImport
 from genlock.capture.inbox import Assignment
 from genlock.capture.runs import RunRecord
 from genlock.library.model import NewAsset
+from genlock.library.scan_model import NewScan
 from genlock.regeneration.model import NewPlan, NewRender
 from genlock.regeneration.reproduce_model import NewReproduction
 from genlock.staleness.bodies import ActivationRequest
@@ -146,6 +147,7 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
         "parameters": {"prompt": "she walks through the rain", "seed": "42"},
     },
     NewReproduction: {"runs": 2},
+    NewScan: {"folders": ["/srv/comfyui/models"], "keep": True},
     ActivationRequest: {"version": 2, "note": "the new coat"},
     Assignment: {"segment_id": 31, "select": True},
     RunRecord: _RUN,

@@ -8,16 +8,18 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.events.listen import Bell
 from genlock.settings import Settings
+from genlock.staleness.scanner import Scanner
 
 
 @dataclass(frozen=True)
 class House:
-    """The database, the store, the settings, and the bell of the event log."""
+    """The database, the store, the settings, the bell of the event log, and who looks at folders."""
 
     db: Database
     store: Store
     settings: Settings
     bell: Bell
+    scanner: Scanner
 
 
 def house_of(request: Request) -> House:

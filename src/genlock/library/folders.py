@@ -1,0 +1,100 @@
+"""What a file is by the folder it lies in, as ComfyUI sorts its files, and what it is called. Pure.
+
+models/loras/wan/rain.safetensors   ──▶ lora     rain
+models/checkpoints/tiny.safetensors ──▶ model    tiny
+input/portrait.png                  ──▶ source_image  portrait
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import PurePath
+
+from genlock.graphs.files import role_of
+from genlock.library.kinds import RULES, Content, extension_of
+from genlock.model import FORBIDDEN_IN_NAMES, MAX_NAME, Kind, check_name
+
+MODELS, INPUT = "models", "input"
+_MODEL_FOLDERS = """
+checkpoints diffusion_models unet unet_gguf loras vae vae_approx text_encoders clip clip_gguf clip_vision controlnet
+style_models embeddings upscale_models latent_upscale_models audio_encoders model_patches gligen hypernetworks
+photomaker ipadapter
+"""
+CATEGORIES = frozenset(_MODEL_FOLDERS.split())
+"""Folders of ComfyUI's that hold model files."""
+
+LEFT_OUT = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_modules", "__pycache__"})
+"""Folders that hold no inputs: what was made, and programs."""
+
+STAGED = "genlock"
+"""Below a category, the folder of files that Genlock itself put there, named by their content."""
+
+_MOST_MORE = 60
+_WEIGHTS = frozenset(RULES[Kind.MODEL].extensions)
+_UNFINISHED = frozenset({".part", ".tmp", ".temp", ".crdownload", ".download", ".incomplete", ".aria2"})
+
+
+def category_of(folders: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """The folder that says what is in it, and the folders below that one; ``None`` where nothing says it.
+
+    ``folders`` lead to the file, from the outermost on. What lies below ``models`` is a category, whatever it is
+    called; without one, the outermost folder that has a category's name counts.
+    """
+    lowered = [folder.lower() for folder in folders]
+    if MODELS in lowered[:-1]:
+        at = lowered.index(MODELS) + 1
+    else:
+        at = next((at for at, name in enumerate(lowered) if name in CATEGORIES or name == INPUT), -1)
+        if at < 0:
+            return None
+    return lowered[at], tuple(folders[at + 1 :])
+
+
+def kind_of(folders: Sequence[str], filename: str) -> Kind | None:
+    """What the file is; ``None`` for what is no input of anything: hidden, unfinished, staged, or of another sort."""
+    if filename.startswith(".") or extension_of(filename) in _UNFINISHED:
+        return None
+    if any(folder.startswith(".") or folder.lower() in LEFT_OUT for folder in folders):
+        return None
+    found = category_of(folders)
+    if found is None:
+        return None
+    category, within = found
+    if within[:1] == (STAGED,):
+        return None
+    if category == INPUT:
+        role = role_of(INPUT, filename)
+        kind = None if role == "other" else Kind(role)
+        # Pictures that could not be read are no news: ComfyUI's own folder has some.
+        return kind if kind is None or extension_of(filename) in RULES[kind].extensions else None
+    if extension_of(filename) not in _WEIGHTS:
+        return None
+    kind = Kind(role_of(category, filename))
+    return kind if RULES[kind].content is Content.WEIGHTS else None
+
+
+def names_of(folders: Sequence[str], filename: str) -> Iterator[str]:
+    """What the file's asset may be called, the plainest first: others are for when another file has that name.
+
+    The stem; the stem with the folders below the category; that with the extension; that with a number.
+    """
+    path = PurePath(filename)
+    found = category_of(folders)
+    stem, extension = _allowed(path.stem), _allowed(path.suffix.removeprefix("."))[:20] or "file"
+    within = _allowed(" ".join(found[1]))[:_MOST_MORE] if found else ""
+    yield _fitting(stem, "")
+    if within:
+        yield _fitting(stem, f" ({within})")
+        extension = f"{within} {extension}"
+    yield _fitting(stem, f" ({extension})")
+    for number in count(2):
+        yield _fitting(stem, f" ({extension}) {number}")
+
+
+def _allowed(text: str) -> str:
+    return "".join("_" if one in FORBIDDEN_IN_NAMES or not one.isprintable() else one for one in text)
+
+
+def _fitting(stem: str, more: str) -> str:
+    """A name that may be one, as near to the stem as can be."""
+    name = stem[: MAX_NAME - len(more)]
+    return check_name((name if name.strip(" .") else "file") + more)
