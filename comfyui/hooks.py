@@ -232,7 +232,7 @@ class Hooks:
             for key in list(run.nodes):
                 if key not in prompt:
                     self._fold(run, key)
-            for key in prompt:
+            for key in prompt if self.sees["nodes"] else ():
                 if key not in run.nodes and (entry := executor.caches.outputs.get(key)) is not None:
                     run.cached[key] = getattr(entry, "genlock", ())
         run.end(self._watch.meter.spent_s - self._spent_before)
@@ -268,6 +268,8 @@ class Hooks:
 
     def _finish(self, run: Run, history_result: Any, status: Any) -> Finished:
         word, error = _status_of(status)
+        if not self.sees["nodes"]:  # then ComfyUI's own word is all there is
+            run.cached = dict.fromkeys(_cached_of(status), ())
         saved: dict[str, Any] = history_result["outputs"] if history_result else {}
         outputs = [self._output(str(node), entry) for node, shown in saved.items() for entry in _saved(shown)]
         return Finished(run, word, error, outputs, self._environment(), self.sees)
@@ -302,6 +304,12 @@ def _status_of(status: Any) -> tuple[str, dict[str, Any] | None]:
             told = {"node": "node_id", "type": "node_type", "message": "exception_message"}
             return words[name], {key: str(said[field])[:2000] for key, field in told.items() if field in said}
     return ("success" if getattr(status, "status_str", "") == "success" else "error"), None
+
+
+def _cached_of(status: Any) -> list[str]:
+    """The nodes that ComfyUI says it took from its cache."""
+    messages: list[tuple[str, dict[str, Any]]] = list(getattr(status, "messages", None) or [])
+    return [str(node) for name, said in messages if name == "execution_cached" for node in said.get("nodes", ())]
 
 
 def _hidden_of(class_def: Any) -> frozenset[str]:

