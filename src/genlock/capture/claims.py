@@ -122,7 +122,10 @@ def inputs_and_evidence(used: Iterable[Used], shelf: Shelf, best: Evidence) -> d
 
 
 def parameters_of(reading: Reading) -> Parameters:
-    """What was set: of several samplings the first under its own words, each after it with its number (``seed_2``)."""
+    """What was set: of several samplings the first under its own words, each after it with its number (``seed_2``).
+
+    Seeds of nodes that do not sample are numbered on.
+    """
     said: dict[str, Any] = {}
     for number, sampler in enumerate(reading.samplers, 1):
         for word in _SAMPLING:
@@ -130,6 +133,8 @@ def parameters_of(reading: Reading) -> Parameters:
             value = setting.value if setting is not None else sampler.implied.get(word)
             if value is not None:
                 said[_numbered(word, number)] = _seed(value) if word == "seed" else value
+    for number, setting in enumerate(reading.seeds, len(reading.samplers) + 1):
+        said[_numbered("seed", number)] = _seed(setting.value)
     sides: tuple[tuple[str, Side], ...] = (("prompt", "positive"), ("negative_prompt", "negative"))
     for word, side in sides:
         texts = list(dict.fromkeys(one.text for one in reading.texts_of(side)))

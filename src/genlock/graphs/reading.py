@@ -92,6 +92,7 @@ def read_uses(
         unresolved=tuple(dict.fromkeys(unresolved)),
         nodes=frozenset(wiring.nodes),
         embeddings=tuple(dict.fromkeys(name for one in texts for name in _EMBEDDING.findall(one.text or ""))),
+        seeds=_other_seeds(wiring, samplers),
     )
 
 
@@ -135,6 +136,13 @@ def _sampler(wiring: Wiring, parts: tuple[str, ...], unresolved: list[Unresolved
     return SamplerUse(
         parts[0], sampler.class_type, settings, {word: it for word, it in implied.items() if word not in stated}
     )
+
+
+def _other_seeds(wiring: Wiring, samplers: list[SamplerUse]) -> tuple[Setting, ...]:
+    """Seeds that no sampling takes. A workflow is the same whatever they are, so a receipt has to say them."""
+    sampled = {found[:2] for one in samplers for word, found in one.settings.items() if word == "seed"}
+    found = (wiring.setting(key, name) for key in wiring.nodes for name in ("seed", "noise_seed"))
+    return tuple(dict.fromkeys(one for one in found if isinstance(one, Setting) and one[:2] not in sampled))
 
 
 def _implied(wiring: Wiring, key: str) -> dict[str, Any]:

@@ -97,7 +97,8 @@ class Reading(NamedTuple):
     """All that a graph uses to make its outputs, in the order in which it acts.
 
     ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each. ``nodes`` are the ids of
-    all nodes that act, ``embeddings`` the names of textual inversions that prompts call by ``embedding:name``.
+    all nodes that act, ``embeddings`` the names of textual inversions that prompts call by ``embedding:name``, and
+    ``seeds`` are of nodes that draw by themselves and do not sample: noise over a picture, words out of a list.
     """
 
     files: tuple[FileUse, ...]
@@ -109,6 +110,7 @@ class Reading(NamedTuple):
     unresolved: tuple[Unresolved, ...]
     nodes: frozenset[str]
     embeddings: tuple[str, ...] = ()
+    seeds: tuple[Setting, ...] = ()
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
         """The files in one role, in order."""

@@ -250,6 +250,25 @@ SAMPLINGS = (
         resolved={"10": {"seed": 42}},
     ),
     Case(
+        "noise over the picture that it begins with",
+        image_to_video(
+            n14=node("ImageAddNoise", image=["8", 0], seed=11, strength=0.1),
+            n9=node(
+                "WanImageToVideo",
+                positive=["5", 0],
+                negative=["6", 0],
+                vae=["7", 0],
+                start_image=["14", 0],
+                width=64,
+                height=48,
+                length=9,
+            ),
+        ),
+        BASE,
+        WHOLE
+        | {"seed_2": Because("11", "ImageAddNoise draws by it and samples nothing: numbered after the samplings")},
+    ),
+    Case(
         "faces done again",
         image_to_video(
             n40=node(

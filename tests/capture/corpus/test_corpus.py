@@ -1,7 +1,7 @@
 """Every graph of the corpus becomes exactly the claim that is expected of it."""
 
 import pytest
-from tests.capture.corpus.cases import Case
+from tests.capture.corpus.cases import Case, Graph
 from tests.capture.corpus.loaders import LOADERS
 from tests.capture.corpus.plain import PLAIN
 from tests.capture.corpus.samplings import SAMPLINGS
@@ -9,24 +9,31 @@ from tests.capture.corpus.texts import TEXTS
 
 from genlock.capture.claims import claim_from_run, read_run, used_files
 from genlock.capture.shelf import Shelf
-from genlock.takes.claim import ClaimEngine, Evidence, Recorder
+from genlock.graphs.uses import Reading
+from genlock.takes.claim import Claim, ClaimEngine, Evidence, Recorder
 
 CORPUS = (*PLAIN, *SAMPLINGS, *LOADERS, *TEXTS)
 
 
-@pytest.mark.parametrize("case", CORPUS, ids=[case.name for case in CORPUS])
-def test_the_claim_is_the_expected_one(case: Case) -> None:
-    """Inputs in order with their strengths; every parameter and nothing beyond; what is not known, with the word."""
-    reading = read_run(case.graph, case.resolved, case.output, known={key: set(it) for key, it in case.known.items()})
-    used = used_files(reading, case.graph, case.seen)
+def claim_of(case: Case, graph: Graph) -> tuple[Reading, Claim]:
+    """What a graph is read as, and the claim that it becomes, with what the case says was known and seen."""
+    known = {key: set(it) for key, it in case.known.items()}
+    reading = read_run(graph, case.resolved, case.output, known=known)
     claim = claim_from_run(
         reading,
-        used,
+        used_files(reading, graph, case.seen),
         Shelf(),
         engine=ClaimEngine(name="comfyui"),
         recorder=Recorder(name="corpus"),
         evidence=Evidence.RECORDED,
     )
+    return reading, claim
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=[case.name for case in CORPUS])
+def test_the_claim_is_the_expected_one(case: Case) -> None:
+    """Inputs in order with their strengths; every parameter and nothing beyond; what is not known, with the word."""
+    reading, claim = claim_of(case, case.graph)
     said = [(it.role.value, it.name, it.strength_model, it.strength_clip, it.digest) for it in claim.inputs]
     assert said == [(it.role, it.name, it.strength_model, it.strength_clip, it.digest) for it in case.inputs]
     assert claim.parameters.model_dump(exclude_none=True) == {word: it.value for word, it in case.parameters.items()}

@@ -17,6 +17,7 @@ from tests.capture.corpus.cases import (
 
 _LINKED = node("CLIPTextEncode", clip=["4", 0], text=["60", 0])
 _WITHOUT_PROMPT = SIZED | SAMPLED | {"negative_prompt": PROMPTED["negative_prompt"]}
+_DRAWN = {"seed_2": Because("5", "DPRandomGenerator draws by it; a workflow is the same whatever it is")}
 
 TEXTS = (
     Case(
@@ -39,14 +40,14 @@ TEXTS = (
         "a text that a node makes up",
         image_to_video(n5=_LINKED, n60=named("DPRandomGenerator", {"text": "a {red|blue} coat", "seed": 5})),
         BASE,
-        _WITHOUT_PROMPT,
+        _WITHOUT_PROMPT | _DRAWN,
         {("5", "prompt"): "what DPRandomGenerator gives is not known here"},
     ),
     Case(
         "a text that was seen",
         image_to_video(n5=_LINKED, n60=named("DPRandomGenerator", {"text": "a {red|blue} coat", "seed": 5})),
         BASE,
-        WHOLE | {"prompt": Because("a red coat", "the text that went into the encoder when it ran")},
+        WHOLE | {"prompt": Because("a red coat", "the text that went into the encoder when it ran"), **_DRAWN},
         resolved={"5": {"text": "a red coat"}},
     ),
     Case(
