@@ -122,7 +122,8 @@ def test_what_is_known_is_told_in_words_with_what_is_not(genlock: Run, slug: str
     assert told[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
     assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in told]
     assert ["2", "workflow is not known"] in [[count, why.rstrip()] for count, why in told]
-    assert lines[-1] == "1 file left out: only mp4, webm, webp, png are read."
+    assert lines[-1] == f"1 file left out, such as {slug.upper()}/night/notes.txt: only mp4, webm, webp, png are read."
+    assert "register what is missing" in genlock("import", str(output), "--dry-run").out, "before it is too late"
 
 
 def test_an_input_that_is_registered_later_is_known_by_its_digest(genlock: Run, slug: str, tmp_path: Path) -> None:

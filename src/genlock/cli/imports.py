@@ -118,9 +118,17 @@ def _lines(
         lines.append(table(("takes", "what is not known"), [(count, reason) for reason, count in why[:_MOST_REASONS]]))
         if len(why) > _MOST_REASONS:
             lines.append(f"… and {len(why) - _MOST_REASONS} more reasons: --json has all.")
+        if dry_run:
+            lines.append("A receipt is written once: register what is missing (genlock asset add), then import.")
     for one in done:
         if one.refused is not None:
-            lines.append(Text(f"Refused: {clean(one.take.name)}: {clean(one.refused.message)}", style="red"))
+            lines.append(Text(_refused(one.take.name, clean(one.refused.message)), style="red"))
     skipped = Counter(one.why for one in work.skipped)
-    lines += [Text(f"{many(count, 'file')} left out: {why}.", style="dim") for why, count in skipped.items()]
+    for why, count in skipped.items():
+        first = next(one.name for one in work.skipped if one.why == why)
+        lines.append(Text(f"{many(count, 'file')} left out, such as {clean(first)}: {why}.", style="dim"))
     return lines
+
+
+def _refused(name: str, message: str) -> str:
+    return f"Refused: {message}" if name in message else f"Refused: {clean(name)}: {message}"
