@@ -258,6 +258,7 @@ class Hooks:
                 began = time.perf_counter()
                 prompt = this.currently_running[item_id]
                 run = self._ended.pop(str(prompt[1]), None) or Run(str(prompt[1]), prompt[2])
+                run.rendered_by_genlock = prompt[3].get("genlock") == "render"
                 finished = self._finish(run, history_result, status)
                 run.overhead_s += time.perf_counter() - began
                 self._deliver(finished)

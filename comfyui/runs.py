@@ -37,6 +37,7 @@ class Run:
         self.finished_at: datetime | None = None
         self.duration_s = 0.0
         self.overhead_s = 0.0
+        self.rendered_by_genlock = False
         self.replaced: tuple[str, ...] = ()
         self._began = time.perf_counter()
 
@@ -138,6 +139,7 @@ class Finished:
             "duration_s": round(run.duration_s, 4),
             "environment": self._environment,
             "place": place_in(graph, resolved),
+            "rendered_by_genlock": run.rendered_by_genlock,
             "capture": {
                 "version": VERSION,
                 "sees": self._sees,

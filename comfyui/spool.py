@@ -39,7 +39,7 @@ class Spool:
         """Keep what is known of a run so far, with its outputs (links, or copies where links cannot be)."""
         name = f"{time.time_ns():019d}-{run}.{os.getpid()}{_UNFINISHED}"
         new = self.folder / f"{name}{_NEW}"
-        new.mkdir(mode=0o700)
+        new.mkdir(parents=True, mode=0o700)  # with the spool itself, if somebody cleared it away
         for number, path in enumerate(outputs):
             if path is not None:
                 _keep(Path(path), new / output_name(number))
@@ -56,7 +56,8 @@ class Spool:
     def waiting(self) -> list[Path]:
         """What waits to be delivered, oldest first."""
         suffixes = (_UNFINISHED, _NEW)
-        found = [one for one in self.folder.iterdir() if one.name[:1].isdigit() and not one.name.endswith(suffixes)]
+        there = self.folder.iterdir() if self.folder.is_dir() else ()
+        found = [one for one in there if one.name[:1].isdigit() and not one.name.endswith(suffixes)]
         return sorted(found, key=lambda entry: entry.name)
 
     def refused(self) -> list[Path]:

@@ -57,6 +57,16 @@ async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_rece
     assert kept.json() == graph()
 
 
+async def test_a_run_that_genlock_rendered_itself_makes_no_second_take(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    for status in ("success", "error"):
+        told = await captured(rooftop, run_record(content, rendered_by_genlock=True, status=status), content)
+        assert (told["capture"]["state"], told["warnings"]) == ("dismissed", [])
+        assert told["capture"]["why"] == "Genlock rendered this itself, and its receipt is made there."
+    assert (await get(rooftop, "segments/1/takes"))["items"] == []
+    assert (await get(rooftop, "assets"))["items"] == []
+
+
 async def test_the_same_run_is_taken_in_once_however_often_it_is_told(rooftop: httpx.AsyncClient) -> None:
     content = video()
     record = run_record(content)

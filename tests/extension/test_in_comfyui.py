@@ -1,5 +1,6 @@
 """Runs that a person starts in a real ComfyUI: each has its receipt, once, with what was really used."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.comfyui import models
+from tests.comfyui.studio import ComfyStudio
 from tests.comfyui.workflows import Graph, node
 from tests.conftest import LiveServer
 from tests.extension.watched import Watched, digest_of_file, until, used, video
@@ -37,6 +39,8 @@ def frames_of(watched: Watched, capture: dict[str, Any], folder: Path) -> str:
 def test_a_run_by_hand_is_one_take_with_one_complete_receipt(watched: Watched) -> None:
     rain = watched.lora("rain.safetensors", 11)
     graph = video(f"{HERE}/1", "rain.safetensors", seed=2**63 + 12345678901)
+    graph["5"]["inputs"]["text"] = ["51", 0]
+    graph["51"] = node("StringConcatenate", string_a="mara walks", string_b="through the rain", delimiter=" ")
     told = watched.run(graph)
     assert told["state"] == "recorded", told["why"]
     base = watched.comfy.base
@@ -194,6 +198,29 @@ def test_where_a_run_belongs_is_said_by_a_node_else_by_the_prefix_else_by_a_pers
     assert watched.get("segments/1/takes")["items"] == []
 
 
+async def test_what_a_worker_renders_there_does_not_wait_in_the_inbox(watched: Watched, tmp_path: Path) -> None:
+    studio = ComfyStudio(watched.comfy, tmp_path / "studio")
+    rendered = await studio.render(seed="1011")
+    (told,) = await asyncio.to_thread(until, watched.captures)
+    assert (told["state"], told["why"]) == ("dismissed", "Genlock rendered this itself, and its receipt is made there.")
+    seen = watched.get(f"captures/{told['id']}")
+    lora = json.loads(rendered.graph)["2"]["inputs"]["lora_name"]
+    assert used(seen)[lora] == digest_of_file(studio.files["lora"]), "and it was rendered with what was asked for"
+    assert watched.get("assets")["items"] == []
+
+
+def test_when_records_cannot_be_written_generations_go_on(watched: Watched) -> None:
+    home = watched.comfy.base / "user" / "genlock"
+    (home / "spool").rename(home / "away")
+    (home / "spool").write_text("not a folder")
+    prompt_id = watched.submit(video(f"{HERE}/1", seed=1021))
+    assert watched.ended(prompt_id)["status"]["status_str"] == "success"
+    until(lambda: "[genlock] keeping a run failed; the generation goes on." in watched.comfy.log.read_text())
+    (home / "spool").unlink()
+    told = watched.run(video(f"{HERE}/1", seed=1022))
+    assert told["state"] == "recorded", "and records go on once they can be written"
+
+
 def secret_of(watched: Watched) -> str:
     config = watched.comfy.base / "custom_nodes" / "genlock" / "genlock.json"
     assert config.stat().st_mode & 0o077 == 0
@@ -205,6 +232,13 @@ def test_what_it_serves_is_for_who_knows_the_secret(watched: Watched) -> None:
     for path, body in bodies.items():
         for shown in (None, "", "guessed"):
             assert watched.call(path, body, shown).status_code == 401
+    for path, status in (
+        ("genlock.js", 200),
+        ("genlock.json", 404),
+        ("../genlock.json", 404),
+        ("%2e%2e/genlock.json", 404),
+    ):
+        assert httpx.get(f"{watched.comfy.url}/extensions/genlock/{path}").status_code == status, path
     secret = secret_of(watched)
     assert watched.call("stage", {}, secret).status_code == 400
     assert watched.call("have", {"digests": "all"}, secret).status_code == 400

@@ -8,6 +8,7 @@ import pytest
 from tests.comfyui import models
 from tests.comfyui.build import FOLDER, has_front_end
 from tests.comfyui.server import ComfyServer, require_comfyui
+from tests.comfyui.workflows import node
 from tests.conftest import LiveServer
 from tests.extension.browser import CONTROL, Page, browsing
 from tests.extension.watched import Watched, prepare, video
@@ -39,9 +40,10 @@ def watched(tmp_path: Path, live_server: LiveServer) -> Generator[Watched]:
 
 
 def run_in(page: Page, watched: Watched, seed: int, lora: str) -> None:
-    """Load a graph into the page, and start it as a person does: Control and Enter."""
-    graph = json.dumps(video("genlock/rooftop/night/1", lora, seed=seed))
-    page.value(f"window.app.loadApiJson({graph}, 'walk')")
+    """Load a graph with a Genlock node into the page, and start it as a person does: Control and Enter."""
+    graph = video("walk", lora, seed=seed)
+    graph["50"] = node("GenlockPlace", project="rooftop", scene="night", segment="1")
+    page.value(f"window.app.loadApiJson({json.dumps(graph)}, 'walk')")
     page.press("Enter", ENTER, CONTROL)
 
 

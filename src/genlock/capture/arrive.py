@@ -1,6 +1,7 @@
 """What becomes of a run that arrives: a take with its receipt, a place in the inbox, or a note that nothing was made.
 
-    record ─┬─ failed, interrupted ─────────────▶ failed
+    record ─┬─ rendered by Genlock itself ──────▶ dismissed: its receipt is made by whoever started it
+            ├─ failed, interrupted ─────────────▶ failed
             ├─ all from ComfyUI's cache ────────▶ repeated, beside the receipt of what it showed again
             ├─ a segment is named and is there ─▶ recorded: claim ─▶ take + receipt
             └─ else ────────────────────────────▶ inbox, until a person assigns it
@@ -37,6 +38,7 @@ from genlock.timeline import sql as timeline
 
 ENGINE = "comfyui"
 RECORDER = "genlock-comfyui"
+_RENDERED = "Genlock rendered this itself, and its receipt is made there."
 _CACHED = "ComfyUI answered from its cache: nothing was generated."
 _NO_VIDEO = "It saved no video whose bytes are here."
 
@@ -75,7 +77,7 @@ async def introduce(conn: Conn, run: RunRecord, actor: Actor) -> None:
 
     It holds the library's lock, which must not be waited for by whoever holds a scene.
     """
-    if run.status is not RunStatus.SUCCESS:
+    if run.status is not RunStatus.SUCCESS or run.rendered_by_genlock:
         return
     place = place_of(run).place
     segment_id = None if place is None else await inbox_sql.segment_at_place(conn, place)
@@ -105,7 +107,9 @@ async def arrive(conn: Conn, run: RunRecord, came: Parts, actor: Actor) -> tuple
         return Captured(run=run.run, capture=known), False
     await _note(conn, came)
     warnings: tuple[str, ...] = ()
-    if run.status is not RunStatus.SUCCESS:
+    if run.rendered_by_genlock:
+        await inbox_sql.settle(conn, capture_id, CaptureState.DISMISSED, _RENDERED)
+    elif run.status is not RunStatus.SUCCESS:
         await inbox_sql.settle(conn, capture_id, CaptureState.FAILED, run.said_of_error)
     elif not run.generated and run.cached_nodes:
         shown = [output.digest for output in run.outputs if output.digest is not None]

@@ -20,7 +20,7 @@ class CaptureState(StrEnum):
     FAILED = "failed"
     """It ended with an error, or was interrupted."""
     DISMISSED = "dismissed"
-    """A person does not want it."""
+    """Nobody needs it here: a person said so, or Genlock rendered it itself and made its receipt."""
 
 
 class Capture(Model):

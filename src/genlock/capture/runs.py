@@ -77,6 +77,9 @@ class RunRecord(Model):
     duration_s: Annotated[float, Field(ge=0)] | None = None
     environment: JsonObject = Field(default_factory=dict)
     place: RunPlace | None = None
+    rendered_by_genlock: bool = Field(
+        default=False, description="Whether a worker of Genlock's started it, which makes the receipt itself."
+    )
     capture: RunCapture
 
     @model_validator(mode="after")
