@@ -124,12 +124,12 @@ class Staging:
 
         ``in_use`` are names as graphs hold them, such as those of a server's queue. Blocks.
         """
-        places = sorted(self._places(), key=lambda place: place.stat().st_mtime_ns)
-        sizes = {place: sum(one.stat().st_blocks * 512 for one in place.iterdir()) for place in places}
+        found = sorted((_used_at_and_size(place), place) for place in self._places())
+        sizes = {place: size for (_, size), place in found}
         used = {PurePosixPath(name).parent.name for name in in_use}
         total = sum(sizes.values())
         removed: list[Path] = []
-        for place in places:
+        for place in sizes:
             if total <= self.limit_bytes:
                 break
             if place.name not in used and _remove_unheld(place):
@@ -236,7 +236,7 @@ def _held(place: Path) -> Generator[bool]:
         return
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
-        yield place.exists() and os.fstat(handle).st_ino == place.stat().st_ino
+        yield _is_still(place, handle)
     finally:
         os.close(handle)
 
@@ -249,16 +249,38 @@ def _alone(folder: Path) -> Generator[None]:
         yield
 
 
+def _used_at_and_size(place: Path) -> tuple[int, int]:
+    """When a folder was used last, and what it takes on disk; nothing for one that somebody else removes just now."""
+    try:
+        return place.stat().st_mtime_ns, sum(one.stat().st_blocks * 512 for one in place.iterdir())
+    except FileNotFoundError:
+        return 0, 0
+
+
 def _remove_unheld(place: Path) -> bool:
-    handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    """Remove a folder unless somebody holds it, or has removed it already."""
+    try:
+        handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not _is_still(place, handle):
+            return False
         shutil.rmtree(place)
     except BlockingIOError:
         return False
     finally:
         os.close(handle)
     return True
+
+
+def _is_still(place: Path, handle: int) -> bool:
+    """Whether an open folder is the one of that name: it may have been removed, and made again by somebody else."""
+    try:
+        return place.stat().st_ino == os.fstat(handle).st_ino
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

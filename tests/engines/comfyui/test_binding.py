@@ -1,0 +1,249 @@
+"""Binding: every wish has its place in the graph, or is refused by name before anything is submitted."""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.comfyui import workflows
+from tests.comfyui.workflows import Graph, node
+
+from genlock.engines.comfyui.binding import PREFIX, Bound, bind, written
+from genlock.engines.comfyui.bindings import find, show
+from genlock.engines.model import EngineInput, RenderSpec
+from genlock.errors import Invalid
+from genlock.model import MAX_SEED
+
+LOADED = ("model", "vae", "text_encoder", "variant")
+NAME = "walk.json"
+
+
+def inputs(*more: EngineInput, without: str = "") -> tuple[EngineInput, ...]:
+    """What the workflow loads, a LoRA at 0.7 among it."""
+    lora = EngineInput(key="lora", role="lora", filename="mara.safetensors", strength_model=0.7)
+    usual = (*(EngineInput(key=role, role=role, filename=f"{role}.bin") for role in LOADED), lora)
+    return (*(item for item in usual if item.role != without), *more)
+
+
+def bound(
+    graph: Graph, *, said: dict[str, Any] | None = None, given: tuple[EngineInput, ...] | None = None, **values: Any
+) -> Bound:
+    """The graph, with ``values`` as parameters."""
+    spec = RenderSpec(run="run", workdir=Path("nowhere"), inputs=given or inputs(), parameters=values)
+    return bind(graph, find(graph, said, "video", NAME), spec, NAME)
+
+
+def test_what_is_said_wins_and_what_is_not_stays() -> None:
+    graph = workflows.image_to_video()
+    before = deepcopy(graph)
+    made = bound(graph, seed=str(MAX_SEED), cfg=6.5, steps=7, prompt="a run", width=80, frames=5)
+    sampler, size = made.graph["10"]["inputs"], made.graph["9"]["inputs"]
+    assert (sampler["seed"], sampler["cfg"], sampler["steps"]) == (MAX_SEED, 6.5, 7)
+    assert (sampler["sampler_name"], sampler["denoise"]) == ("euler", 1.0)
+    assert (size["width"], size["height"], size["length"]) == (80, 64, 5)
+    assert made.graph["5"]["inputs"]["text"] == "a run"
+    assert made.graph["2"]["inputs"]["strength_model"] == 0.7
+    assert made.graph["13"]["inputs"]["filename_prefix"] == PREFIX
+    assert made.parameters == {
+        "prompt": "a run", "negative_prompt": "blurry", "seed": str(MAX_SEED), "steps": 7, "cfg": 6.5,
+        "sampler": "euler", "scheduler": "simple", "denoise": 1.0, "width": 80, "height": 64, "frames": 5, "fps": 8.0,
+    }  # fmt: skip
+    assert graph == before, "the workflow itself is left alone"
+
+
+def test_each_file_has_its_place_and_folder() -> None:
+    made = bound(workflows.image_to_video())
+    places = {(item.role, place.node, place.input, place.category) for place, item in made.files}
+    assert places == {
+        ("model", "1", "unet_name", "diffusion_models"),
+        ("lora", "2", "lora_name", "loras"),
+        ("text_encoder", "4", "clip_name", "text_encoders"),
+        ("vae", "7", "vae_name", "vae"),
+        ("variant", "8", "image", "input"),
+    }
+    named = made.naming({item.key: f"there/{item.key}" for _, item in made.files})
+    assert named["2"]["inputs"]["lora_name"] == "there/lora"
+    assert made.graph["2"]["inputs"]["lora_name"] == "mara_v1.safetensors"
+
+
+def test_labels_and_what_leads_nowhere_make_no_other_graph() -> None:
+    plain = workflows.image_to_video()
+    titled: Graph = {key: {**entry, "_meta": {"title": f"box {key}"}} for key, entry in plain.items()}
+    titled["13"]["inputs"]["filename_prefix"] = "mine/of/today"
+    titled["50"] = node("PreviewImage", images=("11", 0))
+    names = {item.key: item.key for _, item in bound(plain).files}
+    assert bound(titled).output == "13"
+    assert written(bound(titled).naming(names)) == written(bound(plain).naming(names))
+
+
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ("model", r"Node 1 \(UNETLoader\) has nothing to load"),
+        ("vae", r"Node 7 \(VAELoader\) has nothing to load"),
+        ("text_encoder", r"Node 4 \(CLIPLoader\) has nothing to load"),
+        ("lora", r"Node 2 \(LoraLoaderModelOnly\) has no LoRA"),
+        ("variant", r"Node 8 \(LoadImage\) has no image"),
+    ],
+)
+def test_a_loader_that_would_load_what_nobody_knows_is_named(without: str, said: str) -> None:
+    with pytest.raises(Invalid, match=said) as refused:
+        bound(workflows.image_to_video(), given=inputs(without=without))
+    assert refused.value.code == "cannot_bind"
+
+
+@pytest.mark.parametrize("role", ["model", "vae", "lora", "controlnet", "audio", "video", "prompt"])
+def test_an_input_without_a_place_is_named(role: str) -> None:
+    more = EngineInput(key="more", role=role, ordinal=1, filename="more.bin")
+    with pytest.raises(Invalid, match=r"more\.bin") as refused:
+        bound(workflows.image_to_video(), given=inputs(more))
+    assert refused.value.code == "cannot_bind"
+
+
+def test_of_several_start_images_the_seed_frame_is_the_one() -> None:
+    frame = EngineInput(key="frame", role="seed_frame")
+    made = bound(workflows.image_to_video(), given=inputs(frame))
+    assert [item.key for place, item in made.files if place.category == "input"] == ["frame"]
+
+
+def test_several_loras_go_in_their_order_with_their_strengths() -> None:
+    graph = workflows.image_to_video()
+    graph["20"] = node("LoraLoaderModelOnly", model=("2", 0), lora_name="second.safetensors", strength_model=0.25)
+    graph["3"]["inputs"]["model"] = ["20", 0]
+    second = EngineInput(key="second", role="lora", ordinal=1)
+    made = bound(graph, given=inputs(second))
+    loras = {item.key: (place.node, item.strength_model) for place, item in made.files if place.role == "lora"}
+    assert loras == {"lora": ("2", 0.7), "second": ("20", 0.25)}
+
+
+def test_a_strength_that_the_node_has_not_is_refused() -> None:
+    lora = EngineInput(key="lora", role="lora", strength_model=0.7, strength_clip=0.2)
+    with pytest.raises(Invalid, match="has no strength_clip"):
+        bound(workflows.image_to_video(), given=(*inputs(without="lora"), lora))
+    same = lora.model_copy(update={"strength_clip": 0.7})
+    assert bound(workflows.image_to_video(), given=(*inputs(without="lora"), same)).files
+
+
+def two_samplers(second_seed: int) -> Graph:
+    graph = workflows.image_to_video()
+    again = deepcopy(graph["10"])
+    again["inputs"] |= {"latent_image": ["10", 0], "seed": second_seed}
+    graph["30"] = again
+    graph["11"]["inputs"]["samples"] = ["30", 0]
+    return graph
+
+
+def test_of_two_samplers_both_follow_where_they_agreed() -> None:
+    agreed = bound(two_samplers(42), seed="7").graph
+    assert (agreed["10"]["inputs"]["seed"], agreed["30"]["inputs"]["seed"]) == (7, 7)
+    own = bound(two_samplers(99), seed="7").graph
+    assert sorted((own["10"]["inputs"]["seed"], own["30"]["inputs"]["seed"])) in ([7, 42], [7, 99])
+
+
+def test_a_parameter_that_comes_over_a_link_says_so() -> None:
+    graph = workflows.image_to_video()
+    graph["40"] = node("SomebodysText", words="from elsewhere")
+    graph["5"]["inputs"]["text"] = ["40", 0]
+    with pytest.raises(Invalid, match="no place for the parameter 'prompt'") as refused:
+        bound(graph, prompt="a run")
+    assert "40" in refused.value.message
+    assert bound(graph).parameters.get("prompt") is None
+
+
+@pytest.mark.parametrize(
+    "values", [{"mood": "sad"}, {"steps": 0}, {"steps": 2.5}, {"cfg": "4"}, {"prompt": 3}, {"seed": 42}, {"seed": "-1"}]
+)
+def test_values_that_fit_nowhere_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(Invalid, match=next(iter(values))) as refused:
+        bound(workflows.image_to_video(), **values)
+    assert refused.value.code == "cannot_bind"
+
+
+# bindings that a person says -------------------------------------------------------------------------
+
+
+def test_what_a_person_says_wins_field_by_field() -> None:
+    graph = workflows.image_to_video()
+    graph["60"] = node("SomebodysBox", model=("3", 0), strength_of_will=0.5)
+    graph["10"]["inputs"]["model"] = ["60", 0]
+    made = bound(graph, said={"cfg": [{"node": "60", "input": "strength_of_will"}]}, cfg=0.9, seed="7")
+    assert made.graph["60"]["inputs"]["strength_of_will"] == 0.9
+    assert made.graph["10"]["inputs"]["cfg"] == 4.0
+    assert made.graph["10"]["inputs"]["seed"] == 7, "the rest is found as before"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"seed": [{"node": "99", "input": "seed"}]}, "no node '99'"),
+        ({"seed": [{"node": "10", "input": "sede"}]}, "holds no value 'sede'"),
+        ({"seed": [{"node": "10", "input": "model"}]}, "holds no value 'model'"),
+        ({"seed": [{"node": "10", "input": "seed", "inside": ["deep"]}]}, "no 'deep'"),
+        ({"seed": "10"}, "seed"),
+        ({"moods": []}, "moods"),
+        ({"version": 2}, "version"),
+    ],
+)
+def test_bindings_that_do_not_fit_say_where(said: dict[str, Any], why: str) -> None:
+    with pytest.raises(Invalid, match=why) as refused:
+        find(workflows.image_to_video(), said, "video", NAME)
+    assert refused.value.code == "bad_bindings"
+
+
+def test_of_several_savers_one_is_to_be_named() -> None:
+    graph = workflows.image_to_video()
+    graph["14"] = node("SaveAnimatedWEBP", images=("11", 0), filename_prefix="again", fps=8.0)
+    with pytest.raises(Invalid, match=r"Several nodes of walk\.json save a video") as refused:
+        bound(graph)
+    assert '"output"' in str(refused.value.hint)
+    made = bound(graph, said={"output": "14"})
+    assert made.output == "14"
+    assert "13" not in made.graph, "only what makes the output is run"
+
+
+def test_without_a_saver_nothing_can_be_made() -> None:
+    graph = workflows.image_to_video()
+    del graph["13"]
+    with pytest.raises(Invalid, match=r"No node of walk\.json is known to save a video"):
+        bound(graph)
+
+
+def test_a_drawing_of_boxes_says_how_to_export() -> None:
+    drawing = {"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4}
+    with pytest.raises(Invalid, match="API format") as refused:
+        find(drawing, None, "video", NAME)
+    assert "Export (API)" in str(refused.value.hint)
+
+
+def test_what_is_shown_is_where_things_go() -> None:
+    shown = show(workflows.image_to_image(), None, NAME)
+    assert shown.produces == "image"
+    places = {(one.word, one.node, one.input): one.value for one in shown.places}
+    assert places["seed", "10", "seed"] == 42
+    assert places["lora", "2", "lora_name"] == "mara_v1.safetensors"
+    assert places["start image", "8", "image"] == "start.png"
+    assert shown.unknown == {}
+
+
+# how a graph is written ------------------------------------------------------------------------------
+
+SCALARS = st.none() | st.booleans() | st.text() | st.integers(-(2**70), 2**70)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_a_graph_is_written_to_the_last_digit(graph: dict[str, Any]) -> None:
+    assert json.loads(written(graph)) == graph
+    assert written(json.loads(written(graph))) == written(graph)
+
+
+@given(seed=st.integers(0, MAX_SEED), cfg=st.floats(0, 100), steps=st.integers(1, 10**6), prompt=st.text())
+def test_what_acts_is_what_was_said(seed: int, cfg: float, steps: int, prompt: str) -> None:
+    said = {"seed": str(seed), "cfg": cfg, "steps": steps, "prompt": prompt}
+    made = bound(workflows.image_to_video(), **said)
+    assert said.items() <= made.parameters.items()
+    again = bound(json.loads(written(made.graph)))
+    assert {word: again.parameters[word] for word in said} == said
