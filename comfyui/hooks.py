@@ -313,8 +313,12 @@ def _cached_of(status: Any) -> list[str]:
     return [str(node) for name, said in messages if name == "execution_cached" for node in said.get("nodes", ())]
 
 
+@functools.lru_cache(maxsize=4096)
 def _hidden_of(class_def: Any) -> frozenset[str]:
-    """Inputs that ComfyUI adds itself: keys to services among them, which are nobody's business."""
+    """Inputs that ComfyUI adds itself: keys to services among them, which are nobody's business.
+
+    Asked once for each class: many list a whole folder to say what their inputs are.
+    """
     hidden: dict[str, Any] = class_def.INPUT_TYPES().get("hidden") or {}
     return frozenset(hidden)
 

@@ -123,10 +123,14 @@ class ComfyServer:
 
 
 def require_comfyui() -> None:
-    """Ask for ``make comfyui`` when there is no server: skips by hand, fails where ``CI`` is true."""
-    if is_built():
+    """Ask for ``make comfyui`` when there is no server."""
+    require(is_built(), "there is no ComfyUI here: run `make comfyui`")
+
+
+def require(there: bool, reason: str) -> None:
+    """For what a machine may not have: without it a test is skipped by hand, and fails where ``CI`` is true."""
+    if there:
         return
-    reason = "there is no ComfyUI here: run `make comfyui`"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -1,0 +1,35 @@
+"""ComfyUI with other caches than its usual one: what a run used is told as it was loaded, whatever is remembered."""
+
+from pathlib import Path
+
+import pytest
+from tests.comfyui.server import require_comfyui, serving
+from tests.conftest import LiveServer
+from tests.extension.watched import Watched, prepare, used, video
+
+pytestmark = pytest.mark.long
+
+NAME = "rain.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("flags", "remembers"), [(("--cache-none",), False), (("--cache-lru", "20"), True)], ids=["none", "lru"]
+)
+def test_a_lora_that_was_replaced(
+    flags: tuple[str, ...], remembers: bool, tmp_path: Path, live_server: LiveServer
+) -> None:
+    require_comfyui()
+    prepare(tmp_path / "comfyui")
+    with serving(tmp_path / "comfyui", *flags, models=False) as comfy:
+        watched = Watched(comfy, live_server)
+        watched.connect()
+        watched.film()
+        old = watched.lora(NAME, 11)
+        first = watched.run(video("genlock/rooftop/night/1", NAME, seed=1))
+        new = watched.lora(NAME, 12)
+        again = watched.run(video("genlock/rooftop/night/1", NAME, seed=1))
+        other = watched.run(video("genlock/rooftop/night/2", NAME, seed=2))
+    assert (first["state"], used(first)[NAME], len(used(first))) == ("recorded", old, 5)
+    assert (again["state"], used(again)[NAME]) == (("repeated", old) if remembers else ("recorded", new))
+    assert (other["state"], used(other)[NAME]) == ("recorded", old if remembers else new)
+    assert used(other).keys() == used(first).keys()
