@@ -242,7 +242,7 @@ def test_a_graph_is_written_to_the_last_digit(graph: dict[str, Any]) -> None:
 
 @given(seed=st.integers(0, MAX_SEED), cfg=st.floats(0, 100), steps=st.integers(1, 10**6), prompt=st.text())
 def test_what_acts_is_what_was_said(seed: int, cfg: float, steps: int, prompt: str) -> None:
-    said = {"seed": str(seed), "cfg": cfg, "steps": steps, "prompt": prompt}
+    said: dict[str, Any] = {"seed": str(seed), "cfg": cfg, "steps": steps, "prompt": prompt}
     made = bound(workflows.image_to_video(), **said)
     assert said.items() <= made.parameters.items()
     again = bound(json.loads(written(made.graph)))
