@@ -22,10 +22,10 @@ from pydantic import ValidationError
 from genlock.errors import Invalid
 from genlock.sdk.captures import CapturesCalls
 from genlock.sdk.imports import ImportCalls
-from genlock.sdk.library import LibraryCalls
 from genlock.sdk.local import address_of
 from genlock.sdk.regeneration import RegenerationCalls
 from genlock.sdk.reproduction import ReproductionCalls
+from genlock.sdk.scanning import ScanCalls
 from genlock.sdk.staleness import StalenessCalls
 from genlock.sdk.system import SystemCalls
 from genlock.sdk.takes import TakesCalls
@@ -38,7 +38,7 @@ BAD_SETTING = "bad_setting"
 
 class Genlock(
     TimelineCalls,
-    LibraryCalls,
+    ScanCalls,
     TakesCalls,
     ImportCalls,
     CapturesCalls,

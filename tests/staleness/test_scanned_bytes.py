@@ -5,7 +5,6 @@ from tests.staleness.disk import Disk
 from genlock.db.connection import rows
 from genlock.library import sql as library_sql
 from genlock.library.scan_model import ScanOutcome
-from genlock.model import Kind
 
 
 async def test_bytes_that_were_not_kept_are_gone_when_a_file_is_overwritten(disk: Disk) -> None:
@@ -25,19 +24,17 @@ async def test_bytes_that_were_not_kept_are_gone_when_a_file_is_overwritten(disk
         told = await rows(conn, "SELECT subject, data FROM events WHERE verb = 'version.bytes_gone'")
     assert [row["data"]["version"] for row in told] == [1]
 
-    # They come back with a copy of the file anywhere in the folder, or into the store.
+    async with disk.db.transaction() as conn:
+        assert await library_sql.in_place_path(conn, first.asset_id, 1) is None
+
+    # They come back with a copy, wherever that lies; what else it is called makes no difference to its bytes.
     copy = disk.folder / "models" / "loras" / "backup" / "rain.safetensors"
     copy.parent.mkdir()
     copy.write_bytes(kept)
+    assert await disk.news(keep=False) == [("created", "rain (backup)", 1)], "one file of that name is there already"
+    assert (await disk.version("rain", 1)).gone_since is None
     async with disk.db.transaction() as conn:
-        path = await library_sql.in_place_path(conn, first.asset_id, 1)
-    assert path == str(rain)
-    await disk.look(keep=False)
-    async with disk.db.transaction() as conn:
-        assert [one.name for one in (await library_sql.list_assets(conn, kind=Kind.LORA)).items] == [
-            "rain",
-            "rain (backup)",
-        ], "another file of that name, with other bytes, is another asset"
+        assert await library_sql.in_place_path(conn, first.asset_id, 1) == str(copy)
 
 
 async def test_a_file_that_is_moved_stays_what_it_is(disk: Disk) -> None:
@@ -74,6 +71,17 @@ async def test_deleted_files_are_gone_and_come_back(disk: Disk) -> None:
     assert [(name, version) for _, name, version in back] == [("rain", 1)]
     assert (await disk.version("rain", 1)).gone_since is None
     assert (await disk.version("snow", 1)).gone_since is not None
+
+
+async def test_bytes_that_were_not_kept_are_kept_from_when_that_is_wanted(disk: Disk) -> None:
+    rain = disk.lora("rain", 1)
+    await disk.look(keep=False)
+    assert await disk.news(keep=True) == []
+    assert list(disk.store.digests()) == [(await disk.version("rain", 1)).digest]
+    assert (await disk.look(keep=True)).unchanged == 1
+    rain.unlink()
+    await disk.look(keep=False)
+    assert (await disk.version("rain", 1)).gone_since is None
 
 
 async def test_kept_bytes_outlive_their_file(disk: Disk) -> None:

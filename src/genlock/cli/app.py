@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from genlock.cli import decisions, events, imports, planning, receipts, reproducing, server, status, verify
+from genlock.cli import decisions, events, imports, planning, receipts, reproducing, scanning, server, status, verify
 from genlock.cli.access import tokens
 from genlock.cli.comfyui import comfyui
 from genlock.cli.demo import command as demo
@@ -65,6 +65,7 @@ for room in (status, receipts, reproducing, events, verify, planning):
     room.register(app)
 app.add_typer(plans, name="plans", rich_help_panel="Make again")
 imports.register(app, panel="What goes in")
+scanning.register(app, panel="What goes in")
 decisions.register(app)
 app.add_typer(tokens, name="token", rich_help_panel="This machine")
 demo.register(app, panel="This machine")

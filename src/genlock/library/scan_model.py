@@ -1,7 +1,6 @@
 """Scans as they are asked for and answered: what was looked at, and what is new."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -73,7 +72,7 @@ class Scan(Model):
 
 
 class Remembered(Model):
-    """What is known of a file from the last time it was seen."""
+    """What is known of a file from the last time it was seen; ``is_kept``: whether the store has its bytes."""
 
     path: str
     asset_id: int | None
@@ -82,8 +81,31 @@ class Remembered(Model):
     stamp: FileStamp
     is_gone: bool
     is_archived: bool
+    is_kept: bool
 
 
-def paths_of(folders: tuple[str, ...]) -> tuple[Path, ...]:
-    """The folders as paths."""
-    return tuple(Path(folder) for folder in folders)
+_SENTENCES = {
+    ScanOutcome.CREATED: "is new",
+    ScanOutcome.EQUIVALENT: "is new, equal in effect to an earlier version",
+    ScanOutcome.EXISTS: "is there again, or under another name",
+    ScanOutcome.GONE: "is not there any more",
+    ScanOutcome.BACK: "is back",
+    ScanOutcome.REFUSED: "cannot be a version",
+    ScanOutcome.UNREADABLE: "cannot be read",
+    ScanOutcome.CHANGING: "keeps changing",
+}
+
+
+def sentence_of(news: ScannedFile) -> str:
+    """A piece of news in words, without the path."""
+    subject = f"{news.kind}:{news.name}@{news.version}" if news.version is not None else news.kind or "file"
+    said = f"{subject} {_SENTENCES[news.outcome]}"
+    if news.active and news.outcome in {ScanOutcome.CREATED, ScanOutcome.EQUIVALENT}:
+        said += " and active"
+    if news.replaced is not None:
+        said += f", in the place of v{news.replaced}"
+    if news.replaced_gone:
+        said += ", whose bytes are gone: they were not kept"
+    if news.becomes_stale:
+        said += f"; {news.becomes_stale} segment{'s' * (news.becomes_stale != 1)} became stale"
+    return f"{said}. {news.why or ''}".strip()

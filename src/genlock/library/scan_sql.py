@@ -12,6 +12,8 @@ from genlock.model import Kind
 _SELECT = """
         SELECT f.path, f.asset_id, f.number, f.refusal, f.gone_since IS NOT NULL AS is_gone,
                coalesce(a.archived_at IS NOT NULL, false) AS is_archived,
+               EXISTS (SELECT FROM asset_versions v JOIN blobs b ON b.digest = v.digest AND b.gone_since IS NULL
+                        WHERE v.asset_id = f.asset_id AND v.number = f.number) AS is_kept,
                jsonb_build_object('device', f.device, 'inode', f.inode, 'size_bytes', f.size_bytes,
                                   'mtime_ns', f.mtime_ns, 'ctime_ns', f.ctime_ns) AS stamp
           FROM scanned_files f LEFT JOIN assets a ON a.id = f.asset_id

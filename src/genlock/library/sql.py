@@ -359,7 +359,7 @@ async def in_place_path(conn: Conn, asset_id: int, number: int) -> str | None:
     return await scalar(
         conn,
         """
-        SELECT coalesce(lies_at(v.asset_id, v.number, v.in_place), v.in_place)
+        SELECT lies_at(v.asset_id, v.number, v.in_place)
           FROM asset_versions v
          WHERE v.asset_id = %(asset_id)s AND v.number = %(number)s
            AND NOT EXISTS (SELECT FROM blobs b WHERE b.digest = v.digest AND b.gone_since IS NULL)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from genlock.digest import Digest
 from genlock.engines.comfyui.bindings import WorkflowBindings
 from genlock.errors import Conflict, Invalid
 from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
@@ -104,16 +105,22 @@ class LibraryCalls(Calls):
         activate: bool = True,
         derived_from: Sequence[Source] = (),
         bindings: Mapping[str, Any] | None = None,
+        digest: Digest | None = None,
         project: ProjectLike | None = None,
         on_progress: Progress | None = None,
     ) -> VersionAdded:
-        """Upload a file as a new version. ``report`` of the answer says what its activation made stale."""
+        """Upload a file as a new version. ``report`` of the answer says what its activation made stale.
+
+        With ``digest`` it is refused (``other_bytes``) if that is not the file's.
+        """
         found = self._names.asset(asset, self._project_of(project))
         sources = [self._source(source, found.project_id) for source in derived_from]
         fields = [("note", note), ("activate", str(activate).lower())]
         fields += [("derived_from", f"{source.asset_id}@{source.number}") for source in sources]
         if bindings is not None:
             fields.append(("bindings", json.dumps(bindings)))
+        if digest is not None:
+            fields.append(("digest", digest))
         form = Form(fields, {"file": Path(file)}, on_progress)
         return self._http.send_form(VersionAdded, f"/assets/{found.id}/versions", form)
 

@@ -59,6 +59,12 @@ def address_of(settings: Settings, say: Say) -> Callable[[], Address]:
     return find
 
 
+def is_own(settings: Settings) -> bool:
+    """Whether the server that the settings mean is the data folder's own, on this machine."""
+    own = read_running(settings)
+    return settings.url is None or (own is not None and own.url == settings.url.rstrip("/"))
+
+
 def read_running(settings: Settings) -> Running | None:
     """What ``server.json`` says; ``None`` if there is none. It may be a leftover."""
     try:

@@ -12,6 +12,7 @@ from genlock.sdk.library import LibraryCalls
 from genlock.sdk.listing import Listing
 from genlock.sdk.regeneration import RegenerationCalls
 from genlock.sdk.reproduction import ReproductionCalls
+from genlock.sdk.scanning import ScanCalls
 from genlock.sdk.staleness import StalenessCalls
 from genlock.sdk.system import SystemCalls
 from genlock.sdk.takes import TakesCalls
@@ -61,6 +62,7 @@ are verified against their digest before they are put in their place.
 _ROOMS: tuple[tuple[str, type[object]], ...] = (
     ("Projects, scenes, segments, pins", TimelineCalls),
     ("Assets", LibraryCalls),
+    ("Folders that are looked at", ScanCalls),
     ("Takes and receipts", TakesCalls),
     ("Work made before Genlock", ImportCalls),
     ("Runs of ComfyUI that arrived", CapturesCalls),

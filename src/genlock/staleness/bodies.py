@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from genlock.digest import Digest
 from genlock.library.model import Outcome, Version, VersionRef
 from genlock.model import Model, Note
 from genlock.staleness.model import Impact
@@ -47,12 +48,16 @@ class VersionAdded(Model):
 
 
 class VersionForm(Model):
-    """What is said of a version beside its bytes. ``derived_from`` names its sources, together one derivation."""
+    """What is said of a version beside its bytes. ``derived_from`` names its sources, together one derivation.
+
+    With ``digest`` it is refused if its bytes are others, as of a file that was overwritten while it was sent.
+    """
 
     note: Note = ""
     activate: bool = True
     derived_from: Annotated[tuple[Source, ...], Field(max_length=1000)] = ()
     bindings: dict[str, Any] | None = None
+    digest: Digest | None = None
 
 
 class InPlaceVersion(VersionForm):

@@ -22,7 +22,7 @@ from genlock.db.connection import Database
 from genlock.errors import Conflict, Denied, GenlockError, Invalid, NotFound, Unavailable
 from genlock.library import scan_sql
 from genlock.library.identify import identify_stamped
-from genlock.library.scan_model import Remembered, Scan, ScannedFile, ScanOutcome
+from genlock.library.scan_model import Remembered, Scan, ScannedFile, ScanOutcome, sentence_of
 from genlock.library.stamps import SETTLED_NS, FileStamp, stamp_of
 from genlock.library.walking import Found, Walked, allowed_folders, walk
 from genlock.model import Actor, Role
@@ -101,7 +101,7 @@ class Scanner:
             look = _Look(keep=keep, wait=wait, actor=actor, until_s=until_s, known=known)
             self._forget_readings(walked)
             await self._note_gone(look, walked)
-            changed = _changed(walked, known)
+            changed = _changed(walked, known, keep=keep)
             look.news += _unreadable(walked)
             await self._read_all(look, changed)
             return Scan(
@@ -126,7 +126,7 @@ class Scanner:
                 if now != before:
                     scan = await self.look(folders, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
                     for news in scan.news:
-                        logger.info("%s", said(news))
+                        logger.info("%s: %s", news.path, sentence_of(news))
                     troubled = any(news.outcome in _TROUBLES for news in scan.news)
                     before = None if scan.remaining or troubled else now
                     pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if troubled else every_s
@@ -281,16 +281,16 @@ class Scanner:
 _TROUBLES = frozenset({ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
 
 
-def said(news: ScannedFile) -> str:
-    """A piece of news as a line for a log."""
-    version = f"{news.kind}:{news.name}@{news.version}" if news.version is not None else news.kind or "file"
-    lost = f" v{news.replaced}'s bytes are gone: they were not kept." if news.replaced_gone else ""
-    return f"{news.path}: {version} {news.outcome.value}. {news.why or ''}{lost}".strip()
+def _changed(walked: Walked, known: dict[str, Remembered], *, keep: bool) -> list[Found]:
+    """Files that are new, or not as they were, or whose bytes are to be kept from now on."""
 
+    def is_as_it_was(found: Found) -> bool:
+        one = known.get(found.path)
+        if one is None or one.stamp != found.stamp:
+            return False
+        return one.is_kept or not keep or one.refusal is not None or one.is_archived
 
-def _changed(walked: Walked, known: dict[str, Remembered]) -> list[Found]:
-    """Files that are new, or not as they were."""
-    return [one for one in walked.files.values() if one.path not in known or known[one.path].stamp != one.stamp]
+    return [one for one in walked.files.values() if not is_as_it_was(one)]
 
 
 def _unreadable(walked: Walked) -> list[ScannedFile]:

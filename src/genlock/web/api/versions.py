@@ -42,6 +42,7 @@ _FORM = form_body(
             "activate": {"type": "string", "enum": ["true", "false"], "default": "true"},
             "derived_from": {"type": "array", "items": _REFERENCE, "maxItems": 1000},
             "bindings": {"type": "string", "description": "A JSON object."},
+            "digest": {"type": "string", "description": "What the file's must be."},
             "file": {"type": "string", "format": "binary", "description": "Last, after all fields."},
         },
     },
@@ -69,7 +70,7 @@ async def add_version(asset_id: Id, request: Request, home: Home, actor: Who) ->
 
 
 async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
-    fields = ("note", "activate", "derived_from", "bindings")
+    fields = ("note", "activate", "derived_from", "bindings", "digest")
     async with receive_form(
         request,
         home.store,
@@ -83,12 +84,13 @@ async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> 
             raise Invalid(
                 "There is no file in this form.", hint="Send it as the part named file, last.", code="no_file"
             )
-        values: dict[str, Any] = {**single(form.fields, ("note", "activate", "bindings"))}
+        values: dict[str, Any] = {**single(form.fields, ("note", "activate", "bindings", "digest"))}
         values["derived_from"] = form.fields.get("derived_from", [])
         if "bindings" in values:
             values["bindings"] = json_field("bindings", values["bindings"])
         wanted = said(VersionForm, values)
         identity = await asyncio.to_thread(file.hasher.finish)
+        _check_digest(wanted, identity)
         await file.keep()
         if wanted.bindings is not None:
             await asyncio.to_thread(bindings_of, home.store, asset, identity.digest, wanted.bindings)
@@ -103,8 +105,18 @@ async def _register(request: Request, home: House, asset: Asset, actor: Actor) -
     wanted: InPlaceVersion = await (await read_json(request, limit, _IN_PLACE)).json() or said(InPlaceVersion, {})
     path = await asyncio.to_thread(allowed_path, wanted.path, home.settings.register_roots)
     identity = await asyncio.to_thread(identify_file, path, asset.kind)
+    _check_digest(wanted, identity)
     same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, path.name, wanted, actor, same, in_place=str(path))
+
+
+def _check_digest(wanted: VersionForm, identity: Identity) -> None:
+    if wanted.digest is not None and wanted.digest != identity.digest:
+        raise Invalid(
+            f"The file is {identity.digest}, not {wanted.digest}.",
+            hint="It was changed meanwhile: take its digest again.",
+            code="other_bytes",
+        )
 
 
 async def _add(

@@ -26,8 +26,12 @@ CREATE INDEX scanned_files_by_path ON scanned_files (path);
 CREATE FUNCTION lies_at(asset bigint, version integer, registered text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(
-        (SELECT f.path FROM scanned_files f
-          WHERE f.asset_id = asset AND f.number = version AND f.refusal IS NULL AND f.gone_since IS NULL
+        (SELECT f.path
+           FROM asset_versions wanted
+           JOIN contents same ON same.digest = wanted.digest
+           JOIN scanned_files f ON f.asset_id = same.asset_id AND f.number = same.version
+          WHERE wanted.asset_id = asset AND wanted.number = lies_at.version
+            AND f.refusal IS NULL AND f.gone_since IS NULL
           ORDER BY f.path = registered DESC NULLS LAST, f.path LIMIT 1),
         CASE WHEN NOT EXISTS (SELECT FROM scanned_files f WHERE f.path = registered) THEN registered END)
 $$;

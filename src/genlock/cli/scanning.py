@@ -1,0 +1,132 @@
+"""``scan``: folders that are looked at, once or for as long as they are watched."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from genlock.cli.door import FAILED, Asked, command
+from genlock.cli.words import clean, many
+from genlock.errors import Denied, Unavailable
+from genlock.library.scan_model import Scan, ScannedFile, ScanOutcome, sentence_of
+from genlock.sdk.local import is_own
+from genlock.sdk.scanning import memory_of
+
+_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_LOOKS_IN_VAIN = 60
+_NOT_ALLOWED = frozenset({"outside_roots", "role_too_low"})
+_TROUBLES = frozenset({ScanOutcome.REFUSED, ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
+_LOST = frozenset({ScanOutcome.GONE})
+
+Look = Callable[[], Scan]
+
+
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Add the command to ``app``."""
+    command(app, "scan", example="genlock scan ~/ComfyUI/models ~/ComfyUI/input --watch", panel=panel)(scan)
+
+
+def scan(
+    asked: Asked,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FOLDER", help="Folders as ComfyUI has them; those that the server watches unless said."
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until interrupted.")] = False,
+    keep: Annotated[
+        bool | None,
+        typer.Option("--keep/--in-place", help="Copy the bytes into the store, or register files where they lie."),
+    ] = None,
+) -> None:
+    """Make assets of new files in folders, and versions of changed ones. What did not change costs next to nothing.
+
+    The folder says the kind (loras, checkpoints, vae, …, input), the stem the name. This machine's own server looks by
+    itself where it may (GENLOCK_SCAN_FOLDERS, GENLOCK_REGISTER_ROOTS); everywhere else files are read here and sent.
+    """
+    look = _way(asked, tuple(folders or ()), keep)
+    seen: list[ScannedFile] = []
+    last = _until_done(asked, look, seen)
+    if watch:
+        _until_interrupted(asked, look)
+    document = last.model_copy(update={"news": tuple(seen)})
+    asked.show(document, *_summary(document))
+    if any(one.outcome in _TROUBLES for one in seen) or last.remaining:
+        raise typer.Exit(FAILED)
+
+
+def _way(asked: Asked, folders: Sequence[Path], keep: bool | None) -> Look:
+    """How to look: the server by itself, or this machine, which sends what is new."""
+
+    def by_server() -> Scan:
+        return asked.gl.scan(*folders, keep=keep)
+
+    def by_sending() -> Scan:
+        return asked.gl.send_folders(*folders, memory=memory_of(settings.data, settings.url or str(settings.data)))
+
+    settings = asked.settings()
+    if folders and keep is not False and not is_own(settings):
+        return by_sending
+    found: list[Scan] = []
+    try:
+        found.append(by_server())
+    except Denied as denied:
+        if not folders or keep is False or denied.code not in _NOT_ALLOWED:
+            raise
+        asked.note("The server may not look there by itself: files are read here and sent.")
+        return by_sending
+    return lambda: found.pop() if found else by_server()
+
+
+def _until_done(asked: Asked, look: Look, seen: list[ScannedFile]) -> Scan:
+    """Look until nothing remains to be read, or what remains has kept changing for too long."""
+    in_vain = 0
+    while True:
+        scan = look()
+        _tell(asked, scan.news)
+        seen += scan.news
+        in_vain = 0 if scan.news or scan.reading else in_vain + 1
+        if not scan.remaining or in_vain >= _LOOKS_IN_VAIN:
+            return scan
+        time.sleep(_PAUSE_S)
+
+
+def _until_interrupted(asked: Asked, look: Look) -> None:
+    pause_s = _PAUSE_S
+    asked.note("Watching. Ctrl+C ends it.")
+    while True:
+        time.sleep(pause_s)
+        try:
+            scan = look()
+        except Unavailable as error:
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            asked.note(f"{error.message} Looking again in {pause_s:.0f} s.")
+            continue
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if any(one.outcome in _TROUBLES for one in scan.news) else _PAUSE_S
+        _tell(asked, scan.news)
+
+
+def _tell(asked: Asked, news: Sequence[ScannedFile]) -> None:
+    """Say at once what was found; with ``--json`` on standard error, since the document comes at the end."""
+    to = asked.err if asked.as_json else asked.out
+    for one in news:
+        style = "red" if one.outcome in _TROUBLES else "yellow" if one.outcome in _LOST or one.becomes_stale else ""
+        to.print(Text(clean(f"{one.path}: {sentence_of(one)}"), style=style), soft_wrap=True)
+
+
+def _summary(scan: Scan) -> list[Text]:
+    counted = Counter(one.outcome for one in scan.news)
+    new = counted[ScanOutcome.CREATED] + counted[ScanOutcome.EQUIVALENT]
+    lines = [Text(f"{many(scan.files, 'file')}: {many(new, 'new version')}, {scan.unchanged:,} unchanged.")]
+    if scan.remaining:
+        lines.append(Text(f"{many(scan.remaining, 'file')} kept changing: scan again later.", style="red"))
+    lines += [
+        Text(f"{clean(path)} leads out of the folders that may be scanned.", style="dim") for path in scan.outside
+    ]
+    return lines
