@@ -21,6 +21,11 @@ from .watching import UNSEEN, NodeRun, Seen
 SCHEMA = "genlock.run/1"
 VERSION = "1"
 _HASHING_LIMIT_S = 3600.0
+# What a take can be made of: Python knows some of these only where the system has a table of its own.
+_MEDIA_TYPES = {
+    **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
+    **{".mkv": "video/x-matroska", ".webp": "image/webp", ".gif": "image/gif", ".png": "image/png"},
+}
 _WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
@@ -81,13 +86,12 @@ class Output:
     def record(self) -> dict[str, Any]:
         """The line of the record."""
         held = self.held
-        media_type = mimetypes.guess_type(self.filename)[0] or "application/octet-stream"
         return {
             "node": self.node,
             "filename": self.filename,
             "subfolder": self.subfolder,
             "type": self.kind,
-            "media_type": media_type,
+            "media_type": media_type_of(self.filename),
             "digest": None if held is None else held.digest,
             "size_bytes": None if held is None else held.stamp.size,
         }
@@ -178,6 +182,12 @@ class Finished:
             "missing": None if digest is not None else missing,
             "cached": cached,
         }
+
+
+def media_type_of(filename: str) -> str:
+    """What a file is, by its name."""
+    known = _MEDIA_TYPES.get(os.path.splitext(filename)[1].lower())
+    return known or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
 def input_named(inputs: Mapping[str, Any], name: str) -> str | None:

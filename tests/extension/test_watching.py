@@ -1,10 +1,12 @@
 """Which file a node used: decided only where nothing else can have been used."""
 
+import mimetypes
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from comfyui.files import Files
+from comfyui.runs import media_type_of
 from comfyui.watching import INPUT, REPLACED, UNSEEN, NodeRun, Seen, Watch, scalars
 
 
@@ -123,6 +125,16 @@ def test_an_instance_that_takes_no_attributes_keeps_nothing(watch: Watch, lora: 
         watch.current.reset(token)
         watch.end(node, Closed())
     assert content_of(node.files[str(lora)]) == "v1"
+
+
+def test_what_a_take_is_made_of_is_known_where_the_system_has_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def knows_nothing(_: str) -> tuple[None, None]:
+        return None, None
+
+    monkeypatch.setattr(mimetypes, "guess_type", knows_nothing)
+    assert media_type_of("walk_00001_.WEBP") == "image/webp"
+    assert media_type_of("walk.mkv") == "video/x-matroska"
+    assert media_type_of("walk.flac") == "application/octet-stream"
 
 
 def test_scalars_are_what_can_be_told() -> None:
