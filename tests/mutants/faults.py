@@ -5,8 +5,9 @@ from dataclasses import dataclass
 CAUSES = "staleness/causes_sql.py"
 PRESENT = "takes/present_sql.py"
 STATES = "staleness/states_sql.py"
-REPORT = "staleness/report_sql.py"
-TALLY = "staleness/tally_sql.py"
+LOADED = "staleness/world_sql.py"
+TALLY = "staleness/tally.py"
+WORLD = "staleness/world.py"
 OUTDATED = "staleness/outdated_sql.py"
 IMPACT = "staleness/impact_sql.py"
 WAIVER = "staleness/waiver_sql.py"
@@ -27,13 +28,25 @@ FAULTS = (
         CAUSES,
         "AND project_id = o.project_id AND judged",
         "AND project_id = o.project_id",
+        "inputs that came via something else are judged on their own in lists",
+    ),
+    Fault(
+        LOADED,
+        "AND project_id = p.project_id AND judged",
+        "AND project_id = p.project_id",
         "inputs that came via something else are judged on their own in reports",
     ),
     Fault(
         CAUSES,
         "coalesce(of_scene.id, of_project.id, 0)",
         "coalesce(of_project.id, of_scene.id, 0)",
-        "a scene's own pins are forgotten when its project has pins",
+        "a scene's own pins are forgotten in lists when its project has pins",
+    ),
+    Fault(
+        WORLD,
+        "key=lambda scope: scope.scene_id is not None",
+        "key=lambda scope: scope.scene_id is None",
+        "a scene's own pins are forgotten in reports when its project has pins",
     ),
     Fault(
         CAUSES,
@@ -102,33 +115,33 @@ FAULTS = (
         "a link is judged by the wrong part",
     ),
     Fault(
-        TALLY,
+        LOADED,
         "coalesce(range_agg(cover - direct), '{}') AS derived",
         "coalesce(range_agg(cover), '{}') AS derived",
         "direct causes are counted as derived where runs are walked",
     ),
     Fault(
         TALLY,
-        "stale - superseded - chain AS derived",
-        "stale AS derived",
-        "direct causes are counted as derived where they are not",
+        "superseded[at.at[~is_chain]] = 1",
+        "np.add.at(superseded, at.at[~is_chain], 1)",
+        "a segment with two superseded inputs is counted twice",
     ),
     Fault(
         TALLY,
-        "count(*) FILTER (WHERE direct = begun)",
-        "count(*) FILTER (WHERE direct > 0)",
+        "-(begun == at.direct)",
+        "-(at.direct > 0)",
         "a segment with a direct cause is never counted as derived of another",
     ),
     Fault(
         TALLY,
-        "r.length - s.first + 1",
-        "r.length - s.first",
+        "self.present.runs.length[self.run] - self.first + 1",
+        "self.present.runs.length[self.run] - self.first",
         "the report forgets the last segment of a run",
     ),
     Fault(
-        REPORT,
-        "count(DISTINCT scene_id) AS scenes, sum(direct)",
-        "count(scene_id) AS scenes, sum(direct)",
+        TALLY,
+        "_distinct(root, scene)[0], minlength",
+        "root, minlength",
         "scenes with several runs are counted several times",
     ),
     Fault(
@@ -150,8 +163,8 @@ FAULTS = (
         "a project's pin wins over its scene's",
     ),
     Fault(
-        IMPACT,
-        "least(after, unknown) - least(before, unknown)",
+        WORLD,
+        "np.minimum(after, self.unknown) - np.minimum(before, self.unknown)",
         "after - before",
         "what-if calls unknown segments fresh again",
     ),

@@ -18,7 +18,7 @@ _OUTSIDE: LiteralString = (
 SELECT s.root_asset, s.root_used, s.root_expected, count(DISTINCT t.segment_id) AS segments,
        count(DISTINCT t.scene_id) AS scenes
   FROM spread s
-  JOIN unnest(%(made)s::bigint[], %(numbers)s::int[]) AS m (asset_id, number)
+  JOIN unnest(%(activated)s::bigint[], %(activated_numbers)s::int[]) AS m (asset_id, number)
     ON s.root_kind = 0 AND s.root_asset = m.asset_id AND s.root_expected = m.number
   JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
  WHERE t.segment_id <> ALL(%(fresh)s::bigint[])
@@ -43,8 +43,8 @@ async def consequences(conn: Conn, situation: Situation, draft: Draft) -> tuple[
         projects=projects,
         runs=None,
         replaced=sorted(affected.assets),
-        made=[one.asset_id for one in made],
-        numbers=[one.number for one in made],
+        activated=[one.asset_id for one in made],
+        activated_numbers=[one.number for one in made],
         fresh=_fresh_afterwards(draft),
         **outdated_sql.as_arrays(world),
     )

@@ -29,73 +29,83 @@ _USED: LiteralString = """
     SELECT u.project_id, o.content_id, o.scope_id, o.direct, o.root_asset_id, o.root_used, o.root_expected, o.world
       FROM used u"""
 
+# OFFSET 0: looked up by index, content by content, whatever the planner expects to find.
 _LOOKED_UP: LiteralString = """
-     CROSS JOIN LATERAL (SELECT * FROM outdated WHERE content_id = u.content_id OFFSET 0) AS o  -- by index, always"""
+     CROSS JOIN LATERAL (SELECT * FROM kept WHERE content_id = u.content_id OFFSET 0) AS o
+     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)"""
 
-_JOINED: LiteralString = """
-      JOIN outdated o ON o.content_id = u.content_id"""
-
-_IN_SCOPE: LiteralString = """
-     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)
-)"""
-
-NOW: LiteralString = (
-    """
-WITH outdated AS NOT MATERIALIZED (
-    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
-           root_used_digest, root_expected_digest, 0 AS world
-      FROM outdated_contents
-)"""
-    + _USED
-    + _LOOKED_UP
-    + _IN_SCOPE
-)
+_AND_INSTEAD: LiteralString = """
+     UNION ALL
+    SELECT p.project_id, o.content_id, o.scope_id, o.direct, o.root_asset_id, o.root_used, o.root_expected, o.world
+      FROM instead o
+     CROSS JOIN LATERAL (
+           SELECT project_id FROM usage_counts
+            WHERE content_id = o.content_id AND project_id = ANY(%(projects)s::bigint[])
+            UNION
+           SELECT project_id FROM usage_deltas
+            WHERE content_id = o.content_id AND project_id = ANY(%(projects)s::bigint[])
+           OFFSET 0) AS p
+     WHERE o.scope_id = 0 OR o.scope_id IN (SELECT id FROM scoped)"""
 
 _KEPT: LiteralString = """
-WITH outdated AS NOT MATERIALIZED (
+WITH kept AS NOT MATERIALIZED (
     SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
            root_used_digest, root_expected_digest, 0 AS world
-      FROM outdated_contents
-     WHERE asset_id <> ALL(%(replaced)s::bigint[])
-     UNION ALL"""
+      FROM outdated_contents"""
 
-_INSTEAD: LiteralString = """
-    SELECT scope_id, content_id, kind = 'superseded', root_asset_id, root_used, root_expected, used, expected, 2
+_AS_IT_IS: LiteralString = """
+), outdated AS NOT MATERIALIZED (
+    SELECT * FROM kept
+), would_be AS (
+    SELECT 0::bigint AS asset_id, 0 AS number WHERE false
+)"""
+
+NOW: LiteralString = _KEPT + _AS_IT_IS + _USED + _LOOKED_UP + ")"
+
+_AFTER: LiteralString = """
+    SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
+           used AS root_used_digest, expected AS root_expected_digest, 2 AS world
       FROM unnest(%(scopes)s::bigint[], %(contents)s::bigint[], %(kinds)s::text[], %(root_assets)s::bigint[],
                   %(root_used)s::int[], %(root_expected)s::int[], %(used)s::bytea[], %(expected)s::bytea[])
         AS o (scope_id, content_id, kind, root_asset_id, root_used, root_expected, used, expected)
 """
 
-_BEFORE: LiteralString = _INSTEAD.replace("%(", "%(before_").replace("used, expected, 2", "used, expected, 1")
+_BEFORE: LiteralString = _AFTER.replace("%(", "%(before_").replace("2 AS world", "1 AS world")
 
-WHAT_IF: LiteralString = _KEPT + _INSTEAD + ")" + _USED + _JOINED + _IN_SCOPE
+_WITHOUT_REPLACED: LiteralString = """
+     WHERE asset_id <> ALL(%(replaced)s::bigint[])
+), instead AS MATERIALIZED ("""
+
+_WITH_INSTEAD: LiteralString = """
+), outdated AS NOT MATERIALIZED (
+    SELECT * FROM kept UNION ALL SELECT * FROM instead
+), would_be AS (
+    SELECT * FROM unnest(%(activated)s::bigint[], %(activated_numbers)s::int[]) AS a (asset_id, number)
+)"""
+
+_IF: LiteralString = _WITH_INSTEAD + _USED + _LOOKED_UP + _AND_INSTEAD + ")"
+
+WHAT_IF: LiteralString = _KEPT + _WITHOUT_REPLACED + _AFTER + _IF
 """What would be out of date: the replaced assets' contents from arrays, all others as they are."""
 
-TWO_WORLDS: LiteralString = _KEPT + _BEFORE + "     UNION ALL" + _INSTEAD + ")" + _USED + _JOINED + _IN_SCOPE
+TWO_WORLDS: LiteralString = _KEPT + _WITHOUT_REPLACED + _BEFORE + "     UNION ALL" + _AFTER + _IF
 """Two worlds at once: ``world`` is 1 for what is so only before, 2 only after, 0 in both."""
+
+# What an asset's users should use: by pin of the scene, of the project, or what is active, or would be.
+_EXPECTED: LiteralString = """coalesce(of_scene.number, of_project.number,
+                    (SELECT number FROM would_be WHERE asset_id = a.id), a.active_version)"""
 
 # A scene's own pins, else its project's, else none.
 _SCOPE: LiteralString = "coalesce(of_scene.id, of_project.id, 0)"
 
-_PLACE: LiteralString = (
-    """
-, place AS (
-    SELECT s.id AS scene_id, s.project_id, """
-    + _SCOPE
-    + """ AS scope_id
-      FROM scenes s
-      LEFT JOIN scopes of_scene ON of_scene.scene_id = s.id
-      LEFT JOIN scopes of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
-     WHERE s.project_id = ANY(%(projects)s::bigint[])
-)"""
-)
-
-OWN_OF_PROJECTS: LiteralString = (
+UNMATCHED_OF_PROJECTS: LiteralString = (
     """
 , unmatched AS MATERIALIZED (
     SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 1 AS root_kind,
            c.asset_id AS root_asset, 0 AS root_used,
-           coalesce(of_scene.number, of_project.number, a.active_version) AS root_expected, true AS direct,
+           """
+    + _EXPECTED
+    + """ AS root_expected, true AS direct,
            c.digest AS used, should_be.effective_digest AS expected, c.id AS content_id, NULL::bigint AS scope_id,
            0 AS world
       FROM used u
@@ -107,9 +117,17 @@ OWN_OF_PROJECTS: LiteralString = (
       LEFT JOIN pins of_project ON of_project.project_id = i.project_id AND of_project.scene_id IS NULL
                                AND of_project.asset_id = a.id
       LEFT JOIN contents should_be ON should_be.asset_id = a.id
-            AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
+            AND should_be.version = """
+    + _EXPECTED
+    + """
      WHERE c.version IS NULL
-), own AS MATERIALIZED (
+)"""
+)
+
+OWN_OF_PROJECTS: LiteralString = (
+    UNMATCHED_OF_PROJECTS
+    + """
+, own AS MATERIALIZED (
     SELECT i.project_id, i.scene_id, i.run_id, i.run_position, i.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
            NULL::bytea AS used, NULL::bytea AS expected, i.content_id, o.scope_id, o.world
@@ -137,22 +155,28 @@ OWN_OF_PROJECTS: LiteralString = (
 )
 
 _OWN_OF_RUNS: LiteralString = (
-    _PLACE
-    + """
+    """
 , here AS (
-    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, p.scope_id
-      FROM selected_takes t JOIN place p ON p.scene_id = t.scene_id
-     WHERE t.run_id = ANY(%(runs)s::bigint[])
+    SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, """
+    + _SCOPE
+    + """ AS scope_id
+      FROM selected_takes t
+      LEFT JOIN scoped of_scene ON of_scene.scene_id = t.scene_id
+      LEFT JOIN scoped of_project ON of_project.project_id = t.project_id AND of_project.scene_id IS NULL
+     WHERE t.run_id = ANY(%(runs)s::bigint[]) AND t.project_id = ANY(%(projects)s::bigint[])
 ), own AS (
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
            o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id, h.scope_id, o.world
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
-      JOIN outdated o ON o.content_id = i.content_id AND o.scope_id = h.scope_id
+     CROSS JOIN LATERAL (SELECT * FROM outdated WHERE content_id = i.content_id AND scope_id = h.scope_id
+                         OFFSET 0) AS o
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0,
-           coalesce(of_scene.number, of_project.number, a.active_version), true,
+           """
+    + _EXPECTED
+    + """, true,
            c.digest, should_be.effective_digest, c.id, h.scope_id, 0
       FROM here h
       JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
@@ -163,7 +187,9 @@ _OWN_OF_RUNS: LiteralString = (
       LEFT JOIN pins of_project ON of_project.project_id = h.project_id AND of_project.scene_id IS NULL
                                AND of_project.asset_id = a.id
       LEFT JOIN contents should_be ON should_be.asset_id = a.id
-            AND should_be.version = coalesce(of_scene.number, of_project.number, a.active_version)
+            AND should_be.version = """
+    + _EXPECTED
+    + """
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 2, 0, 0, 0, true,
            b.used_digest, b.expected_digest, NULL, h.scope_id, 0
@@ -173,8 +199,7 @@ _OWN_OF_RUNS: LiteralString = (
 )"""
 )
 
-# Waivers, the runs that are walked because of them, and own causes with the digests that a waiver is bound to.
-WAIVED: LiteralString = """
+WALKED_RUNS: LiteralString = """
 , waived_at AS MATERIALIZED (
     SELECT w.id, w.segment_id, t.run_id, t.run_position, coalesce(w.asset_id, 0) AS root_asset, w.used_digest AS used,
            w.expected_digest AS expected
@@ -184,16 +209,27 @@ WAIVED: LiteralString = """
 ), walked_runs AS MATERIALIZED (
     -- One take may use several unmatched contents of an asset: they are one root, and not added up.
     SELECT run_id FROM waived_at UNION SELECT run_id FROM unmatched
-), bound AS (
+)"""
+"""Waivers, and the runs that are walked because of them."""
+
+# And own causes with the digests that a waiver is bound to.
+_WAIVED: LiteralString = (
+    WALKED_RUNS
+    + """
+, bound AS (
     SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.segment_id, o.root_kind, o.root_asset, o.root_used,
            o.root_expected, o.direct, coalesce(o.used, d.root_used_digest) AS used,
            coalesce(o.expected, d.root_expected_digest) AS expected, o.content_id
       FROM own o
-      LEFT JOIN outdated d ON o.used IS NULL AND d.content_id = o.content_id AND d.scope_id = o.scope_id
-            AND d.root_asset_id = o.root_asset AND d.root_used = o.root_used AND d.root_expected = o.root_expected
-            AND d.world <> 1
+      LEFT JOIN LATERAL (
+           SELECT root_used_digest, root_expected_digest FROM outdated
+            WHERE o.used IS NULL AND content_id = o.content_id AND scope_id = o.scope_id
+              AND root_asset_id = o.root_asset AND root_used = o.root_used AND root_expected = o.root_expected
+              AND world <> 1
+           OFFSET 0) AS d ON true
      WHERE o.world <> 1
 )"""
+)
 
 _PLAIN: LiteralString = """
 , plain AS (
@@ -207,7 +243,7 @@ _PLAIN: LiteralString = """
      GROUP BY o.project_id, o.scene_id, o.run_id, o.root_kind, o.root_asset, o.root_used, o.root_expected, r.length
 )"""
 
-WALKED: LiteralString = """
+_WALKED: LiteralString = """
 , instance AS (
     -- Waivers: each own cause by itself, with the digests that a waiver is bound to.
     SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.root_kind, o.root_asset, o.root_used,
@@ -274,10 +310,10 @@ _JUDGED: LiteralString = """
        AND r.run_id NOT IN (SELECT run_id FROM covered)
 )"""
 
-OF_PROJECTS: LiteralString = OWN_OF_PROJECTS + WAIVED + _PLAIN + WALKED + _SPREAD
+OF_PROJECTS: LiteralString = OWN_OF_PROJECTS + _WAIVED + _PLAIN + _WALKED + _SPREAD
 """``own``, ``bound`` (the same with digests) and ``spread`` of whole projects."""
 
-OF_RUNS: LiteralString = _OWN_OF_RUNS + WAIVED + _PLAIN + WALKED + _SPREAD
+OF_RUNS: LiteralString = _OWN_OF_RUNS + _WAIVED + _PLAIN + _WALKED + _SPREAD
 """``own`` and ``spread`` of single runs."""
 
 JUDGED: LiteralString = _JUDGED

@@ -14,10 +14,11 @@ SELECT o.run_id, o.run_position, o.segment_id, o.scene_id, o.root_kind, o.root_a
        o.direct, o.used, o.expected, o.content_id, i.role, i.ordinal, c.asset_id, c.version, c.digest, x.path
   FROM own o
   JOIN selected_takes t ON t.segment_id = o.segment_id
-  LEFT JOIN place p ON p.scene_id = o.scene_id
+  LEFT JOIN here p ON p.segment_id = o.segment_id
   LEFT JOIN contents c ON c.id = o.content_id
   LEFT JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
-       AND ((o.root_kind = 2 AND i.role = 'seed_frame')
+       AND ((o.root_kind = 2 AND (i.role, i.ordinal) = ('seed_frame', (
+                 SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = t.receipt_id AND f.role = i.role)))
             OR (i.content_id = o.content_id AND (i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))))
   LEFT JOIN outdated_contents x ON o.root_kind = 0 AND x.scope_id = p.scope_id AND x.content_id = o.content_id
        AND (x.root_asset_id, x.root_used, x.root_expected) = (o.root_asset, o.root_used, o.root_expected)

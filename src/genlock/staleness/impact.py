@@ -29,11 +29,14 @@ async def between(conn: Conn, asset_id: int, before: int, after: int) -> Impact:
         for number in (before, after)
     )
     moved = {one.content_id for one in set(was) ^ set(will_be)}
-    projects = await impact_sql.projects_using(conn, sorted(moved)) if moved else []
+    projects = await impact_sql.projects_using(conn, sorted(moved), asset_id) if before != after else []
     if not projects:
         return Impact(segments=_NOTHING, projects=())
-    before_arrays, after_arrays = (_arrays(affected.assets, world) for world in (was, will_be))
-    changes = await impact_sql.changes(conn, projects, before_arrays, after_arrays)
+    worlds = (
+        {**_arrays(affected.assets, world), "activated": [asset_id], "activated_numbers": [number]}
+        for number, world in ((before, was), (after, will_be))
+    )
+    changes = await impact_sql.changes(conn, projects, *worlds)
     return Impact(
         segments=SegmentChanges(
             becomes_stale=sum(change.segments.becomes_stale for change in changes.values()),

@@ -4,40 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
 from genlock.db.connection import Conn, rows
-from genlock.staleness import causes_sql, report_sql
+from genlock.staleness import causes_sql, report_sql, world_sql
 from genlock.staleness.model import SegmentChanges
 from genlock.staleness.report_sql import Counted
-
-# Where nothing is walked, a run is stale from its first own cause on, and not fresh from there or from its first
-# unknown take on: one pass over both worlds. Runs that are walked are compared as ranges, below.
-_CHANGES: LiteralString = (
-    causes_sql.TWO_WORLDS
-    + report_sql.REPORTED
-    + """
-, begins AS (
-    SELECT run_id, min(run_position) FILTER (WHERE world <> 2) AS before,
-           min(run_position) FILTER (WHERE world <> 1) AS after
-      FROM own
-     WHERE run_id NOT IN (SELECT run_id FROM walked_runs)
-     GROUP BY run_id
-), compared AS (
-    SELECT r.project_id, coalesce(b.before, r.length + 1) AS before, coalesce(b.after, r.length + 1) AS after,
-           coalesce(r.unknown_from, r.length + 1) AS unknown
-      FROM begins b JOIN runs r ON r.run_id = b.run_id
-     WHERE b.before IS DISTINCT FROM b.after
-), changed AS (
-    SELECT project_id, sum(greatest(before - after, 0))::bigint AS becomes_stale,
-           sum(greatest(least(after, unknown) - least(before, unknown), 0))::bigint AS becomes_fresh
-      FROM compared
-     GROUP BY project_id
-)
-SELECT coalesce(c.becomes_stale, 0) AS becomes_stale, coalesce(c.becomes_fresh, 0) AS becomes_fresh,
-       (SELECT array_agg(run_id) FROM walked_runs) AS walked, """
-    + report_sql.ANSWER
-    + """
-  LEFT JOIN changed c ON c.project_id = p.id
-"""
-)
+from genlock.staleness.world import BEFORE
 
 _WORLD: LiteralString = (
     causes_sql.OF_RUNS
@@ -73,37 +43,47 @@ class Change(NamedTuple):
 async def changes(
     conn: Conn, project_ids: Sequence[int], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> dict[int, Change]:
-    """For each project how many segments become stale and fresh from one world to the other, and the report then."""
-    worlds = {**{f"before_{name}": value for name, value in before.items()}, **after}
-    found = await rows(conn, _CHANGES, projects=list(project_ids), **worlds, **report_sql.ALL)
-    changed = {row["project_id"]: (row["becomes_stale"], row["becomes_fresh"]) for row in found}
-    runs = found[0]["walked"] if found else None
+    """For each project how many segments become stale and fresh from one world to the other, and the report then.
+
+    Runs in which nothing is walked are compared by where they begin to be stale, all others as ranges.
+    """
+    loaded = await world_sql.load_worlds(conn, project_ids, before, after)
+    changed = loaded.present.changes()
+    stale, fresh = dict(changed.becomes_stale), dict(changed.becomes_fresh)
+    runs = loaded.present.walked_runs.tolist()
     if runs:
+        worlds = {**{f"before_{name}": value for name, value in before.items()}, **after}
         for row in await rows(conn, _WALKED_CHANGES, projects=list(project_ids), runs=runs, **worlds):
-            stale, fresh = changed[row["project_id"]]
-            changed[row["project_id"]] = (stale + row["becomes_stale"], fresh + row["becomes_fresh"])
+            for sums, name in ((stale, "becomes_stale"), (fresh, "becomes_fresh")):
+                sums[row["project_id"]] = sums.get(row["project_id"], 0) + row[name]
+    reports = await report_sql.counted(conn, project_ids, loaded, without=BEFORE)
     return {
-        row["project_id"]: Change(
-            SegmentChanges(becomes_stale=changed[row["project_id"]][0], becomes_fresh=changed[row["project_id"]][1]),
-            report_sql.read_report(row),
+        project_id: Change(
+            SegmentChanges(becomes_stale=stale.get(project_id, 0), becomes_fresh=fresh.get(project_id, 0)), report
         )
-        for row in found
+        for project_id, report in reports.items()
     }
 
 
-async def projects_using(conn: Conn, content_ids: Sequence[int]) -> list[int]:
-    """The projects in which a selected take was made from one of these contents."""
+async def projects_using(conn: Conn, content_ids: Sequence[int], unmatched_of: int | None = None) -> list[int]:
+    """The projects in which a selected take was made from one of these contents, or from no version of an asset."""
     found = await rows(
         conn,
         """
+        WITH told AS (
+            SELECT unnest(%(contents)s::bigint[]) AS id
+             UNION
+            SELECT id FROM contents WHERE asset_id = %(unmatched_of)s::bigint AND version IS NULL
+        )
         SELECT project_id
-          FROM (SELECT project_id, selected FROM usage_counts WHERE content_id = ANY(%(contents)s)
+          FROM (SELECT project_id, selected FROM usage_counts WHERE content_id = ANY(ARRAY(SELECT id FROM told))
                  UNION ALL
-                SELECT project_id, selected FROM usage_deltas WHERE content_id = ANY(%(contents)s)) AS used
+                SELECT project_id, selected FROM usage_deltas WHERE content_id = ANY(ARRAY(SELECT id FROM told))) AS u
          GROUP BY project_id
         HAVING sum(selected) > 0
          ORDER BY project_id
         """,
         contents=list(content_ids),
+        unmatched_of=unmatched_of,
     )
     return [row["project_id"] for row in found]

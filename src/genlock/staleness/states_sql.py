@@ -6,13 +6,13 @@ from typing import Any, LiteralString
 from genlock.db.connection import Conn, plan_once, rows, scalar
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.model import Model
-from genlock.staleness import causes_sql
+from genlock.staleness import causes_sql, world_sql
 from genlock.staleness.model import State
 from genlock.timeline.model import Counts
 
-_COUNTS: LiteralString = (
+_SCENES: LiteralString = (
     causes_sql.NOW
-    + causes_sql.OF_PROJECTS
+    + causes_sql.OF_RUNS
     + causes_sql.JUDGED
     + """
 , judged_scenes AS (
@@ -20,46 +20,64 @@ _COUNTS: LiteralString = (
            sum(positions(waived)) AS waived
       FROM judged GROUP BY scene_id
 ), taken AS (
-    SELECT scene_id, sum(length) AS taken FROM runs WHERE project_id = ANY(%(projects)s::bigint[]) GROUP BY scene_id
+    SELECT scene_id, sum(length) AS taken FROM runs WHERE run_id = ANY(%(runs)s::bigint[]) GROUP BY scene_id
 )
-SELECT s.project_id, s.id AS scene_id, s.segments_total::bigint AS segments,
+SELECT s.id AS scene_id, s.segments_total::bigint AS segments,
        coalesce(t.taken, 0)::bigint AS taken, coalesce(j.stale, 0)::bigint AS stale,
        coalesce(j.unknown, 0)::bigint AS unknown, coalesce(j.waived, 0)::bigint AS waived
   FROM scenes s
   JOIN projects p ON p.id = s.project_id
   LEFT JOIN taken t ON t.scene_id = s.id
   LEFT JOIN judged_scenes j ON j.scene_id = s.id
- WHERE s.project_id = ANY(%(projects)s::bigint[])
-   AND (%(scenes)s::bigint[] IS NULL OR s.id = ANY(%(scenes)s::bigint[]))
-   AND s.archived_at IS NULL AND p.archived_at IS NULL
+ WHERE s.id = ANY(%(scenes)s::bigint[]) AND s.archived_at IS NULL AND p.archived_at IS NULL
 """
-)
-_BY_PROJECT: LiteralString = (
-    "SELECT project_id, sum(segments)::bigint AS segments, sum(taken)::bigint AS taken, sum(stale)::bigint AS stale,"
-    " sum(unknown)::bigint AS unknown, sum(waived)::bigint AS waived FROM ("
-    + _COUNTS
-    + ") AS scene GROUP BY project_id"
 )
 _NONE = Counts(segments=0, fresh=0, stale=0, waived=0, unknown=0, empty=0)
 
 
 async def project_counts(conn: Conn, project_ids: Sequence[int]) -> dict[int, Counts]:
     """How many segments of each project are in which state; archived scenes and segments are not there."""
-    found = await rows(conn, _BY_PROJECT, projects=list(project_ids), runs=None, scenes=None)
-    counted = {row["project_id"]: _counts(row) for row in found}
-    return {project_id: counted.get(project_id, _NONE) for project_id in project_ids}
+    found = await rows(
+        conn,
+        """
+        SELECT s.project_id, sum(s.segments_total)::bigint AS segments
+          FROM scenes s JOIN projects p ON p.id = s.project_id
+         WHERE s.project_id = ANY(%(projects)s::bigint[]) AND s.archived_at IS NULL AND p.archived_at IS NULL
+         GROUP BY s.project_id
+        """,
+        projects=list(project_ids),
+    )
+    segments = {row["project_id"]: row["segments"] for row in found}
+    loaded = await world_sql.load(conn, list(segments))
+    taken, stale, unknown = loaded.present.states()
+    waived: dict[int, int] = {}
+    for run in loaded.walked:
+        for sums, value in ((stale, run.stale), (unknown, run.unknown), (waived, run.waived)):
+            sums[run.project_id] = sums.get(run.project_id, 0) + value
+    return {
+        project_id: _counts(
+            segments.get(project_id, 0), *(sums.get(project_id, 0) for sums in (taken, stale, unknown, waived))
+        )
+        for project_id in project_ids
+    }
 
 
 async def scene_counts(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> dict[int, Counts]:
     """How many segments of each of a project's scenes are in which state."""
-    found = await rows(conn, _COUNTS, projects=[project_id], runs=None, scenes=list(scene_ids))
-    counted = {row["scene_id"]: _counts(row) for row in found}
+    runs = await rows(
+        conn,
+        "SELECT run_id FROM runs WHERE project_id = %(project_id)s AND scene_id = ANY(%(scenes)s)",
+        project_id=project_id,
+        scenes=list(scene_ids),
+    )
+    await plan_once(conn)
+    ids = [row["run_id"] for row in runs]
+    found = await rows(conn, _SCENES, projects=[project_id], runs=ids, scenes=list(scene_ids))
+    counted = {row.pop("scene_id"): _counts(**row) for row in found}
     return {scene_id: counted.get(scene_id, _NONE) for scene_id in scene_ids}
 
 
-def _counts(row: dict[str, Any]) -> Counts:
-    segments, taken = row["segments"], row["taken"]
-    stale, unknown, waived = row["stale"], row["unknown"], row["waived"]
+def _counts(segments: int, taken: int, stale: int, unknown: int, waived: int) -> Counts:
     return Counts(
         segments=segments,
         fresh=taken - stale - unknown - waived,

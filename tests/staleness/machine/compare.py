@@ -14,23 +14,31 @@ from genlock.staleness.oracle_rows import World
 async def compare(conn: Conn) -> World:
     """Check everything that can be asked about staleness against the oracle; the world that was judged."""
     world = await load_world(conn)
-    projects = [row.id for row in world.projects]
-    found = await report_sql.reports(conn, projects)
-    counts = await states_sql.project_counts(conn, projects)
-    for project_id in projects:
-        _same_report(found[project_id][1], found[project_id][2], oracle_report.report(world, project_id))
-        states = oracle_report.states(world, project_id)
-        ordered = [segment.id for segment in world.live_segments(project_id)]
-        assert await states_sql.states_of(conn, ordered) == states
+    for project_id, states in (await same_reports(conn, world)).items():
+        ordered = list(states)
         await _same_lists(conn, project_id, ordered, states)
-        tally = {state: list(states.values()).count(oracle.State(state.value)) for state in State}
-        assert counts[project_id].model_dump() == {"segments": len(ordered)} | {
-            state.value: number for state, number in tally.items()
-        }
         await _same_scene_counts(conn, world, project_id, states)
         await _same_causes(conn, world, ordered)
         await _same_groups(conn, world, project_id)
     return world
+
+
+async def same_reports(conn: Conn, world: World) -> dict[int, dict[int, oracle.State]]:
+    """Check reports, states and counts of every project against the oracle; the states, in the order of segments."""
+    projects = [row.id for row in world.projects]
+    found = await report_sql.reports(conn, projects)
+    counts = await states_sql.project_counts(conn, projects)
+    judged: dict[int, dict[int, oracle.State]] = {}
+    for project_id in projects:
+        _same_report(found[project_id][1], found[project_id][2], oracle_report.report(world, project_id))
+        states = oracle_report.states(world, project_id)
+        judged[project_id] = {segment.id: states[segment.id] for segment in world.live_segments(project_id)}
+        assert await states_sql.states_of(conn, list(judged[project_id])) == states
+        tally = {state: list(states.values()).count(oracle.State(state.value)) for state in State}
+        assert counts[project_id].model_dump() == {"segments": len(states)} | {
+            state.value: number for state, number in tally.items()
+        }
+    return judged
 
 
 async def compare_impact(conn: Conn, world: World, asset_id: int, version: int) -> Impact:
