@@ -163,11 +163,13 @@ def test_a_chunk_that_lies_about_its_length_says_nothing(tmp_path: Path) -> None
         ('{"1": {"class_type": "A", "class_type": "B", "inputs": {}}}', "twice"),
         ('{"1": {"class_type": "A", "inputs": {"x": 1e999}}}', "too large"),
         ('{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "no number"),
+        ('{"1": {"class_type": "A", "inputs": {"x": "\\ud800"}}}', "half a character"),
+        ('{"1": {"class_type": "A", "inputs": {"\\udfff": 1}}}', "half a character"),
         ("{not json}", "not sound JSON"),
         ('{"1": ' + "[" * 700_000, "brackets"),
         (json.dumps({str(n): {"class_type": "A" * 2000, "inputs": {}} for n in range(5000)}), "larger than 8 MiB"),
     ],
-    ids=["deep", "twice", "infinite", "nan", "broken", "wide", "huge"],
+    ids=["deep", "twice", "infinite", "nan", "half", "half a key", "broken", "wide", "huge"],
 )
 def test_a_hostile_graph_is_refused_by_name(text: str, why: str) -> None:
     """The message names the file and says what is wrong with it."""

@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from genlock.capture.seen import FileSeen, Resolved, Used, settled
 from genlock.capture.shelf import Shelf, basename
 from genlock.digest import Digest
+from genlock.errors import Invalid
 from genlock.graphs.files import role_of
 from genlock.graphs.reading import read_uses
 from genlock.graphs.uses import FileUse, Reading, Side
 from genlock.takes.claim import (
+    MAX_INPUTS,
     Claim,
     ClaimEngine,
     ClaimInput,
@@ -118,6 +120,10 @@ def inputs_and_evidence(used: Iterable[Used], shelf: Shelf, best: Evidence) -> d
         inputs.append(made)
         if by_name:
             best = best.weaker(Evidence.MATCHED_BY_NAME)
+    if len(inputs) > MAX_INPUTS:
+        raise Invalid(
+            f"The run used more than {MAX_INPUTS:,} files.", hint="No receipt holds as many.", code="too_many_files"
+        )
     return {"inputs": tuple(inputs), "evidence": best}
 
 

@@ -26,6 +26,7 @@ MAX_GRAPH_BYTES = 8 * 2**20
 _HASHED = frozenset({"LoadImage", "LoadImageMask", "LoadImageOutput", "LoadAudio", "LoadLatent"})
 """Loaders whose fingerprint is the SHA-256 of their file. Others take a name and a time, in the same form."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _WEBUI = re.compile(r"^(?:.*, )?Steps: \d+, ", re.MULTILINE)
 _OUTER = ("comment", "description", "usercomment", "parameters", "metadata", "extra_pnginfo")
@@ -104,7 +105,7 @@ def _cleaned(graph: dict[str, Any], shown: str) -> Embedded:
         if file is not None:
             seen.append(file)
         whole[key] = plain
-    _require_finite(whole, shown)
+    _require_sound(whole, shown)
     return Embedded(graph=whole, seen=tuple(seen))
 
 
@@ -119,17 +120,25 @@ def _fingerprinted(key: str, node: Mapping[str, Any], mark: Any) -> FileSeen | N
     return FileSeen(node=key, input=LOADERS[class_type][0], name=name, digest=PREFIX + given[0])
 
 
-def _require_finite(graph: dict[str, Any], shown: str) -> None:
+def _require_sound(graph: dict[str, Any], shown: str) -> None:
+    """What JSON can say and a receipt cannot: numbers that are none, and halves of characters."""
     within: list[Any] = [graph]
     while within:
         value = within.pop()
         if isinstance(value, float) and not math.isfinite(value):
-            raise Invalid(
-                f"{shown} has a value that is no number (NaN, or an infinity).",
-                hint="ComfyUI cannot have run it as it is. Import the file without its metadata.",
-                code="bad_json",
-            )
+            raise _unsound(shown, "a value that is no number (NaN, or an infinity)")
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise _unsound(shown, "half a character in a text")
         if isinstance(value, dict):
-            within += cast("dict[str, Any]", value).values()
+            for part in cast("dict[str, Any]", value).items():
+                within += part
         elif isinstance(value, list):
             within += cast("list[Any]", value)
+
+
+def _unsound(shown: str, what: str) -> Invalid:
+    return Invalid(
+        f"{shown} has {what}.",
+        hint="ComfyUI cannot have run it as it is. Import the file without its metadata.",
+        code="bad_json",
+    )

@@ -8,7 +8,9 @@ Any input of any node counts. What ComfyUI's folders hold (``known``) decides be
 name of an input before the class of its node. Where nothing says what a file is, its role is ``other``.
 """
 
+import itertools
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -57,8 +59,6 @@ _MEDIA_ROLES = (
 _MEDIA_FOLDERS = frozenset({"input", "output", "temp"})
 
 _NO_FILE = frozenset({"", "none", "[none]", "disabled", "pixel_space", "baked vae"})
-_ANNOTATED = re.compile(r"(?P<name>.*?)\s*\[(?P<folder>input|output|temp)\]")
-_NUMBERED = re.compile(r"(?P<stem>.*?)_?0*(?P<number>\d+)")
 
 _MODEL_STRENGTH_INPUTS = """
 strength_model strength model_strength lora_model_strength lora_strength model_weight model_str lora_weight weight
@@ -73,6 +73,11 @@ _STRENGTHS = {
     "strength_model": tuple(_MODEL_STRENGTH_INPUTS.split()),
     "strength_clip": tuple(_CLIP_STRENGTH_INPUTS.split()),
 }
+
+
+_BESIDE = (*_STRENGTHS["strength_model"], *_STRENGTHS["strength_clip"], *_SWITCHES)
+_LONGEST_NAME = 200
+_STRONGEST = 1e300
 
 
 class _Named(NamedTuple):
@@ -104,7 +109,10 @@ def files_of(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> 
             for word, stems in _STRENGTHS.items():
                 found = next((named.beside[stem] for stem in stems if stem in named.beside), None)
                 if isinstance(found, Setting) and type(found.value) in (int, float):
-                    settings[word] = found
+                    if abs(found.value) <= _STRONGEST:
+                        settings[word] = found
+                    else:
+                        unresolved.append(Unresolved(key, named.input, word, "it is beyond what any number here holds"))
                 elif isinstance(found, Unknown):
                     unresolved.append(Unresolved(key, named.input, word, found.reason))
         use = FileUse(key, named.input, category, role, name, 0, inside=named.inside, **settings)
@@ -113,10 +121,11 @@ def files_of(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> 
 
 def _named_in(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> Iterator[_Named]:
     node = wiring.nodes[key]
+    rows = _rows(wiring.names_of(key))
     for name in sorted(node.values, key=_in_order):
         value = wiring.value(key, name)
         if isinstance(value, str):
-            beside = _beside(wiring, key, name)
+            beside = _beside(wiring, key, name, rows)
             if _names_file(node.class_type, name, value, known) and not _is_off(beside):
                 yield _Named(name, (), value, beside)
         elif isinstance(value, dict | list):
@@ -152,23 +161,28 @@ def _names_file(class_type: str, name: str, value: str, known: Mapping[str, Coll
     return is_there or recorded_as(class_type, name, value) == "file"
 
 
-def _beside(wiring: Wiring, key: str, name: str) -> dict[str, Setting | Unknown]:
+def _rows(names: Collection[str]) -> dict[str | None, dict[str, list[str]]]:
+    """The names of a node's inputs by their numbers, and by what they are without; None for those that have none."""
+    rows: dict[str | None, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name in sorted(names):
+        stem, number = _numbered(name)
+        rows[number][stem].append(name)
+    return rows
+
+
+def _beside(
+    wiring: Wiring, key: str, name: str, rows: Mapping[str | None, Mapping[str, list[str]]]
+) -> dict[str, Setting | Unknown]:
     """The settings that belong to a file's input: those with its number, or without one if it has none."""
-    names = wiring.names_of(key)
-    numbered = _NUMBERED.fullmatch(name)
-    number = numbered["number"] if numbered and _has_number(names - {name}, numbered["number"]) else None
+    number = _numbered(name)[1]
+    if sum(map(len, itertools.islice(rows[number].values(), 2))) < 2:
+        number = None  # nothing else has this number: it tells no rows apart
     found: dict[str, Setting | Unknown] = {}
-    for other in sorted(names - {name}):
-        match = _NUMBERED.fullmatch(other)
-        if number is None and match is None:
-            stem = other
-        elif number is not None and match is not None and match["number"] == number:
-            stem = match["stem"]
-        else:
-            continue
-        setting = wiring.setting(key, other)
+    for word in _BESIDE:
+        others = [other for other in rows.get(number, {}).get(word, ()) if other != name]
+        setting = wiring.setting(key, others[-1]) if others else None
         if setting is not None:
-            found[stem] = setting
+            found[word] = setting
     return _counted(wiring, key, number, found)
 
 
@@ -184,13 +198,17 @@ def _counted(
     return found
 
 
-def _has_number(names: Collection[str], number: str) -> bool:
-    return any((match := _NUMBERED.fullmatch(name)) and match["number"] == number for name in names)
+def _numbered(name: str) -> tuple[str, str | None]:
+    """``lora_02`` as ``lora`` and ``2``; a name without a number as it is."""
+    stem = name.rstrip("0123456789")
+    if stem == name:
+        return name, None
+    return stem.removesuffix("_"), name[len(stem) :].lstrip("0") or "0"
 
 
 def _in_order(name: str) -> tuple[str, int, str]:
-    match = _NUMBERED.fullmatch(name)
-    return (match["stem"], int(match["number"][:18]), name) if match else (name, 0, name)
+    stem, number = _numbered(name)
+    return stem, int((number or "0")[:18]), name
 
 
 def _is_off(beside: Mapping[str, Setting | Unknown]) -> bool:
@@ -203,8 +221,9 @@ def _is_off(beside: Mapping[str, Setting | Unknown]) -> bool:
 
 
 def _without_folder(name: str) -> tuple[str, str | None]:
-    match = _ANNOTATED.fullmatch(name)
-    return (match["name"], match["folder"]) if match else (name, None)
+    stem, bracket, folder = name.rpartition("[")
+    is_said = bracket and folder in ("input]", "output]", "temp]")
+    return (stem.rstrip(), folder[:-1]) if is_said else (name, None)
 
 
 def _category(class_type: str, name: str, value: str, known: Mapping[str, Collection[str]]) -> str | None:
@@ -226,7 +245,7 @@ def _category(class_type: str, name: str, value: str, known: Mapping[str, Collec
 
 
 def _matching(text: str) -> list[str]:
-    return [category for pattern, category in _CATEGORIES if pattern.search(text)][:1]
+    return [category for pattern, category in _CATEGORIES if pattern.search(text[:_LONGEST_NAME])][:1]
 
 
 def role_of(category: str | None, name: str) -> str:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from genlock.errors import Invalid
 from genlock.graphs.files import files_of
 from genlock.graphs.meanings import word_for
 from genlock.graphs.texts import side_of, takes_text, texts_at, texts_of_sampling
@@ -37,6 +38,9 @@ _ON_SAMPLERS: Mapping[str, str] = {
 }
 _PARTS = ("noise", "guider", "sampler", "sigmas")
 """Inputs of a sampler behind which other nodes tell it what to do."""
+
+MAX_FILES = 900
+"""How many files a graph may name: a receipt has room for a few more, such as those that were seen and not named."""
 
 _EMBEDDING = re.compile(r"\bembedding:([^\s,:()<>\[\]]{1,200})")
 
@@ -65,7 +69,7 @@ def read_uses(
     """
     wiring = Wiring(graph, output, name)
     unresolved: list[Unresolved] = []
-    files = _files(wiring, known or {}, unresolved)
+    files = _files(wiring, known or {}, unresolved, name)
     samplers: list[SamplerUse] = []
     texts: list[TextUse] = []
     for key, node in wiring.nodes.items():
@@ -77,6 +81,8 @@ def read_uses(
                 texts += texts_at(wiring, key, None)
     texts = list(dict.fromkeys(texts))
     texts += _other_texts(wiring, texts, unresolved)
+    embeddings = tuple(dict.fromkeys(called for one in texts for called in _EMBEDDING.findall(one.text or "")))
+    _require_few(len(files) + len(embeddings), name)
     unresolved += [
         Unresolved(one.node, one.input, "prompt" if one.side == "positive" else "negative_prompt", one.reason or "")
         for one in texts
@@ -91,30 +97,45 @@ def read_uses(
         outputs=tuple(_output(wiring, key) for key in wiring.outputs),
         unresolved=tuple(dict.fromkeys(unresolved)),
         nodes=frozenset(wiring.nodes),
-        embeddings=tuple(dict.fromkeys(name for one in texts for name in _EMBEDDING.findall(one.text or ""))),
+        embeddings=embeddings,
         seeds=_other_seeds(wiring, samplers),
     )
 
 
-def _files(wiring: Wiring, known: Mapping[str, Collection[str]], unresolved: list[Unresolved]) -> tuple[FileUse, ...]:
+def _files(
+    wiring: Wiring, known: Mapping[str, Collection[str]], unresolved: list[Unresolved], name: str
+) -> tuple[FileUse, ...]:
     counted: Counter[str] = Counter()
     files: list[FileUse] = []
     for key in wiring.nodes:
         for use, unknown in files_of(wiring, key, known):
+            _require_few(len(files) + 1, name)
             files.append(use._replace(ordinal=counted[use.role]))
             counted[use.role] += 1
             unresolved += unknown
     return tuple(files)
 
 
+def _require_few(files: int, name: str) -> None:
+    if files > MAX_FILES:
+        raise Invalid(
+            f"{name} names more than {MAX_FILES:,} files.",
+            hint="No receipt holds as many. Look at where the file comes from.",
+            code="too_many_files",
+        )
+
+
 def _parts(wiring: Wiring, sampler: str) -> tuple[str, ...]:
     """A sampler, and the nodes of noise, guidance, sampling and schedule that it takes."""
-    found = [sampler]
-    for key in found:
+    found = {sampler: None}  # in this order, each once
+    waiting = [sampler]
+    for key in waiting:
+        wiring.step()
         for name in _PARTS:
             link = wiring.link(key, name)
             if link is not None and link.source not in found:
-                found.append(link.source)
+                found[link.source] = None
+                waiting.append(link.source)
     return tuple(found)
 
 
@@ -142,7 +163,8 @@ def _other_seeds(wiring: Wiring, samplers: list[SamplerUse]) -> tuple[Setting, .
     """Seeds that no sampling takes. A workflow is the same whatever they are, so a receipt has to say them."""
     sampled = {found[:2] for one in samplers for word, found in one.settings.items() if word == "seed"}
     found = (wiring.setting(key, name) for key in wiring.nodes for name in ("seed", "noise_seed"))
-    return tuple(dict.fromkeys(one for one in found if isinstance(one, Setting) and one[:2] not in sampled))
+    stated = [one for one in found if isinstance(one, Setting) and isinstance(one.value, str | int | float)]
+    return tuple(dict.fromkeys(one for one in stated if one[:2] not in sampled))
 
 
 def _implied(wiring: Wiring, key: str) -> dict[str, Any]:
@@ -196,6 +218,7 @@ def _image(wiring: Wiring, file: FileUse) -> ImageUse:
     waiting, seen = [file.node], {file.node}
     for key in waiting:
         for consumer, link in wiring.consumers[key]:
+            wiring.step()
             node = wiring.nodes[consumer]
             passes_on = link.input in ("image", "images", "pixels") and not is_sampler(node)
             if not passes_on or word_for(node.class_type, "width") == "size":

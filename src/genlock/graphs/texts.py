@@ -8,11 +8,10 @@ join texts. Behind any other node the prompt is unresolved, with the reason, and
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from genlock.graphs.graph import Node
 from genlock.graphs.meanings import word_for
-from genlock.graphs.uses import Setting, Side, TextUse
+from genlock.graphs.uses import Side, TextUse
 from genlock.graphs.wiring import Unknown, Wiring
 
 _HANDS_BOTH_ON = re.compile(r"ToVideo|img2vid|ControlNet|Conditioning|Inpaint|^LTXV|^Wan\w+")
@@ -28,13 +27,6 @@ _SIDES: dict[str, Side | None] = {
 """Inputs of samplers and guiders that take prompts; None where what is taken holds both sides."""
 
 _LORA_TAG = re.compile(r"<lora:[^<>]{1,300}>")
-
-
-class Text(NamedTuple):
-    """A text, and the setting that holds it if it stands in one place."""
-
-    text: str
-    setting: Setting | None
 
 
 def texts_of_sampling(wiring: Wiring, keys: tuple[str, ...]) -> Iterator[TextUse]:
@@ -77,6 +69,7 @@ def _behind(wiring: Wiring, key: str, slot: int, side: Side | None) -> Iterator[
         if here in seen:
             continue
         seen.add(here)
+        wiring.step()
         key, slot = here
         node = wiring.nodes[key]
         if takes_text(wiring, key):
@@ -110,7 +103,7 @@ def _before(node: Node, slot: int) -> list[tuple[str, int]]:
 
 
 def _taken(wiring: Wiring, key: str, name: str, side: Side) -> TextUse:
-    found = text_of(wiring, key, name)
+    found = wiring.text(key, name)
     if isinstance(found, Unknown):
         return TextUse(side, key, name, None, found.reason, literal=False)
     class_type = wiring.nodes[key].class_type
@@ -119,20 +112,3 @@ def _taken(wiring: Wiring, key: str, name: str, side: Side) -> TextUse:
     if found.setting is None:
         return TextUse(side, key, name, found.text, literal=False)
     return TextUse(side, found.setting.node, found.setting.input, found.text)
-
-
-def text_of(wiring: Wiring, key: str, name: str) -> Text | Unknown:
-    """The text that an input takes, put together where nodes only join texts."""
-    link = wiring.link(key, name)
-    if link is not None and link.slot == 0 and wiring.nodes[link.source].class_type == "StringConcatenate":
-        parts = [text_of(wiring, link.source, part) for part in ("string_a", "delimiter", "string_b")]
-        texts: list[str] = []
-        for part in parts:
-            if isinstance(part, Unknown):
-                return part
-            texts.append(part.text)
-        return Text("".join(texts), None)
-    setting = wiring.setting(key, name)
-    if isinstance(setting, Setting) and isinstance(setting.value, str):
-        return Text(setting.value, setting)
-    return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is no text")

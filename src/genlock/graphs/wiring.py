@@ -4,6 +4,8 @@
 
 A node acts after those that it takes from. Of several, the one that a sampling is behind acts first: so the stages of
 a graph with two samplers come one after the other, each with its own model and LoRAs.
+
+Graphs come from anybody: what is handed on is looked up once for each node, and walks through a graph have an end.
 """
 
 from collections import defaultdict
@@ -29,6 +31,21 @@ _SEEDS = frozenset({"seed", "noise_seed", "noise"})
 _SAMPLING = frozenset({"steps", "sigmas", "sampler", "sampler_name"})
 
 
+_JOINED = ("string_a", "delimiter", "string_b")
+_MAX_JOINED = 2**20
+"""How many characters joined texts may have together: nodes that join a text with itself double it each time."""
+
+_MAX_STEPS = 200_000
+"""How far a graph is walked through in all. Large ones of people take a few thousand steps."""
+
+
+class Text(NamedTuple):
+    """A text, and the setting that holds it if it stands in one place."""
+
+    text: str
+    setting: Setting | None
+
+
 class Unknown(NamedTuple):
     """Why the value of an input is not known."""
 
@@ -45,17 +62,32 @@ class Wiring:
             raise Invalid(
                 f"{name} has no node {output[:80]!r}.", hint="Name the node that saves the video.", code="no_output"
             )
-        self._raw = graph
+        self._raw, self._name, self._steps = graph, name, 0
         self.outputs = (output,) if output is not None else _outputs_of(every)
         self.nodes = self._acting(every)
         self.consumers: dict[str, list[tuple[str, Link]]] = defaultdict(list)
         for key, node in self.nodes.items():
             for link in node.links:
                 self.consumers[link.source].append((key, link))
+        self._names = {key: _names(node) for key, node in self.nodes.items()}
+        self._links = {key: {link.input: link for link in node.links} for key, node in self.nodes.items()}
+        self._held: dict[str, Setting | Unknown] = {}
+        self._joined: dict[str, Text | Unknown] = {}
+        self._hand_on()
+
+    def step(self) -> None:
+        """Count one step of a walk through the graph; ``Invalid`` when there were more than any real graph takes."""
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise Invalid(
+                f"{self._name} is wired too densely to be read.",
+                hint="No workflow of a person is like that. Look at where the file comes from.",
+                code="too_dense",
+            )
 
     def names_of(self, key: str) -> frozenset[str]:
         """The names of all inputs of a node, values and links."""
-        return _names(self.nodes[key])
+        return self._names[key]
 
     def value(self, key: str, name: str) -> Any:
         """A value as it stands in the graph."""
@@ -63,18 +95,51 @@ class Wiring:
 
     def link(self, key: str, name: str) -> Link | None:
         """What an input takes from, if it takes from a node."""
-        return next((link for link in self.nodes[key].links if link.input == name), None)
+        return self._links[key].get(name)
 
     def setting(self, key: str, name: str) -> Setting | Unknown | None:
         """The value that an input has, where it stands; None if the node has no such input."""
         link = self.link(key, name)
         if link is None:
             return Setting(key, name, self.value(key, name)) if name in self.nodes[key].values else None
-        source = self.nodes[link.source]
-        held = _CARRIERS.get(source.class_type)
+        held = self._held.get(link.source)
         if held is not None and link.slot == 0:
-            return self.setting(link.source, held) or Unknown(f"node {link.source} holds no {held}")
-        return Unknown(f"it comes out of node {link.source}, and what {source.class_type} gives is not known here")
+            return held
+        class_type = self.nodes[link.source].class_type
+        return Unknown(f"it comes out of node {link.source}, and what {class_type} gives is not known here")
+
+    def text(self, key: str, name: str) -> Text | Unknown:
+        """The text that an input takes, put together where nodes only join texts."""
+        link = self.link(key, name)
+        joined = self._joined.get(link.source) if link is not None and link.slot == 0 else None
+        if joined is not None:
+            return joined
+        setting = self.setting(key, name)
+        if isinstance(setting, Setting) and isinstance(setting.value, str):
+            return Text(setting.value, setting)
+        return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is no text")
+
+    def _hand_on(self) -> None:
+        """What each node that only hands a value on, or only joins texts, gives; sources come first."""
+        left = _MAX_JOINED
+        for key, node in self.nodes.items():
+            carried = _CARRIERS.get(node.class_type)
+            if carried is not None:
+                self._held[key] = self.setting(key, carried) or Unknown(f"node {key} holds no {carried}")
+            elif node.class_type == "StringConcatenate":
+                self._joined[key] = joined = self._join(key, left)
+                left -= len(joined.text) if isinstance(joined, Text) else 0
+
+    def _join(self, key: str, most: int) -> Text | Unknown:
+        texts: list[str] = []
+        for part in _JOINED:
+            found = self.text(key, part)
+            if isinstance(found, Unknown):
+                return found
+            texts.append(found.text)
+        if sum(map(len, texts)) > most:
+            return Unknown("its texts are joined to more than any prompt is")
+        return Text("".join(texts), None)
 
     def _acting(self, every: Mapping[str, Node]) -> dict[str, Node]:
         """The nodes behind the outputs, each after those that it takes from."""

@@ -32,6 +32,10 @@ class InputRole(StrEnum):
     OTHER = "other"
 
 
+MAX_INPUTS = 1000
+"""How many inputs a claim may name."""
+
+
 class Evidence(StrEnum):
     """How well an input is known, strongest first."""
 
@@ -151,7 +155,7 @@ class Claim(Model):
     ``outputs`` names parts whose bytes are stored already; uploaded parts need not be named.
     """
 
-    inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=1000)] = ()
+    inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=MAX_INPUTS)] = ()
     parameters: Parameters = Parameters()
     engine: ClaimEngine
     graph: Digest | JsonObject | None = None
