@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genlock.client import Genlock, settings_of
 from genlock.sdk import local
@@ -33,9 +34,9 @@ class Served:
 
 
 @contextmanager
-def served(data: Path, database: str, *, workers: int = 0) -> Generator[Served]:
-    """A server over an empty database, up until the block ends."""
-    settings = settings_of(None, None, data, database_url=database, port=0, workers=workers)
+def served(data: Path, database: str, *, workers: int = 0, **more: Any) -> Generator[Served]:
+    """A server over an empty database, up until the block ends; ``more`` are further settings."""
+    settings = settings_of(None, None, data, database_url=database, port=0, workers=workers, **more)
     data.mkdir(parents=True)
     with (data / "test.log").open("wb") as log:
         process = subprocess.Popen(
