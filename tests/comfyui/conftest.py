@@ -7,12 +7,29 @@ import pytest
 from tests.comfyui.server import ComfyServer, require_comfyui, serving
 from tests.comfyui.studio import ComfyStudio
 
+PACK = "somebodys_pack"
+_NODE = """
+class Nothing:
+    INPUT_TYPES = classmethod(lambda cls: {"required": {}})
+    RETURN_TYPES, FUNCTION = ("INT",), "run"
+
+    def run(self):
+        return (0,)
+
+
+NODE_CLASS_MAPPINGS = {"SomebodysNothing": Nothing}
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
-    """A server of this module's own, whose files may be overwritten."""
+    """A server of this module's own, whose files may be overwritten; it has a node pack."""
     require_comfyui()
-    with serving(tmp_path_factory.mktemp("comfyui")) as started:
+    base = tmp_path_factory.mktemp("comfyui")
+    pack = base / "custom_nodes" / PACK
+    pack.mkdir(parents=True)
+    (pack / "__init__.py").write_text(_NODE)
+    with serving(base) as started:
         yield started
 
 

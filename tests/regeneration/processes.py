@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,7 +18,11 @@ SILENT_S = 3.0
 
 @asynccontextmanager
 async def worker(
-    studio: Studio, tmp_path: Path, *more: str, looked_after: bool = False
+    studio: Studio,
+    tmp_path: Path,
+    *more: str,
+    looked_after: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A worker process on the studio's database and store; ended with the block, if it still lives."""
     process = await asyncio.create_subprocess_exec(
@@ -35,7 +39,7 @@ async def worker(
         str(SILENT_S),
         *more,
         stdin=asyncio.subprocess.PIPE if looked_after else asyncio.subprocess.DEVNULL,
-        env={**os.environ, "GENLOCK_LOG_LEVEL": "warning"},
+        env={**os.environ, "GENLOCK_LOG_LEVEL": "warning", **(environment or {})},
     )
     try:
         yield process
