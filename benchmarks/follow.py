@@ -72,7 +72,7 @@ async def settle(owner: str) -> None:
                        'good enough', 'bench'
                   FROM outdated_contents o
                   JOIN current_inputs i ON i.content_id = o.content_id AND i.judged
-                 WHERE i.segment_id % 200 = 0
+                 WHERE i.segment_id % 200 = 1
                 """
             )
     finally:

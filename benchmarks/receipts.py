@@ -1,6 +1,6 @@
 """Receipts as Genlock writes them, made a thousand times faster than by recording: text put together in order.
 
-The documents are canonical (RFC 8785) and complete; `verify` holds samples of them to Genlock's own functions.
+The documents are canonical (RFC 8785) and complete; `tests/benchmarks` holds them to Genlock's own functions.
 """
 
 import hashlib
