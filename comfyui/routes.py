@@ -34,6 +34,9 @@ def add_routes(
 ) -> None:
     """Add them to ComfyUI's own table. ``folders`` gives the folders of each category."""
 
+    def is_known(path: str, digest: str) -> bool:
+        return files.find(digest) == path  # hashed once and not touched since
+
     @routes.get("/genlock/health")
     @_guarded(config)
     async def say_health(request: Any) -> Any:
@@ -60,7 +63,7 @@ def add_routes(
         category, digest, name = (str(text) for text in texts)
         try:
             work = asyncio.get_running_loop().run_in_executor(
-                None, stage, config.now(), folders(), category, digest, name
+                None, stage, config.now(), folders(), category, digest, name, is_known
             )
             return _json(await work)
         except Unstaged as why:

@@ -14,7 +14,7 @@ import re
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,24 @@ def staged_name(digest: str, name: str) -> str:
 
 
 def stage(
-    config: Config, folders: Mapping[str, Sequence[str]], category: str, digest: str, name: str
+    config: Config,
+    folders: Mapping[str, Sequence[str]],
+    category: str,
+    digest: str,
+    name: str,
+    is_known: Callable[[str, str], bool] = lambda path, digest: False,
 ) -> dict[str, Any]:
-    """Have the bytes of ``digest`` under their staged name; where that is. Blocks; ``Unstaged`` if it cannot be."""
+    """Have the bytes of ``digest`` under their staged name; where that is. Blocks; ``Unstaged`` if it cannot be.
+
+    A file that is there is read again, unless ``is_known`` says that its path leads to that digest.
+    """
     chosen = staged_name(digest, name)
     if not folders.get(category):
         raise Unstaged(f"ComfyUI has no folder for {category!r}")
     target = Path(folders[category][0]) / chosen
     answer = {"category": category, "name": chosen, "digest": digest}
     if target.exists():
-        if _digest_of(target) == digest:
+        if is_known(os.path.abspath(target), digest) or _digest_of(target) == digest:
             return {**answer, "outcome": "exists", "size_bytes": target.stat().st_size}
         raise Unstaged(f"{chosen} is there with other bytes: somebody wrote to it; remove it")
     target.parent.mkdir(parents=True, exist_ok=True)

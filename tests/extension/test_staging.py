@@ -54,6 +54,24 @@ def test_a_file_is_staged_once_and_read_only(
         stage(config, folders, "loras", stored, "rain.safetensors")
 
 
+def test_a_file_that_is_known_is_not_read_again(
+    live_server: LiveServer, stored: str, folders: dict[str, list[str]]
+) -> None:
+    config = Config(live_server.url, live_server.token, "")
+    first = stage(config, folders, "loras", stored, "rain.safetensors")
+    (path,) = everything(folders)
+    path.chmod(0o644)
+    path.write_bytes(b"somebody wrote to it")
+    asked: list[tuple[str, str]] = []
+
+    def is_known(*file: str) -> bool:
+        asked.append((file[0], file[1]))
+        return True
+
+    again = stage(config, folders, "loras", stored, "rain.safetensors", is_known)
+    assert (asked, again["name"], again["outcome"]) == ([(str(path), stored)], first["name"], "exists")
+
+
 def test_what_cannot_be_staged_leaves_nothing(
     live_server: LiveServer, stored: str, folders: dict[str, list[str]], store: DiskStore
 ) -> None:
