@@ -107,7 +107,16 @@ def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
     assert [one["receipt_id"] for one in again["items"]] == [one["receipt_id"] for one in wet["items"]]
     assert (again["sentence"], again["reasons"]) == (wet["sentence"], wet["reasons"])
     shown = genlock("project", "show", slug, "--json").document
-    assert shown["counts"]["segments"] == 4
+    assert (shown["counts"]["segments"], shown["counts"]["unknown"]) == (4, 4)
+    status = genlock("status", slug)
+    assert (status.code, status.out.splitlines()) == (
+        0,
+        [
+            f"· {slug}: nothing is known to be out of date.",
+            f"  Of 4 segments that is not known: genlock segment list {slug} --state unknown",
+        ],
+    )
+    assert genlock("segment", "list", slug, "--state", "unknown", "--json").document["total"] == 4
 
 
 def test_what_is_known_is_told_in_words_with_what_is_not(genlock: Run, slug: str, output: Path, tmp_path: Path) -> None:

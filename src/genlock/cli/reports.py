@@ -9,17 +9,26 @@ from genlock.cli.words import many, seconds_word
 from genlock.staleness.model import Group, Impact, Report
 
 
-def report_lines(slug: str, report: Report) -> list[RenderableType]:
-    """A project's report: a sentence for each group, and what fixing it would take."""
+def report_lines(slug: str, report: Report, unknown: int = 0) -> list[RenderableType]:
+    """A project's report: a sentence for each group, and what fixing it would take.
+
+    ``unknown`` segments have receipts that do not say enough: nobody can tell whether they are out of date.
+    """
     totals = report.totals
+    doubt: list[RenderableType] = []
+    if unknown:
+        told = f"  Of {many(unknown, 'segment')} that is not known: genlock segment list {slug} --state unknown"
+        doubt.append(Text(told, style="magenta"))
     if not totals.segments:
         waived = f" {many(totals.waived, 'segment')} waived." if totals.waived else ""
-        return [Text.assemble(("· ", "green"), f"{slug}: nothing is out of date.{waived}")]
+        said = "nothing is known to be out of date" if unknown else "nothing is out of date"
+        return [Text.assemble(("· ", "green"), f"{slug}: {said}.{waived}"), *doubt]
     stale = f"{many(totals.segments, 'segment')} in {many(totals.scenes, 'scene')} out of date"
     lines: list[RenderableType] = [Text(f"▲ {slug}: {stale}", style="bold dark_orange")]
     lines += group_lines(report.groups)
     if totals.waived:
         lines.append(Text(f"  {many(totals.waived, 'segment')} waived.", style="cyan"))
+    lines += doubt
     lines.append(Text(f"  To make exactly those again: genlock plan {slug}", style="dim"))
     return lines
 

@@ -28,7 +28,10 @@ def status(
     """Say what is out of date, why, and what fixing it takes. Exits with 3 if anything is stale."""
     chosen = [asked.gl.project(project)] if project is not None else list(asked.gl.projects())
     reports = [(one.slug, asked.gl.report(one)) for one in chosen]
-    lines: list[RenderableType] = [line for slug, report in reports for line in report_lines(slug, report)]
+    unknown = {one.slug: one.counts.unknown if one.counts is not None else 0 for one in chosen}
+    lines: list[RenderableType] = [
+        line for slug, report in reports for line in report_lines(slug, report, unknown[slug])
+    ]
     if not chosen:
         lines.append(Text("There are no projects yet: genlock project add SLUG makes one.", style="dim"))
     asked.show(reports[0][1] if project is not None else {"items": [report for _, report in reports]}, *lines)
