@@ -38,8 +38,8 @@ class Disk:
     def lora(self, name: str, seed: int) -> Path:
         return weights(self.folder / "models" / "loras" / f"{name}.safetensors", seed)
 
-    async def look(self, *, keep: bool = True, **rest: Any) -> Scan:
-        return await self.scanner.look([self.folder], keep=keep, **rest)
+    async def look(self, *, keep: bool = True, budget_s: float = 60.0, **rest: Any) -> Scan:
+        return await self.scanner.look([self.folder], keep=keep, budget_s=budget_s, **rest)
 
     async def news(self, **rest: Any) -> list[tuple[str, str, int | None]]:
         """What is new: outcome, name and version, sorted."""

@@ -1,6 +1,7 @@
 """Scans over HTTP: who may, where, and what is answered; and uploads that say what they are."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -39,14 +40,17 @@ async def test_folders_are_scanned_by_administrators_below_what_is_allowed(
     problem(await client.post(URL, json={"folders": [str(models / "none")]}), 404, "no_folder")
     assert (await client.post(URL, json={"folder": str(models)})).status_code == 422
 
-    key = {"Idempotency-Key": "once"}
-    answer = await client.post(URL, headers=key)
-    assert answer.status_code == 201, answer.text
-    scan = answer.json()
-    assert (scan["files"], scan["unchanged"], scan["remaining"]) == (1, 0, 0)
+    scan: dict[str, Any] = {"remaining": 1}
+    key = ""
+    while scan["remaining"]:
+        key += "again "
+        answer = await client.post(URL, headers={"Idempotency-Key": key})
+        assert answer.status_code == 201, answer.text
+        scan = answer.json()
+    assert (scan["files"], scan["unchanged"]) == (1, 0)
     (news,) = scan["news"]
     assert (news["outcome"], news["kind"], news["name"], news["version"]) == ("created", "lora", "rain", 1)
-    assert (await client.post(URL, headers=key)).json() == scan, "kept under its key"
+    assert (await client.post(URL, headers={"Idempotency-Key": key})).json() == scan, "kept under its key"
     again = (await client.post(URL, json={"folders": [str(models / "loras")]})).json()
     assert (again["files"], again["unchanged"], again["news"]) == (1, 1, [])
     version = (await client.get(f"/api/v1/assets/{news['asset_id']}/versions")).json()["items"][0]

@@ -10,6 +10,7 @@ killed, a file is either remembered with its version, or not at all and is read 
 
 import asyncio
 import logging
+import math
 import socket
 import threading
 import time
@@ -33,7 +34,11 @@ SCANNER = Actor(token_id=None, name="genlock-scan", role=Role.ADMIN)
 _READ_AT_ONCE = 3
 _MOMENT_S = 1.0
 _WATCH_S = 1.0
-_WATCH_BUDGET_S = 5.0
+_WATCH_BUDGET_S = 1.5
+_SOON_S = 0.1
+_AT_REST = 5
+"""How much longer than it took to compare stamps nothing is done, where there are very many files."""
+
 _LONGEST_PAUSE_S = 30.0
 
 Reading = asyncio.Task[Read]
@@ -82,7 +87,7 @@ class Scanner:
         *,
         keep: bool,
         actor: Actor = SCANNER,
-        budget_s: float = 10.0,
+        budget_s: float = 5.0,
         wait: bool = True,
     ) -> Scan:
         """Look at ``folders`` for about ``budget_s`` seconds; ``remaining`` says how many files are left to be read.
@@ -116,26 +121,41 @@ class Scanner:
             )
 
     async def watch(self, folders: Sequence[Path], *, keep: bool, every_s: float = _WATCH_S) -> None:
-        """Look at ``folders`` again and again until cancelled; a database or disk that is away is waited for."""
-        pause_s = every_s
-        before: dict[str, FileStamp] | None = None
+        """Look at ``folders`` again and again until cancelled; whatever is away meanwhile is waited for.
+
+        Stamps are compared every second, whatever else there is: what could not be read is tried again less and less
+        often, and holds nothing else up.
+        """
+        seen: dict[str, FileStamp] | None = None
+        away: tuple[Path, ...] = ()
+        retry_s, retry_at_s = every_s, math.inf
         while True:
-            started_s = time.monotonic()
+            pause_s = every_s
             try:
-                now = await asyncio.to_thread(_stamps, folders, self._roots)
-                if now != before:
-                    scan = await self.look(folders, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
+                there = await asyncio.to_thread(_present, folders)
+                away = _tell_away(folders, there, away)
+                started_s = time.monotonic()
+                stamps = await asyncio.to_thread(_stamps, there, self._roots)
+                pause_s = max(pause_s, _AT_REST * (time.monotonic() - started_s))
+                if stamps != seen or time.monotonic() >= retry_at_s:
+                    scan = await self.look(there, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
                     for news in scan.news:
                         logger.info("%s: %s", news.path, sentence_of(news))
+                    seen = None if scan.remaining else stamps
+                    if scan.remaining > scan.settling:
+                        pause_s = _SOON_S
                     troubled = any(news.outcome in _TROUBLES for news in scan.news)
-                    before = None if scan.remaining or troubled else now
-                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if troubled else every_s
+                    retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if troubled else every_s
+                    retry_at_s = time.monotonic() + retry_s if troubled else math.inf
             except GenlockError as error:
-                before = None
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                seen = None
+                pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
                 logger.warning("Scanning has to wait %.0f s: %s", pause_s, error.message)
-            # At most a twentieth of the time is spent on looking, however many files there are.
-            await asyncio.sleep(max(pause_s, 20 * (time.monotonic() - started_s) if before is not None else 0))
+            except Exception:  # one file or disk may fail in any way: that is said, and watching goes on
+                seen = None
+                pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
+                logger.exception("Scanning failed in an unforeseen way, and goes on in %.0f s.", pause_s)
+            await asyncio.sleep(pause_s)
 
     async def close(self) -> None:
         """End what is being read."""
@@ -316,3 +336,16 @@ def _again(waiting: Sequence[Found]) -> list[Found]:
 def _stamps(folders: Sequence[Path], roots: Sequence[Path]) -> dict[str, FileStamp]:
     """The stamps of everything that is there. Blocks."""
     return {path: found.stamp for path, found in walk(folders, roots).files.items()}
+
+
+def _present(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """Those of ``folders`` that are there. Blocks."""
+    return tuple(folder for folder in folders if folder.is_dir())
+
+
+def _tell_away(folders: Sequence[Path], there: Sequence[Path], before: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The folders that are away; said when they are others than ``before``."""
+    away = tuple(folder for folder in folders if folder not in there)
+    if away and away != before:
+        logger.warning("Not watched until they are there: %s.", ", ".join(map(str, away)))
+    return away
