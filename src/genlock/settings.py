@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     comfyui_url: str | None = None
     comfyui_folder: Path | None = None
     comfyui_staging_bytes: int = Field(default=200 * GIB, ge=1)
+    comfyui_secret: str | None = None
 
     # limits of the door
     max_body_bytes: int = Field(default=32 * MIB, ge=1024)

@@ -17,7 +17,7 @@ def _comfyui(settings: Settings) -> Engine:
         )
     folder = settings.comfyui_folder
     staging = None if folder is None else Staging(folder, settings.comfyui_staging_bytes)
-    return comfyui.ComfyUIEngine(settings.comfyui_url, staging)
+    return comfyui.ComfyUIEngine(settings.comfyui_url, staging, secret=settings.comfyui_secret)
 
 
 def _sketch(_settings: Settings) -> Engine:

@@ -12,12 +12,15 @@ from urllib.parse import quote
 
 import httpx
 
+from genlock.digest import Digest
 from genlock.engines.comfyui.refusals import refused
 from genlock.engines.model import AWAY
-from genlock.errors import Invalid, Unavailable
+from genlock.errors import Denied, Invalid, Tampered, Unavailable
 
-_REFUSED, _NOT_FOUND, _TOO_LARGE, _BROKEN = 400, 404, 413, 500
+_REFUSED, _UNAUTHORIZED, _NOT_FOUND, _NOT_ALLOWED, _CONFLICT, _TOO_LARGE, _BROKEN = 400, 401, 404, 405, 409, 413, 500
+_SECRET = "X-Genlock-Secret"  # noqa: S105 - the name of a header
 _TIMEOUT = httpx.Timeout(60, connect=5)
+_STAGING_TIMEOUT = httpx.Timeout(3600, connect=5)
 _UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
 
 
@@ -77,6 +80,45 @@ class ComfyClient:
             )
         said = cast("dict[str, str]", _parsed(answer, self.url))
         return f"{said['subfolder']}/{said['name']}" if said.get("subfolder") else said["name"]
+
+    async def stage(self, category: str, digest: Digest, name: str, secret: str) -> str:
+        """Let Genlock's extension there fetch a file from Genlock and verify it; the name that a graph calls it by.
+
+        ``Tampered`` if the file is there with other bytes: somebody wrote to it.
+        """
+        answer = await self._send(
+            "POST",
+            "/genlock/stage",
+            json={"category": category, "digest": digest, "name": name},
+            headers={_SECRET: secret},
+            timeout=_STAGING_TIMEOUT,
+        )
+        if answer.status_code == _UNAUTHORIZED:
+            raise Denied(
+                f"Genlock's extension in ComfyUI at {self.url} has another secret.",
+                hint="GENLOCK_COMFYUI_SECRET is the `secret` in its custom_nodes/genlock/genlock.json.",
+                code="wrong_secret",
+            )
+        if answer.status_code in (_NOT_FOUND, _NOT_ALLOWED):
+            raise Unavailable(
+                f"ComfyUI at {self.url} has no extension of Genlock's that could fetch {name}.",
+                hint="`genlock comfyui install FOLDER`, restart ComfyUI, `genlock comfyui doctor FOLDER`.",
+                code="no_extension",
+            )
+        said = cast("dict[str, str]", _parsed(answer, self.url, whatever_status=answer.status_code == _CONFLICT))
+        if answer.status_code != _CONFLICT:
+            return said["name"]
+        if "other bytes" in said["error"]:
+            raise Tampered(
+                f"In ComfyUI at {self.url}, {said['error']}.",
+                hint="Let nothing but Genlock write into the genlock folders of ComfyUI; then restart it and retry.",
+                code="staged_file_changed",
+            )
+        raise Unavailable(
+            f"ComfyUI at {self.url} could not fetch {name} from Genlock: {said['error']}.",
+            hint="`genlock comfyui doctor FOLDER` looks at everything between the two.",
+            code="not_staged",
+        )
 
     async def submit(self, graph: bytes, prompt_id: str, client_id: str) -> None:
         """Queue a graph under an id of ours; ``Invalid`` if the server refuses it, or any part of it.

@@ -36,9 +36,16 @@ class ComfyUIEngine:
 
     name = OFFER.name
 
-    def __init__(self, url: str, staging: Staging | None = None, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        staging: Staging | None = None,
+        patience: Patience | None = None,
+        *,
+        secret: str | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
-        self._staging = staging
+        self._staging, self._secret = staging, secret
         self._patience = patience or Patience()
         self._stops: dict[str, Event] = {}
 
@@ -55,7 +62,8 @@ class ComfyUIEngine:
         stop = self._stops[spec.run] = Event()
         try:
             async with connected(self._url) as client:
-                return await _Run(client, self._staging, self._patience, spec, inputs, report, stop).render()
+                run = _Run(client, self._staging, self._secret, self._patience, spec, inputs, report, stop)
+                return await run.render()
         finally:
             del self._stops[spec.run]
 
@@ -73,13 +81,14 @@ class _Run:
         self,
         client: ComfyClient,
         staging: Staging | None,
+        secret: str | None,
         patience: Patience,
         spec: RenderSpec,
         inputs: Mapping[str, Path],
         report: Report,
         stop: Event,
     ) -> None:
-        self._client, self._staging, self._patience = client, staging, patience
+        self._client, self._staging, self._secret, self._patience = client, staging, secret, patience
         self._spec, self._inputs, self._report, self._stop = spec, inputs, report, stop
         self._work = spec.work or f"{spec.run} {uuid4()}"
         self._told, self._submitted = 0.0, 0
@@ -93,7 +102,7 @@ class _Run:
         await self._withdraw_left_over()
         self._tell(_BOUND, "bringing files to ComfyUI")
         _, environment = await _environment(self._client)
-        async with placed(self._client, self._staging, bound.files, self._inputs) as there:
+        async with placed(self._client, self._staging, bound.files, self._inputs, self._secret) as there:
             graph = written(bound.naming(there.names))
             self._checkpoint()
             self._tell(_PLACED, "queued in ComfyUI")

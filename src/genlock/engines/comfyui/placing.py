@@ -1,6 +1,7 @@
-"""Brings a run's files to the server and says under which names; three ways, by what Genlock may do there.
+"""Brings a run's files to the server and says under which names; four ways, by what Genlock may do there.
 
     the models folder can be written   staged by content                      nothing can be mistaken
+    the extension's secret is known    it stages by content, from Genlock     proven by its digest before and after
     it can only be read                the file of that name, proven by its   memory freed first, nothing cached,
                                        digest before and after                evidence as strong
     neither                            a file of that name and size           memory freed first, nothing cached,
@@ -37,6 +38,7 @@ class Placed:
     evidence: Evidence = "recorded"
     fresh: bool = False
     _checks: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    _fetched: list[tuple[str, Digest, str, str]] = field(default_factory=list[tuple[str, Digest, str, str]])
     _uploads: list[tuple[str, Digest]] = field(default_factory=list[tuple[str, Digest]])
 
     def add(self, key: str, name: str, check: Callable[[], None] | None = None) -> None:
@@ -50,10 +52,18 @@ class Placed:
         self.names[key] = name
         self._uploads.append((name, digest))
 
+    async def fetch(self, client: ComfyClient, key: str, category: str, digest: Digest, name: str, secret: str) -> None:
+        """Have the extension fetch a file from Genlock."""
+        wanted = (category, digest, name, secret)
+        self.names[key] = await client.stage(*wanted)
+        self._fetched.append(wanted)
+
     async def recheck(self, client: ComfyClient, workdir: Path) -> None:
         """``Tampered`` if a file is not what it was when the run began."""
         for check in self._checks:
             await asyncio.to_thread(check)
+        for wanted in self._fetched:
+            await client.stage(*wanted)
         for name, digest in self._uploads:
             path = workdir / "uploaded"
             place = PurePosixPath(name)
@@ -79,6 +89,7 @@ async def placed(
     staging: Staging | None,
     files: Sequence[tuple[FilePlace, EngineInput]],
     paths: Mapping[str, Path],
+    secret: str | None = None,
 ) -> AsyncGenerator[Placed]:
     """The files on their places, kept there for as long as the block lasts.
 
@@ -105,6 +116,8 @@ async def placed(
                 )
                 await _require_listed(client, place.category, staged.name)
                 done.add(item.key, staged.name, _checking(staging, staged))
+            elif secret is not None:
+                await done.fetch(client, item.key, place.category, digest, _filename(item, path), secret)
             else:
                 await _by_name(client, staging, place, item, path, digest, done)
         yield done

@@ -1,0 +1,96 @@
+"""Files reach a ComfyUI whose folders no worker sees: the extension there fetches them from Genlock, by content."""
+
+import json
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.comfyui import models
+from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.comfyui.studio import ComfyStudio
+from tests.conftest import LiveServer
+from tests.extension.watched import Watched, prepare
+
+from genlock.engines.comfyui.engine import ComfyUIEngine
+from genlock.errors import Denied, Tampered, Unavailable
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
+    """A ComfyUI with the extension."""
+    require_comfyui()
+    base = tmp_path_factory.mktemp("comfyui")
+    prepare(base)
+    with serving(base, models=False) as started:
+        yield started
+
+
+@pytest.fixture
+def watched(server: ComfyServer, live_server: LiveServer) -> Watched:
+    """That ComfyUI, connected to a Genlock of this test's own."""
+    made = Watched(server, live_server)
+    made.connect()
+    return made
+
+
+def secret_of(server: ComfyServer) -> str:
+    return str(json.loads((server.base / "custom_nodes" / "genlock" / "genlock.json").read_text())["secret"])
+
+
+def register(watched: Watched, *files: Path) -> None:
+    """Upload files to Genlock, so that the extension can have them."""
+    for path in files:
+        added = watched.command("asset", "add", str(path), "--kind", "other")
+        assert added.code == 0, added.err
+
+
+async def test_a_lora_that_is_replaced_reaches_it_by_content(
+    watched: Watched, truth: ComfyServer, tmp_path: Path
+) -> None:
+    studio = ComfyStudio(watched.comfy, tmp_path / "studio")
+    other = studio.lora(12)
+    register(watched, *(path for name, path in studio.files.items() if name != "start"), other)
+    studio.engine = ComfyUIEngine(watched.comfy.url, secret=secret_of(watched.comfy))
+    made = [await studio.render(seed="1"), await studio.render({"lora": other}, seed="1")]
+    honest = ComfyStudio(truth, tmp_path / "honest")
+    wanted = [await honest.render(seed="1"), await honest.render({"lora": other}, seed="1")]
+    assert [one.frames_digest for one in made] == [one.frames_digest for one in wanted]
+    assert made[0].frames_digest != made[1].frames_digest
+    assert {one.evidence for one in made} == {"recorded"}
+    names = [json.loads(one.graph)["2"]["inputs"]["lora_name"] for one in made]
+    assert len(set(names)) == 2
+    assert all(name.startswith("genlock/") for name in names)
+
+
+async def test_a_fetched_file_that_is_changed_during_the_run_gives_no_take(watched: Watched, tmp_path: Path) -> None:
+    studio = ComfyStudio(watched.comfy, tmp_path / "studio")
+    lora = studio.lora(31)
+    register(watched, *(path for name, path in studio.files.items() if name != "start"), lora)
+    engine = ComfyUIEngine(watched.comfy.url, secret=secret_of(watched.comfy))
+    job = studio.job("changing", seed="2")
+
+    def report(progress: float, message: str) -> None:
+        for path in (watched.comfy.base / "models" / "loras" / "genlock").glob("*/*.safetensors"):
+            if progress > 0.3 and path.read_bytes() == lora.read_bytes():
+                models.write(path, models.lora(32))
+
+    with pytest.raises(Tampered, match="other bytes"):
+        await engine.render(job.spec, {**job.files, "lora": lora}, report)
+
+
+async def test_what_stands_in_the_way_is_said(watched: Watched, truth: ComfyServer, tmp_path: Path) -> None:
+    studio = ComfyStudio(watched.comfy, tmp_path / "studio")
+    studio.engine = ComfyUIEngine(watched.comfy.url, secret="guessed")
+    with pytest.raises(Denied, match="another secret"):
+        await studio.render()
+    studio.engine = ComfyUIEngine(watched.comfy.url, secret=secret_of(watched.comfy))
+    unknown = {"lora": studio.lora(77)}
+    register(watched, *(path for name, path in studio.files.items() if name not in ("start", "lora")))
+    with pytest.raises(Unavailable, match="could not fetch rain_v1") as missing:
+        await studio.render(unknown)
+    assert missing.value.code == "not_staged"
+    studio.engine = ComfyUIEngine(truth.url, secret="any")
+    with pytest.raises(Unavailable, match="no extension of Genlock's"):
+        await studio.render()
