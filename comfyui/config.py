@@ -18,11 +18,12 @@ FILE = Path(__file__).with_name("genlock.json")
 
 
 class Config(NamedTuple):
-    """The address of Genlock with its token, and the secret that callers of ``/genlock/*`` must know."""
+    """The address of Genlock with its token, the secret that callers of ``/genlock/*`` show, and how much is staged."""
 
     url: str = ""
     token: str = ""
     secret: str = ""
+    staging_bytes: int = 200 * 2**30
 
 
 class ConfigFile:
@@ -54,7 +55,10 @@ class ConfigFile:
             logger.warning("[genlock] others may read %s, which holds a token: chmod 600 it.", self._path)
         try:
             said = json.loads(self._path.read_text(encoding="utf-8"))
-            return Config(*(str(said.get(name) or "") for name in Config._fields))
+            limit = said.get("staging_bytes")
+            url, token, secret = (str(said.get(name) or "") for name in ("url", "token", "secret"))
+            plain = Config(url, token, secret)
+            return plain._replace(staging_bytes=limit) if type(limit) is int else plain
         except (OSError, ValueError, AttributeError) as error:
             logger.error("[genlock] %s cannot be read: %s", self._path, error)
             return Config()

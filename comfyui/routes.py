@@ -16,7 +16,9 @@ from typing import Any
 
 from .config import ConfigFile
 from .files import Files
+from .quiet import Quiet
 from .staging import Unstaged, stage
+from .tidying import Tidying
 
 HEADER = "X-Genlock-Secret"
 _MOST_DIGESTS = 10_000
@@ -29,10 +31,18 @@ def add_routes(
     routes: Any,
     config: ConfigFile,
     files: Files,
+    tidying: Tidying,
     folders: Callable[[], Mapping[str, Sequence[str]]],
     health: Callable[[], Mapping[str, Any]],
 ) -> None:
     """Add them to ComfyUI's own table. ``folders`` gives the folders of each category."""
+
+    def put(category: str, digest: str, name: str) -> dict[str, Any]:
+        said, categories = config.now(), folders()
+        staged = stage(said, categories, category, digest, name, is_known)
+        with Quiet("making room for staged files"):
+            tidying.after(categories, category, staged["name"], said.staging_bytes)
+        return staged
 
     def is_known(path: str, digest: str) -> bool:
         return files.find(digest) == path  # hashed once and not touched since
@@ -62,10 +72,7 @@ def add_routes(
             return _refused(400, "`category`, `digest` and `name` are texts")
         category, digest, name = (str(text) for text in texts)
         try:
-            work = asyncio.get_running_loop().run_in_executor(
-                None, stage, config.now(), folders(), category, digest, name, is_known
-            )
-            return _json(await work)
+            return _json(await asyncio.get_running_loop().run_in_executor(None, put, category, digest, name))
         except Unstaged as why:
             return _refused(409, str(why))
 

@@ -21,7 +21,7 @@ from typing import Any
 from .config import Config
 
 FOLDER = "genlock"
-_PREFIX_DIGITS = 16
+PREFIX_DIGITS = 16
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME = re.compile(r"[^\x00-\x1f/\\:*?\"<>|]{1,200}")
 _CHUNK_BYTES = 2**20
@@ -37,7 +37,7 @@ def staged_name(digest: str, name: str) -> str:
         raise Unstaged("the digest is not of the form sha256:<64 hex digits>")
     if not _NAME.fullmatch(name) or name.startswith("."):
         raise Unstaged("the name has 1 to 200 characters, begins with no dot, and none of them separates folders")
-    return f"{FOLDER}/{digest[len('sha256:') :][:_PREFIX_DIGITS]}/{name}"
+    return f"{FOLDER}/{digest[len('sha256:') :][:PREFIX_DIGITS]}/{name}"
 
 
 def stage(

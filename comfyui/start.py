@@ -19,6 +19,7 @@ from .quiet import tell_once
 from .routes import add_routes
 from .runs import VERSION, Finished
 from .spool import Spool
+from .tidying import Tidying, names_in
 from .watching import INPUT, Watch
 
 logger = logging.getLogger("genlock")
@@ -106,7 +107,12 @@ def start() -> None:
             "environment": dict(environment()),
         }
 
-    add_routes(server.routes, config, files, folders, health)
+    def queued() -> set[str]:
+        running, pending = server.prompt_queue.get_current_queue()
+        return names_in([*running, *pending])
+
+    tidying = Tidying(home / "staged.json", queued)
+    add_routes(server.routes, config, files, tidying, folders, health)
     delivery.start()
 
 

@@ -198,6 +198,10 @@ def test_a_configuration_is_read_again_when_it_changes(config: Path, caplog: pyt
     assert file.now() == Config("http://a", "one", "s")
     configure(config, "http://a", "two")
     assert file.now().token == "two"
+    assert file.now().staging_bytes == 200 * 2**30
+    for said, means in ((7, 7), ("much", 200 * 2**30), (True, 200 * 2**30)):
+        config.write_text(json.dumps({"staging_bytes": said}))
+        assert ConfigFile(config).now().staging_bytes == means
     config.chmod(0o644)
     configure(config, "http://a", "three")
     assert "others may read" not in caplog.text

@@ -221,6 +221,15 @@ def test_when_records_cannot_be_written_generations_go_on(watched: Watched) -> N
     assert told["state"] == "recorded", "and records go on once they can be written"
 
 
+def test_installing_again_keeps_what_a_person_set(watched: Watched) -> None:
+    config = watched.comfy.base / "custom_nodes" / "genlock" / "genlock.json"
+    said = json.loads(config.read_text())
+    config.write_text(json.dumps({**said, "staging_bytes": 10**9}))
+    watched.connect()
+    assert json.loads(config.read_text()) == {**said, "staging_bytes": 10**9}
+    assert config.stat().st_mode & 0o077 == 0
+
+
 def secret_of(watched: Watched) -> str:
     config = watched.comfy.base / "custom_nodes" / "genlock" / "genlock.json"
     assert config.stat().st_mode & 0o077 == 0
@@ -254,6 +263,8 @@ def test_a_version_from_genlock_is_staged_and_rendered_with(watched: Watched, tm
     staged = watched.call("stage", {"category": "loras", "digest": digest, "name": file.name}, secret)
     assert (staged.status_code, staged.json()["outcome"]) == (200, "staged")
     name = staged.json()["name"]
+    remembered = json.loads((watched.comfy.base / "user" / "genlock" / "staged.json").read_text())
+    assert [path.endswith(name) for path in remembered] == [True]
     assert (watched.comfy.base / "models" / "loras" / name).stat().st_mode & 0o222 == 0
     told = watched.run(video(f"{HERE}/1", name, seed=1101))
     assert used(told)[name] == digest

@@ -52,11 +52,12 @@ def install(
         name = f"ComfyUI in {folder.resolve().name}"
         token = asked.gl.create_token(name, Role.CREATOR).secret
         config = {"url": url, "token": token, "secret": config.get("secret") or secrets.token_urlsafe(32)}
+    document = {**_said_in(target), **config}  # with what a person wrote into it
     _copy(target)
-    write_private(target / _CONFIG, json.dumps(config, indent=1) + "\n")
-    said = f"The extension is in {target}" + (", with a token of its own." if fresh else "; its token stays.")
-    document = {"folder": target, "url": url, "new_token": fresh}
-    asked.show(document, f"{said}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
+    write_private(target / _CONFIG, json.dumps(document, indent=1) + "\n")
+    told = f"The extension is in {target}" + (", with a token of its own." if fresh else "; its token stays.")
+    answer = {"folder": target, "url": url, "new_token": fresh}
+    asked.show(answer, f"{told}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
 
 
 @command(comfyui, "doctor", example="genlock comfyui doctor ~/ComfyUI --comfyui http://127.0.0.1:8188")
@@ -122,12 +123,16 @@ def _copy(target: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _config_of(target: Path) -> dict[str, str]:
+def _said_in(target: Path) -> dict[str, Any]:
     try:
         said: Any = json.loads((target / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    found = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+
+
+def _config_of(target: Path) -> dict[str, str]:
+    found = _said_in(target)
     return {name: str(found[name]) for name in ("url", "token", "secret") if found.get(name)}
 
 
