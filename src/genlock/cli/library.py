@@ -11,9 +11,9 @@ from rich.text import Text
 from genlock.cli.door import Asked, command, group
 from genlock.cli.following import transfer
 from genlock.cli.reports import impact_lines
-from genlock.cli.words import heading, many, pairs, short, size_word, table
+from genlock.cli.words import ago, heading, many, pairs, short, size_word, table
 from genlock.cli.workflows import read_bindings
-from genlock.library.model import Asset, Outcome
+from genlock.library.model import Asset, Outcome, Version
 from genlock.model import Kind
 from genlock.staleness.bodies import VersionAdded
 from genlock.staleness.model import Impact
@@ -115,7 +115,7 @@ def show_asset(asked: Asked, asset: AssetArgument, project: InProject = None) ->
     rows = [
         (
             f"v{one.number}",
-            Text("active", style="bold green") if one.active else "",
+            _standing(one),
             one.filename,
             size_word(one.size_bytes),
             short(one.digest),
@@ -251,6 +251,14 @@ def _added_lines(asked: Asked, asset: Asset, added: VersionAdded) -> list[Render
     active = "now active" if version.active else "not active"
     said = Text(f"{asset.kind}:{asset.name}@{version.number} {what}, {active}.")
     return [said, *_impact(asked, added.report, would=False)] if added.report.projects else [said]
+
+
+def _standing(version: Version) -> Text:
+    """Whether a version is the active one, and whether its bytes are to be had."""
+    shown = Text("active" if version.active else "", style="bold green")
+    if version.gone_since is not None:
+        shown.append(f"{', ' if version.active else ''}bytes gone {ago(version.gone_since)}", style="bold red")
+    return shown
 
 
 def _impact(asked: Asked, report: Impact, *, would: bool) -> list[RenderableType]:
