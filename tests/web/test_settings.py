@@ -29,9 +29,11 @@ def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("GENLOCK_DATA", str(tmp_path))
     monkeypatch.setenv("GENLOCK_WORKERS", "")
     monkeypatch.setenv("GENLOCK_REGISTER_ROOTS", f"{tmp_path}/a:{tmp_path}/b")
+    monkeypatch.setenv("GENLOCK_SCAN_FOLDERS", "~/models:input")
     settings = Settings()
     assert (settings.port, settings.data, settings.workers) == (9001, tmp_path, 1)
     assert settings.register_roots == (tmp_path / "a", tmp_path / "b")
+    assert settings.scan_folders == (Path.home() / "models", Path.cwd() / "input")
     assert Settings(port=0).port == 0
     assert settings.token_file == tmp_path / "admin.token"
 
