@@ -65,3 +65,11 @@ async def test_a_connection_that_was_ended_in_the_pool_is_not_handed_out(narrow:
     async with narrow.transaction() as conn:
         assert await scalar(conn, "SELECT 1") == 1
     await narrow.close()
+
+
+async def test_no_statement_is_compiled(narrow: Database) -> None:
+    """PostgreSQL compiles what it deems expensive, for seconds, unless it is told not to; a user's own is told here."""
+    await narrow.open()
+    async with narrow.transaction() as conn:
+        assert await scalar(conn, "SHOW jit") == "off"
+    await narrow.close()
