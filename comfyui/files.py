@@ -10,7 +10,6 @@ Whatever happens to the *path* meanwhile does not matter: the descriptor still l
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import queue
@@ -18,9 +17,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 from weakref import WeakValueDictionary
 
+from .remembering import read_remembered, write_remembered
 from .stamps import FRESH_NS, SETTLED_NS, Stamp, stamp_of, unwritten
 
 logger = logging.getLogger("genlock")
@@ -62,7 +61,9 @@ class Files:
     def __init__(self, memory: Path | None = None) -> None:
         self._held: WeakValueDictionary[str, Held] = WeakValueDictionary()
         self._memory_file = memory
-        self._memory: dict[str, str] = _read_memory(memory)
+        self._memory: dict[str, str] = {
+            stamp: str(digest) for stamp, digest in (read_remembered(memory) if memory else {}).items()
+        }
         self._known: dict[str, tuple[str, str]] = {}  # digest → path and the stamp it had
         self._histories: dict[str, set[str]] = {}
         self._lock = threading.Lock()
@@ -152,11 +153,9 @@ class Files:
             self._memory[stamp.key] = digest
             while len(self._memory) > MOST_REMEMBERED:
                 del self._memory[next(iter(self._memory))]
-            content = json.dumps(self._memory)
+            content = dict(self._memory)
         if self._memory_file is not None:
-            beside = self._memory_file.with_suffix(".new")
-            beside.write_text(content, encoding="utf-8")
-            os.replace(beside, self._memory_file)
+            write_remembered(self._memory_file, content)
 
 
 def _open(path: str, tries: int) -> Held:
@@ -194,19 +193,6 @@ def _read_at(descriptor: int, position: int) -> bytes:
         return os.pread(descriptor, READ_BYTES, position)
     os.lseek(descriptor, position, os.SEEK_SET)
     return os.read(descriptor, READ_BYTES)
-
-
-def _read_memory(file: Path | None) -> dict[str, str]:
-    if file is None or not file.exists():
-        return {}
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        logger.warning("[genlock] %s is not readable and begins anew: %s", file, error)
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {str(key): str(value) for key, value in cast("dict[Any, Any]", found).items()}
 
 
 def _be_humble() -> None:

@@ -7,9 +7,7 @@ stays right.
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
 import threading
 import time
@@ -17,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from .remembering import read_remembered, write_remembered
 from .staging import FOLDER, PREFIX_DIGITS
 
 logger = logging.getLogger("genlock")
@@ -39,7 +38,9 @@ class Tidying:
 
     def __init__(self, memory: Path, queued: Callable[[], Collection[str]]) -> None:
         self._memory, self._queued = memory, queued
-        self._used_at: dict[str, float] = _read(memory)
+        self._used_at: dict[str, float] = {
+            path: at for path, at in read_remembered(memory).items() if isinstance(at, float)
+        }
         self._lock = threading.Lock()
 
     def after(self, folders: Mapping[str, Sequence[str]], category: str, name: str, limit_bytes: int) -> None:
@@ -57,9 +58,7 @@ class Tidying:
                     old.path.parent.rmdir()
             paths = {str(one.path) for one in there}
             self._used_at = {path: at for path, at in self._used_at.items() if path in paths}
-            beside = self._memory.with_suffix(".new")
-            beside.write_text(json.dumps(self._used_at), encoding="utf-8")
-            os.replace(beside, self._memory)
+            write_remembered(self._memory, self._used_at)
 
 
 def staged_files(folders: Mapping[str, Sequence[str]], used_at: Mapping[str, float]) -> Iterator[Kept]:
@@ -92,16 +91,3 @@ def names_in(queue: Collection[Any]) -> set[str]:
     graphs = [cast("dict[str, Any]", prompt[2]) for prompt in queue]
     inputs = [node.get("inputs", {}) for graph in graphs for node in graph.values()]
     return {value.replace("\\", "/") for one in inputs for value in one.values() if isinstance(value, str)}
-
-
-def _read(memory: Path) -> dict[str, float]:
-    try:
-        found: Any = json.loads(memory.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        logger.warning("[genlock] %s is not readable and begins anew: %s", memory, error)
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {str(key): float(value) for key, value in cast("dict[Any, Any]", found).items() if isinstance(value, float)}
