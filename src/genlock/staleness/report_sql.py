@@ -110,7 +110,7 @@ async def _names(conn: Conn, told: Sequence[Sums]) -> dict[tuple[int, int], _Nam
     )
     return {
         (row["asset_id"], row["number"]): _Named(
-            ReferencedAsset(id=row["asset_id"], kind=Kind(row["kind"]), name=row["name"]),
+            ReferencedAsset.model_construct(id=row["asset_id"], kind=Kind(row["kind"]), name=row["name"]),
             row["kind"],
             row["name"],
             row["filename"],
@@ -149,7 +149,8 @@ def _group(
     named = names.get((root.asset, root.used))
     used = root.used if root.kind == causes_sql.ASSET else None
     said: dict[str, Any] = {"kind": named.kind, "name": named.name, "filename": named.filename} if named else {}
-    return Group(
+    # Constructed of rows that are as they must be: a what-if may have thousands of groups.
+    return Group.model_construct(
         id=group,
         kind=_KINDS[root.kind],
         asset=named.asset if named else None,
@@ -170,7 +171,7 @@ def _estimate(one: Sums, medians: Mapping[int, tuple[float, int]]) -> Estimate |
     known = [(many, *medians[workload]) for workload, many in one.shares.items() if workload in medians]
     if not known:
         return None
-    return Estimate(
+    return Estimate.model_construct(
         gpu_seconds=round(sum(many * median for many, median, _ in known), 3),
         samples=sum(samples for _, _, samples in known),
     )
