@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from genlock.library.stamps import FileStamp
+from genlock.library.walking import Found, Walked
 from genlock.model import Kind, Model
 
 FolderName = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -94,6 +95,16 @@ _SENTENCES = {
     ScanOutcome.UNREADABLE: "cannot be read",
     ScanOutcome.CHANGING: "keeps changing",
 }
+
+
+def trouble(found: Found, outcome: ScanOutcome, why: str) -> ScannedFile:
+    """News of a file that is no version, and why."""
+    return ScannedFile(path=found.path, outcome=outcome, kind=found.kind, why=why)
+
+
+def unreadable(walked: Walked) -> list[ScannedFile]:
+    """News of what a walk could not read."""
+    return [ScannedFile(path=path, outcome=ScanOutcome.UNREADABLE, why=why) for path, why in walked.unreadable.items()]
 
 
 def sentence_of(news: ScannedFile) -> str:

@@ -17,8 +17,8 @@ from pydantic import Field, ValidationError
 from genlock.digest import Digest, digest_of, from_raw
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.library.folders import names_of
-from genlock.library.model import Asset, Outcome
-from genlock.library.scan_model import NewScan, Scan, ScannedFile, ScanOutcome
+from genlock.library.model import Asset
+from genlock.library.scan_model import NewScan, Scan, ScannedFile, ScanOutcome, trouble, unreadable
 from genlock.library.stamps import FileStamp, stamp_from, stamp_of
 from genlock.library.walking import Found, Walked, walk
 from genlock.model import Kind, Model
@@ -31,11 +31,6 @@ OTHER_BYTES, CHANGING = "other_bytes", "file_keeps_changing"
 _READINGS = 5
 _NAMES_TRIED = 50
 _SAVED_EVERY_S = 5.0
-_OUTCOMES = {
-    Outcome.CREATED: ScanOutcome.CREATED,
-    Outcome.EQUIVALENT: ScanOutcome.EQUIVALENT,
-    Outcome.EXISTS: ScanOutcome.EXISTS,
-}
 
 
 class Sent(Model):
@@ -108,7 +103,7 @@ class _Sending:
             unchanged=len(walked.files) - len(changed),
             remaining=len(changed) - len(ready),
             settling=len(changed) - len(ready),
-            news=(*news, *_unreadable(walked)),
+            news=(*news, *unreadable(walked)),
         )
 
     def _is_known(self, found: Found) -> bool:
@@ -134,11 +129,11 @@ class _Sending:
             return self._register(found, before, stamp, digest)
         except (Invalid, Conflict) as error:
             if error.code in {OTHER_BYTES, CHANGING}:
-                return _trouble(found, ScanOutcome.CHANGING, error.message)
+                return trouble(found, ScanOutcome.CHANGING, error.message)
             self.files[found.path] = Sent(stamp=found.stamp, kind=found.kind)
-            return _trouble(found, ScanOutcome.REFUSED, error.message)
+            return trouble(found, ScanOutcome.REFUSED, error.message)
         except (NotFound, OSError) as error:
-            return _trouble(found, ScanOutcome.UNREADABLE, str(error))
+            return trouble(found, ScanOutcome.UNREADABLE, str(error))
 
     def _register(self, found: Found, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
         asset = self._asset(found, before, digest)
@@ -147,7 +142,7 @@ class _Sending:
         outcome, stale = ScanOutcome.EXISTS, 0
         if known is None:
             added = self.calls.add_version(asset, Path(found.path), note=NOTE, digest=digest)
-            known, active, outcome = added.version.number, added.version.active, _OUTCOMES[added.outcome]
+            known, active, outcome = added.version.number, added.version.active, ScanOutcome(added.outcome.value)
             stale = added.report.segments.becomes_stale
         elif replaced is not None:
             moved = self.calls.activate(asset, known, note=NOTE)
@@ -212,11 +207,3 @@ def _news(path: str, outcome: ScanOutcome, one: Sent) -> ScannedFile:
     return ScannedFile(
         path=path, outcome=outcome, kind=one.kind, asset_id=one.asset_id, name=one.name, version=one.version
     )
-
-
-def _trouble(found: Found, outcome: ScanOutcome, why: str) -> ScannedFile:
-    return ScannedFile(path=found.path, outcome=outcome, kind=found.kind, why=why)
-
-
-def _unreadable(walked: Walked) -> list[ScannedFile]:
-    return [ScannedFile(path=path, outcome=ScanOutcome.UNREADABLE, why=why) for path, why in walked.unreadable.items()]

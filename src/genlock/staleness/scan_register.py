@@ -11,7 +11,7 @@ from genlock.library import scan_sql
 from genlock.library import sql as library_sql
 from genlock.library.folders import names_of
 from genlock.library.identify import Identity
-from genlock.library.model import Asset, NewAsset, NewVersion, Outcome
+from genlock.library.model import Asset, NewAsset, NewVersion
 from genlock.library.scan_model import Remembered, ScannedFile, ScanOutcome
 from genlock.library.stamps import FileStamp
 from genlock.library.walking import Found
@@ -19,11 +19,6 @@ from genlock.model import Actor
 from genlock.staleness import impact, moves
 
 _NAMES_TRIED = 50
-_OUTCOMES = {
-    Outcome.CREATED: ScanOutcome.CREATED,
-    Outcome.EQUIVALENT: ScanOutcome.EQUIVALENT,
-    Outcome.EXISTS: ScanOutcome.EXISTS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +53,7 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
                 in_place=None if keep else found.path,
             )
             added, moved = await moves.add_version(conn, asset.id, new, actor, activate=True)
-            number, outcome = added.version.number, _OUTCOMES[added.outcome]
+            number, outcome = added.version.number, ScanOutcome(added.outcome.value)
             activation_id = None if moved is None else moved.activation_id
         await scan_sql.remember(conn, host, found.path, read.stamp, version=(asset.id, number))
         active = (await library_sql.get_asset(conn, asset.id)).active_version

@@ -23,7 +23,7 @@ from genlock.db.connection import Database
 from genlock.errors import Conflict, Denied, GenlockError, Invalid, NotFound, Unavailable
 from genlock.library import scan_sql
 from genlock.library.identify import identify_stamped
-from genlock.library.scan_model import Remembered, Scan, ScannedFile, ScanOutcome, sentence_of
+from genlock.library.scan_model import Remembered, Scan, ScannedFile, ScanOutcome, sentence_of, trouble, unreadable
 from genlock.library.stamps import SETTLED_NS, FileStamp, stamp_of
 from genlock.library.walking import Found, Walked, allowed_folders, walk
 from genlock.model import Actor, Role
@@ -107,7 +107,7 @@ class Scanner:
             self._forget_readings(walked)
             await self._note_gone(look, walked)
             changed = _changed(walked, known, keep=keep)
-            look.news += _unreadable(walked)
+            look.news += unreadable(walked)
             await self._read_all(look, changed)
             return Scan(
                 folders=tuple(str(folder) for folder in folders),
@@ -249,11 +249,11 @@ class Scanner:
             # Remembered with its stamp, so that it is not read again before it has changed.
             async with self._db.transaction() as conn:
                 await scan_sql.remember(conn, self._host, found.path, found.stamp, version=None, refusal=error.message)
-            look.news.append(_trouble(found, ScanOutcome.REFUSED, error))
+            look.news.append(trouble(found, ScanOutcome.REFUSED, error.message))
         except (NotFound, Unavailable, Denied) as error:
-            look.news.append(_trouble(found, ScanOutcome.UNREADABLE, error))
+            look.news.append(trouble(found, ScanOutcome.UNREADABLE, error.message))
         except Conflict as error:
-            look.news.append(_trouble(found, ScanOutcome.CHANGING, error))
+            look.news.append(trouble(found, ScanOutcome.CHANGING, error.message))
         return True
 
     def _forget_readings(self, walked: Walked) -> None:
@@ -311,14 +311,6 @@ def _changed(walked: Walked, known: dict[str, Remembered], *, keep: bool) -> lis
         return one.is_kept or not keep or one.refusal is not None or one.is_archived
 
     return [one for one in walked.files.values() if not is_as_it_was(one)]
-
-
-def _unreadable(walked: Walked) -> list[ScannedFile]:
-    return [ScannedFile(path=path, outcome=ScanOutcome.UNREADABLE, why=why) for path, why in walked.unreadable.items()]
-
-
-def _trouble(found: Found, outcome: ScanOutcome, error: GenlockError) -> ScannedFile:
-    return ScannedFile(path=found.path, outcome=outcome, kind=found.kind, why=error.message)
 
 
 def _again(waiting: Sequence[Found]) -> list[Found]:
