@@ -75,20 +75,30 @@ def replace_in_place(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-@pytest.mark.parametrize("role", list(REPLACEMENTS))
+def put_back(path: Path, content: bytes) -> None:
+    """Beside and renamed: a server that has the file mapped dies when it is cut short."""
+    beside = path.with_name("kept")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+@pytest.mark.parametrize(("role", "in_place"), [*((role, False) for role in REPLACEMENTS), ("lora", True)])
 async def test_a_model_file_that_is_replaced(
-    role: str, server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
+    role: str, in_place: bool, server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
 ) -> None:
-    # The danger: renamed over under the same name, ComfyUI gives the old video and says success.
+    # The danger: renamed over or written into under the same name, ComfyUI gives the old video and says success.
     graph = straight_graph(server, studio)
-    graph["10"]["inputs"]["seed"] = 1000 + list(REPLACEMENTS).index(role)
+    graph["10"]["inputs"]["seed"] = 1000 + 2 * list(REPLACEMENTS).index(role) + in_place
     before, _ = await asyncio.to_thread(run_straight, server, graph, tmp_path)
     there = server.base / "models" / FOLDERS[role] / NAMES[role]
     kept = there.read_bytes()
-    REPLACEMENTS[role](there)
+    if in_place:
+        replace_in_place(there, REPLACEMENTS[role](tmp_path / "other").read_bytes())
+    else:
+        REPLACEMENTS[role](there)
     after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
     assert (after, len(cached)) == (before, len(graph)), "ComfyUI noticed by itself: this test shows nothing any more"
-    there.write_bytes(kept)
+    put_back(there, kept)
 
     # With Genlock in charge: the same prompt, and another seed, before and after.
     first = [await studio.render(seed=seed) for seed in ("1", "2")]
@@ -131,7 +141,7 @@ async def test_a_lora_whose_strength_is_nudged_after_it_was_replaced(
     after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
     assert "2" not in cached, "the loader ran"
     assert after == before, "with the old weights"
-    there.write_bytes(kept)
+    put_back(there, kept)
 
     await studio.render(seed="3")
     other = {"lora": studio.lora(12)}
@@ -247,7 +257,7 @@ async def test_by_name_the_new_weights_are_used_and_the_evidence_says_how_it_is_
             made.append(await _by_name(engine, studio, f"by name {number}", lora=lora))
         assert made[-1] == (wanted.frames_digest, "recorded" if readable else "matched_by_name")
     assert made[0] != made[1]
-    there.write_bytes(kept)
+    put_back(there, kept)
 
 
 async def test_by_name_another_version_there_is_refused(
