@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from tests.server.test_process import client, command, running
 
@@ -42,7 +43,6 @@ def test_what_is_overwritten_in_a_watched_folder_is_noticed(tmp_path: Path, data
     loras.mkdir(parents=True)
     rain = loras / "rain.pt"
     watching = {"GENLOCK_SCAN_FOLDERS": str(tmp_path / "models"), "GENLOCK_SCAN_KEEP": "false"}
-    # One minute without requests would end it, were there nothing to watch.
     with running(command(tmp_path / "data", database), watching), client(tmp_path / "data") as asking:
         took_s: list[float] = []
         for number in (1, 2):
@@ -66,13 +66,15 @@ def test_a_server_that_is_killed_in_mid_scan_leaves_nothing_half(tmp_path: Path,
     for number in range(files):
         (loras / f"rain{number}.pt").write_bytes(number.to_bytes(2) * (4 * MIB))
     watching = {"GENLOCK_SCAN_FOLDERS": str(tmp_path / "models")}
-    begun: list[int] = []
+    killed_at: list[int] = []
     for least in (1, 10, 20):
         with running(command(tmp_path / "data", database), watching) as process, client(tmp_path / "data") as asking:
             wait_until(lambda least=least, asking=asking: len(versions(asking)) >= least)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            begun.append(least)
+        with psycopg.connect(database) as looking:
+            killed_at.append(looking.execute("SELECT count(*) FROM genlock.scanned_files").fetchall()[0][0])
+    print(f"killed when {killed_at} of {files} files were known")
     with running(command(tmp_path / "data", database), watching), client(tmp_path / "data") as asking:
         wait_until(lambda: len(versions(asking)) >= files)
         found = versions(asking)
