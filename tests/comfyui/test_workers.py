@@ -116,7 +116,7 @@ async def test_what_a_killed_worker_left_in_comfyui_is_stopped_when_its_step_is_
 async def test_the_step_of_a_server_that_died_goes_to_another(
     studio: Studio, server: ComfyServer, truth: ComfyServer, tmp_path: Path
 ) -> None:
-    plan = await start(studio, 2, steps=LONG // 2)
+    plan = await start(studio, 2, steps=200)
     try:
         async with worker(studio, tmp_path, "--name", "first", environment=at(server)):
             await until(is_busy(server))
