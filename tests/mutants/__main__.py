@@ -1,4 +1,4 @@
-"""``python -m tests.mutants``: seed each fault into a copy of the source and see the state machine catch it."""
+"""``python -m tests.mutants``: seed each fault into a copy of the source and see that histories or what-ifs catch it."""
 
 import os
 import shutil
@@ -11,7 +11,10 @@ from tests.fixtures_postgres import server_url
 from tests.mutants.faults import FAULTS, Fault
 
 ROOT = Path(__file__).parents[2]
-TEST = "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_mutants"
+TESTS = (
+    "tests/staleness/machine/test_what_if.py",
+    "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_mutants",
+)
 
 
 def seeded(fault: Fault, folder: Path) -> Path:
@@ -27,14 +30,14 @@ def seeded(fault: Fault, folder: Path) -> Path:
 
 
 def caught(fault: Fault, url: str) -> bool:
-    """Whether the state machine fails on the faulty source."""
+    """Whether a test fails on the faulty source."""
     with tempfile.TemporaryDirectory() as folder:
         environment = dict(os.environ) | {
             "PYTHONPATH": str(seeded(fault, Path(folder))),
             "GENLOCK_TEST_DATABASE_URL": url,
             "GENLOCK_TEST_MUTANTS": "1",
         }
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", TEST]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *TESTS]
         finished = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if finished.returncode not in (0, 1):
         raise SystemExit(finished.stdout + finished.stderr)
