@@ -1,4 +1,4 @@
-"""``python -m tests.mutants``: seed each fault into a copy of the source and see that histories or what-ifs catch it."""
+"""``python -m tests.mutants``: seed each fault into a copy of the source, to see histories or what-ifs catch it."""
 
 import os
 import shutil
