@@ -70,6 +70,20 @@ def test_a_mistyped_reference_is_suggested(gl: Genlock, project: Project, lora: 
         assert suggestion in (refused.value.hint or ""), refused.value.message
 
 
+def test_a_segment_is_named_by_position_or_by_name(gl: Genlock, project: Project) -> None:
+    gl.create_segments(gl.create_scene(project, "night"), 2)
+    night = f"{project.slug}/night"
+    gl.change_segment(f"{night}/2", name="walk in")
+    assert gl.segment(f"{night}/walk in").position == 2
+    with pytest.raises(NotFound) as refused:
+        gl.segment(f"{night}/walk ni")
+    assert refused.value.hint == f"Did you mean {night}/walk in?"
+    gl.change_segment(f"{night}/1", name="walk in")
+    with pytest.raises(Invalid) as ambiguous:
+        gl.segment(f"{night}/walk in")
+    assert f"{night}/1, {night}/2" in (ambiguous.value.hint or "")
+
+
 def test_a_projects_own_asset_hides_the_shared_one(gl: Genlock, project: Project, lora: Path) -> None:
     name = f"rain of {project.slug}"
     shared = gl.ensure_asset("lora", name)

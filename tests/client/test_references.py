@@ -39,6 +39,9 @@ def test_every_place_can_be_written_and_read_back(project: str, scene: str, numb
     for place in (Place(project=project), Place(project=project, scene=scene), whole):
         assert parse_place(str(place)) == place
     assert parse_segment(str(whole)) == whole
+    called = f"{project}/{scene}/walk {number}"
+    assert parse_segment(called).segment == f"walk {number}"
+    assert str(parse_segment(called)) == called
     assert parse_scene(f"{project}/{scene}").scene == scene
 
 

@@ -28,6 +28,7 @@ SegmentLike = Segment | int | str
 AssetLike = Asset | int | str
 
 _MOST = 500
+_FEW = 5
 
 
 class Names:
@@ -80,9 +81,11 @@ class Names:
         return self._http.get(SegmentView, f"/segments/{self.segment_id(given)}")
 
     def segment_at(self, place: Place) -> Segment:
-        """The segment at a position; ``NotFound`` says how many there are."""
+        """The segment at a position or of a name; ``NotFound`` says how many there are or what was meant."""
         scene = self._scene_at(place, archived=False)
         plain = f"{place.project}/{scene.name}"
+        if isinstance(place.segment, str):
+            return self._segment_called(place.segment, scene, plain)
         path = f"/projects/{scene.project_id}/segments"
         for segment in self._http.get(Page[SegmentView], path, scene_id=scene.id, position=place.segment).items:
             return segment
@@ -92,14 +95,33 @@ class Names:
             hint=f"It has {last}, counted from 1." if last else f"It has none yet: `genlock segment add {plain}`.",
         )
 
-    def segments_of(self, scene: Scene) -> Iterator[SegmentView]:
-        """The segments of a scene in their order."""
+    def _segment_called(self, name: str, scene: Scene, plain: str) -> Segment:
+        found = [segment for segment in self.segments_of(scene, q=name) if segment.name == name]
+        if len(found) > 1:
+            places = ", ".join(f"{plain}/{segment.position}" for segment in found[:_FEW])
+            raise Invalid(
+                f"{len(found)} segments of {plain} are called {name!r}.",
+                hint=f"Name one by its position: {places}.",
+                code=BAD_REFERENCE,
+            )
+        if not found:
+            names = [f"{plain}/{segment.name}" for segment in self.segments_of(scene) if segment.name]
+            raise NotFound(
+                f"There is no segment {name!r} in {plain}.",
+                hint=did_you_mean(f"{plain}/{name}", names)
+                or "Segments are counted from 1, or named as they are called.",
+            )
+        return found[0]
+
+    def segments_of(self, scene: Scene, q: str | None = None) -> Iterator[SegmentView]:
+        """The segments of a scene in their order; with ``q`` those whose names begin so."""
         cursor: str | None = None
         while True:
             page = self._http.get(
                 Page[SegmentView],
                 f"/projects/{scene.project_id}/segments",
                 scene_id=scene.id,
+                q=q,
                 limit=_MOST,
                 cursor=cursor,
             )

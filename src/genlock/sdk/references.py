@@ -3,11 +3,13 @@
 rooftop              a project, by its slug
 rooftop/night        a scene of it
 rooftop/night/3      the third segment of that scene
+rooftop/night/walk   the segment of that scene that is called walk
 lora:rain            an asset, by kind and name
 lora:rain@2          its version 2
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -19,18 +21,19 @@ from genlock.timeline.model import check_slug
 
 BAD_REFERENCE = "bad_reference"
 _LARGEST_NUMBER = 2**31 - 1
-_PLACES = "Places are written project, project/scene or project/scene/3."
+_LIKE_A_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?")
+_PLACES = "Places are written project, project/scene, or project/scene/3 for its third segment, or its name."
 _ASSETS = "Assets are written kind:name or kind:name@version, such as lora:rain@2."
 
 Number = Annotated[int, Field(ge=1, le=_LARGEST_NUMBER)]
 
 
 class Place(Model):
-    """A project, a scene of it, or a segment of that scene by its position from 1."""
+    """A project, a scene of it, or a segment of that scene by its position from 1 or by its name."""
 
     project: str
     scene: str | None = None
-    segment: Number | None = None
+    segment: Number | str | None = None
 
     def __str__(self) -> str:
         parts = (self.project, self.scene, None if self.segment is None else str(self.segment))
@@ -65,7 +68,7 @@ def parse_place(text: str) -> Place:
         return Place(project=project, scene=scene)
     if len(rest) > 2:
         raise _bad(text, "it has too many parts", _PLACES)
-    return Place(project=project, scene=scene, segment=_number(text, rest[1], "a segment's position", _PLACES))
+    return Place(project=project, scene=scene, segment=_segment(text, rest[1]))
 
 
 def parse_scene(text: str) -> Place:
@@ -80,7 +83,11 @@ def parse_segment(text: str) -> Place:
     """A place that is a segment; ``Invalid`` for a project or scene."""
     place = parse_place(text)
     if place.segment is None:
-        raise _bad(text, "a segment is asked for here", "A segment is written project/scene/3, counted from 1.")
+        raise _bad(
+            text,
+            "a segment is asked for here",
+            "A segment is written project/scene/3, counted from 1, or with its name.",
+        )
     return place
 
 
@@ -108,6 +115,15 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
         return None
     *others, last = (by_folded[name] for name in found)
     return f"Did you mean {', '.join(others)} or {last}?" if others else f"Did you mean {last}?"
+
+
+def _segment(text: str, said: str) -> int | str:
+    if not said or _LIKE_A_NUMBER.fullmatch(said):
+        return _number(text, said, "a segment's position", _PLACES)
+    try:
+        return check_name(said)
+    except ValueError as error:
+        raise _bad(text, f"the segment's name is not one: {error}", _PLACES) from error
 
 
 def _number(text: str, digits: str, what: str, hint: str) -> int:
