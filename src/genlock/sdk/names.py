@@ -105,11 +105,10 @@ class Names:
                 code=BAD_REFERENCE,
             )
         if not found:
-            names = [f"{plain}/{segment.name}" for segment in self.segments_of(scene) if segment.name]
+            names = [segment.name for segment in self.segments_of(scene) if segment.name]
             raise NotFound(
                 f"There is no segment {name!r} in {plain}.",
-                hint=did_you_mean(f"{plain}/{name}", names)
-                or "Segments are counted from 1, or named as they are called.",
+                hint=did_you_mean(name, names) or "Segments are counted from 1, or named as they are called.",
             )
         return found[0]
 
