@@ -9,8 +9,8 @@ import pytest
 
 from genlock.client import Genlock
 from genlock.errors import Denied
-from genlock.library.scan_model import Scan, ScannedFile, ScanOutcome, sentence_of
 from genlock.sdk.scanning import memory_of
+from genlock.watching.model import Scan, ScannedFile, ScanOutcome, sentence_of
 
 _numbers = count(1)
 

@@ -25,7 +25,7 @@ from genlock.cli.demo.telling import Teller
 from genlock.client import Genlock
 from genlock.engines.pictures import png_of
 from genlock.regeneration.model import WorkerView
-from genlock.regeneration.reproduce_model import Verdict
+from genlock.regeneration.reproduction.model import Verdict
 from genlock.staleness.model import Provenance
 from genlock.takes.model import Receipt
 

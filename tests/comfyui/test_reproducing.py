@@ -13,7 +13,7 @@ from tests.fixtures_postgres import fresh_database
 from genlock.client import Genlock
 from genlock.engines.pictures import png_of
 from genlock.regeneration.model import PlanState
-from genlock.regeneration.reproduce_model import Comparison, Reproduction, ReproductionState, Verdict
+from genlock.regeneration.reproduction.model import Comparison, Reproduction, ReproductionState, Verdict
 
 pytestmark = pytest.mark.long
 ALIKE = (Verdict.IDENTICAL, Verdict.SAME_FRAMES)

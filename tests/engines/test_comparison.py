@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from genlock.engines.comparison import AMPLIFIED, Likeness, compare_frames
 from genlock.engines.metrics import psnr
 from genlock.engines.pictures import Pixels, read_picture
-from genlock.regeneration import verdicts
-from genlock.regeneration.reproduce_model import Comparison, Thresholds, Verdict
+from genlock.regeneration.reproduction import verdicts
+from genlock.regeneration.reproduction.model import Comparison, Thresholds, Verdict
 
 LEAST = Thresholds(psnr_db=40, ssim=0.98)
 

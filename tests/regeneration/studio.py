@@ -16,9 +16,10 @@ from genlock.library import sql as library_sql
 from genlock.library.identify import identify_file
 from genlock.library.model import NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind
-from genlock.regeneration import actions, plan_sql, render
+from genlock.regeneration import actions, render
 from genlock.regeneration.model import NewPlan, NewRender, Plan, PlanState, RenderInput, Selection, Step
 from genlock.regeneration.patrol import patrol
+from genlock.regeneration.plans import plan_sql
 from genlock.regeneration.worker import Pace, run_worker
 from genlock.settings import Settings
 from genlock.staleness import impact, moves

@@ -14,11 +14,11 @@ from genlock.db.connection import Database, rows
 from genlock.engines.registry import engine_names
 from genlock.errors import Conflict
 from genlock.model import Kind
-from genlock.regeneration import choose_sql, situation_sql
-from genlock.regeneration.draft import Ask
 from genlock.regeneration.model import Plan, PlanState, StepKind
-from genlock.regeneration.planner import plan
-from genlock.regeneration.restorable import with_restorable
+from genlock.regeneration.planning import choose_sql, situation_sql
+from genlock.regeneration.planning.draft import Ask
+from genlock.regeneration.planning.planner import plan
+from genlock.regeneration.planning.restorable import with_restorable
 from genlock.staleness.model import State
 from genlock.staleness.report import all_groups, parse_group
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from genlock.digest import digest_of
 from genlock.model import Kind
 from genlock.regeneration import wanted
-from genlock.regeneration.draft import Ask, Draft
 from genlock.regeneration.model import Reason, StepKind
-from genlock.regeneration.planner import plan
-from genlock.regeneration.situation import (
+from genlock.regeneration.planning.draft import Ask, Draft
+from genlock.regeneration.planning.planner import plan
+from genlock.regeneration.planning.situation import (
     AssetFact,
     Chosen,
     Judgement,

@@ -8,8 +8,9 @@ from tests.regeneration.studio import Studio
 from genlock.errors import Conflict, NotFound
 from genlock.events import sql as events_sql
 from genlock.model import Kind
-from genlock.regeneration import actions, restorable, worker_sql
+from genlock.regeneration import actions, worker_sql
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Selection, StepKind, StepState
+from genlock.regeneration.planning import restorable
 from genlock.staleness.model import State
 from genlock.staleness.report import all_groups
 

@@ -20,8 +20,10 @@ from genlock.engines.media import decoded, encode_video, examine
 from genlock.engines.pictures import read_picture
 from genlock.errors import Conflict, NotFound
 from genlock.model import Kind
-from genlock.regeneration import plan_sql, reproduce, reproduce_sql
-from genlock.regeneration.reproduce_model import (
+from genlock.regeneration.plans import plan_sql
+from genlock.regeneration.reproduction import asking as reproduce
+from genlock.regeneration.reproduction import sql as reproduce_sql
+from genlock.regeneration.reproduction.model import (
     Comparison,
     NewReproduction,
     Reproduction,

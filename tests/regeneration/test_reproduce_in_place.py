@@ -8,9 +8,9 @@ from tests.regeneration.studio import Studio
 from tests.regeneration.test_reproduce import ask, receipt_of, reproduced
 
 from genlock.errors import Conflict
-from genlock.regeneration import reproduce_sql
-from genlock.regeneration.reproduce_model import ReproductionState, Verdict
-from genlock.staleness.scanner import Scanner
+from genlock.regeneration.reproduction import sql as reproduce_sql
+from genlock.regeneration.reproduction.model import ReproductionState, Verdict
+from genlock.watching.scanner import Scanner
 
 REST_S = 0.25
 

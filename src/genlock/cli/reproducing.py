@@ -10,7 +10,7 @@ from rich.text import Text
 from genlock.cli.door import FAILED, Asked, command
 from genlock.cli.words import ago, clean, heading, pairs, seconds_word, short, table
 from genlock.errors import Invalid, NotFound
-from genlock.regeneration.reproduce_model import Comparison, Reproduction, ReproductionState, Verdict
+from genlock.regeneration.reproduction.model import Comparison, Reproduction, ReproductionState, Verdict
 from genlock.sdk.references import BAD_REFERENCE, parse_segment
 
 _PANEL = "Look"

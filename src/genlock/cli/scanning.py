@@ -12,9 +12,9 @@ from rich.text import Text
 from genlock.cli.door import FAILED, Asked, command
 from genlock.cli.words import clean, many
 from genlock.errors import Denied, Unavailable
-from genlock.library.scan_model import Scan, ScannedFile, ScanOutcome, sentence_of
 from genlock.sdk.local import is_own
 from genlock.sdk.scanning import memory_of
+from genlock.watching.model import Scan, ScannedFile, ScanOutcome, sentence_of
 
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0

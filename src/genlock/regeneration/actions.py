@@ -11,23 +11,14 @@ from genlock.engines.registry import engine_names
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
 from genlock.model import Actor
-from genlock.regeneration import (
-    choose_sql,
-    draft_sql,
-    expected_sql,
-    finish,
-    outside,
-    plan_sql,
-    plan_write_sql,
-    queue_sql,
-    situation_sql,
-    wanted,
-)
-from genlock.regeneration.draft import Ask
-from genlock.regeneration.draft_sql import Header
-from genlock.regeneration.expected_sql import Moved
+from genlock.regeneration import wanted
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selection
-from genlock.regeneration.planner import plan as plan_of
+from genlock.regeneration.planning import choose_sql, outside, situation_sql
+from genlock.regeneration.planning.draft import Ask
+from genlock.regeneration.planning.planner import plan as plan_of
+from genlock.regeneration.plans import draft_sql, expected_sql, finish, plan_sql, plan_write_sql, queue_sql
+from genlock.regeneration.plans.draft_sql import Header
+from genlock.regeneration.plans.expected_sql import Moved
 from genlock.staleness import causes_sql
 from genlock.staleness.report import parse_group
 from genlock.takes import present

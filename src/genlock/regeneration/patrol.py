@@ -5,8 +5,10 @@ one has died.
 """
 
 from genlock.db.connection import Conn, Database
-from genlock.regeneration import finish, plan_sql, queue_sql, reproduce_sql, worker_sql
-from genlock.regeneration.conclude import WORKER
+from genlock.regeneration import worker_sql
+from genlock.regeneration.plans import finish, plan_sql, queue_sql
+from genlock.regeneration.plans.conclude import WORKER
+from genlock.regeneration.reproduction import sql as reproduce_sql
 
 
 async def patrol(db: Database, silent_s: float) -> int:

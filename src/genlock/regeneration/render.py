@@ -10,12 +10,14 @@ from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
 from genlock.library import sql as library_sql
 from genlock.model import SEED_FRAME, Actor, Kind
-from genlock.regeneration import actions, draft_sql, plan_sql, situation_sql, step_sql
-from genlock.regeneration.draft import Draft, DraftStep, Expectation
-from genlock.regeneration.draft_sql import Header
+from genlock.regeneration import actions
 from genlock.regeneration.model import NewRender, Plan, RenderInput, StepKind
-from genlock.regeneration.remake import Remakes
-from genlock.regeneration.situation import AssetFact, Situation, Target
+from genlock.regeneration.planning import situation_sql
+from genlock.regeneration.planning.draft import Draft, DraftStep, Expectation
+from genlock.regeneration.planning.remake import Remakes
+from genlock.regeneration.planning.situation import AssetFact, Situation, Target
+from genlock.regeneration.plans import draft_sql, plan_sql, step_sql
+from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.takes.claim import ClaimInput, InputRole
 from genlock.takes.resolve import LAST_FRAME, check_ordinals

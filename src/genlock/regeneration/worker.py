@@ -36,13 +36,15 @@ from genlock.db.embedded import server as embedded
 from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
-from genlock.regeneration import materialise, queue_sql, worker_sql
-from genlock.regeneration.patience import patiently
+from genlock.regeneration import worker_sql
+from genlock.regeneration.making import materialise
+from genlock.regeneration.making.patience import patiently
+from genlock.regeneration.making.presence import watch
+from genlock.regeneration.making.work import do_step
+from genlock.regeneration.making.workshop import Workshop, no_fault
 from genlock.regeneration.patrol import patrol
-from genlock.regeneration.presence import watch
-from genlock.regeneration.reproduce_work import do_reproduction
-from genlock.regeneration.work import do_step
-from genlock.regeneration.workshop import Workshop, no_fault
+from genlock.regeneration.plans import queue_sql
+from genlock.regeneration.reproduction.work import do_reproduction
 from genlock.settings import Settings
 
 logger = logging.getLogger(__name__)

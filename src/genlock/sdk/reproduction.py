@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from genlock.model import Page
-from genlock.regeneration.reproduce_model import NewReproduction, Reproduction, ReproductionState
+from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, ReproductionState
 from genlock.sdk.bodies import body_of
 from genlock.sdk.calls import Calls
 from genlock.sdk.listing import Listing

@@ -16,15 +16,15 @@ from pydantic import Field, ValidationError
 
 from genlock.digest import Digest, digest_of, from_raw
 from genlock.errors import Conflict, Invalid, NotFound
-from genlock.library.folders import names_of
 from genlock.library.model import Asset
-from genlock.library.scan_model import NewScan, Scan, ScannedFile, ScanOutcome, trouble, unreadable
 from genlock.library.stamps import FileStamp, stamp_from, stamp_of
-from genlock.library.walking import Found, Walked, walk
 from genlock.model import Kind, Model
 from genlock.private_file import write_private
 from genlock.sdk.bodies import body_of
 from genlock.sdk.library import LibraryCalls
+from genlock.watching.folders import names_of
+from genlock.watching.model import NewScan, Scan, ScannedFile, ScanOutcome, trouble, unreadable
+from genlock.watching.walking import Found, Walked, walk
 
 NOTE = "found by a scan"
 OTHER_BYTES, CHANGING = "other_bytes", "file_keeps_changing"

@@ -27,8 +27,8 @@ from genlock.db.embedded import server as embedded
 from genlock.db.migrate import migrate
 from genlock.errors import GenlockError, Invalid, Unavailable
 from genlock.events.listen import Bell
-from genlock.regeneration import plan_sql
 from genlock.regeneration.housekeeping import housekeeping
+from genlock.regeneration.plans import plan_sql
 from genlock.sdk.local import Running, read_running
 from genlock.server import choices
 from genlock.server.address import announce, answers, listen, sole_server, url_of

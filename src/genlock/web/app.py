@@ -14,7 +14,7 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.events.listen import Bell
 from genlock.settings import Settings
-from genlock.staleness.scanner import Scanner
+from genlock.watching.scanner import Scanner
 from genlock.web import problems
 from genlock.web.house import House
 from genlock.web.metrics import Watch

@@ -9,14 +9,14 @@ from genlock.capture.import_model import NewImport
 from genlock.capture.inbox import Assignment
 from genlock.capture.runs import RunRecord
 from genlock.library.model import NewAsset
-from genlock.library.scan_model import NewScan
 from genlock.regeneration.model import NewPlan, NewRender
-from genlock.regeneration.reproduce_model import NewReproduction
+from genlock.regeneration.reproduction.model import NewReproduction
 from genlock.staleness.bodies import ActivationRequest
 from genlock.staleness.model import Cause, Group, NewWaiver, Report
 from genlock.takes.batch import NewTakes
 from genlock.takes.claim import Claim
 from genlock.timeline.model import NewName, NewPin, NewProject, NewScene, NewSegments, SegmentChange
+from genlock.watching.model import NewScan
 from genlock.web.problems import Problem
 
 _V1 = "sha256:" + "1a" * 32

@@ -8,7 +8,7 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.events.listen import Bell
 from genlock.settings import Settings
-from genlock.staleness.scanner import Scanner
+from genlock.watching.scanner import Scanner
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Response
 
 from genlock.model import Page, Role
-from genlock.regeneration import actions, plan_sql, render
+from genlock.regeneration import actions, render
 from genlock.regeneration.model import LeftOut, NewPlan, NewRender, Plan, PlanState, Start, Step
+from genlock.regeneration.plans import plan_sql
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, Who, may, writes
 

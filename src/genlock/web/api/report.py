@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from genlock.model import Role
-from genlock.regeneration.restorable import with_restorable
+from genlock.regeneration.planning.restorable import with_restorable
 from genlock.staleness import report
 from genlock.staleness.model import Report
 from genlock.web.answers import answer

@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Response
 
 from genlock.model import Page, Role
-from genlock.regeneration import reproduce, reproduce_sql
-from genlock.regeneration.reproduce_model import NewReproduction, Reproduction, Thresholds
+from genlock.regeneration.reproduction import asking as reproduce
+from genlock.regeneration.reproduction import sql as reproduce_sql
+from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, Thresholds
 from genlock.takes import receipt_sql
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes

@@ -5,8 +5,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 
 from genlock.errors import Invalid
-from genlock.library.scan_model import NewScan, Scan
 from genlock.model import Role
+from genlock.watching.model import NewScan, Scan
 from genlock.web.answers import answer
 from genlock.web.door import Door, Home, Who, writes
 from genlock.web.keys import keep_answer, keyed

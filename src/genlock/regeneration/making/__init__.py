@@ -1,0 +1,1 @@
+"""One step at a time: its files laid out, its render watched, what came of it kept."""

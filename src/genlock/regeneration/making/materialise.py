@@ -1,0 +1,110 @@
+"""Lays the inputs of a step out as files whose bytes are proven, and brings what was rendered into the store."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+from genlock.blobs.store import CHUNK_BYTES, Store
+from genlock.blobs.troubles import naming_trouble
+from genlock.digest import Digest, from_raw
+from genlock.engines.media import last_frame_of
+from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
+from genlock.errors import Tampered, Unavailable
+from genlock.model import Kind
+from genlock.regeneration.plans.claiming import key_of
+from genlock.regeneration.plans.step_sql import VersionFile
+from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.takes.claim import InputRole, Output
+
+Places = Mapping[tuple[int, int], VersionFile]
+"""The file of each (asset, version)."""
+
+FRAMES = "frames"
+PNG = "image/png"
+JSON = "application/json"
+OCTETS = "application/octet-stream"
+
+
+def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
+    """The engine's inputs and their files in ``folder``, each verified. Blocks.
+
+    Raises ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that are not what was recorded.
+    """
+    folder.mkdir(parents=True)
+    inputs: list[EngineInput] = []
+    files: dict[str, Path] = {}
+    for number, line in enumerate(wish.inputs):
+        place = places.get((line.asset or 0, line.version or 0), VersionFile(line.name))
+        path = folder / f"{number:03d}{_suffix(place.filename)}"
+        if line.digest is None:
+            raise Unavailable(
+                f"The {line.role.value} input names no bytes.",
+                hint="Render this segment anew, naming what it is made with.",
+                code="input_unknown",
+            )
+        if place.in_place is None or store.exists(line.digest):
+            store.copy_out(line.digest, path)
+        else:
+            _copy_in_place(Path(place.in_place), line.digest, path)
+        files[key_of(line)] = path
+        inputs.append(_engine_input(line, place))
+    return tuple(inputs), files
+
+
+def bring_in(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Output]:
+    """What was rendered, by part, and the graph that ran, all stored. Blocks."""
+    outputs: dict[str, Output] = {}
+    for part, file in rendered.outputs.items():
+        stored = store.put_file(file.path)
+        outputs[part] = Output(digest=stored.digest, media_type=file.media_type, size_bytes=stored.size_bytes)
+    if rendered.produces == VIDEO and LAST_FRAME not in outputs:
+        stored = store.put(last_frame_of(rendered.outputs[VIDEO].path))
+        outputs[LAST_FRAME] = Output(digest=stored.digest, media_type=PNG, size_bytes=stored.size_bytes)
+    outputs[FRAMES] = Output(digest=rendered.frames_digest)
+    graph = store.put(rendered.graph)
+    return outputs, Output(digest=graph.digest, media_type=JSON, size_bytes=graph.size_bytes)
+
+
+def _engine_input(line: WishedInput, place: VersionFile) -> EngineInput:
+    return EngineInput(
+        key=key_of(line),
+        role=line.role.value,
+        ordinal=line.ordinal,
+        kind=None if line.role is InputRole.SEED_FRAME else Kind(line.kind or line.role.value),
+        strength_model=line.strength_model,
+        strength_clip=line.strength_clip,
+        filename=place.filename,
+        digest=line.digest,
+        bindings=place.bindings,
+    )
+
+
+def _suffix(filename: str | None) -> str:
+    """The extension, when it is a plain one: engines may go by it, paths never by anything else of a name."""
+    suffix = PurePath(filename or "").suffix
+    return suffix if suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 16 else ""
+
+
+def _copy_in_place(source: Path, digest: Digest, path: Path) -> None:
+    hasher = hashlib.sha256()
+    try:
+        with naming_trouble(f"reading {source.name}"), source.open("rb") as there, path.open("xb") as here:
+            while chunk := there.read(CHUNK_BYTES):
+                hasher.update(chunk)
+                here.write(chunk)
+    except FileNotFoundError as error:
+        raise Unavailable(
+            f"{source.name} is not where it was registered.", hint="Put it back, or scan its folder again."
+        ) from error
+    if from_raw(hasher.digest()) != digest:
+        path.unlink()
+        raise Tampered(
+            f"{source.name} was changed after it was registered.",
+            hint="Scan its folder: that registers what it is now as a new version.",
+        )
+
+
+def remove(folder: Path) -> None:
+    """Remove a step's folder with everything in it; what cannot be removed is left to the next start."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""Lets an engine render, says meanwhile that the work is alive, and stops it when it is nobody's any more."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from genlock.engines.model import Engine, Rendered, RenderSpec
+from genlock.errors import Conflict, Unavailable
+from genlock.regeneration.making.workshop import Workshop
+
+logger = logging.getLogger(__name__)
+
+
+async def render_watched(
+    shop: Workshop,
+    engine: Engine,
+    spec: RenderSpec,
+    files: Mapping[str, Path],
+    still_ours: Callable[[float], Awaitable[bool]],
+) -> Rendered | None:
+    """What the engine rendered; ``None`` when it was stopped: the work was cancelled or lost, or this worker ends.
+
+    ``still_ours`` is told the progress (0–1) at every tick, and says whether this attempt may go on.
+    """
+    done = 0.0
+    stopped = False
+
+    def report(progress: float, message: str) -> None:
+        nonlocal done
+        if progress > 0 and done == 0:
+            shop.fault("rendering")
+        logger.debug("%s: %s", spec.run, message)
+        done = progress
+
+    async def tick() -> None:
+        nonlocal stopped
+        while not stopped:
+            # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its timeout.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(shop.tick_s):
+                    await shop.ending.wait()
+            try:
+                ours = await still_ours(done)
+            except Unavailable as error:
+                logger.warning("%s could not say that it is alive: %s", spec.run, error.message)
+                ours = True
+            stopped = shop.ending.is_set() or not ours
+        await engine.cancel(spec.run)
+
+    ticking = asyncio.create_task(tick())
+    try:
+        return await engine.render(spec, files, report)
+    except Conflict as error:
+        if stopped and error.code == "cancelled":
+            return None
+        raise
+    finally:
+        stopped = True  # the ticking ends even if something in it swallowed its cancellation
+        ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticking

@@ -1,0 +1,182 @@
+"""Does one step: what a worker does between taking a job and being done with it.
+
+    claim ─▶ settle ─▶ equal take? ─▶ lay out ─▶ render ─▶ bytes into the store ─▶ one transaction:
+                          │ yes                                                   take, receipt, step, next steps
+                          └─▶ select it, saved                                    selected only if nobody else chose
+
+No transaction is open while an engine renders. Whatever is killed, a step is recorded once: the receipt carries the
+step, and only the attempt that holds the fence may write it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from genlock.blobs import sql as blobs_sql
+from genlock.blobs.store import Store
+from genlock.db.connection import Conn
+from genlock.engines.model import AWAY, IMAGE, Engine, Rendered, RenderSpec
+from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
+from genlock.model import Actor, Role
+from genlock.regeneration import wanted
+from genlock.regeneration.making import materialise, presence
+from genlock.regeneration.making.patience import patiently
+from genlock.regeneration.making.rendering import render_watched
+from genlock.regeneration.making.workshop import Workshop
+from genlock.regeneration.model import StepKind
+from genlock.regeneration.plans import conclude, step_sql
+from genlock.regeneration.plans.claiming import claim_of
+from genlock.regeneration.plans.step_sql import Claimed
+from genlock.regeneration.wanted import Settled, Wish
+from genlock.staleness import impact
+
+logger = logging.getLogger(__name__)
+
+
+async def do_step(shop: Workshop, step_id: int) -> None:
+    """Do one step to its end, or leave it alone when it is not to be done (any more)."""
+
+    async def claim(conn: Conn) -> Claimed | None:
+        return await step_sql.claim(conn, step_id, shop.name)
+
+    claimed = await patiently(shop.db, claim)
+    if claimed is None:
+        return
+    shop.fault("claimed")
+    try:
+        await _do(shop, claimed)
+    except asyncio.CancelledError:
+        await asyncio.shield(patiently(shop.db, lambda conn: conclude.give_back(conn, claimed)))
+        raise
+    except GenlockError as error:
+        if error.code in presence.GONE and claimed.attempt < presence.MOST_TRIES:
+            if error.code == AWAY:
+                shop.presence.lost(claimed.wanted.engine)
+            await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
+            return
+        failure = error
+        await patiently(shop.db, lambda conn: conclude.fail(conn, claimed, failure))
+    except Exception as error:  # an engine may fail in any way: the step says so, and the worker lives on
+        logger.exception("Step %d of plan %d failed in an unforeseen way.", claimed.position, claimed.plan_id)
+        failure = Unavailable(
+            f"{claimed.wanted.engine} failed: {type(error).__name__}: {error}",
+            hint="The worker's log has the details. Retry the plan when that is settled.",
+            code="engine_failed",
+        )
+        await patiently(shop.db, lambda conn: conclude.fail(conn, claimed, failure))
+
+
+async def _do(shop: Workshop, claimed: Claimed) -> None:
+    actor = Actor(token_id=None, name=claimed.started_by, role=Role.CREATOR)
+    if claimed.kind is StepKind.RESTORE:
+        await patiently(shop.db, lambda conn: conclude.restore(conn, claimed, actor))
+        return
+    wish = await patiently(shop.db, lambda conn: _settle(conn, claimed))
+    if not claimed.force and await patiently(shop.db, lambda conn: conclude.cut_off(conn, claimed, wish, actor)):
+        return
+    folder = shop.scratch / f"{claimed.step_id}-{claimed.attempt}"
+    try:
+        await _render_and_record(shop, claimed, wish, folder, actor)
+    finally:
+        await asyncio.to_thread(materialise.remove, folder)
+
+
+async def _settle(conn: Conn, claimed: Claimed) -> Wish:
+    """The step's wish with everything that was open: what earlier steps made, what it continues."""
+    versions = await step_sql.made_versions(conn, claimed.plan_id) if claimed.wanted.open_assets else {}
+    before = None
+    if claimed.segment_id is not None and claimed.wanted.frame is not None:
+        before = await step_sql.frame_before(conn, claimed.plan_id, claimed.segment_id)
+
+    def frame(part: str) -> Settled | None:
+        digest = before[1].get(part) if before else None
+        return None if before is None or digest is None else Settled(digest=digest, take=before[0])
+
+    wish = wanted.settle(claimed.wanted, versions, frame)
+    if wish.is_open:
+        raise Conflict(
+            "The segment before has no take with a frame to continue."
+            if wish.frame is not None and wish.frame.open
+            else "A version that this step needs was not made.",
+            hint="Make a new plan.",
+            code="not_ready",
+        )
+    return wish
+
+
+async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folder: Path, actor: Actor) -> None:
+    engine = shop.engines.get(wish.engine)
+    if engine is None:
+        raise Unavailable(f"This worker has no engine {wish.engine}.", hint="Start a worker that has it.")
+    refs = [(line.asset, line.version) for line in wish.inputs if line.asset is not None and line.version is not None]
+    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs))
+    try:
+        inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
+        graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None
+    except (NotFound, Tampered) as error:
+        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, wish))
+        raise error
+    spec = RenderSpec(
+        run=f"step-{claimed.step_id}-{claimed.attempt}",
+        work=claimed.work,
+        attempt=claimed.attempt,
+        workdir=folder / "outputs",
+        produces=wish.produces,
+        inputs=inputs,
+        parameters={name: value for name, value in wish.parameters.items() if value is not None},
+        graph=graph,
+    )
+    info = await engine.describe()
+    started_at = datetime.now(UTC)
+    rendered = await _render(shop, claimed, engine, spec, files)
+    if rendered is None:  # stopped: nothing of it is kept; the step is given back if it still is this attempt's
+        await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
+        return
+    finished_at = datetime.now(UTC)
+    outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
+    shop.fault("stored")
+    claim = claim_of(
+        wish,
+        rendered,
+        graph_output.digest,
+        engine_version=info.version,
+        recorder_version=shop.version,
+        worker=shop.name,
+        started_at=started_at,
+        finished_at=finished_at,
+    )
+    made = conclude.Made(claim=claim, outputs=outputs, graph=graph_output, wish=wish, rendered=rendered)
+    if claimed.asset_id is None:
+        await patiently(shop.db, lambda conn: conclude.record_take(conn, claimed, made, actor, shop.fault))
+        shop.fault("recorded")
+        return
+    picture = rendered.outputs[IMAGE].path
+    identity = await asyncio.to_thread(conclude.identify, picture, claimed)
+    moved = await patiently(
+        shop.db, lambda conn: conclude.record_version(conn, claimed, made, identity, actor, shop.fault)
+    )
+    shop.fault("recorded")
+    if moved is not None and moved.activation_id is not None:
+        activation_id = moved.activation_id
+        await patiently(shop.db, lambda conn: impact.tell(conn, activation_id))
+
+
+async def _render(
+    shop: Workshop, claimed: Claimed, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
+) -> Rendered | None:
+    """What the engine rendered; ``None`` when it was stopped: the step was cancelled or lost, or this worker ends."""
+
+    async def still_ours(progress: float) -> bool:
+        async with shop.db.transaction() as conn:
+            return await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, progress)
+
+    return await render_watched(shop, engine, spec, files, still_ours)
+
+
+async def note_loss(conn: Conn, store: Store, wish: Wish) -> None:
+    """Remember which bytes the store has lost, so that the next plan says so beforehand."""
+    for digest in {line.digest for line in wish.inputs} | {wish.graph}:
+        if digest is not None and not store.exists(digest):
+            await blobs_sql.mark_gone(conn, digest)

@@ -1,0 +1,34 @@
+"""What a worker works with."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genlock.blobs.store import Store
+from genlock.db.connection import Database
+from genlock.engines.model import Engine
+from genlock.regeneration.making.presence import Presence
+
+
+def no_fault(_point: str) -> None:
+    """Nothing happens at any point: what every worker uses outside of tests."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What a worker works with. When ``ending`` is set, renders under way are stopped and their steps given back.
+
+    ``fault`` is called at named points, so that tests can kill it exactly there.
+    """
+
+    db: Database
+    store: Store
+    engines: Mapping[str, Engine]
+    name: str
+    version: str
+    scratch: Path
+    tick_s: float = 0.5
+    presence: Presence = field(default_factory=Presence)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: Callable[[str], None] = field(default=no_fault)

@@ -1,0 +1,69 @@
+"""A plan before it is written: what was asked, and what planning answered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from genlock.digest import Digest
+from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
+from genlock.regeneration.planning.remake import Remakes
+from genlock.regeneration.wanted import Wish
+from genlock.takes.model import ReferencedAsset
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is to be planned. ``chosen`` was selected; ``aside`` only has to be accounted for (pinned or waived).
+
+    ``used`` are (scope, asset) pairs of chosen segments that the situation leaves out: what is made again depends on
+    all that is chosen.
+    """
+
+    chosen: frozenset[int]
+    aside: Mapping[int, Reason] = field(default_factory=dict[int, Reason])
+    cascade: bool = False
+    force: bool = False
+    new_seed: Callable[[], str] | None = None
+    engines: frozenset[str] = frozenset()
+    used: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DraftStep:
+    """One step of a draft; ``position`` counts from 1, ``after`` and ``chain`` are positions."""
+
+    position: int
+    chain: int
+    segment_id: int | None
+    asset_id: int | None
+    kind: StepKind
+    wish: Wish | None
+    substitutes: tuple[Substitute, ...] = ()
+    after: tuple[int, ...] = ()
+    take_id: int | None = None
+    selected_take_id: int | None = None
+    active_version: int | None = None
+    estimate_s: float | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A version that the plan was made on, in a scene or, for what versions are made from, active everywhere."""
+
+    scene_id: int | None
+    asset: ReferencedAsset
+    number: int
+    effective: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan before it is written. ``frames``: the selected takes outside it that its chains continue."""
+
+    steps: tuple[DraftStep, ...]
+    left_out: Mapping[int, Reason]
+    downstream_stale: int
+    expected: tuple[Expectation, ...]
+    frames: Mapping[int, int]
+    notes: tuple[PlanNote, ...]
+    remakes: Remakes

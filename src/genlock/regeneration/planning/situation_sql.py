@@ -1,0 +1,343 @@
+"""Loads what planning looks at: a fixed number of set queries, however many segments there are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, LiteralString
+
+from genlock.db.connection import Conn, rows
+from genlock.digest import Digest, to_raw
+from genlock.model import Kind
+from genlock.regeneration.planning import library_sql
+from genlock.regeneration.planning.redo import names_of
+from genlock.regeneration.planning.situation import (
+    AssetFact,
+    Chosen,
+    Judgement,
+    Key,
+    Made,
+    OwnCause,
+    Past,
+    Seat,
+    Situation,
+    Target,
+)
+from genlock.staleness import causes_sql
+from genlock.takes.document import Input
+from genlock.takes.model import ReferencedAsset
+
+_SAMPLES = 1000
+"""Medians are of the newest so many measurements of a workload, as in the report."""
+
+_OWN: LiteralString = (
+    causes_sql.NOW
+    + causes_sql.OF_RUNS
+    + """
+SELECT o.segment_id, o.root_kind, o.root_asset, o.root_used, o.root_expected, o.direct, c.asset_id,
+       digest_text(c.digest) AS digest,
+       EXISTS (SELECT FROM waived_at w WHERE w.segment_id = o.segment_id AND w.root_asset = o.root_asset
+                                         AND w.used = o.used AND w.expected = o.expected) AS waived
+  FROM own o LEFT JOIN contents c ON c.id = o.content_id
+"""
+)
+_SPREAD: LiteralString = (
+    causes_sql.NOW
+    + causes_sql.OF_RUNS
+    + """
+SELECT t.segment_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, t.run_position <@ s.cover AS stale
+  FROM spread s JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ (s.cover + s.waived)
+"""
+)
+
+
+async def load(
+    conn: Conn, project_id: int, scene_ids: Sequence[int], used: Iterable[tuple[int, int]] = ()
+) -> Situation:
+    """Some scenes of a project with everything that planning them may ask for.
+
+    ``used`` are (scope, asset) pairs that segments elsewhere use, where what they need made again matters, too.
+    """
+    places = await _places(conn, scene_ids)
+    receipts = [row["receipt_id"] for row in places if row["receipt_id"] is not None]
+    made = await library_sql.made(conn, receipts)
+    inputs = await _inputs(conn, receipts)
+    outputs = await _outputs(conn, receipts)
+    seats = tuple(_seat(row, made, inputs, outputs) for row in places)
+    runs = sorted({row["run_id"] for row in places if row["run_id"] is not None})
+    judgements = await _judgements(conn, project_id, runs)
+    named = {line.asset for lines in inputs.values() for line in lines if line.asset is not None}
+    named |= {asset_id for _, asset_id in used}
+    scopes = sorted({seat.scope_id for seat in seats} | {scope_id for scope_id, _ in used})
+    library = await library_sql.library(conn, sorted(named), sorted({*scopes, 0}))
+    recipes = library.recipes.values() if library else ()
+    named |= {line.asset for recipe in recipes for line in recipe.inputs if line.asset is not None}
+    named |= set(library.lineage.active) if library else set()
+    assets = await assets_of(conn, sorted(named))
+    pins = await pins_of(conn, project_id)
+    refs = {(asset_id, fact.active) for asset_id, fact in assets.items() if fact.active is not None}
+    refs |= {(asset_id, number) for (_, asset_id), number in pins.items() if asset_id in assets}
+    versions = await versions_of(conn, sorted(refs))
+    roots = names_of(root for one in judgements.values() for root in one.stale) - set(assets)
+    stored = {line.digest for lines in inputs.values() for line in lines if line.role != "seed_frame"}
+    stored |= {line.digest for recipe in recipes for line in recipe.inputs}
+    stored |= {target.digest for target in versions.values()}
+    stored |= {one.graph for one in (*made.values(), *recipes)}
+    workloads = {one.workload_id for one in (*made.values(), *recipes)}
+    return Situation(
+        project_id=project_id,
+        seats=seats,
+        judgements=judgements,
+        assets=assets,
+        pins=pins,
+        versions=versions,
+        outdated=await _outdated(conn, sorted(named), scopes),
+        past=await _past(conn, [seat.segment_id for seat in seats], receipts),
+        lost=await lost_among(conn, stored - {None}),
+        cost_s=await _costs(conn, sorted(one for one in workloads if one is not None)),
+        library=library,
+        names={asset_id: fact.asset for asset_id, fact in (await assets_of(conn, sorted(roots))).items()},
+    )
+
+
+async def _places(conn: Conn, scene_ids: Sequence[int]) -> list[dict[str, Any]]:
+    return await rows(
+        conn,
+        """
+        SELECT g.id AS segment_id, g.scene_id, coalesce(of_scene.id, of_project.id, 0) AS scope_id, g.name,
+               CASE WHEN s.archived_at IS NULL THEN g.position END AS position,
+               t.take_id, t.receipt_id, t.run_id, t.run_position, t.via_judged
+          FROM segments g
+          JOIN scenes s ON s.id = g.scene_id
+          LEFT JOIN scopes of_scene ON of_scene.scene_id = s.id
+          LEFT JOIN scopes of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
+          LEFT JOIN selected_takes t ON t.segment_id = g.id
+         WHERE g.scene_id = ANY(%(scenes)s)
+         ORDER BY s.position, s.id, g.position NULLS LAST, g.id
+        """,
+        scenes=list(scene_ids),
+    )
+
+
+def _seat(
+    row: Mapping[str, Any],
+    made: Mapping[int, Made],
+    inputs: Mapping[int, Sequence[Input]],
+    outputs: Mapping[int, Mapping[str, Digest]],
+) -> Seat:
+    take = None
+    if row["receipt_id"] is not None:
+        lines = inputs.get(row["receipt_id"], ())
+        known = made[row["receipt_id"]]
+        take = Chosen(
+            take_id=row["take_id"],
+            made=Made(
+                receipt_digest=known.receipt_digest,
+                engine=known.engine,
+                parameters=known.parameters,
+                graph=known.graph,
+                inputs=tuple(line for line in lines if line.via is None),
+                workload_id=known.workload_id,
+            ),
+            continues=row["run_position"] > 1,
+            via=tuple(line for line in lines if line.via is not None),
+            outputs=outputs.get(row["receipt_id"], {}),
+        )
+    return Seat(row["segment_id"], row["scene_id"], row["scope_id"], row["position"], row["name"], take)
+
+
+async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Input]]:
+    """The inputs of receipts as they are known today: a digest that was registered since has a version."""
+    found = await rows(
+        conn,
+        """
+        SELECT i.receipt_id, i.role, i.ordinal, a.kind, a.id AS asset, a.name, c.version,
+               digest_text(coalesce(c.digest, i.digest)) AS digest, digest_text(c.effective_digest) AS effective_digest,
+               i.strength_model, i.strength_clip, i.part, i.take_id AS take, i.via
+          FROM receipt_inputs i
+          LEFT JOIN contents c ON c.id = i.content_id
+          LEFT JOIN assets a ON a.id = c.asset_id
+         WHERE i.receipt_id = ANY(%(receipts)s)
+         ORDER BY i.receipt_id, i.role, i.ordinal
+        """,
+        receipts=list(receipt_ids),
+    )
+    inputs: dict[int, list[Input]] = {}
+    for row in found:
+        inputs.setdefault(row.pop("receipt_id"), []).append(Input.model_validate(row))
+    return inputs
+
+
+async def _outputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, dict[str, Digest]]:
+    found = await rows(
+        conn,
+        """
+        SELECT receipt_id, part, digest_text(digest) AS digest FROM receipt_outputs
+         WHERE receipt_id = ANY(%(receipts)s)
+        """,
+        receipts=list(receipt_ids),
+    )
+    outputs: dict[int, dict[str, Digest]] = {}
+    for row in found:
+        outputs.setdefault(row["receipt_id"], {})[row["part"]] = row["digest"]
+    return outputs
+
+
+async def _judgements(conn: Conn, project_id: int, runs: Sequence[int]) -> dict[int, Judgement]:
+    if not runs:
+        return {}
+    own: dict[int, list[OwnCause]] = {}
+    for row in await rows(conn, _OWN, projects=[project_id], runs=list(runs)):
+        cause = OwnCause(_root(row), row["direct"], row["waived"], row["asset_id"], row["digest"])
+        own.setdefault(row["segment_id"], []).append(cause)
+    stale: dict[int, set[Key]] = {}
+    waived: dict[int, set[Key]] = {}
+    for row in await rows(conn, _SPREAD, projects=[project_id], runs=list(runs)):
+        (stale if row["stale"] else waived).setdefault(row["segment_id"], set()).add(_root(row))
+    return {
+        segment_id: Judgement(
+            stale=frozenset(stale.get(segment_id, ())),
+            waived=frozenset(waived.get(segment_id, ())),
+            own=tuple(own.get(segment_id, ())),
+        )
+        for segment_id in {*stale, *waived, *own}
+    }
+
+
+def _root(row: Mapping[str, Any]) -> Key:
+    return row["root_kind"], row["root_asset"], row["root_used"], row["root_expected"]
+
+
+async def assets_of(conn: Conn, asset_ids: Sequence[int]) -> dict[int, AssetFact]:
+    """What is known of assets, by id; unknown ones are absent."""
+    if not asset_ids:
+        return {}
+    found = await rows(
+        conn,
+        """
+        SELECT id, kind, name, project_id, active_version, archived_at IS NOT NULL AS archived FROM assets
+         WHERE id = ANY(%(assets)s)
+        """,
+        assets=list(asset_ids),
+    )
+    return {
+        row["id"]: AssetFact(
+            ReferencedAsset(id=row["id"], kind=Kind(row["kind"]), name=row["name"]),
+            row["project_id"],
+            row["active_version"],
+            row["archived"],
+        )
+        for row in found
+    }
+
+
+async def pins_of(conn: Conn, project_id: int) -> dict[tuple[int, int], int]:
+    """A project's pins: by (scene, asset), 0 standing for the whole project, the version."""
+    found = await rows(
+        conn,
+        """
+        SELECT coalesce(scene_id, 0) AS scene_id, asset_id, number FROM pins WHERE project_id = %(project_id)s
+        """,
+        project_id=project_id,
+    )
+    return {(row["scene_id"], row["asset_id"]): row["number"] for row in found}
+
+
+async def versions_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Target]:
+    """Versions by (asset, number); unknown ones are absent."""
+    found = await rows(
+        conn,
+        """
+        SELECT v.asset_id, v.number, a.kind, a.name, digest_text(v.digest) AS digest,
+               digest_text(v.effective_digest) AS effective
+          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
+          JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
+          JOIN assets a ON a.id = v.asset_id
+        """,
+        assets=[asset for asset, _ in refs],
+        numbers=[number for _, number in refs],
+    )
+    return {
+        (row["asset_id"], row["number"]): Target(
+            ReferencedAsset(id=row["asset_id"], kind=Kind(row["kind"]), name=row["name"]),
+            row["number"],
+            row["digest"],
+            row["effective"],
+        )
+        for row in found
+    }
+
+
+async def _outdated(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> frozenset[tuple[int, int, int]]:
+    found = await rows(
+        conn,
+        """
+        SELECT DISTINCT o.scope_id, o.asset_id, c.version
+          FROM outdated_contents o JOIN contents c ON c.id = o.content_id
+         WHERE o.asset_id = ANY(%(assets)s) AND o.scope_id = ANY(%(scopes)s) AND o.kind = 'derived'
+        """,
+        assets=list(assets),
+        scopes=list(scopes),
+    )
+    return frozenset((row["scope_id"], row["asset_id"], row["version"]) for row in found)
+
+
+async def _past(conn: Conn, segment_ids: Sequence[int], selected: Sequence[int]) -> dict[int, tuple[Past, ...]]:
+    """The takes that could be put back into the cut: not in it, complete, well evidenced, every byte there."""
+    found = await rows(
+        conn,
+        """
+        SELECT r.segment_id, r.take_id, digest_text(r.inputs_digest) AS inputs_digest,
+               digest_text(r.graph_digest) AS graph, o.outputs
+          FROM receipts r
+         CROSS JOIN LATERAL (
+               SELECT jsonb_object_agg(o.part, digest_text(o.digest)) AS outputs,
+                      bool_and(o.part = 'frames' OR b.digest IS NOT NULL) AS there
+                 FROM receipt_outputs o
+                 LEFT JOIN blobs b ON b.digest = o.digest AND b.gone_since IS NULL
+                WHERE o.receipt_id = r.id) o
+         WHERE r.segment_id = ANY(%(segments)s) AND r.id <> ALL(%(selected)s)
+           AND cardinality(r.missing) = 0 AND r.evidence IN ('recorded', 'matched_by_digest') AND o.there
+         ORDER BY r.segment_id, r.id DESC
+        """,
+        segments=list(segment_ids),
+        selected=list(selected),
+    )
+    past: dict[int, list[Past]] = {}
+    for row in found:
+        one = Past(row["take_id"], row["inputs_digest"], row["graph"], row["outputs"])
+        past.setdefault(row["segment_id"], []).append(one)
+    return {segment_id: tuple(takes) for segment_id, takes in past.items()}
+
+
+async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[Digest]:
+    """Those of ``digests`` whose bytes are neither in the store nor in a file that was registered in place."""
+    found = await rows(
+        conn,
+        """
+        SELECT digest_text(d.digest) AS digest
+          FROM unnest(%(digests)s::bytea[]) AS d (digest)
+         WHERE NOT EXISTS (SELECT FROM blobs b WHERE b.digest = d.digest AND b.gone_since IS NULL)
+           AND NOT EXISTS (SELECT FROM contents c JOIN asset_versions v ON v.content_id = c.id
+                            WHERE c.digest = d.digest
+                              AND lies_at(v.asset_id, v.number, v.in_place) IS NOT NULL)
+        """,
+        digests=[to_raw(digest) for digest in digests if digest is not None],
+    )
+    return frozenset(row["digest"] for row in found)
+
+
+async def _costs(conn: Conn, workloads: Sequence[int]) -> dict[int, float]:
+    found = await rows(
+        conn,
+        """
+        SELECT w.id, m.median
+          FROM unnest(%(workloads)s::int[]) AS w (id)
+         CROSS JOIN LATERAL (
+               SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d.duration_s) AS median
+                 FROM (SELECT r.duration_s FROM receipts r
+                        WHERE r.workload_id = w.id AND r.duration_s IS NOT NULL
+                        ORDER BY r.id DESC LIMIT %(samples)s) d) m
+         WHERE m.median IS NOT NULL
+        """,
+        workloads=list(workloads),
+        samples=_SAMPLES,
+    )
+    return {row["id"]: row["median"] for row in found}

@@ -1,0 +1,1 @@
+"""Plans and their steps as rows: written, claimed, concluded, finished, each once."""

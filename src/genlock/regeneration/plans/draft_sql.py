@@ -1,0 +1,111 @@
+"""Writes a draft: the plan, its steps, and what it leaves out, each in one statement."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from genlock.db.connection import Conn, execute, scalar
+from genlock.model import Actor, Model
+from genlock.regeneration.model import PlanNote
+from genlock.regeneration.planning.draft import Draft, DraftStep, Expectation
+
+
+class Header(Model):
+    """The row of a plan before it has an id."""
+
+    project_id: int | None
+    selection: dict[str, Any]
+    cascade: bool = False
+    review: bool = False
+    force: bool = False
+    seed: str = "same"
+
+
+async def insert_plan(conn: Conn, header: Header, draft: Draft, notes: Sequence[PlanNote], actor: Actor) -> int:
+    """A plan in the state draft with its steps and what it leaves out; its id."""
+    plan_id: int = await scalar(
+        conn,
+        """
+        INSERT INTO plans (project_id, state, selection, cascade, review, force, seed, downstream_stale, expected,
+                           notes, created_by)
+        VALUES (%(project_id)s, 'draft', %(selection)s, %(cascade)s, %(review)s, %(force)s, %(seed)s,
+                %(downstream)s, %(expected)s, %(notes)s, %(actor)s)
+        RETURNING id
+        """,
+        project_id=header.project_id,
+        selection=Jsonb(header.selection),
+        cascade=header.cascade,
+        review=header.review,
+        force=header.force,
+        seed=header.seed,
+        downstream=draft.downstream_stale,
+        expected=Jsonb(
+            {
+                "versions": [_expectation(one) for one in draft.expected],
+                "frames": [[segment, take] for segment, take in draft.frames.items()],
+            }
+        ),
+        notes=Jsonb([note.model_dump(mode="json", exclude_none=True) for note in notes]),
+        actor=actor.name,
+    )
+    await _insert_steps(conn, plan_id, draft.steps)
+    await execute(
+        conn,
+        """
+        INSERT INTO plan_left_out (plan_id, segment_id, why)
+        SELECT %(plan_id)s, segment_id, why FROM unnest(%(segments)s::bigint[], %(whys)s::text[]) AS l (segment_id, why)
+        """,
+        plan_id=plan_id,
+        segments=list(draft.left_out),
+        whys=[reason.value for reason in draft.left_out.values()],
+    )
+    return plan_id
+
+
+async def _insert_steps(conn: Conn, plan_id: int, steps: Sequence[DraftStep]) -> None:
+    await execute(
+        conn,
+        """
+        INSERT INTO plan_steps (plan_id, position, chain, segment_id, asset_id, kind, state, engine, wanted,
+                                substitutes, after, take_id, selected_take_id, active_version, estimate_s, why)
+        SELECT %(plan_id)s, s.position, s.chain, s.segment_id, s.asset_id, s.kind, 'waiting', s.engine, s.wanted,
+               s.substitutes, s.after, s.take_id, s.selected_take_id, s.active_version, s.estimate_s, s.why
+          FROM jsonb_to_recordset(%(steps)s)
+            AS s (position int, chain int, segment_id bigint, asset_id bigint, kind text, engine text, wanted jsonb,
+                  substitutes jsonb, after int[], take_id bigint, selected_take_id bigint, active_version int,
+                  estimate_s float8, why text)
+        """,
+        plan_id=plan_id,
+        steps=Jsonb([_step(step) for step in steps]),
+    )
+
+
+def _step(step: DraftStep) -> dict[str, Any]:
+    renders = step.wish is not None and step.kind == "render"
+    return {
+        "position": step.position,
+        "chain": step.chain,
+        "segment_id": step.segment_id,
+        "asset_id": step.asset_id,
+        "kind": step.kind.value,
+        "engine": step.wish.engine if step.wish is not None and renders else None,
+        "wanted": step.wish and step.wish.model_dump(mode="json", exclude_none=True),
+        "substitutes": [one.model_dump(mode="json", by_alias=True) for one in step.substitutes],
+        "after": list(step.after),
+        "take_id": step.take_id,
+        "selected_take_id": step.selected_take_id,
+        "active_version": step.active_version,
+        "estimate_s": step.estimate_s,
+        "why": step.why,
+    }
+
+
+def _expectation(one: Expectation) -> dict[str, Any]:
+    return {
+        "scene_id": one.scene_id,
+        "asset_id": one.asset.id,
+        "name": one.asset.name,
+        "number": one.number,
+        "effective": one.effective,
+    }

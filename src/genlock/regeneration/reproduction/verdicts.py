@@ -1,0 +1,75 @@
+"""What a comparison of two outputs comes to. Pure.
+
+same bytes ─▶ identical      same frames ─▶ same_frames      every frame over both thresholds ─▶ visually_equal
+anything else ─▶ different
+"""
+
+from collections.abc import Mapping
+
+from genlock.digest import Digest
+from genlock.engines.comparison import Likeness
+from genlock.regeneration.reproduction.model import Comparison, Thresholds, Verdict
+
+FRAMES = "frames"
+
+
+def by_digest(before: Mapping[str, Digest], after: Mapping[str, Digest], part: str) -> Comparison | None:
+    """The verdict where digests decide it: of the bytes of ``part``, or of the decoded frames; ``None`` otherwise."""
+    if before.get(part) is not None and before.get(part) == after.get(part):
+        return Comparison(verdict=Verdict.IDENTICAL, why=f"The {part} has the same bytes.")
+    if before.get(FRAMES) is not None and before.get(FRAMES) == after.get(FRAMES):
+        return Comparison(verdict=Verdict.SAME_FRAMES, why="Every frame is the same; the files around them differ.")
+    return None
+
+
+def by_frames(likeness: Likeness, least: Thresholds) -> Comparison:
+    """The verdict where frames have to be looked at."""
+    psnr, ssim = likeness.worst_psnr_db, likeness.worst_ssim
+    if likeness.first_different is None:
+        verdict, why = Verdict.SAME_FRAMES, "Every frame is the same; the files around them differ."
+    elif not likeness.same_size:
+        verdict, why = Verdict.DIFFERENT, "The frames have another size."
+    elif not likeness.comparable:
+        verdict, why = Verdict.DIFFERENT, f"There are {likeness.other_frames} frames, not {likeness.frames}."
+    elif psnr is not None and ssim is not None and psnr >= least.psnr_db and ssim >= least.ssim:
+        verdict = Verdict.VISUALLY_EQUAL
+        why = f"The least alike frame has {psnr:.1f} dB and an SSIM of {ssim:.4f}: {_asked(least)}."
+    else:
+        verdict = Verdict.DIFFERENT
+        why = f"The least alike frame has {psnr or 0:.1f} dB and an SSIM of {ssim or 0:.4f}; {_asked(least)}."
+    return Comparison(
+        verdict=verdict,
+        why=why,
+        frames=likeness.frames,
+        other_frames=likeness.other_frames,
+        first_different_frame=likeness.first_different,
+        worst_psnr_db=psnr,
+        worst_ssim=ssim,
+        psnr_db=likeness.psnr_db,
+        ssim=likeness.ssim,
+    )
+
+
+def unseen(part: str) -> Comparison:
+    """The verdict where the digests differ, and the original is not there any more to be looked at."""
+    return Comparison(
+        verdict=Verdict.DIFFERENT,
+        why=f"The digests differ; the bytes of the original {part} are gone, so how much cannot be said.",
+    )
+
+
+def within_noise(found: Comparison, noise: Comparison) -> bool:
+    """Whether the original is no further from a run than two runs are from each other."""
+    if _rank(found.verdict) < _rank(Verdict.VISUALLY_EQUAL):
+        return True
+    if found.worst_psnr_db is None or noise.worst_psnr_db is None:
+        return False  # there is no noise, or the original cannot be measured against it
+    return found.worst_psnr_db >= noise.worst_psnr_db and (found.worst_ssim or 0) >= (noise.worst_ssim or 0)
+
+
+def _rank(verdict: Verdict) -> int:
+    return list(Verdict).index(verdict)
+
+
+def _asked(least: Thresholds) -> str:
+    return f"{least.psnr_db:g} dB and {least.ssim:g} are asked of every frame"

@@ -1,0 +1,240 @@
+"""Runs a receipt again: what a worker does with a reproduction.
+
+    claim ─▶ lay out ─▶ render, once or twice ─▶ compare with the original (and with each other) ─▶ one transaction:
+                                                                                       result, written once, and event
+
+No transaction is open while an engine renders or frames are compared. Whatever is killed, one result is recorded.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from genlock.blobs import sql as blobs_sql
+from genlock.blobs.store import Store
+from genlock.db.connection import Conn
+from genlock.digest import Digest
+from genlock.engines.comparison import compare
+from genlock.engines.model import Engine, EngineInfo, EngineInput, Rendered, RenderSpec
+from genlock.errors import GenlockError, NotFound, Tampered, Unavailable
+from genlock.events import log
+from genlock.model import Actor, Model, Role
+from genlock.regeneration.making import materialise
+from genlock.regeneration.making.materialise import OCTETS, PNG
+from genlock.regeneration.making.patience import patiently
+from genlock.regeneration.making.rendering import render_watched
+from genlock.regeneration.making.work import note_loss
+from genlock.regeneration.making.workshop import Workshop
+from genlock.regeneration.model import StepError
+from genlock.regeneration.plans import step_sql
+from genlock.regeneration.reproduction import sql as reproduce_sql
+from genlock.regeneration.reproduction import verdicts
+from genlock.regeneration.reproduction.asking import outputs_of, refs_of, runnable, wish_of
+from genlock.regeneration.reproduction.model import Comparison, ReproductionResult, ReproductionRun, Thresholds
+from genlock.regeneration.reproduction.sql import ClaimedReproduction
+from genlock.regeneration.wanted import Wish
+from genlock.takes import receipt_sql
+from genlock.takes.claim import Output
+from genlock.takes.difference import surroundings
+from genlock.takes.model import Receipt
+
+logger = logging.getLogger(__name__)
+_COMPARING = 0.05
+"""The share of the progress that is left for comparing."""
+
+
+class _Laid(Model):
+    """A wish laid out as files for its engine."""
+
+    wish: Wish
+    inputs: tuple[EngineInput, ...]
+    files: dict[str, Path]
+    graph: bytes | None
+
+
+class _Ran(Model):
+    """One run, its bytes stored; ``path`` is what it made."""
+
+    run: ReproductionRun
+    digests: dict[str, Digest]
+    path: Path
+    rendered: Rendered
+
+
+async def do_reproduction(shop: Workshop, reproduction_id: int) -> None:
+    """Do one reproduction to its end, or leave it alone when it is not to be done (any more)."""
+    claimed = await patiently(shop.db, lambda conn: reproduce_sql.claim(conn, reproduction_id, shop.name))
+    if claimed is None:
+        return
+    shop.fault("claimed")
+    folder = shop.scratch / f"reproduction-{claimed.id}-{claimed.attempt}"
+    try:
+        await _do(shop, claimed, folder)
+    except asyncio.CancelledError:
+        await asyncio.shield(patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed)))
+        raise
+    except GenlockError as error:
+        await _fail(shop, claimed, StepError(code=error.code, message=error.message, hint=error.hint))
+    except Exception as error:  # an engine may fail in any way: the record says so, and the worker lives on
+        logger.exception("Reproduction %d failed in an unforeseen way.", claimed.id)
+        hint = "The worker's log has the details. Try again when that is settled."
+        failure = StepError(code="engine_failed", message=f"{type(error).__name__}: {error}", hint=hint)
+        await _fail(shop, claimed, failure)
+    finally:
+        await asyncio.to_thread(materialise.remove, folder)
+
+
+async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> None:
+    receipt = await patiently(shop.db, lambda conn: receipt_sql.get_receipt(conn, claimed.receipt_id))
+    laid = await _lay_out(shop, receipt, folder)
+    engine = shop.engines.get(laid.wish.engine)
+    if engine is None:
+        raise Unavailable(f"This worker has no engine {laid.wish.engine}.", hint="Start a worker that has it.")
+    info = await engine.describe()
+    ran: list[_Ran] = []
+    for number in range(claimed.runs):
+        one = await _run(shop, claimed, engine, laid, folder, number)
+        if one is None:  # stopped: nothing of it is kept, and somebody else begins anew
+            await patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed))
+            return
+        ran.append(one)
+    result = await asyncio.to_thread(_judge, shop.store, receipt, laid.wish, info, ran, claimed.thresholds, folder)
+    shop.fault("stored")
+    await patiently(shop.db, lambda conn: _record(conn, shop, claimed, result))
+    shop.fault("recorded")
+
+
+async def _lay_out(shop: Workshop, receipt: Receipt, folder: Path) -> _Laid:
+    wish = wish_of(receipt)
+    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(wish)))
+    wish = await asyncio.to_thread(runnable, wish, shop.store, places)
+    try:
+        inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
+        graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None
+    except (NotFound, Tampered):
+        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, wish))
+        raise
+    return _Laid(wish=wish, inputs=inputs, files=files, graph=graph)
+
+
+async def _run(
+    shop: Workshop, claimed: ClaimedReproduction, engine: Engine, laid: _Laid, folder: Path, number: int
+) -> _Ran | None:
+    share = (1 - _COMPARING) / claimed.runs
+    spec = RenderSpec(
+        run=f"reproduction-{claimed.id}-{claimed.attempt}-{number}",
+        workdir=folder / f"outputs-{number}",
+        produces=laid.wish.produces,
+        inputs=laid.inputs,
+        parameters={name: value for name, value in laid.wish.parameters.items() if value is not None},
+        graph=laid.graph,
+    )
+
+    async def still_ours(progress: float) -> bool:
+        async with shop.db.transaction() as conn:
+            return await reproduce_sql.keep_alive(conn, claimed, share * (number + progress))
+
+    rendered = await render_watched(shop, engine, spec, laid.files, still_ours)
+    if rendered is None:
+        return None
+    outputs, graph = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
+    run = ReproductionRun(outputs=outputs, graph=graph.digest, duration_s=rendered.duration_s)
+    digests = {part: output.digest for part, output in outputs.items()}
+    return _Ran(run=run, digests=digests, path=rendered.outputs[laid.wish.produces].path, rendered=rendered)
+
+
+def _judge(
+    store: Store,
+    receipt: Receipt,
+    wish: Wish,
+    info: EngineInfo,
+    ran: list[_Ran],
+    least: Thresholds,
+    folder: Path,
+) -> ReproductionResult:
+    """What came of it: the first run beside the original, the second beside the first. Blocks."""
+    first, *others = ran
+    part = wish.produces
+    comparison = _compared(store, outputs_of(receipt), None, first, wish, least, folder)
+    noise = None
+    for other in others:
+        noise = _compared(store, first.digests, first.path, other, wish, least, folder)
+    engine = {"name": wish.engine, "version": info.version, "environment": dict(first.rendered.environment)}
+    logger.info("Receipt %d run again: the %s is %s.", receipt.id, part, comparison.verdict.value)
+    return ReproductionResult(
+        comparison=comparison,
+        noise=noise,
+        within_noise=None if noise is None else verdicts.within_noise(comparison, noise),
+        surroundings=surroundings(receipt.document, engine, first.run.graph),
+        runs=tuple(one.run for one in ran),
+    )
+
+
+def _compared(
+    store: Store,
+    before: Mapping[str, Digest],
+    at: Path | None,
+    after: _Ran,
+    wish: Wish,
+    least: Thresholds,
+    folder: Path,
+) -> Comparison:
+    """How like ``before`` a run is; ``at`` is where the bytes of ``before`` lie, else they are in the store."""
+    part = wish.produces
+    decided = verdicts.by_digest(before, after.digests, part)
+    if decided is not None:
+        return decided
+    digest = before.get(part)
+    if at is None:
+        if digest is None or not store.exists(digest):
+            return verdicts.unseen(part)
+        at = folder / f"original{after.path.suffix}"
+        store.copy_out(digest, at)
+    likeness, picture = compare(at, after.path, part)
+    found = verdicts.by_frames(likeness, least)
+    return found if picture is None else found.model_copy(update={"difference": store.put(picture).digest})
+
+
+async def _record(conn: Conn, shop: Workshop, claimed: ClaimedReproduction, result: ReproductionResult) -> None:
+    if not await reproduce_sql.finish(conn, claimed, result):
+        return
+    await blobs_sql.note_blobs(conn, await asyncio.to_thread(_blobs, shop.store, result))
+    shop.fault("recording")
+    await log.append(
+        conn,
+        "reproduction.finished",
+        Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR),
+        project_id=claimed.project_id,
+        subject=f"reproduction/{claimed.id}",
+        data={"receipt_id": claimed.receipt_id, "verdict": result.comparison.verdict.value},
+    )
+
+
+def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, str]]:
+    """What the store keeps of it: digest, size, media type."""
+    outputs: list[Output] = [output for run in result.runs for output in run.outputs.values()]
+    graphs = [Output(digest=run.graph, media_type=materialise.JSON) for run in result.runs]
+    pictures = [one.difference for one in (result.comparison, result.noise) if one is not None]
+    outputs += graphs + [Output(digest=picture, media_type=PNG) for picture in pictures if picture is not None]
+    found: list[tuple[Digest, int, str]] = []
+    for output in outputs:
+        held = store.held(output.digest)  # the digest of decoded frames is of no bytes that are kept
+        if held is not None:
+            found.append((output.digest, held.size_bytes, output.media_type or OCTETS))
+    return found
+
+
+async def _fail(shop: Workshop, claimed: ClaimedReproduction, error: StepError) -> None:
+    async def fail(conn: Conn) -> None:
+        if await reproduce_sql.fail(conn, claimed, error):
+            await log.append(
+                conn,
+                "reproduction.failed",
+                Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR),
+                project_id=claimed.project_id,
+                subject=f"reproduction/{claimed.id}",
+                data={"receipt_id": claimed.receipt_id, "error": error.code, "message": error.message},
+            )
+
+    await patiently(shop.db, fail)

@@ -1,0 +1,159 @@
+"""The rows of scanned files: what was seen where, by which an unchanged file is known without reading it."""
+
+from collections.abc import Sequence
+
+from genlock.db.connection import Conn, execute, many, maybe, rows, scalar
+from genlock.digest import Digest, to_raw
+from genlock.library.model import Asset
+from genlock.library.stamps import FileStamp
+from genlock.model import Kind
+from genlock.watching.model import Remembered
+
+_SELECT = """
+        SELECT f.path, f.asset_id, f.number, f.refusal, f.gone_since IS NOT NULL AS is_gone,
+               coalesce(a.archived_at IS NOT NULL, false) AS is_archived,
+               EXISTS (SELECT FROM asset_versions v JOIN blobs b ON b.digest = v.digest AND b.gone_since IS NULL
+                        WHERE v.asset_id = f.asset_id AND v.number = f.number) AS is_kept,
+               jsonb_build_object('device', f.device, 'inode', f.inode, 'size_bytes', f.size_bytes,
+                                  'mtime_ns', f.mtime_ns, 'ctime_ns', f.ctime_ns) AS stamp
+          FROM scanned_files f LEFT JOIN assets a ON a.id = f.asset_id
+"""
+
+
+async def remembered_below(conn: Conn, host: str, folders: Sequence[str]) -> dict[str, Remembered]:
+    """What is known of the files below some folders (resolved), by path."""
+    found = await many(
+        conn,
+        Remembered,
+        _SELECT
+        + """
+         WHERE f.host = %(host)s
+           AND EXISTS (SELECT FROM unnest(%(folders)s::text[]) AS within (folder)
+                        WHERE starts_with(f.path, within.folder || '/'))
+        """,
+        host=host,
+        folders=[folder.rstrip("/") for folder in folders],
+    )
+    return {one.path: one for one in found}
+
+
+async def remembered(conn: Conn, host: str, path: str) -> Remembered | None:
+    """What is known of one file."""
+    return await maybe(
+        conn, Remembered, _SELECT + " WHERE f.host = %(host)s AND f.path = %(path)s", host=host, path=path
+    )
+
+
+async def remember(
+    conn: Conn, host: str, path: str, stamp: FileStamp, *, version: tuple[int, int] | None, refusal: str | None = None
+) -> None:
+    """Note what a file is: the (asset, number) that has its bytes, or why there is none; then what it was stays."""
+    await execute(
+        conn,
+        """
+        INSERT INTO scanned_files AS f (host, path, asset_id, number, refusal, device, inode, size_bytes, mtime_ns,
+                                        ctime_ns)
+        VALUES (%(host)s, %(path)s, %(asset)s, %(number)s, %(refusal)s, %(device)s, %(inode)s, %(size)s, %(mtime)s,
+                %(ctime)s)
+        ON CONFLICT (host, path) DO UPDATE
+           SET asset_id = coalesce(excluded.asset_id, f.asset_id), number = coalesce(excluded.number, f.number),
+               refusal = excluded.refusal, device = excluded.device, inode = excluded.inode,
+               size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
+               gone_since = NULL,
+               since = CASE WHEN (f.asset_id, f.number) IS NOT DISTINCT FROM (excluded.asset_id, excluded.number)
+                             AND f.refusal IS NOT DISTINCT FROM excluded.refusal THEN f.since ELSE now() END
+        """,
+        host=host,
+        path=path,
+        asset=None if version is None else version[0],
+        number=None if version is None else version[1],
+        refusal=refusal,
+        device=stamp.device,
+        inode=stamp.inode,
+        size=stamp.size_bytes,
+        mtime=stamp.mtime_ns,
+        ctime=stamp.ctime_ns,
+    )
+
+
+async def mark_gone(conn: Conn, host: str, paths: Sequence[str]) -> None:
+    """Note that files are not there any more."""
+    await execute(
+        conn,
+        """
+        UPDATE scanned_files SET gone_since = now()
+         WHERE host = %(host)s AND path = ANY(%(paths)s) AND gone_since IS NULL
+        """,
+        host=host,
+        paths=list(paths),
+    )
+
+
+async def mark_back(conn: Conn, host: str, paths: Sequence[str]) -> None:
+    """Note that files are there again, as they were."""
+    await execute(
+        conn,
+        "UPDATE scanned_files SET gone_since = NULL WHERE host = %(host)s AND path = ANY(%(paths)s)",
+        host=host,
+        paths=list(paths),
+    )
+
+
+async def asset_for(conn: Conn, kind: Kind, names: Sequence[str], path: str, digest: Digest) -> tuple[str, int | None]:
+    """The first of ``names`` that a file may have, and the id of the asset that has it already.
+
+    A name is taken when another file, which is still there, is a version of that asset and has other bytes.
+    """
+    found = await rows(
+        conn,
+        """
+        SELECT wanted.name, a.id
+          FROM unnest(%(names)s::text[]) WITH ORDINALITY AS wanted (name, place)
+          LEFT JOIN assets a ON a.kind = %(kind)s AND a.name = wanted.name AND a.project_id IS NULL
+         WHERE NOT EXISTS (
+               SELECT FROM scanned_files f
+                 LEFT JOIN asset_versions v ON v.asset_id = f.asset_id AND v.number = f.number
+                WHERE f.asset_id = a.id AND f.path <> %(path)s AND f.gone_since IS NULL
+                  AND (f.refusal IS NOT NULL OR v.digest <> %(digest)s))
+         ORDER BY wanted.place
+         LIMIT 1
+        """,
+        kind=kind,
+        names=list(names),
+        path=path,
+        digest=to_raw(digest),
+    )
+    return (found[0]["name"], found[0]["id"]) if found else (names[-1], None)
+
+
+async def is_lost(conn: Conn, asset_id: int, number: int) -> bool:
+    """Whether the bytes of a version are not to be had any more."""
+    return await scalar(
+        conn,
+        """
+        SELECT bytes_gone_since(v.asset_id, v.number, v.digest, v.in_place) IS NOT NULL
+          FROM asset_versions v WHERE v.asset_id = %(asset_id)s AND v.number = %(number)s
+        """,
+        asset_id=asset_id,
+        number=number,
+    )
+
+
+async def versions_at(conn: Conn, host: str, paths: Sequence[str]) -> dict[str, tuple[Asset, int, bool]]:
+    """For files that were versions: the asset, the number, and whether its bytes are lost now."""
+    found = await rows(
+        conn,
+        """
+        SELECT f.path, f.number, a.id, a.project_id, a.kind, a.name, a.active_version, a.versions_total,
+               a.archived_at IS NOT NULL AS archived, a.created_at, a.created_by,
+               bytes_gone_since(v.asset_id, v.number, v.digest, v.in_place) IS NOT NULL AS lost
+          FROM scanned_files f
+          JOIN assets a ON a.id = f.asset_id
+          JOIN asset_versions v ON v.asset_id = f.asset_id AND v.number = f.number
+         WHERE f.host = %(host)s AND f.path = ANY(%(paths)s)
+        """,
+        host=host,
+        paths=list(paths),
+    )
+    of_asset = Asset.model_fields.keys() - {"used_by"}
+    return {row["path"]: (Asset(**{name: row[name] for name in of_asset}), row["number"], row["lost"]) for row in found}

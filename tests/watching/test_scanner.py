@@ -1,0 +1,294 @@
+"""Folders are watched: real files that appear, are renamed over, written in place, grow, vanish and come back."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.watching.disk import REST_S, Disk, weights
+
+from genlock.blobs.disk import DiskStore
+from genlock.digest import digest_of
+from genlock.errors import Conflict, Denied, NotFound
+from genlock.library import actions as library
+from genlock.library import sql as library_sql
+from genlock.library.identify import identify_stamped
+from genlock.library.model import NewAsset
+from genlock.model import Actor, Kind
+from genlock.staleness import moves
+from genlock.watching.model import ScannedFile, ScanOutcome
+from genlock.watching.scanner import Scanner
+
+IN_TIME_S = 5.0
+PATIENCE_S = 60.0
+
+
+async def in_time(what: Callable[[], Awaitable[bool]]) -> float:
+    """After how many seconds something has become true."""
+    started_s = time.monotonic()
+    async with asyncio.timeout(PATIENCE_S):
+        while not await what():  # noqa: ASYNC110 - on a disk and in a database, which set no event here
+            await asyncio.sleep(0.05)
+    return time.monotonic() - started_s
+
+
+async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples_folder: Path) -> None:
+    rain = disk.lora("rain", 1)
+    weights(disk.folder / "models" / "vae" / "wan.safetensors", 2)
+    weights(disk.folder / "models" / "checkpoints" / "tiny.safetensors", 3)
+    (disk.folder / "input").mkdir()
+    shutil.copy(samples_folder / "portrait_v1.png", disk.folder / "input" / "portrait.png")
+    (disk.folder / "models" / "loras" / "put_loras_here").touch()
+    scan = await disk.look()
+    assert (scan.files, scan.unchanged, scan.remaining) == (4, 0, 0)
+    found = {(one.kind, one.name, one.version, one.active, one.outcome) for one in scan.news}
+    assert found == {
+        (kind, name, 1, True, ScanOutcome.CREATED)
+        for kind, name in (
+            (Kind.LORA, "rain"),
+            (Kind.VAE, "wan"),
+            (Kind.MODEL, "tiny"),
+            (Kind.SOURCE_IMAGE, "portrait"),
+        )
+    }
+    version = await disk.version("rain", 1)
+    assert (version.filename, version.in_place, version.gone_since) == ("rain.safetensors", False, None)
+    assert disk.store.read_verified(version.digest) == rain.read_bytes()
+    again = await disk.look()
+    assert (again.files, again.unchanged, again.news) == (4, 4, ())
+
+
+async def test_an_overwritten_file_is_a_new_version_however_it_was_overwritten(disk: Disk) -> None:
+    for seed, name in enumerate(("renamed", "written", "sly", "left")):
+        disk.lora(name, seed)
+    touched = disk.lora("touched", 5)
+    await disk.look()
+    loras = disk.folder / "models" / "loras"
+
+    weights(disk.folder / "aside.safetensors", 11).replace(loras / "renamed.safetensors")
+    (loras / "written.safetensors").write_bytes(weights(disk.folder / "aside.safetensors", 12).read_bytes())
+    sly = loras / "sly.safetensors"
+    before = sly.stat()
+    content = weights(disk.folder / "aside.safetensors", 13).read_bytes()
+    with sly.open("r+b") as file:
+        file.write(content)
+    os.utime(sly, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = sly.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
+    touched.touch()
+
+    news = await disk.news()
+    assert news == [("created", name, 2) for name in ("renamed", "sly", "written")]
+    assert [one for one in await disk.all_versions() if one[2]] == [
+        ("left", 1, True),
+        ("renamed", 2, True),
+        ("sly", 2, True),
+        ("touched", 1, True),
+        ("written", 2, True),
+    ]
+    assert disk.store.read_verified((await disk.version("sly", 2)).digest) == content
+    # What was before is kept, and when it lies there again, it is active again.
+    weights(sly, 2)
+    assert await disk.news() == [("exists", "sly", 1)]
+    assert (await disk.version("sly", 1)).active
+
+
+async def test_watching_notices_within_seconds(disk: Disk) -> None:
+    disk.lora("rain", 1)
+    away = disk.folder / "input"
+    unreadable = disk.folder / "models" / "vae"
+    unreadable.parent.mkdir(exist_ok=True)
+    unreadable.symlink_to(unreadable)
+    scanner = Scanner(disk.db, disk.store, [disk.folder])
+    watching = asyncio.create_task(scanner.watch([disk.folder / "models", away], keep=True))
+
+    async def is_at(number: int, name: str = "rain") -> bool:
+        return (name, number, True) in await disk.all_versions()
+
+    try:
+        took_s = [await in_time(lambda: is_at(1))]
+        weights(disk.folder / "aside.safetensors", 2).replace(disk.folder / "models" / "loras" / "rain.safetensors")
+        took_s.append(await in_time(lambda: is_at(2)))
+        disk.lora("rain", 3)
+        took_s.append(await in_time(lambda: is_at(3)))
+        print(f"noticed after {', '.join(f'{one:.1f} s' for one in took_s)}; {IN_TIME_S:.0f} s are allowed")
+        assert not watching.done()
+        away.mkdir()
+        (away / "voice.wav").write_bytes(b"RIFF")
+        await in_time(lambda: is_at(1, "voice"))
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await scanner.close()
+
+
+async def test_a_file_that_is_still_being_written_is_waited_for(disk: Disk) -> None:
+    whole = weights(disk.folder / "aside.safetensors", 1, 4096).read_bytes()
+    growing = disk.folder / "models" / "loras" / "rain.safetensors"
+    growing.parent.mkdir(parents=True)
+    looking = asyncio.create_task(disk.look(budget_s=30))
+    with growing.open("wb", buffering=0) as file:
+        for at in range(0, len(whole), 4096):
+            file.write(whole[at : at + 4096])
+            await asyncio.sleep(REST_S / 2)
+    await looking
+    await disk.look()
+    assert await disk.all_versions() == [("rain", 1, True)]
+    assert (await disk.version("rain", 1)).digest == digest_of(whole)
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, store: DiskStore) -> None:
+    path = weights(tmp_path / "rain.safetensors", 1, 2**20)
+    changes = iter([7, 8])
+
+    def change() -> None:
+        seed = next(changes, None)
+        if seed is not None:
+            weights(path, seed, 2**20)
+
+    stamp, identity = identify_stamped(path, Kind.LORA, store=store, checkpoint=change)
+    assert identity.digest == digest_of(path.read_bytes())
+    assert stamp.size_bytes == path.stat().st_size
+    assert list(store.digests()) == [identity.digest], "nothing of what was torn is kept"
+
+
+def test_a_file_that_never_rests_is_refused_and_leaves_nothing(tmp_path: Path, store: DiskStore) -> None:
+    path = tmp_path / "rain.bin"
+    path.write_bytes(b"x" * 2**20)
+
+    def change() -> None:
+        with path.open("ab") as file:
+            file.write(b"more")
+
+    with pytest.raises(Conflict) as refused:
+        identify_stamped(path, Kind.OTHER, store=store, checkpoint=change)
+    assert refused.value.code == "file_keeps_changing"
+    assert list(store.digests()) == []
+
+
+async def test_what_cannot_be_a_version_is_told_once_and_read_again_when_it_changes(disk: Disk) -> None:
+    rain = disk.lora("rain", 1)
+    broken = disk.folder / "models" / "loras" / "broken.safetensors"
+    broken.write_bytes(rain.read_bytes()[:-10])
+    scan = await disk.look()
+    refused = [one for one in scan.news if one.outcome is ScanOutcome.REFUSED]
+    assert [(one.path, "broken.safetensors" in (one.why or "")) for one in refused] == [(str(broken), True)]
+    assert (await disk.look()).news == ()
+    broken.write_bytes(weights(disk.folder / "aside.safetensors", 9).read_bytes())
+    assert await disk.news() == [("created", "broken", 1)]
+
+
+async def test_an_archived_asset_is_left_alone(disk: Disk, actor: Actor) -> None:
+    disk.lora("rain", 1)
+    (news,) = (await disk.look()).news
+    assert news.asset_id is not None
+    async with disk.db.transaction() as conn:
+        await library.archive_asset(conn, news.asset_id, actor)
+    disk.lora("rain", 2)
+    assert (await disk.look()).news == ()
+    async with disk.db.transaction() as conn:
+        await library.restore_asset(conn, news.asset_id, actor)
+    assert await disk.news() == [("created", "rain", 2)]
+
+
+async def test_an_asset_of_that_name_is_adopted_and_a_known_file_moves_nothing(disk: Disk, actor: Actor) -> None:
+    rain = disk.lora("rain", 1)
+    await disk.look()
+    weights(rain, 2)
+    await disk.look()
+    async with disk.db.transaction() as conn:
+        (asset,) = await library_sql.assets_named(conn, [(Kind.LORA, "rain")], None)
+        await moves.activate(conn, asset.id, 1, actor)
+    rain.touch()
+    assert await disk.news() == []
+    other = disk.folder / "models" / "loras" / "again" / "rain.safetensors"
+    other.parent.mkdir()
+    shutil.copy(rain, other)
+    assert await disk.news() == [("exists", "rain", 2)]
+    assert (await disk.version("rain", 1)).active, "what lies there is no news, so a person's choice stays"
+    async with disk.db.transaction() as conn:
+        await library.create_asset(conn, NewAsset(kind=Kind.VAE, name="wan"), actor)
+    weights(disk.folder / "models" / "vae" / "wan.safetensors", 3)
+    assert await disk.news() == [("created", "wan", 1)]
+
+
+async def test_links_are_followed_but_not_out_of_the_roots(
+    disk: Disk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    weights(elsewhere / "loras" / "secret.safetensors", 1)
+    inside = weights(disk.folder.parent / "store" / "rain.safetensors", 2)
+    loras = disk.folder / "models" / "loras"
+    loras.mkdir(parents=True)
+    (loras / "rain.safetensors").symlink_to(inside)
+    (loras / "secret.safetensors").symlink_to(elsewhere / "loras" / "secret.safetensors")
+    (loras / "more").symlink_to(elsewhere / "loras")
+    (loras / "round").symlink_to(loras)
+    (loras / "nowhere.safetensors").symlink_to(loras / "nothing")
+    scan = await disk.look()
+    assert [(one.name, one.path) for one in scan.news] == [("rain", str(inside))]
+    assert set(scan.outside) == {str(loras / "secret.safetensors"), str(elsewhere / "loras")}
+    with pytest.raises(Denied) as denied:
+        await disk.scanner.look([elsewhere], keep=True)
+    assert denied.value.code == "outside_roots"
+
+
+async def test_a_disk_that_is_away_makes_nothing_gone(disk: Disk) -> None:
+    disk.lora("rain", 1)
+    await disk.look(keep=False)
+    disk.folder.rename(disk.folder.with_name("unmounted"))
+    with pytest.raises(NotFound):
+        await disk.look(keep=False)
+    assert (await disk.version("rain", 1)).gone_since is None
+
+
+async def test_times_in_the_future_are_waited_out_by_our_own_clock(disk: Disk) -> None:
+    rain = disk.lora("rain", 1)
+    tomorrow_ns = time.time_ns() + 86_400 * 10**9
+    os.utime(rain, ns=(tomorrow_ns, tomorrow_ns))
+    assert await disk.news() == [("created", "rain", 1)]
+
+
+async def test_two_that_look_at_once_make_one_version(disk: Disk) -> None:
+    other = Scanner(disk.db, disk.store, [disk.folder], rest_s=REST_S)
+    for seed in (1, 2):
+        for name in ("rain", "snow", "fog"):
+            disk.lora(name, 10 * seed + len(name))
+        both = await asyncio.gather(disk.look(), other.look([disk.folder], keep=True))
+        assert all(scan.remaining == 0 for scan in both)
+    await other.close()
+    assert await disk.all_versions() == [
+        (name, number, number == 2) for name in ("fog", "rain", "snow") for number in (1, 2)
+    ]
+
+
+async def test_a_look_that_ends_early_is_gone_on_with(disk: Disk) -> None:
+    for number in range(5):
+        disk.lora(f"rain{number}", number)
+    first = await disk.look(budget_s=0.0)
+    assert (first.files, first.remaining, first.settling) == (5, 5, 5)
+    await asyncio.sleep(2 * REST_S)
+    seen: list[ScannedFile] = []
+    looks = 0
+    while looks == 0 or len(seen) < 5:
+        seen += (await disk.look(budget_s=0.0)).news
+        looks += 1
+    assert sorted(one.name or "" for one in seen) == [f"rain{number}" for number in range(5)]
+    assert looks > 1
+
+
+@pytest.mark.long
+async def test_two_thousand_unchanged_files_are_known_without_reading_them(disk: Disk) -> None:
+    for number in range(2000):
+        path = disk.folder / "models" / "embeddings" / f"{number % 20}" / f"e{number}.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"weights %d" % number)
+    while (await disk.look(keep=False, budget_s=30)).remaining:
+        pass
+    started_s = time.monotonic()
+    scan = await disk.look(keep=False)
+    print(f"2,000 unchanged files: {time.monotonic() - started_s:.2f} s")
+    assert (scan.files, scan.unchanged, scan.news) == (2000, 2000, ())
