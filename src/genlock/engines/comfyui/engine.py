@@ -19,6 +19,7 @@ from genlock.engines.comfyui.follow import Finished, Following, Patience
 from genlock.engines.comfyui.outputs import fetch
 from genlock.engines.comfyui.placing import Placed, placed
 from genlock.engines.comfyui.staging import Staging
+from genlock.engines.inputs import read_input
 from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
 from genlock.errors import Conflict, Invalid, Unavailable
 from genlock.graphs.strict_json import read_json
@@ -139,7 +140,10 @@ class _Run:
                     hint="Give one input in the role workflow, or a graph.",
                     code="cannot_bind",
                 )
-            content, name = _read(workflows[0], self._inputs), workflows[0].filename or "The workflow"
+            content, name = (
+                read_input(workflows[0], self._inputs, MAX_GRAPH_BYTES),
+                workflows[0].filename or "The workflow",
+            )
         graph = cast("dict[str, Any]", read_json(content, name))
         found = find(graph, said, self._spec.produces, name)
         return bind(graph, found, self._spec, name), workflows if self._spec.graph is None else ()
@@ -261,22 +265,3 @@ async def _environment(client: ComfyClient) -> tuple[str, dict[str, str]]:
         "flags": " ".join(map(str, cast("list[Any]", system.get("argv") or [])[1:])),
         "node_packs": ", ".join(sorted(packs)),
     }
-
-
-def _read(item: EngineInput, inputs: Mapping[str, Path]) -> bytes:
-    try:
-        content = inputs[item.key].read_bytes()
-    except (KeyError, OSError) as error:
-        raise Unavailable(
-            f"The file of {item.label} cannot be read.",
-            hint="Restore its bytes, or use another version.",
-            code="input_missing",
-        ) from error
-    if len(content) > MAX_GRAPH_BYTES:
-        raise Invalid(
-            f"{item.label} has more than {MAX_GRAPH_BYTES} bytes.",
-            hint="Export the workflow again.",
-            too_large=True,
-            code="input_too_large",
-        )
-    return content

@@ -11,6 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from genlock.digest import digest_of
+from genlock.engines.inputs import read_input
 from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
 from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
 from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
@@ -76,7 +77,9 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Rep
     tell(0.0, "reading inputs")
     workflows = spec.in_role("workflow")
     bound = bind(read_graph(_workflow(spec, workflows, inputs)), spec)
-    contents = {node_id: Content(_read(item, inputs), item.label) for node_id, item in bound.files.items()}
+    contents = {
+        node_id: Content(read_input(item, inputs, MAX_INPUT_BYTES), item.label) for node_id, item in bound.files.items()
+    }
     # File choices are written as digests: names must not act, and a graph should say what it loaded.
     graph = bound.naming({node_id: digest_of(found.content) for node_id, found in contents.items()})
     stage = Stage(
@@ -119,31 +122,7 @@ def _workflow(spec: RenderSpec, workflows: tuple[EngineInput, ...], inputs: Mapp
             hint="Give one input in the role workflow, or a graph.",
             code="cannot_bind",
         )
-    return _read(workflows[0], inputs, MAX_GRAPH_BYTES)
-
-
-def _read(item: EngineInput, inputs: Mapping[str, Path], largest: int = MAX_INPUT_BYTES) -> bytes:
-    """The bytes of an input, refused before they are read if there are too many."""
-    path = inputs.get(item.key)
-    try:
-        if path is None:
-            raise FileNotFoundError("no file was given for it")
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-    except OSError as error:
-        raise Unavailable(
-            f"The file of {item.label} cannot be read: {error.strerror or error}.",
-            hint="Restore its bytes, or use another version.",
-            code="input_missing",
-        ) from error
-    if len(content) > largest:
-        raise Invalid(
-            f"The file of {item.label} has more than {largest} bytes, more than the sketch engine reads.",
-            hint="This file was made for another engine.",
-            too_large=True,
-            code="input_too_large",
-        )
-    return content
+    return read_input(workflows[0], inputs, MAX_GRAPH_BYTES)
 
 
 def _environment() -> dict[str, str]:
