@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 # Each process has a PostgreSQL of its own. What takes long, kills or counts runs in one.
 JOBS   ?= 2
-FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist loadfile
+FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
