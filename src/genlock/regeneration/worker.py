@@ -275,9 +275,10 @@ async def _main(
 
 
 def _is_looked_after() -> bool:
-    """Whether standard input is a pipe: the server holds it open for as long as it lives."""
+    """Whether standard input is a pipe, or a socket (as uvloop makes it), that the server holds open while it lives."""
     try:
-        return stat.S_ISFIFO(os.fstat(_STDIN).st_mode)
+        mode = os.fstat(_STDIN).st_mode
+        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
     except OSError:
         return False
 
