@@ -1,4 +1,4 @@
-"""What-ifs that random histories seldom come to: files that no version has, and takes of which too little is known."""
+"""What random histories seldom come to: files that no version has, takes of which too little is known, and waivers."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,7 +7,7 @@ from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.compare import compare, compare_impact
 from tests.staleness.machine.studio import ACTOR, Studio
 
-from genlock.db.connection import Database
+from genlock.db.connection import Database, rows
 from genlock.staleness import waive
 from genlock.staleness.model import Impact, NewWaiver
 
@@ -69,3 +69,28 @@ async def test_of_which_too_little_is_known_does_not_become_fresh_again(studio: 
     said = await _asked(studio, 1)
     assert 0 < said.segments.becomes_fresh < 8
     assert await studio.activate(studio.assets["rain"], 1) == said
+
+
+async def test_what_was_waived_becomes_fresh_too(studio: Studio) -> None:
+    await studio.activate(studio.assets["rain"], 2)
+    async with studio.db.transaction() as conn:
+        await waive.waive(conn, NewWaiver(asset_id=studio.assets["rain"], reason="good", segment_ids=(1,)), ACTOR)
+    said = await _asked(studio, 1)
+    assert said.segments.becomes_fresh == 8
+    assert await studio.activate(studio.assets["rain"], 1) == said
+
+
+async def test_a_waiver_accepts_the_nearest_of_what_comes_along_the_chain(unmatched: Studio) -> None:
+    await unmatched.record(2, versions=FIRST, continues=True, unknown_lora="c")
+    await unmatched.record(3, versions=FIRST, continues=True)
+    async with unmatched.db.transaction() as conn:
+        new = NewWaiver(asset_id=unmatched.assets["rain"], reason="good enough", segment_ids=(3,))
+        (only,) = await waive.waive(conn, new, ACTOR)
+        used = await rows(
+            conn,
+            "SELECT digest_text(c.digest) AS digest FROM selected_takes t JOIN receipt_inputs i"
+            " ON i.receipt_id = t.receipt_id JOIN contents c ON c.id = i.content_id"
+            " WHERE t.segment_id = 2 AND i.role = 'lora'",
+        )
+    assert [row["digest"] for row in used] == [only.used_digest]
+    await _asked(unmatched)
