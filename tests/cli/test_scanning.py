@@ -37,6 +37,9 @@ def test_what_cannot_be_scanned_is_told(genlock: Run, tmp_path: Path) -> None:
     in_place = genlock("scan", str(tmp_path), "--in-place")
     assert (in_place.code, "GENLOCK_SCAN_FOLDERS" in in_place.err) == (1, True)
     assert genlock("scan", str(tmp_path / "none")).code == 1
+    (tmp_path / "rain.pt").write_bytes(b"in no folder that says what it is")
+    unsorted = genlock("scan", str(tmp_path))
+    assert (unsorted.code, "say what a file is" in unsorted.out) == (0, True)
     nothing = genlock("scan")
     assert (nothing.code, "No folder is named" in nothing.err) == (1, True)
 

@@ -18,6 +18,7 @@ from genlock.watching.model import Scan, ScannedFile, ScanOutcome, sentence_of
 
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
+_NOTHING = "Folders say what a file is, as in ComfyUI: models/loras, models/vae, input. Else: genlock asset add FILE."
 _LOOKS_IN_VAIN = 60
 _NOT_ALLOWED = frozenset({"outside_roots", "role_too_low"})
 _TROUBLES = frozenset({ScanOutcome.REFUSED, ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
@@ -124,6 +125,8 @@ def _summary(scan: Scan) -> list[Text]:
     counted = Counter(one.outcome for one in scan.news)
     new = counted[ScanOutcome.CREATED] + counted[ScanOutcome.EQUIVALENT]
     lines = [Text(f"{many(scan.files, 'file')}: {many(new, 'new version')}, {scan.unchanged:,} unchanged.")]
+    if not scan.files:
+        lines.append(Text(_NOTHING, style="dim"))
     if scan.remaining:
         lines.append(Text(f"{many(scan.remaining, 'file')} kept changing: scan again later.", style="red"))
     lines += [
