@@ -124,7 +124,7 @@ class Files:
                 self._settle(held)
             except OSError as error:
                 held.settle(None, f"it could not be read: {error.strerror}")
-            except Exception:
+            except Exception:  # the thread hashes for every later run: a fault ends one digest, is logged, and is told
                 logger.exception("[genlock] %s could not be hashed", held.path)
                 held.settle(None, "hashing it failed")
             del held  # or the descriptor stays open while waiting for the next

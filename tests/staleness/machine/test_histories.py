@@ -9,6 +9,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.machine import EXPECTED, Histories, reached
 
+MUTANTS = "GENLOCK_TEST_MUTANTS"
+SOUND = "for `make mutants`, with a fault in the source"
+
 
 def _run(postgres: str, template: str, *, histories: int, steps: int) -> None:
     loop = asyncio.new_event_loop()
@@ -28,7 +31,7 @@ def _run(postgres: str, template: str, *, histories: int, steps: int) -> None:
             self.opened.__exit__(None, None, None)
 
     # A seeded fault need only be caught, not be told in the fewest steps.
-    shrinking = () if "GENLOCK_TEST_MUTANTS" in os.environ else (Phase.shrink,)
+    shrinking = () if MUTANTS in os.environ else (Phase.shrink,)
     phases = (Phase.explicit, Phase.reuse, Phase.generate, *shrinking)
     try:
         run_state_machine_as_test(
@@ -61,6 +64,6 @@ def test_sql_is_the_oracle_in_long_histories(postgres: str, template: str) -> No
     assert not never, f"histories never came to: {', '.join(never)}"
 
 
-@pytest.mark.skipif("GENLOCK_TEST_MUTANTS" not in os.environ, reason="for `make mutants`, with a fault in the source")
+@pytest.mark.skipif(MUTANTS not in os.environ, reason=SOUND)  # never on sound source, where the long histories do more
 def test_sql_is_the_oracle_in_mutants(postgres: str, template: str) -> None:
     _run(postgres, template, histories=120, steps=25)
