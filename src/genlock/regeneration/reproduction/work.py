@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.store import Store
@@ -201,14 +202,7 @@ async def _record(conn: Conn, shop: Workshop, claimed: ClaimedReproduction, resu
         return
     await blobs_sql.note_blobs(conn, await asyncio.to_thread(_blobs, shop.store, result))
     shop.fault("recording")
-    await log.append(
-        conn,
-        "reproduction.finished",
-        Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR),
-        project_id=claimed.project_id,
-        subject=f"reproduction/{claimed.id}",
-        data={"receipt_id": claimed.receipt_id, "verdict": result.comparison.verdict.value},
-    )
+    await _tell(conn, claimed, "reproduction.finished", {"verdict": result.comparison.verdict.value})
 
 
 def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, str]]:
@@ -228,13 +222,12 @@ def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, 
 async def _fail(shop: Workshop, claimed: ClaimedReproduction, error: StepError) -> None:
     async def fail(conn: Conn) -> None:
         if await reproduce_sql.fail(conn, claimed, error):
-            await log.append(
-                conn,
-                "reproduction.failed",
-                Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR),
-                project_id=claimed.project_id,
-                subject=f"reproduction/{claimed.id}",
-                data={"receipt_id": claimed.receipt_id, "error": error.code, "message": error.message},
-            )
+            await _tell(conn, claimed, "reproduction.failed", {"error": error.code, "message": error.message})
 
     await patiently(shop.db, fail)
+
+
+async def _tell(conn: Conn, claimed: ClaimedReproduction, verb: str, said: dict[str, Any]) -> None:
+    actor = Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR)
+    subject, data = f"reproduction/{claimed.id}", {"receipt_id": claimed.receipt_id, **said}
+    await log.append(conn, verb, actor, project_id=claimed.project_id, subject=subject, data=data)
