@@ -21,6 +21,7 @@ from genlock.engines.comfyui.placing import Placed, placed
 from genlock.engines.comfyui.staging import Staging
 from genlock.engines.inputs import read_input
 from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
+from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Invalid, Unavailable
 from genlock.graphs.strict_json import read_json
 
@@ -48,7 +49,7 @@ class ComfyUIEngine:
         self._url = url.rstrip("/")
         self._staging, self._secret = staging, secret
         self._patience = patience or Patience()
-        self._stops: dict[str, Event] = {}
+        self._stops = Stops(Event)
 
     async def describe(self) -> EngineInfo:
         """The server's version, what it runs on, its flags and node packs; ``Unavailable`` if it does not answer."""
@@ -58,21 +59,14 @@ class ComfyUIEngine:
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
         """Run ``spec`` on the server; see ``Engine.render``. ``Unavailable`` as ``engine_away`` if it went away."""
-        if spec.run in self._stops:
-            raise Conflict(f"The run {spec.run} is already under way.", hint="Give each run its own name.")
-        stop = self._stops[spec.run] = Event()
-        try:
+        with self._stops.under_way(spec.run) as stop:
             async with connected(self._url) as client:
                 run = _Run(client, self._staging, self._secret, self._patience, spec, inputs, report, stop)
                 return await run.render()
-        finally:
-            del self._stops[spec.run]
 
     async def cancel(self, run: str) -> None:
         """Take the run out of the server's queue, or interrupt it: this one, and never another."""
-        stop = self._stops.get(run)
-        if stop is not None:
-            stop.set()
+        self._stops.stop(run)
 
 
 class _Run:

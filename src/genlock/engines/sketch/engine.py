@@ -16,6 +16,7 @@ from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, Rend
 from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
 from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
 from genlock.engines.sketch.nodes import Content, Stage, run
+from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Invalid, Unavailable
 
 OFFER = Offer(name="sketch", parameters=PARAMETERS, roles=ROLES, produces=("video", "image"))
@@ -32,7 +33,7 @@ class SketchEngine:
     name = OFFER.name
 
     def __init__(self) -> None:
-        self._stops: dict[str, Event] = {}
+        self._stops = Stops(Event)
 
     async def describe(self) -> EngineInfo:
         """The engine's version, what it understands, and the libraries that its bytes depend on."""
@@ -40,30 +41,24 @@ class SketchEngine:
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
         """Run ``spec`` in a thread of its own, so that the event loop stays free; see ``Engine.render``."""
-        if spec.run in self._stops:
-            raise Conflict(f"The run {spec.run} is already under way.", hint="Give each run its own name.")
         loop = asyncio.get_running_loop()
-        stop = self._stops[spec.run] = Event()
 
         def tell(progress: float, message: str) -> None:
             loop.call_soon_threadsafe(report, progress, message)
 
-        working = asyncio.ensure_future(asyncio.to_thread(_render, spec, inputs, stop, tell))
-        try:
-            return await asyncio.shield(working)
-        except asyncio.CancelledError:
-            # A thread cannot be broken off: ask it to stop, and wait, so that nothing is written afterwards.
-            stop.set()
-            await asyncio.gather(working, return_exceptions=True)
-            raise
-        finally:
-            del self._stops[spec.run]
+        with self._stops.under_way(spec.run) as stop:
+            working = asyncio.ensure_future(asyncio.to_thread(_render, spec, inputs, stop, tell))
+            try:
+                return await asyncio.shield(working)
+            except asyncio.CancelledError:
+                # A thread cannot be broken off: ask it to stop, and wait, so that nothing is written afterwards.
+                stop.set()
+                await asyncio.gather(working, return_exceptions=True)
+                raise
 
     async def cancel(self, run: str) -> None:
         """Stop the run before its next step, at most some hundredths of a second away."""
-        stop = self._stops.get(run)
-        if stop is not None:
-            stop.set()
+        self._stops.stop(run)
 
 
 def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Report) -> Rendered:
