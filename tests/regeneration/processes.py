@@ -14,6 +14,8 @@ from genlock.db.connection import rows
 
 PATIENCE_S = 120.0
 SILENT_S = 3.0
+SLOW = {"frames": 200, "width": 128, "height": 128}
+"""Parameters of a render that is long enough to be caught in the middle of it, also on an idle machine."""
 
 
 @asynccontextmanager

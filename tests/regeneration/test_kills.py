@@ -6,15 +6,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.regeneration.processes import jobs, recorded, until, worker
+from tests.regeneration.processes import SLOW, jobs, recorded, until, worker
 from tests.regeneration.studio import Studio
 
 from genlock.model import Kind
 from genlock.regeneration.model import Plan, PlanState, StepState
 from genlock.staleness.model import State
-
-SLOW = {"frames": 200, "width": 96, "height": 96}
-"""Long enough to be caught in the middle of it."""
 
 
 async def _stale(studio: Studio, count: int = 2, **parameters: int) -> Plan:

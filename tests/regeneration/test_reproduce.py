@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from tests.regeneration.processes import jobs, until, worker
+from tests.regeneration.processes import SLOW, jobs, until, worker
 from tests.regeneration.studio import PARAMETERS, Studio
 
 from genlock.blobs import sql as blobs_sql
@@ -37,7 +37,6 @@ from genlock.takes.document import Input
 from genlock.takes.model import Receipt
 
 LEAST = Thresholds(psnr_db=40, ssim=0.98)
-SLOW = {"frames": 200, "width": 96, "height": 96}
 LARGER = {"frames": 3, "width": 64, "height": 64}
 
 

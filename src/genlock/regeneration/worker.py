@@ -322,6 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         heartbeat_s=min(2.0, silent_s / 5),
         silent_s=silent_s,
         patrol_s=min(5.0, silent_s / 2),
+        tick_s=min(0.5, silent_s / 24),
         grace_s=said.grace_s,
     )
     try:
