@@ -36,14 +36,6 @@ def image_to_video() -> Graph:
     }
 
 
-def image_to_mp4() -> Graph:
-    """The same, saved as MP4."""
-    graph = image_to_video()
-    graph["12"] = node("CreateVideo", images=("11", 0), fps=8.0)
-    graph["13"] = node("SaveVideo", video=("12", 0), filename_prefix="walk", format="mp4", codec="h264")
-    return graph
-
-
 def checkpoint_to_video() -> Graph:
     """The same with the diffusion model and the VAE out of one checkpoint."""
     graph = image_to_video()

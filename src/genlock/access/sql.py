@@ -2,7 +2,7 @@
 
 from genlock.access.model import NewToken, RememberedAnswer, Token
 from genlock.db.connection import Conn, execute, many, maybe, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.model import Actor, Page
 
@@ -50,7 +50,6 @@ async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
 
 async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100) -> Page[Token]:
     """All tokens, revoked ones too, newest first."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Token,
@@ -61,7 +60,7 @@ async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100)
          ORDER BY id DESC
          LIMIT %(limit)s + 1
         """,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))

@@ -5,7 +5,7 @@ from psycopg.types.json import Jsonb
 from genlock.capture.inbox import Capture, CaptureDetails, CaptureState
 from genlock.capture.runs import RunPlace, RunRecord
 from genlock.db.connection import Conn, execute, many, maybe, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
@@ -43,7 +43,6 @@ async def captures(
     conn: Conn, *, state: CaptureState | None, after: str | None = None, limit: int = 100
 ) -> Page[Capture]:
     """Captures in one state, or in any, newest first."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Capture,
@@ -55,7 +54,7 @@ async def captures(
          LIMIT %(limit)s + 1
         """,
         state=state,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))

@@ -4,7 +4,7 @@ import logging
 import math
 import select
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeVar
 from weakref import WeakKeyDictionary
@@ -215,12 +215,6 @@ async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
     """Run a statement; the number of rows it touched."""
     cursor = await conn.execute(query, params)
     return cursor.rowcount
-
-
-async def execute_many(conn: Conn, query: LiteralString, params: Sequence[dict[str, Any]]) -> None:
-    """Run one statement for each set of parameters, pipelined; for handfuls, never for large sets."""
-    async with conn.cursor() as cursor:
-        await cursor.executemany(query, params)
 
 
 async def plan_once(conn: Conn) -> None:

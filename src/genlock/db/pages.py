@@ -41,6 +41,12 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
     return tuple(keys)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
+def decode_key(cursor: str | None) -> int | None:
+    """The one number in a cursor of lists that are sorted by a number; ``None`` for no cursor. Raises ``Invalid``."""
+    keys = decode_cursor(cursor, int)
+    return keys[0] if keys else None
+
+
 def page_of(
     found: tuple[T, ...], limit: int, keys: Callable[[T], tuple[int | str | None, ...]], total: int | None = None
 ) -> Page[T]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from genlock.db.connection import Conn, execute, many, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_cursor, decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
 from genlock.library.model import Activation, Asset, NewAsset, NewVersion, Version, VersionRef
@@ -146,7 +146,6 @@ async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
 
 async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Version]:
     """An asset's versions, newest first, with the exact total."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Version,
@@ -157,7 +156,7 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
          LIMIT %(limit)s + 1
         """,
         asset_id=asset_id,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     total = await scalar(conn, "SELECT versions_total FROM assets WHERE id = %(asset_id)s", asset_id=asset_id)
@@ -166,7 +165,6 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
 
 async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Activation]:
     """The activation log of an asset, newest first."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Activation,
@@ -178,7 +176,7 @@ async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None,
          LIMIT %(limit)s + 1
         """,
         asset_id=asset_id,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))

@@ -88,15 +88,6 @@ def _counts(segments: int, taken: int, stale: int, unknown: int, waived: int) ->
     )
 
 
-class Judged(Model):
-    """A segment in the order of its project, with its state."""
-
-    segment_id: int
-    scene_position: int
-    position: int
-    state: State
-
-
 _STATE: LiteralString = """
        CASE WHEN t.segment_id IS NULL THEN 'empty'
             WHEN t.run_position <@ coalesce(j.stale, '{}') THEN 'stale'

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import LiteralString
 
 from genlock.db.connection import Conn, execute, many, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.errors import Invalid, NotFound
 from genlock.model import Actor, Model, Page
 from genlock.staleness import causes_sql
@@ -147,7 +147,6 @@ async def withdraw(conn: Conn, waiver_id: int, actor: Actor) -> None:
 
 async def waivers_of(conn: Conn, project_id: int, *, after: str | None = None, limit: int = 100) -> Page[Waiver]:
     """A project's waivers, newest first, withdrawn and expired ones included."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Waiver,
@@ -158,7 +157,7 @@ async def waivers_of(conn: Conn, project_id: int, *, after: str | None = None, l
          LIMIT %(limit)s + 1
         """,
         project_id=project_id,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))

@@ -19,12 +19,6 @@ async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
     return await one(conn, Receipt, _unknown(receipt_id), _SELECT_RECEIPT + " WHERE r.id = %(id)s", id=receipt_id)
 
 
-async def receipt_of_take(conn: Conn, take_id: int) -> Receipt:
-    """The receipt of a take; ``NotFound`` when there is no such take."""
-    missing = NotFound(f"There is no take {take_id}.")
-    return await one(conn, Receipt, missing, _SELECT_RECEIPT + " WHERE r.take_id = %(id)s", id=take_id)
-
-
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
     """The receipt of the take that is in the cut, if one is."""
     return await maybe(

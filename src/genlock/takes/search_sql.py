@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from genlock.db.connection import Conn, execute, many, rows
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.model import Page, Seed
 from genlock.takes.model import ReceiptLine
@@ -39,8 +39,8 @@ async def search(
     ``digest`` is any digest: of an input or of what is equal to it, of an output, of the graph, the claim, the wish or
     the document itself. ``prompt`` is text to look for, in quotes for phrases, with ``-`` for what must not be there.
     """
-    key = decode_cursor(after, int)
-    before: int = key[0] if key else 2**63 - 1
+    key = decode_key(after)
+    before: int = 2**63 - 1 if key is None else key
     lists: list[_List] = []
     if output is not None:
         lists.append(_List(_OF_OUTPUT, {"output": to_raw(output)}))

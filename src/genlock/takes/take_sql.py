@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from genlock.db.connection import Conn, many, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
 from genlock.takes.model import Take
@@ -21,7 +21,7 @@ _SELECT_TAKE = """
 
 async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, limit: int = 100) -> Page[Take]:
     """A segment's takes, newest first, with the exact total."""
-    key = decode_cursor(after, int)
+    key = decode_key(after)
     found = await many(
         conn,
         Take,
@@ -32,7 +32,7 @@ async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, lim
          LIMIT %(limit)s + 1
         """,
         segment_id=segment_id,
-        before=key[0] if key else 2**31 - 1,
+        before=2**31 - 1 if key is None else key,
         limit=limit,
     )
     # Numbers have no gaps: the counter moves in the transaction that writes the take.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from genlock.db.connection import Conn, execute, many, maybe, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
 from genlock.timeline.model import NewProject, Project, Scene, Segment
@@ -52,7 +52,6 @@ async def list_projects(
     conn: Conn, *, slug: str | None = None, archived: bool = False, after: str | None = None, limit: int = 100
 ) -> Page[Project]:
     """Projects, oldest first; ``slug`` keeps the one of that slug."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Project,
@@ -65,7 +64,7 @@ async def list_projects(
         """,
         archived=archived,
         slug=slug,
-        after=key[0] if key else 0,
+        after=decode_key(after) or 0,
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))
@@ -166,7 +165,6 @@ async def scenes_of(
     limit: int = 100,
 ) -> Page[Scene]:
     """A project's scenes in their order; ``name`` keeps the one of that name."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Scene,
@@ -181,7 +179,7 @@ async def scenes_of(
         project_id=project_id,
         name=name,
         archived=archived,
-        after=key[0] if key else 0,
+        after=decode_key(after) or 0,
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.position,))

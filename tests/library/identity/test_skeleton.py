@@ -298,12 +298,6 @@ def test_a_large_graph_is_no_trouble() -> None:
     assert skeleton_digest(renamed(graph, names)) == skeleton_digest(graph)
 
 
-ANY_VALUE: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=8,
-)
-
 EDITOR = {"nodes": [{"id": 1, "type": "KSampler", "widgets_values": [42]}], "links": [], "version": 0.4}
 
 HOSTILE: dict[str, tuple[Any, str]] = {

@@ -3,7 +3,7 @@
 from typing import LiteralString
 
 from genlock.db.connection import Conn, execute, many, one, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
 from genlock.regeneration.model import LeftOut, Plan, PlanState, Step
@@ -74,7 +74,6 @@ async def list_plans(
     limit: int = 100,
 ) -> Page[Plan]:
     """Plans, newest first; of one project, in one state."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Plan,
@@ -88,7 +87,7 @@ async def list_plans(
         """,
         project_id=project_id,
         state=state,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))
@@ -96,7 +95,6 @@ async def list_plans(
 
 async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[Step]:
     """A plan's steps in dependency order, with the exact total; ``NotFound`` when there is no such plan."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Step,
@@ -107,21 +105,14 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
          LIMIT %(limit)s + 1
         """,
         plan_id=plan_id,
-        after=key[0] if key else 0,
+        after=decode_key(after) or 0,
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.position,), total=await _count_steps(conn, plan_id))
 
 
-async def get_step(conn: Conn, step_id: int) -> Step:
-    """A step by id; ``NotFound`` when there is none."""
-    missing = NotFound(f"There is no step {step_id}.", hint="`GET /plans/{id}/steps` lists a plan's steps.")
-    return await one(conn, Step, missing, _SELECT_STEP + " WHERE s.id = %(id)s", id=step_id)
-
-
 async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[LeftOut]:
     """The segments that a plan leaves out, with the exact total; ``NotFound`` when there is no such plan."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         LeftOut,
@@ -132,7 +123,7 @@ async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, lim
          LIMIT %(limit)s + 1
         """,
         plan_id=plan_id,
-        after=key[0] if key else 0,
+        after=decode_key(after) or 0,
         limit=limit,
     )
     total = await _count_left_out(conn, plan_id)

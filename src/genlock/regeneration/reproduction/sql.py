@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from genlock.db.connection import Conn, execute, many, maybe, one, rows, scalar
-from genlock.db.pages import decode_cursor, page_of
+from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Model, Page
 from genlock.regeneration.model import StepError
@@ -51,7 +51,6 @@ async def reproductions_of(
     conn: Conn, receipt_id: int, *, after: str | None = None, limit: int = 100
 ) -> Page[Reproduction]:
     """The reproductions of a receipt, newest first."""
-    key = decode_cursor(after, int)
     found = await many(
         conn,
         Reproduction,
@@ -62,7 +61,7 @@ async def reproductions_of(
          LIMIT %(limit)s + 1
         """,
         receipt_id=receipt_id,
-        before=key[0] if key else None,
+        before=decode_key(after),
         limit=limit,
     )
     return page_of(found, limit, lambda last: (last.id,))
