@@ -18,10 +18,12 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def server(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
-    """A server process."""
+    """A server process, which may take files where they lie in one folder."""
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "shelf").mkdir()
     with (
         fresh_database(postgres, template) as database,
-        served(tmp_path_factory.mktemp("served") / "data", database) as running,
+        served(folder / "data", database, register_roots=str(folder / "shelf")) as running,
     ):
         yield running
 

@@ -137,6 +137,18 @@ def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> 
     assert gl.usage(asset).total == 0
 
 
+def test_a_file_is_registered_where_it_lies(server: Served, gl: Genlock, project: Project, lora: Path) -> None:
+    (shelf,) = server.settings.register_roots
+    heavy = shelf / "heavy.bin"
+    heavy.write_bytes(b"many weights")
+    gl.create_asset("lora", "heavy", project=project)
+    added = gl.register_in_place("lora:heavy", str(heavy), note="too large to copy", project=project)
+    assert (added.version.number, added.version.in_place, added.version.note) == (1, True, "too large to copy")
+    assert added.version.digest == digest_of(b"many weights")
+    with pytest.raises(Denied, match="not below a folder"):
+        gl.register_in_place("lora:heavy", str(lora), project=project)
+
+
 def test_files_that_cannot_be_uploaded(gl: Genlock, project: Project, tmp_path: Path) -> None:
     asset = gl.create_asset("lora", "none", project=project)
     (tmp_path / "cut.safetensors").write_bytes(b"\x00" * 4)
