@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.comfyui import models
-from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.comfyui.server import ComfyServer
 from tests.comfyui.studio import ComfyStudio
 from tests.conftest import LiveServer
-from tests.extension.watched import Watched, prepare
+from tests.extension.watched import Watched, serving_extension
 
 from genlock.engines.comfyui.engine import ComfyUIEngine
 from genlock.errors import Denied, Tampered, Unavailable
@@ -20,10 +20,7 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
     """A ComfyUI with the extension."""
-    require_comfyui()
-    base = tmp_path_factory.mktemp("comfyui")
-    prepare(base)
-    with serving(base, models=False) as started:
+    with serving_extension(tmp_path_factory.mktemp("comfyui")) as started:
         yield started
 
 

@@ -4,18 +4,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.comfyui.server import ComfyServer
 from tests.conftest import LiveServer
-from tests.extension.watched import Watched, prepare
+from tests.extension.watched import Watched, serving_extension
 
 
 @pytest.fixture(scope="module")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
     """A ComfyUI with the extension and a gate, not connected to any Genlock yet."""
-    require_comfyui()
-    base = tmp_path_factory.mktemp("comfyui")
-    prepare(base, "gate")
-    with serving(base, models=False) as started:
+    with serving_extension(tmp_path_factory.mktemp("comfyui"), "gate") as started:
         yield started
 
 

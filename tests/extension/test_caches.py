@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.comfyui.server import require_comfyui, serving
 from tests.conftest import LiveServer
-from tests.extension.watched import Watched, prepare, used, video
+from tests.extension.watched import Watched, serving_extension, used, video
 
 pytestmark = pytest.mark.long
 
@@ -18,9 +17,7 @@ NAME = "rain.safetensors"
 def test_a_lora_that_was_replaced(
     flags: tuple[str, ...], remembers: bool, tmp_path: Path, live_server: LiveServer
 ) -> None:
-    require_comfyui()
-    prepare(tmp_path / "comfyui")
-    with serving(tmp_path / "comfyui", *flags, models=False) as comfy:
+    with serving_extension(tmp_path / "comfyui", flags=flags) as comfy:
         watched = Watched(comfy, live_server)
         watched.connect()
         watched.film()

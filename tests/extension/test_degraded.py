@@ -3,17 +3,14 @@
 from pathlib import Path
 
 import pytest
-from tests.comfyui.server import require_comfyui, serving
 from tests.conftest import LiveServer
-from tests.extension.watched import Watched, prepare, video
+from tests.extension.watched import Watched, serving_extension, video
 
 pytestmark = pytest.mark.long
 
 
 def test_what_cannot_be_seen_is_said_and_runs_arrive_all_the_same(tmp_path: Path, live_server: LiveServer) -> None:
-    require_comfyui()
-    prepare(tmp_path / "comfyui", "wrapper")
-    with serving(tmp_path / "comfyui", models=False) as comfy:
+    with serving_extension(tmp_path / "comfyui", "wrapper") as comfy:
         assert "nodes, cached_nodes cannot be seen" in comfy.log.read_text(errors="replace")
         watched = Watched(comfy, live_server)
         watched.connect()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.comfyui import models
 from tests.comfyui.build import FOLDER, has_front_end
-from tests.comfyui.server import ComfyServer, require, require_comfyui
+from tests.comfyui.server import ComfyServer, require
 from tests.comfyui.workflows import node
 from tests.conftest import LiveServer
 from tests.extension.browser import CONTROL, Page, browsing
@@ -23,7 +23,6 @@ STILL = "document.querySelectorAll('.p-toast-message').length && document.getAni
 @pytest.fixture
 def watched(tmp_path: Path, live_server: LiveServer) -> Generator[Watched]:
     """A ComfyUI with its page and the extension, connected to a Genlock with a film."""
-    require_comfyui()
     require(has_front_end(), "there is no page of ComfyUI's here: run `make comfyui`")
     base = tmp_path / "comfyui"
     prepare(base)

@@ -4,7 +4,8 @@ import hashlib
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import httpx
 import numpy as np
 from tests.cli.conftest import Ran, in_process
 from tests.comfyui import models, workflows
-from tests.comfyui.server import ComfyServer
+from tests.comfyui.server import ComfyServer, require_comfyui, serving
 from tests.comfyui.workflows import Graph
 from tests.conftest import LiveServer
 
@@ -40,12 +41,21 @@ def until(holds: Callable[[], Any]) -> Any:
 
 def prepare(base: Path, *packs: str) -> None:
     """Put models, inputs and node packs where ComfyUI starts: Genlock's extension, and some of the tests' own."""
+    require_comfyui()
     models.write_models(base / "models")
     (base / "input").mkdir(parents=True, exist_ok=True)
     (base / "input" / "start.png").write_bytes(png_of(np.full((64, 64, 3), (200, 30, 30), np.uint8)))
     for source in (EXTENSION, *(PACKS / name for name in packs)):
         name = "genlock" if source == EXTENSION else source.name
         shutil.copytree(source, base / "custom_nodes" / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@contextmanager
+def serving_extension(base: Path, *packs: str, flags: Sequence[str] = ()) -> Generator[ComfyServer]:
+    """A running ComfyUI with the extension, not connected to any Genlock yet."""
+    prepare(base, *packs)
+    with serving(base, *flags, models=False) as started:
+        yield started
 
 
 def video(prefix: str = "walk", lora: str = "mara_v1.safetensors", **sampling: Any) -> Graph:
