@@ -11,6 +11,9 @@ import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+DEFAULT = "default"
+"""Said in place of what a data folder keeps (its database, its store, the folders it watches): none of one's own."""
+
 GIB = 2**30
 MIB = 2**20
 
@@ -39,7 +42,7 @@ class Settings(BaseSettings):
     blobs: str | None = None
     register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     scan_folders: Annotated[tuple[Path, ...], NoDecode] = ()
-    scan_keep: bool = True
+    scan_keep: bool | None = None
 
     # the server
     host: str = "127.0.0.1"
@@ -72,12 +75,22 @@ class Settings(BaseSettings):
     @field_validator("scan_folders")
     @classmethod
     def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        if value == (Path(DEFAULT),):
+            return value
+        for folder in value:
+            if os.pathsep in str(folder) or not str(folder).isprintable():
+                raise ValueError(f"a folder whose name holds {os.pathsep!r}, or what is no text, cannot be watched")
         return tuple(folder.expanduser().absolute() for folder in value)
 
     @field_validator("data")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @property
+    def keeps_scanned(self) -> bool:
+        """Whether scans keep the bytes of what they find, unless a scan is asked for otherwise."""
+        return self.scan_keep is not False
 
     @property
     def token_file(self) -> Path:

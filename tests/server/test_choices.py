@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import ValidationError
 from tests.server.test_process import announced, command, ended, running
 
 from genlock.errors import Invalid
@@ -36,6 +37,39 @@ def test_default_goes_back_to_the_folder_itself(tmp_path: Path) -> None:
 def test_a_relative_store_is_kept_as_the_folder_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert choices.recalled(settings(tmp_path, blobs="bytes")).blobs == str(tmp_path / "bytes")
+
+
+def test_folders_are_watched_until_others_are_said(tmp_path: Path) -> None:
+    first, second = tmp_path / "models", tmp_path / "input"
+    choices.keep(Settings(data=tmp_path, scan_folders=(first, second), scan_keep=False))
+    found = choices.recalled(Settings(data=tmp_path))
+    assert (found.scan_folders, found.keeps_scanned) == ((first, second), False)
+    found = choices.recalled(Settings(data=tmp_path, scan_folders=(second,), scan_keep=True))
+    assert (found.scan_folders, found.keeps_scanned) == ((second,), True)
+
+
+def test_default_watches_nothing_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    choices.keep(Settings(data=tmp_path, scan_folders=(tmp_path / "models",)))
+    monkeypatch.setenv("GENLOCK_SCAN_FOLDERS", "default")
+    said = Settings(data=tmp_path)
+    assert said.as_environment()["GENLOCK_SCAN_FOLDERS"] == "default", "a server that is started reads the same"
+    found = choices.recalled(said)
+    assert found.scan_folders == ()
+    choices.keep(found)
+    monkeypatch.delenv("GENLOCK_SCAN_FOLDERS")
+    assert choices.recalled(Settings(data=tmp_path)).scan_folders == ()
+
+
+def test_what_an_earlier_version_kept_is_read(tmp_path: Path) -> None:
+    (tmp_path / "choices.json").write_text('{"database_url":"postgresql://first/genlock"}\n')
+    found = choices.recalled(settings(tmp_path))
+    assert (found.database_url, found.scan_folders, found.keeps_scanned) == ("postgresql://first/genlock", (), True)
+
+
+@pytest.mark.parametrize("name", ["two:folders", "bad\udcffname", "two\nlines"])
+def test_a_folder_that_cannot_be_handed_on_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be watched"):
+        Settings(data=tmp_path, scan_folders=(tmp_path / name,))
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

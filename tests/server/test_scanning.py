@@ -58,6 +58,24 @@ def test_what_is_overwritten_in_a_watched_folder_is_noticed(tmp_path: Path, data
         wait_until(lambda: versions(asking)["rain", 2]["gone_since"] is not None)
 
 
+def test_a_later_start_goes_on_watching(tmp_path: Path, database: str) -> None:
+    loras = tmp_path / "models" / "loras"
+    loras.mkdir(parents=True)
+    rain = loras / "rain.pt"
+    watching = {"GENLOCK_SCAN_FOLDERS": str(tmp_path / "models"), "GENLOCK_SCAN_KEEP": "false"}
+    for number, said in enumerate((watching, {}), start=1):
+        rain.write_bytes(b"rain %d" % number)
+        with running(command(tmp_path / "data", database), said) as process, client(tmp_path / "data") as asking:
+            wait_until(lambda number=number, asking=asking: ("rain", number) in versions(asking))
+            assert versions(asking)["rain", number]["in_place"] is True, "it forgot that bytes are not to be kept"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+    nothing = {"GENLOCK_SCAN_FOLDERS": "default"}
+    with running(command(tmp_path / "data", database), nothing), client(tmp_path / "data") as asking:
+        asked = asking.post("/api/v1/scans", json={})
+        assert (asked.status_code, asked.json()["code"]) == (422, "no_folder"), "it was told to watch nothing"
+
+
 @pytest.mark.long
 def test_a_server_that_is_killed_in_mid_scan_leaves_nothing_half(tmp_path: Path, database: str) -> None:
     loras = tmp_path / "models" / "loras"

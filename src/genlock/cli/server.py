@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
 
@@ -25,6 +26,10 @@ DatabaseUrl = Annotated[
     str | None, typer.Option(help="A PostgreSQL of yours from now on; `default`: the embedded one.")
 ]
 Blobs = Annotated[str | None, typer.Option(help="Where bytes are kept from now on; `default`: the data folder.")]
+Scan = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FOLDER", help="A folder to watch from now on, again for more; `default`: none."),
+]
 Workers = Annotated[int | None, typer.Option(help="How many workers render (1).")]
 
 
@@ -43,15 +48,21 @@ def up(
     port: Port = None,
     database_url: DatabaseUrl = None,
     blobs: Blobs = None,
+    scan: Scan = None,
     workers: Workers = None,
 ) -> None:
     """Run the server in the foreground: Ctrl-C or ``genlock down`` ends it."""
-    settings = _settings(asked, host=host, port=port, database_url=database_url, blobs=blobs, workers=workers)
+    folders = tuple(scan) if scan else None
+    settings = _settings(
+        asked, host=host, port=port, database_url=database_url, blobs=blobs, scan_folders=folders, workers=workers
+    )
     local.check_installed()
     running = local.find_ready(settings)
     if running is not None:
         shown = pairs([("running", running.url), ("data", str(settings.data)), ("to stop", "genlock down")])
         asked.show({**running.model_dump(), "data": settings.data}, shown)
+        if any(one is not None for one in (host, port, database_url, blobs, folders, workers)):
+            asked.note("It goes on as it was started. For other options: `genlock down`, then `genlock up` with them.")
         return
     if asked.as_json:
         _announced(asked, settings)

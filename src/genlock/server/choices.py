@@ -1,6 +1,7 @@
-"""What was chosen for a data folder: its database and its store, kept there so that every later start means the same.
+"""What was chosen for a data folder: its database, its store, the folders it watches; kept, so that later starts go on.
 
-Without it, a server that a command starts by itself would bring up an empty embedded database beside the one in use.
+Without it, a server that a command starts by itself would bring up an empty embedded database beside the one in use,
+and would not notice what is overwritten in the folders that the last one watched.
 
     --database-url URL      used, and kept once the database has answered
     nothing                 what was kept; the embedded database if nothing was
@@ -16,17 +17,18 @@ from pydantic import ValidationError
 from genlock.errors import Invalid
 from genlock.model import Model
 from genlock.private_file import write_private
-from genlock.settings import Settings
+from genlock.settings import DEFAULT, Settings
 
-DEFAULT = "default"
 _FILE = "choices.json"
 
 
 class Choices(Model):
-    """Where a data folder's rows and bytes are; null for those that are in the folder itself."""
+    """Where a data folder's rows and bytes are; null for those that are in the folder itself. What it watches, how."""
 
     database_url: str | None = None
     blobs: str | None = None
+    scan_folders: tuple[Path, ...] = ()
+    scan_keep: bool | None = None
 
 
 def recalled(settings: Settings) -> Settings:
@@ -35,6 +37,8 @@ def recalled(settings: Settings) -> Settings:
     said = {
         "database_url": _chosen(settings.database_url, kept.database_url),
         "blobs": _chosen(_absolute(settings.blobs), kept.blobs),
+        "scan_folders": _folders(settings.scan_folders, kept.scan_folders),
+        "scan_keep": kept.scan_keep if settings.scan_keep is None else settings.scan_keep,
     }
     return settings.model_copy(update=said)
 
@@ -42,14 +46,23 @@ def recalled(settings: Settings) -> Settings:
 def keep(settings: Settings) -> None:
     """Keep the choices of a server that has come up: a secret may be among them, so nobody else can read the file."""
     path = settings.data / _FILE
-    choices = Choices(database_url=settings.database_url, blobs=settings.blobs)
+    choices = Choices(
+        database_url=settings.database_url,
+        blobs=settings.blobs,
+        scan_folders=settings.scan_folders,
+        scan_keep=settings.scan_keep,
+    )
     if choices == _read(path):
         return
-    write_private(path, choices.model_dump_json(exclude_none=True) + "\n")
+    write_private(path, choices.model_dump_json(exclude_defaults=True) + "\n")
 
 
 def _chosen(said: str | None, kept: str | None) -> str | None:
     return kept if said is None else None if said == DEFAULT else said
+
+
+def _folders(said: tuple[Path, ...], kept: tuple[Path, ...]) -> tuple[Path, ...]:
+    return kept if not said else () if said == (Path(DEFAULT),) else said
 
 
 def _absolute(blobs: str | None) -> str | None:

@@ -5,6 +5,7 @@ lock → port → database → migrations → store → administrator's token �
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -42,6 +43,7 @@ logger = logging.getLogger(__name__)
 _WORKER = (sys.executable, "-m", "genlock.regeneration.worker")
 _GRACE_S = 10
 _START_PATIENCE_S = 600.0
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000  # containers, a few megabytes of them
 
 
 def run(settings: Settings, say: Say) -> None:
@@ -114,8 +116,11 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
             running = announce(settings.server_file, url_of(listener))
             say(f"Genlock {running.version} is ready at {running.url}")
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
+            if settings.scan_folders:
+                say(f"Watches: {', '.join(map(str, settings.scan_folders))}")
 
         try:
+            _settle_memory()
             async with _running(housekeeping(db)), _running(_watching(app, settings)), _workers(settings):
                 await HttpServer(app, settings, ready).serve([listener])
         finally:
@@ -124,10 +129,20 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         await db.close()
 
 
+def _settle_memory() -> None:
+    """Tell the collector of cycles that what is here now stays, and that a large request is not a leak.
+
+    Left alone, it looks through all modules and models again and again while a batch is read: a quarter of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
+
+
 async def _watching(app: FastAPI, settings: Settings) -> None:
     """Watch the folders that the settings name, if there are any."""
     if settings.scan_folders:
-        await app.state.house.scanner.watch(settings.scan_folders, keep=settings.scan_keep)
+        await app.state.house.scanner.watch(settings.scan_folders, keep=settings.keeps_scanned)
 
 
 @asynccontextmanager

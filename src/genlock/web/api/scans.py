@@ -25,10 +25,10 @@ async def scan_folders(request: Request, home: Home, actor: Who, new: NewScan | 
     if not folders:
         raise Invalid(
             "No folder is named, and none is set to be scanned.",
-            hint="Name folders, or list them in GENLOCK_SCAN_FOLDERS.",
+            hint="Name folders, or let the server watch some with `genlock up --scan FOLDER`.",
             code="no_folder",
         )
-    keep = home.settings.scan_keep if asked.keep is None else asked.keep
+    keep = home.settings.keeps_scanned if asked.keep is None else asked.keep
     found = answer(await home.scanner.look(folders, keep=keep, actor=actor), 201)
     async with keyed(request) as conn:
         await keep_answer(request, conn, found)
