@@ -45,7 +45,7 @@ check: setup ## format, lint, types, import contracts, duplicates, docs
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pylint --disable=all --enable=duplicate-code src
+	$(BIN)/pylint --disable=all --enable=duplicate-code src tests
 	$(PYTEST) tests/house
 
 format: setup ## put the source into its format

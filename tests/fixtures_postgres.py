@@ -8,14 +8,15 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from genlock.db.connection import Conn, Database
 from genlock.db.embedded import process, server
 
 VARIABLE = "GENLOCK_TEST_DATABASE_URL"
@@ -48,6 +49,26 @@ def fresh_database(admin_url: str, template: str | None = None) -> Generator[str
     finally:
         with psycopg.connect(admin_url, autocommit=True) as conn:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@asynccontextmanager
+async def opened_database(admin_url: str, template: str) -> AsyncGenerator[Database]:
+    """A fresh copy of ``template``, open, acting as the application's role."""
+    with fresh_database(admin_url, template) as conninfo:
+        opened = Database(conninfo)
+        await opened.open()
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+@asynccontextmanager
+async def rolled_back(db: Database) -> AsyncGenerator[Conn]:
+    """A transaction of which nothing stays."""
+    async with db.transaction() as opened:
+        yield opened
+        await opened.rollback()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 from comfyui.config import Config, ConfigFile
 from comfyui.delivery import Delivery, NotNow, Refused, Unreached, deliver
 from comfyui.spool import Spool
-from tests.captures.runs import run_record, video
+from tests.capture.runs import run_record, video
 from tests.conftest import LiveServer
 
 

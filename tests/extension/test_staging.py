@@ -10,7 +10,7 @@ from comfyui.place import place_in
 from comfyui.routes import name_in
 from comfyui.staging import Unstaged, stage, staged_name
 from comfyui.start import notice_of
-from tests.captures.runs import video
+from tests.capture.runs import video
 from tests.conftest import LiveServer
 
 from genlock.blobs.disk import DiskStore

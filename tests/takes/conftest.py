@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.fixtures_postgres import fresh_database
+from tests.fixtures_postgres import opened_database, rolled_back
 from tests.takes.stage import Stage, set_the_stage
 
 from genlock.db.connection import Conn, Database
@@ -12,19 +12,15 @@ from genlock.db.connection import Conn, Database
 @pytest.fixture(scope="package")
 async def shared(postgres: str, template: str) -> AsyncGenerator[Database]:
     """A database that the tests of this folder share."""
-    with fresh_database(postgres, template) as conninfo:
-        opened = Database(conninfo)
-        await opened.open()
+    async with opened_database(postgres, template) as opened:
         yield opened
-        await opened.close()
 
 
 @pytest.fixture
 async def conn(shared: Database) -> AsyncGenerator[Conn]:
     """One transaction that is rolled back at the end of the test."""
-    async with shared.transaction() as opened:
+    async with rolled_back(shared) as opened:
         yield opened
-        await opened.rollback()
 
 
 @pytest.fixture

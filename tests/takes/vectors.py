@@ -4,13 +4,14 @@ Each is a claim with the facts it was resolved with. What it became, and every d
 another language with nothing but SHA-256 and RFC 8785.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genlock.digest import Digest, canonical, digest_of
+from tests.takes.stage import PARAMETERS, digest_for
+
+from genlock.digest import canonical, digest_of
 from genlock.model import Kind
 from genlock.takes import document as doc
 from genlock.takes.claim import Claim, InputRole, Output
@@ -21,11 +22,6 @@ from genlock.takes.resolve import AssetFact, ContentFact, Facts, FrameFact
 FILE = Path(__file__).parents[2] / "docs" / "reference" / "receipt-vectors.json"
 
 
-def named(text: str) -> Digest:
-    """The digest of a text, standing for a file."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
 _ASSETS = {
     1: (Kind.SOURCE_IMAGE, "portrait"),
     2: (Kind.VARIANT, "clothed"),
@@ -34,7 +30,9 @@ _ASSETS = {
     5: (Kind.MODEL, "tiny"),
 }
 _CONTENTS = [
-    ContentFact(id=asset, asset_id=asset, digest=named(name), effective_digest=named(f"{name}, effective"), version=1)
+    ContentFact(
+        id=asset, asset_id=asset, digest=digest_for(name), effective_digest=digest_for(f"{name}, effective"), version=1
+    )
     for asset, (_, name) in _ASSETS.items()
 ]
 # The second version of the LoRA is another file with the same weights.
@@ -42,8 +40,8 @@ _CONTENTS.append(
     ContentFact(
         id=6,
         asset_id=3,
-        digest=named("rain, other metadata"),
-        effective_digest=named("rain, effective"),
+        digest=digest_for("rain, other metadata"),
+        effective_digest=digest_for("rain, effective"),
         version=2,
     )
 )
@@ -73,24 +71,13 @@ FACTS = Facts(
         11: FrameFact(
             take_id=11,
             segment_id=7,
-            parts={"video": named("first video"), "last_frame": named("first frame")},
+            parts={"video": digest_for("first video"), "last_frame": digest_for("first frame")},
             origins=(_line(InputRole.VARIANT, 2), _line(InputRole.SOURCE_IMAGE, 1)),
         )
     },
     source_images={(2, 1): (_line(InputRole.SOURCE_IMAGE, 1),)},
 )
 _ENGINE = {"name": "sketch", "version": "1.0"}
-_PARAMETERS: Mapping[str, Any] = {
-    "prompt": "a walk in the rain",
-    "negative_prompt": "",
-    "cfg": 4.5,
-    "seed": "42",
-    "steps": 20,
-    "sampler": "euler",
-    "width": 832,
-    "height": 480,
-    "frames": 16,
-}
 _WHOLE: list[Mapping[str, Any]] = [
     {"role": "workflow", "asset": "workflow:walk", "version": 1},
     {"role": "model", "asset": "model:tiny", "version": 1},
@@ -98,8 +85,8 @@ _WHOLE: list[Mapping[str, Any]] = [
 ]
 _VARIANT = {"role": "variant", "asset": "variant:clothed", "version": 1}
 _OUTPUTS = {
-    "video": {"digest": named("a video"), "media_type": "video/mp4", "size_bytes": 4096},
-    "last_frame": {"digest": named("a frame"), "media_type": "image/png", "size_bytes": 1024},
+    "video": {"digest": digest_for("a video"), "media_type": "video/mp4", "size_bytes": 4096},
+    "last_frame": {"digest": digest_for("a frame"), "media_type": "image/png", "size_bytes": 1024},
 }
 _SEGMENT = {"segment": 7, "take": 1}
 _CASES: list[dict[str, Any]] = [
@@ -112,7 +99,7 @@ _CASES: list[dict[str, Any]] = [
     {
         "name": "a first segment",
         "why": "The variant brings the source image it was made from, which stays out of the inputs digest.",
-        "claim": {"engine": _ENGINE, "inputs": [*_WHOLE, _VARIANT], "parameters": _PARAMETERS},
+        "claim": {"engine": _ENGINE, "inputs": [*_WHOLE, _VARIANT], "parameters": PARAMETERS},
     },
     {
         "name": "a chained segment",
@@ -120,7 +107,7 @@ _CASES: list[dict[str, Any]] = [
         "claim": {
             "engine": _ENGINE,
             "inputs": [*_WHOLE, {"role": "seed_frame", "take": 11}],
-            "parameters": _PARAMETERS,
+            "parameters": PARAMETERS,
         },
         "subject": {"segment": 8, "take": 3},
     },
@@ -130,7 +117,7 @@ _CASES: list[dict[str, Any]] = [
         "claim": {
             "engine": _ENGINE,
             "inputs": [*_WHOLE[:2], {**_WHOLE[2], "version": 2}, _VARIANT],
-            "parameters": _PARAMETERS,
+            "parameters": PARAMETERS,
         },
     },
     {
@@ -144,7 +131,7 @@ _CASES: list[dict[str, Any]] = [
                 *_WHOLE[:2],
                 _VARIANT,
             ],
-            "parameters": _PARAMETERS,
+            "parameters": PARAMETERS,
         },
     },
     {
@@ -154,11 +141,11 @@ _CASES: list[dict[str, Any]] = [
             "engine": _ENGINE,
             "inputs": [
                 *_WHOLE[:2],
-                {"role": "lora", "asset": "lora:rain", "digest": named("rain, edited"), "strength_model": 1},
-                {"role": "vae", "digest": named("a vae"), "name": "vae.safetensors"},
+                {"role": "lora", "asset": "lora:rain", "digest": digest_for("rain, edited"), "strength_model": 1},
+                {"role": "vae", "digest": digest_for("a vae"), "name": "vae.safetensors"},
                 _VARIANT,
             ],
-            "parameters": _PARAMETERS,
+            "parameters": PARAMETERS,
         },
     },
     {
@@ -168,7 +155,7 @@ _CASES: list[dict[str, Any]] = [
             "engine": _ENGINE,
             "inputs": [*_WHOLE, _VARIANT],
             "parameters": {
-                **_PARAMETERS,
+                **PARAMETERS,
                 "seed": "18446744073709551615",
                 "cfg": 4.0,
                 "denoise": 1e-7,
@@ -191,7 +178,7 @@ _CASES: list[dict[str, Any]] = [
             },
             "inputs": [*_WHOLE, _VARIANT],
             "parameters": {
-                **_PARAMETERS,
+                **PARAMETERS,
                 "prompt": 'שלום «مطر» 😀\t"quoted"\\ \u2028\u0007\u007f\n',
                 "sampler": "Ölspur",
             },
@@ -203,8 +190,8 @@ _CASES: list[dict[str, Any]] = [
         "claim": {
             "engine": {**_ENGINE, "environment": {"python": "3.11.7", "device": "cpu"}},
             "inputs": [*_WHOLE, _VARIANT],
-            "parameters": {**_PARAMETERS, "resolution_tier": "my own"},
-            "graph": named("a graph"),
+            "parameters": {**PARAMETERS, "resolution_tier": "my own"},
+            "graph": digest_for("a graph"),
             "observed": {
                 "started_at": "2026-01-01T10:00:00Z",
                 "finished_at": "2026-01-01T10:00:02.500000Z",
@@ -214,10 +201,13 @@ _CASES: list[dict[str, Any]] = [
             },
             "recorder": {"name": "genlock-worker", "version": "0.1.0"},
             "evidence": "matched_by_digest",
-            "regenerates": {"receipt": named("the receipt before"), "causes": [{"kind": "superseded", "asset_id": 3}]},
+            "regenerates": {
+                "receipt": digest_for("the receipt before"),
+                "causes": [{"kind": "superseded", "asset_id": 3}],
+            },
             "note": "the second try",
         },
-        "graph": named("a graph"),
+        "graph": digest_for("a graph"),
     },
     {
         "name": "a generated version",
@@ -225,9 +215,9 @@ _CASES: list[dict[str, Any]] = [
         "claim": {
             "engine": _ENGINE,
             "inputs": [*_WHOLE, {"role": "source_image", "asset": "source_image:portrait", "version": 1}],
-            "parameters": {name: value for name, value in _PARAMETERS.items() if name != "frames"},
+            "parameters": {name: value for name, value in PARAMETERS.items() if name != "frames"},
         },
-        "outputs": {"image": {"digest": named("an image"), "media_type": "image/png", "size_bytes": 2048}},
+        "outputs": {"image": {"digest": digest_for("an image"), "media_type": "image/png", "size_bytes": 2048}},
         "subject": {"asset": 2, "version": 2},
     },
 ]

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fixtures_postgres import fresh_database
+from tests.fixtures_postgres import opened_database, rolled_back
 
 from genlock.db.connection import Conn, Database, rows
 from genlock.errors import Conflict, Invalid, NotFound
@@ -18,19 +18,15 @@ from genlock.timeline.model import NewProject, NewScene, NewSegments, Scene, Seg
 @pytest.fixture(scope="module")
 async def shared(postgres: str, template: str) -> AsyncGenerator[Database]:
     """A database for these tests."""
-    with fresh_database(postgres, template) as conninfo:
-        opened = Database(conninfo)
-        await opened.open()
+    async with opened_database(postgres, template) as opened:
         yield opened
-        await opened.close()
 
 
 @pytest.fixture
 async def conn(shared: Database) -> AsyncGenerator[Conn]:
     """A transaction that is rolled back."""
-    async with shared.transaction() as opened:
+    async with rolled_back(shared) as opened:
         yield opened
-        await opened.rollback()
 
 
 @pytest.fixture

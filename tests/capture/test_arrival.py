@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.captures.runs import digest, files, graph, run_record, send, video
+from tests.capture.runs import digest, files, graph, run_record, send, video
 
 
 @pytest.fixture
