@@ -1,6 +1,7 @@
 """Folders are watched: real files that appear, are renamed over, written in place, grow, vanish and come back."""
 
 import asyncio
+import logging
 import os
 import shutil
 import time
@@ -19,7 +20,7 @@ from genlock.library.identify import identify_stamped
 from genlock.library.model import NewAsset
 from genlock.model import Actor, Kind
 from genlock.staleness import moves
-from genlock.watching.model import ScannedFile, ScanOutcome
+from genlock.watching.model import ScannedFile, ScanOutcome, line_of
 from genlock.watching.scanner import Scanner
 
 IN_TIME_S = 5.0
@@ -33,6 +34,24 @@ async def in_time(what: Callable[[], Awaitable[bool]]) -> float:
         while not await what():  # noqa: ASYNC110 - on a disk and in a database, which set no event here
             await asyncio.sleep(0.05)
     return time.monotonic() - started_s
+
+
+async def test_a_name_that_is_no_text_hides_nothing_else(disk: Disk) -> None:
+    loras = disk.lora("rain", 1).parent
+    weights(loras / os.fsdecode(b"bad\xffname.safetensors"), 2)
+    weights(loras / os.fsdecode(b"bad\xffdir") / "within.safetensors", 3)
+    weights(loras / "zoom\nout.safetensors", 4)
+    (loras / "link.safetensors").symlink_to(loras / os.fsdecode(b"bad\xffname.safetensors"))
+    scan = await disk.look()
+    assert {(one.name, one.version) for one in scan.news if one.outcome is ScanOutcome.CREATED} == {
+        ("rain", 1),
+        ("zoom_out", 1),
+    }
+    why = "Its name is not UTF-8: rename it."
+    refused = {(one.path, one.why) for one in scan.news if one.outcome is ScanOutcome.UNREADABLE}
+    assert refused == {(f"{loras}/bad\\xffname.safetensors", why), (f"{loras}/bad\\xffdir", why)}
+    assert all("\n" not in line_of(one) and line_of(one).isprintable() for one in scan.news)
+    assert scan.model_dump_json(), "it fits into an answer"
 
 
 async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples_folder: Path) -> None:
@@ -96,7 +115,8 @@ async def test_an_overwritten_file_is_a_new_version_however_it_was_overwritten(d
     assert (await disk.version("sly", 1)).active
 
 
-async def test_watching_notices_within_seconds(disk: Disk) -> None:
+async def test_watching_notices_within_seconds(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "genlock.watching")
     disk.lora("rain", 1)
     away = disk.folder / "input"
     unreadable = disk.folder / "models" / "vae"
@@ -119,6 +139,7 @@ async def test_watching_notices_within_seconds(disk: Disk) -> None:
         away.mkdir()
         (away / "voice.wav").write_bytes(b"RIFF")
         await in_time(lambda: is_at(1, "voice"))
+        assert sum("cannot be read" in line for line in caplog.messages) == 1, "four looks found it as it was"
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

@@ -14,7 +14,7 @@ _COLUMNS = """
         SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
                digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
 """
-_HINT = "`genlock inbox --state all` shows every run that arrived."
+_HINT = "`genlock inbox list --state all` shows every run that arrived."
 
 
 async def by_run(conn: Conn, run: str) -> Capture | None:

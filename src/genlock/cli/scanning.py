@@ -14,7 +14,7 @@ from genlock.cli.words import clean, many
 from genlock.errors import Denied, Unavailable
 from genlock.sdk.local import is_own
 from genlock.sdk.scanning import memory_of
-from genlock.watching.model import Scan, ScannedFile, ScanOutcome, sentence_of
+from genlock.watching.model import Scan, ScannedFile, ScanOutcome, line_of
 
 _PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 30.0
@@ -118,7 +118,7 @@ def _tell(asked: Asked, news: Sequence[ScannedFile]) -> None:
     to = asked.err if asked.as_json else asked.out
     for one in news:
         style = "red" if one.outcome in _TROUBLES else "yellow" if one.outcome in _LOST or one.becomes_stale else ""
-        to.print(Text(clean(f"{one.path}: {sentence_of(one)}"), style=style), soft_wrap=True)
+        to.print(Text(clean(line_of(one)), style=style), soft_wrap=True)
 
 
 def _summary(scan: Scan) -> list[Text]:

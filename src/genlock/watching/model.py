@@ -107,6 +107,12 @@ def unreadable(walked: Walked) -> list[ScannedFile]:
     return [ScannedFile(path=path, outcome=ScanOutcome.UNREADABLE, why=why) for path, why in walked.unreadable.items()]
 
 
+def line_of(news: ScannedFile) -> str:
+    """A piece of news in one line, whatever characters the path holds."""
+    path = "".join(one if one.isprintable() else repr(one)[1:-1] for one in news.path)
+    return f"{path}: {sentence_of(news)}"
+
+
 def sentence_of(news: ScannedFile) -> str:
     """A piece of news in words, without the path."""
     subject = f"{news.kind}:{news.name}@{news.version}" if news.version is not None else news.kind or "file"

@@ -25,7 +25,7 @@ from genlock.library.identify import identify_stamped
 from genlock.library.stamps import SETTLED_NS, FileStamp, stamp_of
 from genlock.model import Actor, Role
 from genlock.watching import sql as scan_sql
-from genlock.watching.model import Remembered, Scan, ScannedFile, ScanOutcome, sentence_of, trouble, unreadable
+from genlock.watching.model import Remembered, Scan, ScannedFile, ScanOutcome, line_of, trouble, unreadable
 from genlock.watching.register import Read, register, tell_lost
 from genlock.watching.walking import Found, Walked, allowed_folders, walk
 
@@ -127,6 +127,7 @@ class Scanner:
         often, and holds nothing else up.
         """
         seen: dict[str, FileStamp] | None = None
+        told: set[tuple[str, str | None]] = set()
         away: tuple[Path, ...] = ()
         retry_s, retry_at_s = every_s, math.inf
         while True:
@@ -139,14 +140,16 @@ class Scanner:
                 pause_s = max(pause_s, _AT_REST * (time.monotonic() - started_s))
                 if stamps != seen or time.monotonic() >= retry_at_s:
                     scan = await self.look(there, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
+                    troubles = {(news.path, news.why) for news in scan.news if news.outcome in _TROUBLES}
                     for news in scan.news:
-                        logger.info("%s: %s", news.path, sentence_of(news))
+                        if (news.path, news.why) not in told:  # what stays unreadable is said once
+                            logger.info("%s", line_of(news))
                     seen = None if scan.remaining else stamps
                     if scan.remaining > scan.settling:
                         pause_s = _SOON_S
-                    troubled = any(news.outcome in _TROUBLES for news in scan.news)
-                    retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if troubled else every_s
-                    retry_at_s = time.monotonic() + retry_s if troubled else math.inf
+                    told = troubles if not scan.remaining else told | troubles
+                    retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if troubles else every_s
+                    retry_at_s = time.monotonic() + retry_s if troubles else math.inf
             except GenlockError as error:
                 seen = None
                 pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)

@@ -1,6 +1,7 @@
 """Walks folders and says which files may be versions of something, with their stamps. A few thousand take moments.
 
-Links are followed, and paths come out resolved; what leads out of the allowed roots is named, not read.
+Links are followed, and paths come out resolved; what leads out of the allowed roots is named, not read. So is what has
+a name that is no text: bytes that are not UTF-8 fit into no answer, no log and no database.
 """
 
 import os
@@ -13,6 +14,8 @@ from genlock.errors import Denied, Invalid, NotFound
 from genlock.library.stamps import FileStamp, stamp_from
 from genlock.model import Kind
 from genlock.watching.folders import LEFT_OUT, kind_of
+
+_NO_TEXT = "Its name is not UTF-8: rename it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
         if real in been:
             continue
         been.add(real)
+        if (name := _no_text(real)) is not None:
+            found.unreadable[name] = _NO_TEXT
+            continue
         if allowed is not None and not any(Path(real).is_relative_to(root) for root in allowed):
             found.outside.append(real)
             continue
@@ -98,7 +104,7 @@ def _look(
         except FileNotFoundError:
             continue  # a link that leads nowhere, or a file that went just now
         except OSError as error:
-            found.unreadable[entry.path] = error.strerror or str(error)
+            found.unreadable[_no_text(entry.path) or entry.path] = error.strerror or str(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield path, (*shown, entry.name)
@@ -106,10 +112,22 @@ def _look(
         kind = kind_of(shown, entry.name)
         if kind is None or not stat.S_ISREG(status.st_mode):
             continue
+        if (name := _no_text(path)) is not None:
+            found.unreadable[name] = _NO_TEXT
+            continue
         if path != entry.path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-            found.outside.append(entry.path)
+            found.outside.append(_no_text(entry.path) or entry.path)
             continue
         found.files.setdefault(path, Found(path, shown, kind, stamp_from(status, entry.name)))
+
+
+def _no_text(path: str) -> str | None:
+    """For a path that holds bytes that are no UTF-8: how it can be shown, with those bytes as ``\\xff``."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return None
 
 
 def allowed_folders(folders: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, ...]:
