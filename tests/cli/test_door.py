@@ -71,6 +71,25 @@ def test_one_json_document_and_nothing_else(typed: Run, film: str, words: tuple[
     assert ran.err == ""
 
 
+@pytest.mark.parametrize("words", [("inbox", "--json"), ("project", "--json", "list"), ("token", "--json", "list")])
+def test_the_options_that_all_have_may_stand_after_a_group(genlock: Run, film: str, words: tuple[str, ...]) -> None:
+    assert set(genlock(*words).document) >= {"items"}
+
+
+def test_a_group_passes_on_which_server_is_meant(film: str) -> None:
+    ran = in_process({}, ("token", "--url", "http://127.0.0.1:1", "--token", "t", "list"))
+    assert "No answer from http://127.0.0.1:1" in ran.err
+
+
+def test_what_is_no_file_makes_no_asset(genlock: Run, film: str, tmp_path: Path) -> None:
+    sound = tmp_path / "sound_v1.bin"
+    sound.write_bytes(b"sound")
+    for wrong in (tmp_path, tmp_path / "absent_v1.bin"):
+        refused = genlock("asset", "add", str(sound), str(wrong), "--kind", "other", "--project", film)
+        assert (refused.code, refused.out) == (1, ""), "none is added when one cannot be"
+    assert genlock("asset", "list", "--kind", "other", "--project", film, "--json").document["items"] == []
+
+
 def test_every_look_can_be_had_as_json(genlock: Run, film: str) -> None:
     for words in (
         f"project show {film}|scene list {film}|segment list {film}|asset list|asset show lora:rain --project {film}"

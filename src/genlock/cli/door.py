@@ -114,13 +114,10 @@ def command(app: typer.Typer, name: str, *, example: str, panel: str | None = No
         ]
 
         def run(ctx: typer.Context, **given: Any) -> None:
-            common = Common(*(given.pop(parameter.name) for parameter in _common()))
-            asked = Asked(common.over(ctx.obj or Common()))
+            asked = Asked(_said_before(ctx, given))
             raise typer.Exit(_through(asked, lambda: function(asked, **given)))
 
-        signature = inspect.Signature([_parameter("ctx", typer.Context), *own, *_common()])
-        run.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
+        _sign(run, own)
         said = (inspect.getdoc(function) or "").replace("``", "`")
         app.command(name, help=said, epilog=f"Example: {example}", rich_help_panel=panel)(run)
         return function
@@ -128,15 +125,36 @@ def command(app: typer.Typer, name: str, *, example: str, panel: str | None = No
     return register
 
 
-def run_alone(ctx: typer.Context, function: Callable[[Asked], None]) -> int:
-    """Run a command's function for a group that was named alone, with the options that stood before it; its code."""
-    asked = Asked(ctx.obj or Common())
-    return _through(asked, lambda: function(asked))
+def group(text: str, *, example: str, alone: Callable[[Asked], None] | None = None) -> typer.Typer:
+    """A group of commands, which does ``alone`` when none of them is named, or else shows its help.
+
+    The options that every command has may stand here too: ``genlock inbox --json`` and ``genlock inbox --json list``.
+    """
+    made = typer.Typer(
+        help=text, epilog=f"Example: {example}", no_args_is_help=alone is None, invoke_without_command=alone is not None
+    )
+
+    def before(ctx: typer.Context, **given: Any) -> None:
+        ctx.obj = _said_before(ctx, given)
+        if alone is not None and ctx.invoked_subcommand is None:
+            asked = Asked(ctx.obj)
+            raise typer.Exit(_through(asked, functools.partial(alone, asked)))
+
+    _sign(before, [])
+    made.callback()(before)
+    return made
 
 
-def group(text: str, *, example: str) -> typer.Typer:
-    """A group of commands, which shows its help when none of them is named."""
-    return typer.Typer(help=text, epilog=f"Example: {example}", no_args_is_help=True)
+def _said_before(ctx: typer.Context, given: dict[str, Any]) -> Common:
+    """The common options of a command, taken out of ``given``, over those that stood before it."""
+    return Common(*(given.pop(parameter.name) for parameter in _common())).over(ctx.obj or Common())
+
+
+def _sign(run: Callable[..., None], own: list[inspect.Parameter]) -> None:
+    """Have Typer see ``own`` parameters and the options that every command has."""
+    signature = inspect.Signature([_parameter("ctx", typer.Context), *own, *_common()])
+    run.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:

@@ -6,15 +6,9 @@ from typing import Annotated
 import typer
 
 from genlock.capture.inbox import Capture, Captured
-from genlock.cli.door import Asked, command, run_alone
+from genlock.cli.door import Asked, command, group
 from genlock.cli.timeline import SegmentArgument
 from genlock.cli.words import ago, pairs, seconds_word, table
-
-inbox = typer.Typer(
-    help="Runs of ComfyUI that say no segment they belong to. Without a command: list them.",
-    epilog="Example: genlock inbox",
-    invoke_without_command=True,
-)
 
 
 class Shown(StrEnum):
@@ -31,11 +25,15 @@ class Shown(StrEnum):
 CaptureArgument = Annotated[int, typer.Argument(metavar="ID", help="A run that arrived, by its id.")]
 
 
-@inbox.callback()
-def before(ctx: typer.Context) -> None:
-    """List the inbox if no command is named."""
-    if ctx.invoked_subcommand is None:
-        raise typer.Exit(run_alone(ctx, list_inbox))
+def _list_alone(asked: Asked) -> None:
+    list_inbox(asked)
+
+
+inbox = group(
+    "Runs of ComfyUI that say no segment they belong to. Without a command: list them.",
+    example="genlock inbox",
+    alone=_list_alone,
+)
 
 
 @command(inbox, "list", example="genlock inbox list --state failed")

@@ -15,6 +15,7 @@ from genlock.cli.words import ago, heading, many, pairs, short, size_word, table
 from genlock.cli.workflows import read_bindings
 from genlock.library.model import Asset, Outcome, Version
 from genlock.model import Kind
+from genlock.sdk.uploads import size_of
 from genlock.staleness.bodies import VersionAdded
 from genlock.staleness.model import Impact
 
@@ -57,6 +58,8 @@ def add_assets(
     """Upload files as versions of assets, which are made where they do not exist."""
     added: list[VersionAdded] = []
     said = None if bindings is None else read_bindings(bindings)
+    for file in files:
+        size_of(file)  # refuses what is no file before an asset is made for it
     for file in files:
         asset = asked.gl.ensure_asset(kind, name or asset_name(file), project=project)
         with transfer(asked.err, file.name) as progress:
