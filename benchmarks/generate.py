@@ -115,6 +115,7 @@ def generate(owner: str, receipts: int, say: Callable[[str], None]) -> Layout:
         conn.execute("SET session_replication_role = origin")
         conn.commit()
         conn.autocommit = True
+        conn.execute("CHECKPOINT")  # VACUUM takes no page for visible to all while its commit is not on disk
         conn.execute("VACUUM (ANALYZE)")
     asyncio.run(settle(owner))
     with psycopg.connect(owner, autocommit=True) as conn:

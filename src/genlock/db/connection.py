@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -24,6 +24,9 @@ Conn = psycopg.AsyncConnection[Any]
 
 Asked = psycopg.AsyncCursor[dict[str, Any]]
 """A query that was sent, and whose rows were not looked at yet."""
+
+AskedFor = psycopg.AsyncCursor
+"""The same, each row as a value of one class."""
 
 APPLICATION_ROLE = "genlock_app"
 # Statements here are short and their plans wide: compiling one takes a hundred times as long as running it.
@@ -202,6 +205,26 @@ async def ask(conn: Conn, query: LiteralString, **params: Any) -> Asked:
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(query, params)
     return cursor
+
+
+async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> AskedFor[T]:
+    """The same, each row as one ``cls``."""
+    cursor = conn.cursor(row_factory=class_row(cls))
+    await cursor.execute(query, params)
+    return cursor
+
+
+@asynccontextmanager
+async def pipelined(conn: Conn) -> AsyncGenerator[None]:
+    """Send statements without waiting for the one before, inside of the block; it may be in such a block already.
+
+    Whoever asks for rows waits for them. Errors of statements that nobody waited for come at the end of the block.
+    """
+    if conn.pgconn.pipeline_status is not PipelineStatus.OFF:
+        yield
+    else:
+        async with conn.pipeline():
+            yield
 
 
 async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:

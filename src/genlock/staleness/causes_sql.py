@@ -7,8 +7,8 @@
 A segment has a cause exactly when its position in its run is covered. So closure along chains is arithmetic on
 ranges, and a count, a list and a marker cannot disagree: they read the same ranges.
 
-Every query built of these fragments takes ``%(projects)s`` and ``%(runs)s`` (null for all runs); those that ask what
-would be take the arrays of ``WHAT_IF``. Root kinds: 0 an asset's version, 1 unmatched, 2 a chain link; the expected
+Every query built of these fragments takes ``%(projects)s``, of single runs also ``%(runs)s``; those that ask what would
+be take the arrays of ``WHAT_IF``. Root kinds: 0 an asset's version, 1 unmatched, 2 a chain link; the expected
 version is part of what makes two roots the same only for kind 0.
 """
 
@@ -61,6 +61,19 @@ _AS_IT_IS: LiteralString = """
 )"""
 
 NOW: LiteralString = _KEPT + _AS_IT_IS + _USED + _LOOKED_UP + ")"
+
+_ASKED: LiteralString = """
+WITH asked AS MATERIALIZED (
+    SELECT project_id, run_id, max(run_position) AS upto FROM selected_takes
+     WHERE segment_id = ANY(%(segments)s::bigint[])
+     GROUP BY project_id, run_id
+)
+,"""
+
+NOW_OF_SEGMENTS: LiteralString = _ASKED + NOW.replace("WITH", "", 1).replace(
+    "%(projects)s::bigint[]", "ARRAY(SELECT project_id FROM asked)"
+)
+"""What is out of date, for questions about ``%(segments)s`` that find projects and runs themselves."""
 
 _AFTER: LiteralString = """
     SELECT scope_id, content_id, kind = 'superseded' AS direct, root_asset_id, root_used, root_expected,
@@ -154,33 +167,61 @@ OWN_OF_PROJECTS: LiteralString = (
 )"""
 )
 
-_OWN_OF_RUNS: LiteralString = (
+_HERE: LiteralString = (
     """
 , here AS (
     SELECT t.project_id, t.scene_id, t.run_id, t.run_position, t.segment_id, """
     + _SCOPE
     + """ AS scope_id
-      FROM selected_takes t
+      FROM ({}) AS t
       LEFT JOIN scoped of_scene ON of_scene.scene_id = t.scene_id
       LEFT JOIN scoped of_project ON of_project.project_id = t.project_id AND of_project.scene_id IS NULL
-     WHERE t.run_id = ANY(%(runs)s::bigint[]) AND t.project_id = ANY(%(projects)s::bigint[])
+)"""
+)
+
+_OF_RUNS: LiteralString = _HERE.format("""
+           SELECT project_id, scene_id, run_id, run_position, segment_id FROM selected_takes
+            WHERE run_id = ANY(%(runs)s::bigint[]) AND project_id = ANY(%(projects)s::bigint[])""")
+
+# What begins behind the last segment that is asked for does not matter to any.
+_OF_SEGMENTS: LiteralString = _HERE.format("""
+           SELECT asked.project_id, one.scene_id, asked.run_id, one.run_position, one.segment_id
+             FROM asked
+            CROSS JOIN LATERAL (SELECT scene_id, run_position, segment_id FROM selected_takes
+                                 WHERE run_id = asked.run_id AND run_position <= asked.upto OFFSET 0) AS one""")
+
+_OWN_OF_RUNS: LiteralString = (
+    """
+, made_of AS MATERIALIZED (
+    SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, h.scope_id, i.content_id
+      FROM here h
+     CROSS JOIN LATERAL (SELECT content_id FROM current_inputs WHERE segment_id = h.segment_id AND judged
+                         OFFSET 0) AS i
+), content AS MATERIALIZED (
+    -- Each is looked up once, however many segments were made from it.
+    SELECT DISTINCT content_id, scope_id FROM made_of
+), outdated_here AS MATERIALIZED (
+    SELECT o.* FROM content m
+     CROSS JOIN LATERAL (SELECT * FROM outdated WHERE content_id = m.content_id AND scope_id = m.scope_id
+                         OFFSET 0) AS o
+), unmatched_here AS MATERIALIZED (
+    SELECT c.*, m.scope_id FROM content m
+     CROSS JOIN LATERAL (SELECT id, asset_id, digest FROM contents WHERE id = m.content_id AND version IS NULL
+                         OFFSET 0) AS c
 ), own AS (
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 0 AS root_kind,
            o.root_asset_id AS root_asset, o.root_used, o.root_expected, o.direct,
-           o.root_used_digest AS used, o.root_expected_digest AS expected, i.content_id, h.scope_id, o.world
-      FROM here h
-      JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
-     CROSS JOIN LATERAL (SELECT * FROM outdated WHERE content_id = i.content_id AND scope_id = h.scope_id
-                         OFFSET 0) AS o
+           o.root_used_digest AS used, o.root_expected_digest AS expected, h.content_id, h.scope_id, o.world
+      FROM outdated_here o
+      JOIN made_of h ON h.content_id = o.content_id AND h.scope_id = o.scope_id
      UNION ALL
     SELECT h.project_id, h.scene_id, h.run_id, h.run_position, h.segment_id, 1, c.asset_id, 0,
            """
     + _EXPECTED
     + """, true,
            c.digest, should_be.effective_digest, c.id, h.scope_id, 0
-      FROM here h
-      JOIN current_inputs i ON i.segment_id = h.segment_id AND i.judged
-      JOIN contents c ON c.id = i.content_id AND c.version IS NULL
+      FROM unmatched_here c
+      JOIN made_of h ON h.content_id = c.id AND h.scope_id = c.scope_id
       JOIN assets a ON a.id = c.asset_id
       LEFT JOIN pins of_scene ON of_scene.project_id = h.project_id AND of_scene.scene_id = h.scene_id
                              AND of_scene.asset_id = a.id
@@ -199,23 +240,27 @@ _OWN_OF_RUNS: LiteralString = (
 )"""
 )
 
-WALKED_RUNS: LiteralString = """
+# The waivers of segments ``t`` that count now.
+_WAIVERS: LiteralString = """
 , waived_at AS MATERIALIZED (
     SELECT w.id, w.segment_id, t.run_id, t.run_position, coalesce(w.asset_id, 0) AS root_asset, w.used_digest AS used,
            w.expected_digest AS expected
-      FROM waivers w JOIN selected_takes t ON t.segment_id = w.segment_id
-     WHERE w.project_id = ANY(%(projects)s::bigint[]) AND w.withdrawn_at IS NULL
+      FROM {} t JOIN waivers w ON w.segment_id = t.segment_id
+     WHERE {} AND w.withdrawn_at IS NULL
        AND (w.expires_at IS NULL OR w.expires_at > now())
 ), walked_runs AS MATERIALIZED (
     -- One take may use several unmatched contents of an asset: they are one root, and not added up.
     SELECT run_id FROM waived_at UNION SELECT run_id FROM unmatched
 )"""
-"""Waivers, and the runs that are walked because of them."""
+
+WALKED_RUNS: LiteralString = _WAIVERS.format("selected_takes", "w.project_id = ANY(%(projects)s::bigint[])")
+"""Waivers of whole projects, and the runs that are walked because of them."""
+
+# Of single runs: by segment, and only where something may be waived.
+_WALKED_OF_RUNS: LiteralString = _WAIVERS.format("here", "t.run_id IN (SELECT run_id FROM own)")
 
 # And own causes with the digests that a waiver is bound to.
-_WAIVED: LiteralString = (
-    WALKED_RUNS
-    + """
+_BOUND: LiteralString = """
 , bound AS (
     SELECT o.project_id, o.scene_id, o.run_id, o.run_position, o.segment_id, o.root_kind, o.root_asset, o.root_used,
            o.root_expected, o.direct, coalesce(o.used, d.root_used_digest) AS used,
@@ -229,7 +274,6 @@ _WAIVED: LiteralString = (
            OFFSET 0) AS d ON true
      WHERE o.world <> 1
 )"""
-)
 
 _PLAIN: LiteralString = """
 , plain AS (
@@ -263,7 +307,7 @@ _WALKED: LiteralString = """
       FROM instance i
      GROUP BY i.project_id, i.scene_id, i.run_id, i.run_position, i.root_kind, i.root_asset, i.root_used,
               i.root_expected
-), stopped AS (
+), stopped AS MATERIALIZED (
     SELECT o.*, coalesce(o.next, r.length + 1) AS until,
            (SELECT min(w.run_position) FROM waived_at w
              WHERE w.run_id = o.run_id AND w.run_position > o.run_position
@@ -290,7 +334,7 @@ _SPREAD: LiteralString = """
       FROM walked
 )"""
 
-_JUDGED: LiteralString = """
+_JUDGED_ONES: LiteralString = """
 , covered AS (
     SELECT project_id, scene_id, run_id, range_agg(cover) AS stale, range_agg(waived) AS waived FROM spread
      GROUP BY project_id, scene_id, run_id
@@ -305,16 +349,24 @@ _JUDGED: LiteralString = """
     SELECT r.project_id, r.scene_id, r.run_id, r.length, '{}',
            int4multirange(int4range(r.unknown_from, r.length + 1)), '{}'
       FROM runs r
-     WHERE r.project_id = ANY(%(projects)s::bigint[]) AND r.unknown_from IS NOT NULL
-       AND (%(runs)s::bigint[] IS NULL OR r.run_id = ANY(%(runs)s::bigint[]))
-       AND r.run_id NOT IN (SELECT run_id FROM covered)
-)"""
+     WHERE r.unknown_from IS NOT NULL AND r.run_id NOT IN (SELECT run_id FROM covered)"""
 
-OF_PROJECTS: LiteralString = OWN_OF_PROJECTS + _WAIVED + _PLAIN + _WALKED + _SPREAD
+OF_PROJECTS: LiteralString = OWN_OF_PROJECTS + WALKED_RUNS + _BOUND + _PLAIN + _WALKED + _SPREAD
 """``own``, ``bound`` (the same with digests) and ``spread`` of whole projects."""
 
-OF_RUNS: LiteralString = _OWN_OF_RUNS + _WAIVED + _PLAIN + _WALKED + _SPREAD
+_SPREAD_OF_RUNS: LiteralString = _OWN_OF_RUNS + _WALKED_OF_RUNS + _BOUND + _PLAIN + _WALKED + _SPREAD
+
+OF_RUNS: LiteralString = _OF_RUNS + _SPREAD_OF_RUNS
 """``own`` and ``spread`` of single runs."""
 
-JUDGED: LiteralString = _JUDGED
-"""After one of the two: ``judged``, per run which positions are stale, unknown and waived; all others are fresh."""
+OF_SEGMENTS: LiteralString = _OF_SEGMENTS + _SPREAD_OF_RUNS
+"""The same, after ``NOW_OF_SEGMENTS``, of the runs of ``%(segments)s``, each up to the last of them."""
+
+JUDGED: LiteralString = _JUDGED_ONES + " AND r.project_id = ANY(%(projects)s::bigint[]))"
+"""After ``OF_PROJECTS``: ``judged``, per run which positions are stale, unknown and waived; all others are fresh."""
+
+JUDGED_RUNS: LiteralString = _JUDGED_ONES + " AND r.run_id = ANY(%(runs)s::bigint[]))"
+"""The same after ``OF_RUNS``: none but these runs are passed, however many their projects have."""
+
+JUDGED_SEGMENTS: LiteralString = _JUDGED_ONES + " AND r.run_id = ANY(ARRAY(SELECT run_id FROM asked)))"
+"""The same after ``OF_SEGMENTS``."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genlock.db.connection import Conn
+from genlock.db.connection import Conn, plan_once
 from genlock.digest import from_raw
-from genlock.staleness import causes_sql, explain_sql, states_sql
+from genlock.staleness import causes_sql, explain_sql
 from genlock.staleness.model import Cause, CauseKind, GroupKind, PathStep, Root, Side
 
 Key = tuple[int, int, int, int]
@@ -37,41 +37,51 @@ class _Known:
 
 async def causes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, tuple[Cause, ...]]:
     """Every cause of each segment, waived ones included; direct ones first."""
-    projects, runs = await states_sql.runs_of(conn, segment_ids)
-    spread = await explain_sql.spread_causes(conn, projects, runs, segment_ids) if runs else []
-    if not spread:
-        return dict.fromkeys(segment_ids, ())
-    known = await _load(conn, projects, sorted({row["run_id"] for row in spread}))
+    await plan_once(conn)  # they take longer to plan than to answer
+    async with conn.pipeline():
+        asked = [
+            await question(conn, segment_ids)
+            for question in (explain_sql.spread_causes, explain_sql.own_causes, explain_sql.members)
+        ]
+        spread, own, members = [await one.fetchall() for one in asked]
     found: dict[int, list[Cause]] = {segment_id: [] for segment_id in segment_ids}
-    for row in spread:
-        found[row["segment_id"]] += _causes(row, known)
+    if spread:
+        known = await _load(conn, own, members)
+        for row in spread:
+            found[row["segment_id"]] += _causes(row, known)
     return {segment_id: tuple(sorted(causes, key=_order)) for segment_id, causes in found.items()}
 
 
-async def _load(conn: Conn, projects: list[int], runs: list[int]) -> _Known:
+async def _load(conn: Conn, rows: Sequence[dict[str, Any]], members: Sequence[dict[str, Any]]) -> _Known:
+    """What else it takes to explain the own causes ``rows`` in the runs of ``members``."""
     own: dict[tuple[int, Key], list[dict[str, Any]]] = {}
-    rows = await explain_sql.own_causes(conn, projects, runs)
     for row in rows:
         own.setdefault((row["segment_id"], _key(row)), []).append(row)
-    members: dict[int, list[dict[str, Any]]] = {}
-    for row in await explain_sql.members(conn, runs):
-        members.setdefault(row["run_id"], []).append(row)
+    runs: dict[int, list[dict[str, Any]]] = {}
+    for row in members:
+        runs.setdefault(row["run_id"], []).append(row)
     refs = {(row["root_asset"], row[side]) for row in rows for side in ("root_used", "root_expected")}
     refs |= {(asset, number) for row in rows for asset, number in row["path"] or ()}
     scenes = sorted({row["scene_id"] for row in rows})
     assets = sorted({row["root_asset"] for row in rows if row["root_kind"] != causes_sql.CHAIN})
-    since = await explain_sql.expectations_since(conn, scenes, assets)
-    everybody = [member["segment_id"] for run in members.values() for member in run]
-    waivers = await explain_sql.waivers_of(conn, everybody)
     origins = sorted({row["segment_id"] for row in rows})
+    async with conn.pipeline():
+        asked = (
+            await explain_sql.version_names(conn, sorted(ref for ref in refs if ref[1])),
+            await explain_sql.waivers_of(conn, [member["segment_id"] for member in members]),
+            await explain_sql.expectations_since(conn, scenes, assets),
+            await explain_sql.link_moves(conn, origins),
+            await explain_sql.recorded(conn, origins),
+        )
+        versions, waivers, since, links, recorded = [await one.fetchall() for one in asked]
     return _Known(
         own=own,
-        runs=members,
-        versions=await explain_sql.version_names(conn, sorted(ref for ref in refs if ref[1])),
+        runs=runs,
+        versions={(row["asset_id"], row["number"]): row for row in versions},
         waivers={(row["segment_id"], row["root_asset"], row["used"], row["expected"]): row["id"] for row in waivers},
-        since=since,
-        links=await explain_sql.link_moves(conn, origins),
-        recorded=await explain_sql.recorded(conn, origins),
+        since={(row["scene_id"], row["asset_id"]): row for row in since},
+        links={row["segment_id"]: row for row in links},
+        recorded={row["segment_id"]: row for row in recorded},
     )
 
 

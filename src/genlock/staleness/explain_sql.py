@@ -1,14 +1,15 @@
-"""Loads what explaining causes needs: own causes and spreads of some runs, names, waivers, who moved what and when."""
+"""Loads what explaining causes needs: own causes and spreads of some segments' runs, names, waivers, who moved
+what and when. All only ask: what does not wait for one another is on its way together."""
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import LiteralString
 
-from genlock.db.connection import Conn, rows
+from genlock.db.connection import Asked, Conn, ask
 from genlock.staleness import causes_sql
 
 _OWN: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_RUNS
+    causes_sql.NOW_OF_SEGMENTS
+    + causes_sql.OF_SEGMENTS
     + """
 SELECT o.run_id, o.run_position, o.segment_id, o.scene_id, o.root_kind, o.root_asset, o.root_used, o.root_expected,
        o.direct, o.used, o.expected, o.content_id, i.role, i.ordinal, c.asset_id, c.version, c.digest, x.path
@@ -26,8 +27,8 @@ SELECT o.run_id, o.run_position, o.segment_id, o.scene_id, o.root_kind, o.root_a
 """
 )
 _SPREAD: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_RUNS
+    causes_sql.NOW_OF_SEGMENTS
+    + causes_sql.OF_SEGMENTS
     + """
 SELECT t.segment_id, t.run_id, t.run_position, s.root_kind, s.root_asset, s.root_used, s.root_expected
   FROM spread s
@@ -38,35 +39,36 @@ SELECT t.segment_id, t.run_id, t.run_position, s.root_kind, s.root_asset, s.root
 )
 
 
-async def own_causes(conn: Conn, projects: Sequence[int], runs: Sequence[int]) -> list[dict[str, Any]]:
-    """Every own cause in some runs, one row for each input that gives it, with what it takes to explain it."""
-    return await rows(conn, _OWN, projects=list(projects), runs=list(runs))
+async def own_causes(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+    """Every own cause in the runs of segments, one row for each input that gives it, with what it takes to explain it.
+
+    Runs are read up to the last of the segments.
+    """
+    return await ask(conn, _OWN, segments=list(segment_ids))
 
 
-async def spread_causes(
-    conn: Conn, projects: Sequence[int], runs: Sequence[int], segment_ids: Sequence[int]
-) -> list[dict[str, Any]]:
+async def spread_causes(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     """Every (segment, root) that holds, waived ones included."""
-    return await rows(conn, _SPREAD, projects=list(projects), runs=list(runs), segments=list(segment_ids))
+    return await ask(conn, _SPREAD, segments=list(segment_ids))
 
 
-async def members(conn: Conn, runs: Sequence[int]) -> list[dict[str, Any]]:
-    """The segments of some runs, with where each stands."""
-    return await rows(
+async def members(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+    """The segments of the runs of some segments, with where each stands."""
+    return await ask(
         conn,
         """
         SELECT t.run_id, t.run_position, t.segment_id, g.position, g.name, t.receipt_id, t.unknown
           FROM selected_takes t JOIN segments g ON g.id = t.segment_id
-         WHERE t.run_id = ANY(%(runs)s)
+         WHERE t.run_id = ANY(ARRAY(SELECT run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s)))
          ORDER BY t.run_id, t.run_position
         """,
-        runs=list(runs),
+        segments=list(segment_ids),
     )
 
 
-async def version_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+async def version_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> Asked:
     """For (asset, version) pairs: the asset's name, both digests."""
-    found = await rows(
+    return await ask(
         conn,
         """
         SELECT v.asset_id, v.number, a.name, digest_text(v.digest) AS digest,
@@ -78,12 +80,11 @@ async def version_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tup
         assets=[asset for asset, _ in refs],
         numbers=[number for _, number in refs],
     )
-    return {(row["asset_id"], row["number"]): row for row in found}
 
 
-async def waivers_of(conn: Conn, segment_ids: Sequence[int]) -> list[dict[str, Any]]:
+async def waivers_of(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     """The waivers of segments that count now."""
-    return await rows(
+    return await ask(
         conn,
         """
         SELECT id, segment_id, coalesce(asset_id, 0) AS root_asset, used_digest AS used, expected_digest AS expected
@@ -95,11 +96,9 @@ async def waivers_of(conn: Conn, segment_ids: Sequence[int]) -> list[dict[str, A
     )
 
 
-async def expectations_since(
-    conn: Conn, scene_ids: Sequence[int], asset_ids: Sequence[int]
-) -> dict[tuple[int, int], dict[str, Any]]:
+async def expectations_since(conn: Conn, scene_ids: Sequence[int], asset_ids: Sequence[int]) -> Asked:
     """For (scene, asset): the expected version, since when it is expected, and who moved it there."""
-    found = await rows(
+    return await ask(
         conn,
         """
         SELECT s.id AS scene_id, a.id AS asset_id,
@@ -118,12 +117,11 @@ async def expectations_since(
         scenes=list(scene_ids),
         assets=list(asset_ids),
     )
-    return {(row["scene_id"], row["asset_id"]): row for row in found}
 
 
-async def link_moves(conn: Conn, segment_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+async def link_moves(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     """For segments with a broken link: when, and by whom, the take before them was put in the cut."""
-    found = await rows(
+    return await ask(
         conn,
         """
         SELECT g.id AS segment_id, moved.at AS since, moved.actor AS moved_by
@@ -135,12 +133,11 @@ async def link_moves(conn: Conn, segment_ids: Sequence[int]) -> dict[int, dict[s
         """,
         segments=list(segment_ids),
     )
-    return {row["segment_id"]: row for row in found}
 
 
-async def recorded(conn: Conn, segment_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+async def recorded(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     """For segments: when, and by whom, their selected take was recorded, and what its receipt lacks."""
-    found = await rows(
+    return await ask(
         conn,
         """
         SELECT t.segment_id, r.recorded_at AS since, r.recorded_by AS moved_by, r.missing, r.evidence
@@ -149,4 +146,3 @@ async def recorded(conn: Conn, segment_ids: Sequence[int]) -> dict[int, dict[str
         """,
         segments=list(segment_ids),
     )
-    return {row["segment_id"]: row for row in found}

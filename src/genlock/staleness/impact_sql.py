@@ -11,7 +11,7 @@ from genlock.staleness.world import BEFORE
 
 _WORLD: LiteralString = (
     causes_sql.OF_RUNS
-    + causes_sql.JUDGED
+    + causes_sql.JUDGED_RUNS
     + """
     SELECT project_id, run_id, stale, stale + unknown + waived AS not_fresh FROM judged
 """

@@ -3,22 +3,35 @@
 from genlock.db.connection import Conn
 from genlock.staleness import states_sql, views
 from genlock.staleness.model import Provenance
-from genlock.takes import receipt_sql, usage_sql
+from genlock.takes import receipt_sql, take_sql, usage_sql
 from genlock.takes.model import UsagePage
 from genlock.takes.usage_sql import Takes
-from genlock.timeline.model import Segment
+from genlock.timeline import sql as timeline_sql
 
 
 async def provenance(conn: Conn, segment_id: int) -> Provenance:
     """What was used to make a segment; without a take there is no receipt."""
-    view = await views.segment_view(conn, segment_id)
+    async with conn.pipeline():
+        asked_segment = await timeline_sql.ask_segments(conn, [segment_id])
+        asked_state = await states_sql.ask_states(conn, [segment_id])
+        asked_takes = await take_sql.ask_takes(conn, segment_id, limit=views.TAKES)
+        asked_receipt = await receipt_sql.ask_receipt_of_selected(conn, segment_id)
+        segment = await asked_segment.fetchone()
+        states = await states_sql.told(asked_state)
+        takes = tuple(await asked_takes.fetchall())
+        receipt = await asked_receipt.fetchone()
+    if segment is None:
+        raise timeline_sql.no_segment(segment_id)
+    take = next((take for take in takes if take.selected), None)
+    if take is None and receipt is not None:  # so many newer ones
+        take = (await take_sql.selected_takes_of(conn, [segment_id]))[segment_id]
     return Provenance(
-        segment=Segment(**{name: getattr(view, name) for name in Segment.model_fields}),
-        state=view.state,
-        causes=view.causes,
-        take=view.selected_take,
-        receipt=await receipt_sql.receipt_of_selected(conn, segment_id),
-        takes=view.takes,
+        segment=segment,
+        state=states[segment_id],
+        causes=(await views.causes_behind(conn, states)).get(segment_id, ()),
+        take=take,
+        receipt=receipt,
+        takes=takes,
     )
 
 
@@ -33,10 +46,8 @@ async def usage(
     limit: int,
 ) -> UsagePage:
     """One page of the takes that used an asset or a version, each that is in the cut with its segment's state."""
-    page = await usage_sql.usage(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
-    judged = sorted({item.segment_id for item in page.items if item.selected and not item.archived})
-    states = await states_sql.states_of(conn, judged) if judged else {}
-    items = tuple(
-        item.model_copy(update={"state": states.get(item.segment_id)}) if item.selected else item for item in page.items
-    )
-    return page.model_copy(update={"items": items})
+    found = await usage_sql.find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
+    async with conn.pipeline():
+        asked_items = await usage_sql.ask_items(conn, found)
+        asked_states = await states_sql.ask_states(conn, [use.segment_id for use in found.uses if use.selected])
+        return usage_sql.told(found, await asked_items.fetchall(), await states_sql.told(asked_states))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from genlock.db.connection import Conn, plan_once, rows, scalar
+from genlock.db.connection import Asked, Conn, ask, plan_once, rows, scalar
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.model import Model
 from genlock.staleness import causes_sql, world_sql
@@ -13,7 +13,7 @@ from genlock.timeline.model import Counts
 _SCENES: LiteralString = (
     causes_sql.NOW
     + causes_sql.OF_RUNS
-    + causes_sql.JUDGED
+    + causes_sql.JUDGED_RUNS
     + """
 , judged_scenes AS (
     SELECT scene_id, sum(positions(stale)) AS stale, sum(positions(unknown)) AS unknown,
@@ -97,9 +97,9 @@ _STATE: LiteralString = """
 """
 
 _STATES_OF: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_RUNS
-    + causes_sql.JUDGED
+    causes_sql.NOW_OF_SEGMENTS
+    + causes_sql.OF_SEGMENTS
+    + causes_sql.JUDGED_SEGMENTS
     + "SELECT g.id AS segment_id, "
     + _STATE
     + """ AS state
@@ -110,22 +110,20 @@ _STATES_OF: LiteralString = (
 )
 
 
-async def runs_of(conn: Conn, segment_ids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The projects and runs that segments with a selected take belong to."""
-    found = await rows(
-        conn,
-        "SELECT DISTINCT project_id, run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s)",
-        segments=list(segment_ids),
-    )
-    await plan_once(conn)  # what is asked of single runs goes by index, and takes longer to plan than to answer
-    return sorted({row["project_id"] for row in found}), sorted(row["run_id"] for row in found)
+async def ask_states(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+    """Ask for the state of each segment; for ``told``."""
+    await plan_once(conn)  # it takes longer to plan than to answer
+    return await ask(conn, _STATES_OF, segments=list(segment_ids))
+
+
+async def told(asked: Asked) -> dict[int, State]:
+    """The state of each segment; an archived one is judged as empty, because nothing of it is in the cut."""
+    return {row["segment_id"]: State(row["state"]) for row in await asked.fetchall()}
 
 
 async def states_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, State]:
-    """The state of each segment; an archived one is judged as empty, because nothing of it is in the cut."""
-    projects, runs = await runs_of(conn, segment_ids)
-    found = await rows(conn, _STATES_OF, projects=projects, runs=runs, segments=list(segment_ids))
-    return {row["segment_id"]: State(row["state"]) for row in found}
+    """Ask for the states of segments, and wait for them."""
+    return await told(await ask_states(conn, segment_ids))
 
 
 _FILTERED: LiteralString = (
@@ -182,7 +180,6 @@ async def list_segments(
         conn,
         _FILTERED,
         projects=[project_id],
-        runs=None,
         scene_id=scene_id,
         q=q,
         state=state,
@@ -199,7 +196,6 @@ async def _filtered_total(conn: Conn, project_id: int, state: State | None, scen
         conn,
         _FILTERED,
         projects=[project_id],
-        runs=None,
         scene_id=scene_id,
         q=q,
         state=state,
@@ -285,7 +281,6 @@ async def group_segments(
         conn,
         _GROUP,
         projects=[project_id],
-        runs=None,
         root_kind=kind,
         root_asset=asset,
         root_used=used,

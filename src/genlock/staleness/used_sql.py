@@ -33,5 +33,5 @@ async def used_by(conn: Conn, asset_id: int, version: int | None = None) -> Used
     projects = [row["project_id"] for row in await rows(conn, _PROJECTS, asset_id=asset_id, version=version)]
     if not projects:
         return UsedBy(segments=0, stale=0)
-    (found,) = await rows(conn, _USED_BY, projects=projects, runs=None, asset_id=asset_id, version=version)
+    (found,) = await rows(conn, _USED_BY, projects=projects, asset_id=asset_id, version=version)
     return UsedBy(segments=found["segments"], stale=found["stale"])

@@ -1,23 +1,29 @@
 """Segments as people ask for them: with their state, why they are in it, and their takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from genlock.db.connection import Conn
 from genlock.model import Page
 from genlock.staleness import explain, explain_sql, states_sql
-from genlock.staleness.model import SegmentView, State
+from genlock.staleness.model import Cause, SegmentView, State
 from genlock.takes import take_sql
 from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline_sql
 
+TAKES = 500
+"""So many of a segment's takes come with it, the newest ones."""
+
 
 async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[SegmentView, ...]:
     """Segments in the order given, each with its state, its causes and its selected take; for pages of up to 500."""
-    segments = {segment.id: segment for segment in await timeline_sql.segments_by_id(conn, segment_ids)}
-    states = await states_sql.states_of(conn, segment_ids)
-    explained = [one for one in segment_ids if states.get(one) in (State.STALE, State.WAIVED, State.UNKNOWN)]
-    causes = await explain.causes_of(conn, explained) if explained else {}
-    selected = await take_sql.selected_takes_of(conn, segment_ids)
+    async with conn.pipeline():
+        asked_segments = await timeline_sql.ask_segments(conn, segment_ids)
+        asked_states = await states_sql.ask_states(conn, segment_ids)
+        asked_takes = await take_sql.ask_selected(conn, segment_ids)
+        segments = {segment.id: segment for segment in await asked_segments.fetchall()}
+        states = await states_sql.told(asked_states)
+        selected = {take.segment_id: take for take in await asked_takes.fetchall()}
+    causes = await causes_behind(conn, states)
     return tuple(
         SegmentView(
             **segments[segment_id].model_dump(),
@@ -28,6 +34,12 @@ async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[Segment
         for segment_id in segment_ids
         if segment_id in segments
     )
+
+
+async def causes_behind(conn: Conn, states: Mapping[int, State]) -> dict[int, tuple[Cause, ...]]:
+    """Why segments are in the states they are in; fresh ones are not asked about."""
+    explained = [one for one, state in states.items() if state in (State.STALE, State.WAIVED, State.UNKNOWN)]
+    return await explain.causes_of(conn, explained) if explained else {}
 
 
 async def list_segments(
@@ -49,12 +61,14 @@ async def list_segments(
 
 async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
     """One segment with everything: its newest takes, the pins that count for it, and what it lacks if it is unknown."""
-    await timeline_sql.get_segment(conn, segment_id)
-    (view,) = await segment_views(conn, [segment_id])
-    takes = await take_sql.takes_of(conn, segment_id, limit=500)
+    found = await segment_views(conn, [segment_id])
+    if not found:
+        raise timeline_sql.no_segment(segment_id)
+    (view,) = found
+    asked = await take_sql.ask_takes(conn, segment_id, limit=TAKES)
     return view.model_copy(
         update={
-            "takes": takes.items,
+            "takes": tuple(await asked.fetchall()),
             "pins": await pin_sql.pins_of(conn, view.project_id, view.scene_id),
             "unknown_because": await _unknown_because(conn, view),
         }
@@ -65,7 +79,7 @@ async def _unknown_because(conn: Conn, view: SegmentView) -> tuple[str, ...]:
     """What makes a segment unknown: what its receipt lacks, weak evidence, or a segment before it."""
     if view.state is not State.UNKNOWN:
         return ()
-    known = (await explain_sql.recorded(conn, [view.id]))[view.id]
+    (known,) = await (await explain_sql.recorded(conn, [view.id])).fetchall()
     reasons = [f"missing: {what}" for what in known["missing"]]
     if known["evidence"] in ("matched_by_name", "declared"):
         reasons.append(f"evidence: {known['evidence']}")

@@ -64,7 +64,7 @@ _TWO_WORLDS: LiteralString = causes_sql.TWO_WORLDS + _PACKED
 
 _RANGES: LiteralString = (
     causes_sql.OF_RUNS
-    + causes_sql.JUDGED
+    + causes_sql.JUDGED_RUNS
     + """
 , part AS (
     SELECT json_build_array(

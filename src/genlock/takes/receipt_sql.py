@@ -1,6 +1,6 @@
 """Reads receipts."""
 
-from genlock.db.connection import Conn, maybe, one, rows
+from genlock.db.connection import AskedFor, Conn, ask_many, maybe, one, rows
 from genlock.digest import digest_of, from_raw
 from genlock.errors import NotFound, Tampered
 from genlock.takes.model import Receipt
@@ -21,7 +21,12 @@ async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
 
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
     """The receipt of the take that is in the cut, if one is."""
-    return await maybe(
+    return await (await ask_receipt_of_selected(conn, segment_id)).fetchone()
+
+
+async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> AskedFor[Receipt]:
+    """Ask for the receipt of the take that is in the cut: one row, or none."""
+    return await ask_many(
         conn,
         Receipt,
         _SELECT_RECEIPT + " JOIN selected_takes s ON s.receipt_id = r.id WHERE s.segment_id = %(id)s",

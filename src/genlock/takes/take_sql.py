@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import Conn, many, one, scalar
+from genlock.db.connection import AskedFor, Conn, ask_many, one, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
@@ -22,22 +22,28 @@ _SELECT_TAKE = """
 async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, limit: int = 100) -> Page[Take]:
     """A segment's takes, newest first, with the exact total."""
     key = decode_key(after)
-    found = await many(
+    asked = await ask_takes(conn, segment_id, before=2**31 - 1 if key is None else key, limit=limit + 1)
+    found = tuple(await asked.fetchall())
+    # Numbers have no gaps: the counter moves in the transaction that writes the take.
+    total = await scalar(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
+    return page_of(found, limit, lambda last: (last.number,), total=total or 0)
+
+
+async def ask_takes(conn: Conn, segment_id: int, *, before: int = 2**31 - 1, limit: int) -> AskedFor[Take]:
+    """Ask for a segment's newest takes among those with a number below ``before``."""
+    return await ask_many(
         conn,
         Take,
         _SELECT_TAKE
         + """
          WHERE t.segment_id = %(segment_id)s AND t.number < %(before)s
          ORDER BY t.number DESC
-         LIMIT %(limit)s + 1
+         LIMIT %(limit)s
         """,
         segment_id=segment_id,
-        before=2**31 - 1 if key is None else key,
+        before=before,
         limit=limit,
     )
-    # Numbers have no gaps: the counter moves in the transaction that writes the take.
-    total = await scalar(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
-    return page_of(found, limit, lambda last: (last.number,), total=total or 0)
 
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
@@ -65,7 +71,12 @@ async def get_take_by_id(conn: Conn, take_id: int) -> Take:
 
 async def selected_takes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, Take]:
     """The take in the cut of each of these segments that has one."""
-    found = await many(
+    return {take.segment_id: take for take in await (await ask_selected(conn, segment_ids)).fetchall()}
+
+
+async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]:
+    """Ask for the takes in the cut of some segments."""
+    return await ask_many(
         conn,
         Take,
         """
@@ -78,4 +89,3 @@ async def selected_takes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int,
         """,
         segments=list(segment_ids),
     )
-    return {take.segment_id: take for take in found}

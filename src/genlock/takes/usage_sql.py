@@ -4,10 +4,10 @@ Totals come from the roll-up and what was not folded into it yet; nothing is cou
 one ended: of what is in the cut by project and segment, of all takes by project and receipt, newest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from genlock.db.connection import Conn, many, rows
+from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.errors import Invalid, NotFound
 from genlock.library.sql import get_asset
@@ -18,12 +18,36 @@ Takes = Literal["selected", "all"]
 _LAST = 2**63 - 1
 
 
-class _Content(Model):
+class Content(Model):
     """A content of the asset with its count; ``id`` is below zero for the correction of the asset's sum."""
 
     id: int
     version: int | None
     total: int
+
+
+class OnPage(Model):
+    """A take that is on the page, and whether it is in the cut."""
+
+    project_id: int
+    segment_id: int
+    take_id: int
+    receipt_id: int
+    selected: bool
+
+
+class Found(Model):
+    """What a page tells of, and what it is a page of."""
+
+    contents: tuple[Content, ...]
+    one_version: bool
+    uses: tuple[OnPage, ...]
+    next: str | None
+
+    @property
+    def used(self) -> list[int]:
+        """The contents that are counted."""
+        return [content.id for content in self.contents if content.id > 0]
 
 
 async def usage(
@@ -36,12 +60,37 @@ async def usage(
     after: str | None = None,
     limit: int = 100,
 ) -> UsagePage:
-    """One page of the takes that used an asset, or exactly one version of it, with the exact total.
+    """One page of the takes that used an asset, or exactly one version of it, with the exact total; without states.
 
     ``takes`` are those in the cut, or all there ever were; archived ones are only among the latter. One item per take,
     with every way in which it used the asset. ``NotFound`` for an asset or version that does not exist.
     """
-    contents = await _contents(conn, asset_id, version, project_id, selected=takes == "selected")
+    found = await find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
+    return told(found, await (await ask_items(conn, found)).fetchall(), {})
+
+
+async def find(
+    conn: Conn,
+    asset_id: int,
+    version: int | None,
+    *,
+    takes: Takes,
+    project_id: int | None,
+    after: str | None,
+    limit: int,
+) -> Found:
+    """Which takes are on a page, and how many there are; for ``ask_items`` and ``told``."""
+    key = decode_cursor(after, str, int, int)
+    if key and key[0] != takes:
+        raise Invalid(
+            "This cursor belongs to another list.", hint="Take `next` with the same `takes`.", code="bad_cursor"
+        )
+    ask_page = _ask_selected if takes == "selected" else _ask_history
+    async with conn.pipeline():
+        asked_contents = await _ask_contents(conn, asset_id, version, project_id, selected=takes == "selected")
+        asked_page = await ask_page(conn, asset_id, version, project_id, key[1:] if key else None, limit + 1)
+        contents = tuple(await asked_contents.fetchall())
+        uses = await asked_page.fetchall()
     if not any(content.id > 0 for content in contents):
         asset = await get_asset(conn, asset_id)
         if version is not None:
@@ -49,36 +98,41 @@ async def usage(
                 f"{asset.kind.value}:{asset.name} has no version {version}.",
                 hint=f"It has versions 1 to {asset.versions_total}.",
             )
-    key = decode_cursor(after, str, int, int)
-    if key and key[0] != takes:
-        raise Invalid(
-            "This cursor belongs to another list.", hint="Take `next` with the same `takes`.", code="bad_cursor"
-        )
-    used = [content.id for content in contents if content.id > 0 and content.total > 0]
-    page = _selected_page if takes == "selected" else _history_page
-    found = await page(conn, used, project_id, key[1:] if key else None, limit + 1)
-    keys = found[:limit]
-    items = await _items(conn, used, [receipt for _, _, receipt in keys])
-    return UsagePage(
-        items=items,
-        next=encode_cursor(takes, *keys[-1][:2]) if len(found) > limit else None,
-        total=sum(content.total for content in contents),
-        versions=None if version is not None else _by_version(contents),
+    last = uses[limit - 1] if len(uses) > limit else None
+    where = None if last is None else last.segment_id if takes == "selected" else last.receipt_id
+    return Found(
+        contents=contents,
+        one_version=version is not None,
+        uses=tuple(uses[:limit]),
+        next=None if last is None else encode_cursor(takes, last.project_id, where),
     )
 
 
-def _by_version(contents: Sequence[_Content]) -> tuple[VersionUsage, ...]:
+def told(found: Found, items: Sequence[dict[str, Any]], states: Mapping[int, str]) -> UsagePage:
+    """The page; ``states`` are of the segments with a take in the cut."""
+    return UsagePage(
+        items=tuple(
+            Usage(**item, state=states.get(item["segment_id"]) if item["selected"] and not item["archived"] else None)
+            for item in items
+        ),
+        next=found.next,
+        total=sum(content.total for content in found.contents),
+        versions=None if found.one_version else _by_version(found.contents),
+    )
+
+
+def _by_version(contents: Sequence[Content]) -> tuple[VersionUsage, ...]:
     numbered = {content.version: content.total for content in contents if content.version is not None}
     return tuple(VersionUsage(number=number, total=numbered[number]) for number in sorted(numbered))
 
 
-async def _contents(
+async def _ask_contents(
     conn: Conn, asset_id: int, version: int | None, project_id: int | None, *, selected: bool
-) -> tuple[_Content, ...]:
+) -> AskedFor[Content]:
     """The contents of an asset, or of one version, each with its number of takes; and what their sum is too high by."""
-    return await many(
+    return await ask_many(
         conn,
-        _Content,
+        Content,
         """
         SELECT c.id, c.version, coalesce(used.total, 0)::bigint AS total
           FROM (SELECT id, version FROM contents
@@ -99,16 +153,24 @@ async def _contents(
     )
 
 
-async def _selected_page(
-    conn: Conn, contents: Sequence[int], project_id: int | None, key: Sequence[int] | None, limit: int
-) -> list[tuple[int, int, int]]:
-    """The next (project, segment, receipt) in the cut with one of some contents: a page of each, merged."""
-    found = await rows(
+async def _ask_selected(
+    conn: Conn,
+    asset_id: int,
+    version: int | None,
+    project_id: int | None,
+    key: Sequence[int] | None,
+    limit: int,
+) -> AskedFor[OnPage]:
+    """The next takes in the cut by project and segment: a page of each content, merged."""
+    return await ask_many(
         conn,
+        OnPage,
         """
-        SELECT page.project_id, page.segment_id, t.receipt_id
+        SELECT page.project_id, page.segment_id, t.take_id, t.receipt_id, true AS selected
           FROM (SELECT DISTINCT each.project_id, each.segment_id
-                  FROM unnest(%(contents)s::bigint[]) AS content (id)
+                  FROM (SELECT id FROM contents
+                         WHERE asset_id = %(asset_id)s AND (%(version)s::int IS NULL OR version = %(version)s)
+                       ) AS content
                  CROSS JOIN LATERAL (
                        SELECT project_id, segment_id
                          FROM current_inputs i
@@ -122,67 +184,79 @@ async def _selected_page(
           JOIN selected_takes t ON t.segment_id = page.segment_id
          ORDER BY 1, 2
         """,
-        contents=list(contents),
+        asset_id=asset_id,
+        version=version,
         project=key[0] if key else project_id or 0,
         segment=key[1] if key else 0,
         last_project=project_id or _LAST,
         limit=limit,
     )
-    return [(row["project_id"], row["segment_id"], row["receipt_id"]) for row in found]
 
 
-async def _history_page(
-    conn: Conn, contents: Sequence[int], project_id: int | None, key: Sequence[int] | None, limit: int
-) -> list[tuple[int, int, int]]:
-    """The next (project, receipt, receipt) that ever used one of some contents, newest first: pages of each, merged."""
-    found = await rows(
+async def _ask_history(
+    conn: Conn,
+    asset_id: int,
+    version: int | None,
+    project_id: int | None,
+    key: Sequence[int] | None,
+    limit: int,
+) -> AskedFor[OnPage]:
+    """The next takes there ever were by project and receipt, newest first: pages of each content, merged."""
+    return await ask_many(
         conn,
+        OnPage,
         """
-        SELECT DISTINCT each.project_id, each.receipt_id
-          FROM unnest(%(contents)s::bigint[]) AS content (id)
-         CROSS JOIN LATERAL (
-               SELECT DISTINCT i.project_id, i.receipt_id
-                 FROM receipt_inputs i
-                WHERE i.content_id = content.id
-                  AND (i.project_id, i.receipt_id) < (%(project)s::bigint, %(receipt)s::bigint)
-                  AND i.project_id >= %(first_project)s
-                ORDER BY i.project_id DESC, i.receipt_id DESC
-                LIMIT %(limit)s) AS each
-         ORDER BY 1 DESC, 2 DESC
-         LIMIT %(limit)s
+        SELECT page.project_id, r.segment_id, r.take_id, page.receipt_id, t.take_id IS NOT NULL AS selected
+          FROM (SELECT DISTINCT each.project_id, each.receipt_id
+                  FROM (SELECT id FROM contents
+                         WHERE asset_id = %(asset_id)s AND (%(version)s::int IS NULL OR version = %(version)s)
+                       ) AS content
+                 CROSS JOIN LATERAL (
+                       SELECT DISTINCT i.project_id, i.receipt_id
+                         FROM receipt_inputs i
+                        WHERE i.content_id = content.id
+                          AND (i.project_id, i.receipt_id) < (%(project)s::bigint, %(receipt)s::bigint)
+                          AND i.project_id >= %(first_project)s
+                        ORDER BY i.project_id DESC, i.receipt_id DESC
+                        LIMIT %(limit)s) AS each
+                 ORDER BY 1 DESC, 2 DESC
+                 LIMIT %(limit)s) AS page
+          JOIN receipts r ON r.id = page.receipt_id
+          LEFT JOIN selected_takes t ON t.segment_id = r.segment_id AND t.take_id = r.take_id
+         ORDER BY 1 DESC, page.receipt_id DESC
         """,
-        contents=list(contents),
+        asset_id=asset_id,
+        version=version,
         project=key[0] if key else project_id or _LAST,
         receipt=key[1] if key else _LAST,
         first_project=project_id or 0,
         limit=limit,
     )
-    return [(row["project_id"], row["receipt_id"], row["receipt_id"]) for row in found]
 
 
-async def _items(conn: Conn, contents: Sequence[int], receipt_ids: Sequence[int]) -> tuple[Usage, ...]:
-    """The takes of some receipts in their order, each with every way in which it used one of some contents."""
-    found: list[dict[str, Any]] = await rows(
+async def ask_items(conn: Conn, found: Found) -> Asked:
+    """Ask for the takes of a page in its order, each with every way in which it used one of the contents."""
+    return await ask(
         conn,
         """
-        SELECT g.id AS segment_id, g.name AS segment, s.name AS scene, r.project_id, r.take_id, k.number AS take,
-               r.id AS receipt_id, t.take_id IS NOT NULL AS selected,
+        SELECT g.id AS segment_id, g.name AS segment, s.name AS scene, k.project_id, k.id AS take_id, k.number AS take,
+               page.receipt_id, page.selected,
                coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived,
                (SELECT json_agg(json_strip_nulls(json_build_object(
                            'role', i.role, 'ordinal', i.ordinal, 'via', i.via, 'strength_model', i.strength_model,
                            'strength_clip', i.strength_clip)) ORDER BY i.role, i.ordinal)
                   FROM receipt_inputs i
-                 WHERE i.receipt_id = r.id AND i.content_id = ANY(%(contents)s)) AS uses
-          FROM unnest(%(receipts)s::bigint[]) WITH ORDINALITY AS page (receipt_id, n)
-          JOIN receipts r ON r.id = page.receipt_id
-          JOIN takes k ON k.id = r.take_id
-          JOIN segments g ON g.id = r.segment_id
+                 WHERE i.receipt_id = page.receipt_id AND i.content_id = ANY(%(contents)s)) AS uses
+          FROM unnest(%(takes)s::bigint[], %(receipts)s::bigint[], %(selected)s::bool[])
+               WITH ORDINALITY AS page (take_id, receipt_id, selected, n)
+          JOIN takes k ON k.id = page.take_id
+          JOIN segments g ON g.id = k.segment_id
           JOIN scenes s ON s.id = g.scene_id
           JOIN projects p ON p.id = g.project_id
-          LEFT JOIN selected_takes t ON t.segment_id = g.id AND t.take_id = r.take_id
          ORDER BY page.n
         """,
-        contents=list(contents),
-        receipts=list(receipt_ids),
+        contents=found.used,
+        takes=[use.take_id for use in found.uses],
+        receipts=[use.receipt_id for use in found.uses],
+        selected=[use.selected for use in found.uses],
     )
-    return tuple(Usage.model_validate(row) for row in found)

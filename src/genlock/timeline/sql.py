@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import Conn, execute, many, maybe, one, scalar
+from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, maybe, one, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
@@ -209,18 +209,17 @@ async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
 
 async def get_segment(conn: Conn, segment_id: int) -> Segment:
     """A segment by id; ``NotFound`` when there is none."""
-    return await one(
-        conn,
-        Segment,
-        NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists a project's segments."),
-        _SELECT_SEGMENT + " WHERE g.id = %(id)s",
-        id=segment_id,
-    )
+    return await one(conn, Segment, no_segment(segment_id), _SELECT_SEGMENT + " WHERE g.id = %(id)s", id=segment_id)
 
 
-async def segments_by_id(conn: Conn, segment_ids: Sequence[int]) -> tuple[Segment, ...]:
-    """The segments with these ids, in no order; unknown ones are absent."""
-    return await many(conn, Segment, _SELECT_SEGMENT + " WHERE g.id = ANY(%(ids)s)", ids=list(segment_ids))
+def no_segment(segment_id: int) -> NotFound:
+    """What to raise when there is no segment with this id."""
+    return NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists a project's segments.")
+
+
+async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Segment]:
+    """Ask for the segments with these ids, in no order; unknown ones are absent."""
+    return await ask_many(conn, Segment, _SELECT_SEGMENT + " WHERE g.id = ANY(%(ids)s)", ids=list(segment_ids))
 
 
 async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
