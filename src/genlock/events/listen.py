@@ -40,9 +40,9 @@ class Bell:
                     pause = _FIRST_PAUSE_S
                     await self._ring()
                     while True:
-                        async for _ in conn.notifies(timeout=_PROBE_S, stop_after=1):
+                        async for _ in conn.notifies(timeout=_PROBE_S):
                             await self._ring()
-                        # Silence may mean a connection that died without saying so: this finds out.
+                        # Silence may mean a connection that died without saying so: this finds out, now and then.
                         await conn.execute("SELECT 1")
             except (psycopg.Error, OSError) as error:
                 logger.warning("The connection that listens for events was lost; again in %.1f s: %s", pause, error)

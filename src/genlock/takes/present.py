@@ -33,9 +33,12 @@ async def settle(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = 
     found = await present_sql.slots_of(conn, scene_ids)
     slots = [slot for slot, _ in found]
     links = chain.link(slots)
-    kept = [link for _, link in found]
+    runs = chain.runs(slots, links)
+    kept = [before.link for _, before in found]
     moved = [link for link, before in zip(links, kept, strict=True) if link != before]
-    await present_sql.write_links(conn, scene_ids, moved, chain.runs(slots, links))
+    # Where segments only got other takes, each run that was kept is one that a segment says it is in.
+    if moved or not changed or set(runs) != {before.run for _, before in found}:
+        await present_sql.write_links(conn, scene_ids, moved, runs)
     new = set(changed)
     touched = [
         link

@@ -4,8 +4,7 @@ A row is rewritten only where it differs: untouched means untouched.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.types.json import Json
 
@@ -142,7 +141,14 @@ async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, in
     return {row["segment_id"]: row["take_id"] for row in found}
 
 
-async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Link]]:
+class Kept(NamedTuple):
+    """How the present keeps a slot: where it stands, and the run that it is in, if that is kept already."""
+
+    link: Link
+    run: Run | None
+
+
+async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Kept]]:
     """The selected takes of some scenes in order, each with what stands before it, and how it is kept now."""
     found = await rows(
         conn,
@@ -156,12 +162,14 @@ async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Lin
         )
         SELECT t.segment_id, t.scene_id, t.project_id, o.chained, t.unknown, t.workload_id, t.seed_digest,
                frame.segment_id AS seed_segment_id, o.before_id, o.before_receipt_id IS NOT NULL AS before_selected,
-               there.digest AS before_digest, t.run_id, t.run_position, t.via_judged, b.used_digest, b.expected_digest
+               there.digest AS before_digest, t.run_id, t.run_position, t.via_judged, b.used_digest, b.expected_digest,
+               r.length, r.unknown_from, r.workload_id AS run_workload_id
           FROM ordered o
           JOIN selected_takes t ON t.segment_id = o.id
           LEFT JOIN takes frame ON frame.id = t.seed_take_id
           LEFT JOIN receipt_outputs there ON there.receipt_id = o.before_receipt_id AND there.part = t.seed_part
           LEFT JOIN broken_links b ON b.segment_id = o.id
+          LEFT JOIN runs r ON r.run_id = t.run_id
          ORDER BY o.scene_id, o.position
         """,
         scenes=list(scene_ids),
@@ -181,12 +189,23 @@ async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Lin
                 before_selected=row["before_selected"],
                 before_digest=row["before_digest"],
             ),
-            Link(
-                segment_id=row["segment_id"],
-                run_id=row["run_id"],
-                run_position=row["run_position"],
-                via_judged=row["via_judged"],
-                broken=row["used_digest"] and (row["used_digest"], row["expected_digest"]),
+            Kept(
+                Link(
+                    segment_id=row["segment_id"],
+                    run_id=row["run_id"],
+                    run_position=row["run_position"],
+                    via_judged=row["via_judged"],
+                    broken=row["used_digest"] and (row["used_digest"], row["expected_digest"]),
+                ),
+                row["length"]
+                and Run(
+                    run_id=row["run_id"],
+                    project_id=row["project_id"],
+                    scene_id=row["scene_id"],
+                    length=row["length"],
+                    unknown_from=row["unknown_from"],
+                    workload_id=row["run_workload_id"],
+                ),
             ),
         )
         for row in found
@@ -237,7 +256,7 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
         """,
         scenes=list(scene_ids),
         moved=Json([_place(link) for link in moved]),
-        runs=Json([asdict(run) for run in runs]),
+        runs=Json([_run(run) for run in runs]),
     )
 
 
@@ -250,6 +269,17 @@ def _place(link: Link) -> dict[str, Any]:
         "via_judged": link.via_judged,
         "used_digest": used and f"\\x{used.hex()}",
         "expected_digest": expected and f"\\x{expected.hex()}",
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "project_id": run.project_id,
+        "scene_id": run.scene_id,
+        "length": run.length,
+        "unknown_from": run.unknown_from,
+        "workload_id": run.workload_id,
     }
 
 

@@ -6,7 +6,7 @@ claims ─▶ facts ─▶ receipts ─▶ takes + receipts + inputs + outputs �
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from genlock.db.connection import Conn
+from genlock.db.connection import Conn, pipelined
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
@@ -23,6 +23,7 @@ from genlock.takes.record_sql import Place
 from genlock.takes.resolve import Facts, FrameFact
 from genlock.takes.telling import ids_of, told
 
+_WRITTEN_AT_ONCE = 100  # of a large batch; the database writes these while the next ones are composed
 Places = Mapping[tuple[int, Digest], Place]
 
 
@@ -94,7 +95,7 @@ async def _record(
     first: dict[tuple[int, Digest], Arrival] = {}
     for one in arrivals:
         first.setdefault(_key(one), one)
-    async with conn.pipeline():
+    async with pipelined(conn):
         places, facts = await _hold(conn, first)
         new = [one for key, one in first.items() if places[key].receipt_digest is None]
         if not new:
@@ -155,33 +156,40 @@ async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, facts:
     frames, by_digest = dict(facts.frames), dict(facts.frames_by_digest)
     facts = facts.model_copy(update={"frames": frames, "frames_by_digest": by_digest})
     made: dict[tuple[int | None, Digest], int] = {}
+    workloads = facts.workloads
     written: list[Written] = []
-    for one in arrivals:
-        place = places[_key(one)]
-        # One batch may hold a chain: a later claim continues the frame of an earlier one.
-        for segment_id, digest in _continued(one):
-            earlier = made.get((place.before_id, digest)) or by_digest.get((segment_id, digest))
-            earlier = earlier or made.get((None, digest))
-            if earlier is not None:
-                by_digest[segment_id, digest] = earlier
-        subject = Subject(segment=one.segment_id, take=place.take)
-        receipt = compose(one.claim, one.outputs, one.graph, subject, facts, one.claim_digest, place.receipt_id)
-        receipt = replace(receipt, take_id=place.take_id, project_id=place.project_id, step_id=one.step_id)
-        written.append(receipt)
-        parts = {part: output.digest for part, output in one.outputs.items()}
-        made |= {(spot, digest): place.take_id for digest in parts.values() for spot in (one.segment_id, None)}
-        frames[place.take_id] = FrameFact.model_construct(
-            take_id=place.take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
-        )
-    await _keep(conn, written, facts.workloads, actor)
+    for start in range(0, len(arrivals), _WRITTEN_AT_ONCE):
+        kept = len(written)
+        for one in arrivals[start : start + _WRITTEN_AT_ONCE]:
+            place = places[_key(one)]
+            # One batch may hold a chain: a later claim continues the frame of an earlier one.
+            for segment_id, digest in _continued(one):
+                earlier = made.get((place.before_id, digest)) or by_digest.get((segment_id, digest))
+                earlier = earlier or made.get((None, digest))
+                if earlier is not None:
+                    by_digest[segment_id, digest] = earlier
+            subject = Subject(segment=one.segment_id, take=place.take)
+            receipt = compose(one.claim, one.outputs, one.graph, subject, facts, one.claim_digest, place.receipt_id)
+            receipt = replace(receipt, take_id=place.take_id, project_id=place.project_id, step_id=one.step_id)
+            written.append(receipt)
+            parts = {part: output.digest for part, output in one.outputs.items()}
+            made |= {(spot, digest): place.take_id for digest in parts.values() for spot in (one.segment_id, None)}
+            frames[place.take_id] = FrameFact.model_construct(
+                take_id=place.take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
+            )
+        workloads = await _keep(conn, written[kept:], workloads, actor)
     return written
 
 
-async def _keep(conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor) -> None:
+async def _keep(
+    conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor
+) -> Mapping[Workload, int]:
+    """Write receipts; the workloads that there are now."""
     new = {one.workload for one in written if one.workload is not None} - set(workloads)
     if new:
         workloads = {**workloads, **await record_sql.make_workloads(conn, new)}
     await record_sql.insert_history(conn, written, workloads, actor)
+    return workloads
 
 
 def _continued(one: Arrival) -> tuple[tuple[int, Digest], ...]:
@@ -206,6 +214,6 @@ async def _select(
 async def _tell(conn: Conn, written: Sequence[Written], actor: Actor) -> None:
     takes = [{"segment_id": one.segment_id, "take_id": one.take_id, "take": one.take} for one in written]
     subject = f"take/{written[0].take_id}" if len(written) == 1 else None
-    await log.append(
+    await log.send(
         conn, "take.recorded", actor, project_id=written[0].project_id, subject=subject, data={"takes": takes}
     )

@@ -1,4 +1,4 @@
-"""Writes history: takes, receipts, their inputs and outputs, all in one statement however many there are."""
+"""Writes history: takes, receipts, their inputs and outputs, of many claims in one statement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -63,6 +63,7 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
         """
         WITH place AS MATERIALIZED (
             SELECT c.n, c.claim_digest, g.id AS segment_id, g.scene_id, g.project_id, g.name, before.id AS before_id,
+                   coalesce(counter.last, 0) AS last,
                    coalesce(g.archived_at, s.archived_at, p.archived_at) IS NOT NULL AS archived,
                    r.take_id, t.number AS take, r.id AS receipt_id, r.receipt_digest
               FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[])
@@ -73,16 +74,16 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
               LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
               LEFT JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
               LEFT JOIN takes t ON t.id = r.take_id
+              LEFT JOIN take_counters counter ON counter.segment_id = g.id -- nobody moves it: the scene is held
         ), counted AS (
             INSERT INTO take_counters AS c (segment_id, last)
             SELECT segment_id, count(*) FROM place WHERE receipt_id IS NULL
              GROUP BY segment_id ORDER BY segment_id
             ON CONFLICT (segment_id) DO UPDATE SET last = c.last + excluded.last
-            RETURNING segment_id, last
         ), numbered AS MATERIALIZED (
-            SELECT p.*, counted.last + 1 - count(*) FILTER (WHERE p.receipt_id IS NULL) OVER later AS next
-              FROM place p LEFT JOIN counted ON counted.segment_id = p.segment_id
-            WINDOW later AS (PARTITION BY p.segment_id ORDER BY p.n DESC)
+            SELECT p.*, p.last + count(*) FILTER (WHERE p.receipt_id IS NULL) OVER so_far AS next
+              FROM place p
+            WINDOW so_far AS (PARTITION BY p.segment_id ORDER BY p.n)
              ORDER BY p.n
         )
         SELECT digest_text(claim_digest) AS claim_digest, segment_id, scene_id, project_id, name, before_id, archived,

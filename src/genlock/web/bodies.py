@@ -11,8 +11,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from genlock.errors import Invalid
 
-# A number that may be too large for a double: only then are the parsed values looked through for infinities.
-_LARGE_NUMBER = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+BAD_JSON = "bad_json"
+"""The code of a refusal of what is not JSON."""
+
+# What may be a number too large for a double, or none at all: only then are the parsed values looked through.
+_LARGE_NUMBER = re.compile(rb"[eE]\+?[0-9]{3,}(?=[\s,\]}]|$)|[0-9]{300}")
+_NO_NUMBER = re.compile(rb"NaN|Inf")
 
 
 class ReadRequest(Request):
@@ -73,8 +77,8 @@ async def read_json(request: Request, limit: int, said: TypeAdapter[Any] | None)
             hint="Send JSON with the header Content-Type: application/json.",
             code="unsupported_media_type",
         )
-    parse_json(body)
     if said is None:
+        parse_json(body)
         if body.strip() != b"{}":
             raise Invalid("This call takes no body.", hint="Send it without one.", code="unexpected_body")
         return ReadRequest(request, b"", None)
@@ -82,10 +86,16 @@ async def read_json(request: Request, limit: int, said: TypeAdapter[Any] | None)
 
 
 def validate_json(text: bytes, said: TypeAdapter[Any]) -> Any:
-    """The value of JSON as described, strictly: ``1`` is not true, ``"1"`` is not a number."""
+    """The value of JSON as described, strictly: ``1`` is not true, ``"1"`` is not a number.
+
+    Raises what ``parse_json`` does for what is not JSON, and ``RequestValidationError`` for what is not as described.
+    """
+    if _LARGE_NUMBER.search(text) or _NO_NUMBER.search(text):
+        parse_json(text)  # only then can validation let something pass that is no JSON: both parse with one parser
     try:
         return said.validate_json(text, strict=True)
     except ValidationError as error:
+        parse_json(text)
         errors = [{**found, "loc": ("body", *found["loc"])} for found in error.errors(include_url=False)]
         raise RequestValidationError(errors) from error
 
@@ -98,13 +108,13 @@ def parse_json(text: bytes) -> Any:
         raise Invalid(
             f"The body is not JSON: {error}.",
             hint="Numbers are finite, strings are UTF-8, and nesting ends at 200 levels.",
-            code="bad_json",
+            code=BAD_JSON,
         ) from error
     if _LARGE_NUMBER.search(text) and _has_infinity(value):
         raise Invalid(
             "The body is not JSON: a number is larger than any finite double.",
             hint="Write large integers, such as seeds, as strings.",
-            code="bad_json",
+            code=BAD_JSON,
         )
     return value
 

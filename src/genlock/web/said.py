@@ -1,6 +1,8 @@
 """Turns what a form says, which is all text, into the frozen value that a JSON body would have been."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -8,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from genlock.errors import Invalid
 from genlock.model import Model, Role
-from genlock.web.bodies import parse_json, validate_json
+from genlock.web.bodies import BAD_JSON, parse_json, validate_json
 from genlock.web.door import ROLE
 
 M = TypeVar("M", bound=Model)
@@ -33,18 +35,32 @@ def single(fields: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[st
 
 def json_field(name: str, text: str) -> Any:
     """The value of a field that holds JSON."""
-    try:
+    with _naming(name):
         return parse_json(text.encode())
-    except Invalid as error:
-        field = {"field": name, "message": error.message, "code": "bad_json"}
-        raise Invalid(f"{name}: {error.message}", hint=error.hint, code="bad_json", fields=[field]) from error
 
 
 def json_said(field: str, text: str, model: type[M]) -> M:
     """The value of a field that holds JSON, as a ``model``; as strict as a JSON body."""
-    json_field(field, text)
-    found: M = validate_json(text.encode(), TypeAdapter(model))
+    with _naming(field):
+        found: M = validate_json(text.encode(), _adapter(model))
     return found
+
+
+@contextmanager
+def _naming(field: str) -> Generator[None]:
+    """Say which field it is that holds no JSON."""
+    try:
+        yield
+    except Invalid as error:
+        if error.code != BAD_JSON:
+            raise
+        named = {"field": field, "message": error.message, "code": BAD_JSON}
+        raise Invalid(f"{field}: {error.message}", hint=error.hint, code=BAD_JSON, fields=[named]) from error
+
+
+@functools.cache
+def _adapter(model: type[M]) -> TypeAdapter[M]:
+    return TypeAdapter(model)  # making one takes longer than validating with it
 
 
 def form_body(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from genlock.blobs import sql as blobs
 from genlock.blobs.store import Store
-from genlock.db.connection import Conn
+from genlock.db.connection import Conn, pipelined
 from genlock.digest import Digest
 from genlock.engines.media import VideoFacts
 from genlock.errors import Invalid
@@ -75,7 +75,7 @@ async def record_take(
     else:
         found, facts = {}, None
     same = digest_of_parts(request, claim.canonical(), uploaded)
-    async with keyed(request, same) as conn:
+    async with keyed(request, same) as conn, pipelined(conn):
         (arrival,) = await _arrivals(conn, home.store, [NewTake(segment_id=segment_id, claim=claim)], uploaded, found)
         arrival = replace(arrival, claim=parts.measured(claim, facts))
         recorded = await record.record_take(conn, arrival, actor, select=select)
@@ -87,8 +87,10 @@ async def record_take(
 @router.post("/takes:batch", status_code=201, response_model=RecordedBatch, **writes(Role.CREATOR, 404))
 async def record_batch(new: NewTakes, home: Home, conn: Transaction, actor: Who) -> Response:
     """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
-    arrivals = await _arrivals(conn, home.store, new.takes)
-    return answer(RecordedBatch(items=await record.record_takes(conn, arrivals, actor, select=new.select)), 201)
+    async with pipelined(conn):
+        arrivals = await _arrivals(conn, home.store, new.takes)
+        recorded = await record.record_takes(conn, arrivals, actor, select=new.select)
+        return answer(RecordedBatch.model_construct(items=recorded), 201)
 
 
 @router.get("/segments/{segment_id}/takes", response_model=Page[Take], **may(Role.VIEWER, 404))
