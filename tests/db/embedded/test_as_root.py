@@ -1,15 +1,31 @@
 """Root runs the server as an unprivileged user: what that user cannot enter, and what root may not do."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, words, write_word
 
-from genlock.db.embedded.owner import NOBODY
+from genlock.db.embedded.owner import NOBODY, Owner
 
 NOT_IN_PASSWD = 54_321
+
+# Counts what the C library tells of forks: libraries of threads (OpenBLAS) stop theirs then, and wait for what they do.
+COUNTS_FORKS = """
+import ctypes, os
+from genlock.db.embedded.owner import NOBODY, Owner
+
+told = []
+note = ctypes.CFUNCTYPE(None)(lambda: told.append(1))
+ctypes.CDLL(None).__register_atfork(note, None, None, None)
+print(Owner(NOBODY, NOBODY, switches=True).run(["/usr/bin/id", "-u"]).stdout.strip(), len(told))
+if os.fork() == 0:
+    os._exit(0)
+print(len(told))
+"""
 
 if IS_ROOT:
 
@@ -86,6 +102,17 @@ if IS_ROOT:
         refused = own_bare_stage.actor(through=bound).refused("attach", **own_bare_stage.request)
         assert refused["error"] == "Unavailable"
         assert f"root cannot become user {NOBODY}" in refused["message"]
+
+    def test_starting_a_program_as_another_user_asks_no_thread_to_stop() -> None:
+        ran = subprocess.run([sys.executable, "-c", COUNTS_FORKS], capture_output=True, text=True, check=True)
+        assert ran.stdout.split() == [str(NOBODY), "0", "1"], "the last is a plain fork, which is told of"
+
+    def test_what_the_user_may_not_run_is_refused_by_its_name(tmp_path: Path) -> None:
+        closed = tmp_path / "program"
+        closed.write_text("#!/bin/sh\n")
+        closed.chmod(0o700)
+        with pytest.raises(PermissionError, match="program"):
+            Owner(NOBODY, NOBODY, switches=True).run([closed])
 
     def test_a_user_without_a_name_is_told(ground: Path, own_bare_stage: Stage) -> None:
         refused = own_bare_stage.actor(uid=NOT_IN_PASSWD).refused("attach", **own_bare_stage.request)

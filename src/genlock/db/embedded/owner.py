@@ -18,6 +18,22 @@ NOBODY = 65534
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
 
 
+# Becomes another user and turns into a program. subprocess could do the first itself, but then forks where it otherwise
+# does not, and libraries of threads that compute at that moment may never come out of a fork (OpenBLAS did not).
+BECOME = """
+import os, sys
+try:
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[1]))
+    os.execv(sys.argv[3], sys.argv[3:])
+except OSError as error:
+    print("cannot-become", error.errno)
+    sys.exit(127)
+"""
+CANNOT, CANNOT_CODE = "cannot-become ", 127
+
+
 @dataclass(frozen=True)
 class Owner:
     """The user and group that own the cluster and run its server; ``switches`` when that is not this process's."""
@@ -27,19 +43,25 @@ class Owner:
     switches: bool
 
     def spawning(self) -> dict[str, Any]:
-        """What ``subprocess`` needs to start a program as this owner, away from this process's folder and terminal."""
+        """What ``subprocess`` needs to start ``words`` away from this process's folder and terminal."""
         # PostgreSQL refuses to start in a folder it may not look at, so not in the caller's.
-        common: dict[str, Any] = {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True}
-        if not self.switches:
-            return common
-        return common | {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True}
+
+    def words(self, command: Sequence[str | Path]) -> list[str]:
+        """What to run to have a program, named by its whole path, run as this owner."""
+        said = [os.fspath(word) for word in command]
+        become = [sys.executable, "-I", "-S", "-c", BECOME, str(self.uid), str(self.gid)]
+        return [*become, *said] if self.switches else said
 
     def run(
         self, command: Sequence[str | Path], *, text: str = "", keep_open: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end as this owner, feeding it ``text``; its output, errors included, is ``stdout``."""
-        return subprocess.run(
-            [os.fspath(word) for word in command],
+        """Runs a program to its end as this owner, feeding it ``text``; its output, errors included, is ``stdout``.
+
+        Raises ``OSError`` where this process may not become its owner, or that one may not run the program.
+        """
+        done = subprocess.run(
+            self.words(command),
             input=text,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -50,6 +72,10 @@ class Owner:
             check=False,
             **self.spawning(),
         )
+        if self.switches and done.returncode == CANNOT_CODE and done.stdout.startswith(CANNOT):
+            number = int(done.stdout.split()[1])
+            raise OSError(number, os.strerror(number), os.fspath(command[0]))
+        return done
 
     def may_enter(self, folder: Path) -> bool:
         """Whether this owner can reach what lies in a folder."""

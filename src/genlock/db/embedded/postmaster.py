@@ -74,7 +74,7 @@ def start(
         command += ["-c", f"{name}={value}"]
     with os.fdopen(os.open(folders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
         started = subprocess.run(
-            [os.fspath(word) for word in ("/bin/sh", "-c", IN_BACKGROUND, "sh", *command)],
+            owner.words(["/bin/sh", "-c", IN_BACKGROUND, "sh", *command]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
