@@ -18,7 +18,7 @@ import secrets
 import shutil
 import unicodedata
 from collections.abc import Collection, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -86,7 +86,8 @@ class Staging:
     def _try(self, stack: ExitStack, folder: Path, source: Path, digest: Digest, filename: str) -> Staged | None:
         """The file on its place, held by ``stack``; ``None`` if the place was removed or damaged meanwhile."""
         place = self._place(folder, digest)
-        place.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # `exist_ok` would stumble over one that is removed at this moment
+            place.mkdir()
         if not stack.enter_context(_held(place)):
             return None
         with _alone(folder):
