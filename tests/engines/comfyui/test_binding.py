@@ -119,6 +119,47 @@ def test_several_loras_go_in_their_order_with_their_strengths() -> None:
     assert loras == {"lora": ("2", 0.7), "second": ("20", 0.25)}
 
 
+def one_number_for_two_loras() -> Graph:
+    """As pairs of LoRAs are often wired: a high noise and a low noise one that share their strength."""
+    graph = workflows.image_to_video()
+    graph["30"] = node("PrimitiveFloat", value=0.8)
+    graph["2"]["inputs"]["strength_model"] = ["30", 0]
+    graph["31"] = node("LoraLoaderModelOnly", model=("2", 0), lora_name="low.safetensors", strength_model=("30", 0))
+    graph["3"]["inputs"]["model"] = ["31", 0]
+    return graph
+
+
+def test_a_strength_that_two_loras_share_is_one_number() -> None:
+    """Else a receipt would name a strength that did not act."""
+
+    def pair(*strengths: float | None) -> tuple[EngineInput, ...]:
+        return inputs(
+            *(
+                EngineInput(key=f"lora{at}", role="lora", ordinal=at, filename=f"{at}.pt", strength_model=strength)
+                for at, strength in enumerate(strengths)
+            ),
+            without="lora",
+        )
+
+    made = bound(one_number_for_two_loras(), given=pair(0.5, 0.5))
+    assert made.graph["30"]["inputs"]["value"] == 0.5
+    assert [item.strength_model for _, item in made.files if item.role == "lora"] == [0.5, 0.5]
+    for strengths in ((0.8, 0.5), (0.5, 0.8)):
+        with pytest.raises(Invalid, match="serves several things at once: strength_model") as refused:
+            bound(one_number_for_two_loras(), given=pair(*strengths))
+        assert refused.value.code == "cannot_bind"
+
+
+def test_a_size_that_width_and_height_share_is_one_number() -> None:
+    graph = workflows.image_to_video()
+    graph["30"] = node("PrimitiveInt", value=64)
+    graph["9"]["inputs"] |= {"width": ["30", 0], "height": ["30", 0]}
+    assert bound(graph, width=96).parameters["height"] == 96
+    assert bound(graph, width=96, height=96).graph["30"]["inputs"]["value"] == 96
+    with pytest.raises(Invalid, match="serves several things at once: width '64' and '96' cannot both be"):
+        bound(graph, width=64, height=96)
+
+
 def test_a_strength_that_the_node_has_not_is_refused() -> None:
     lora = EngineInput(key="lora", role="lora", strength_model=0.7, strength_clip=0.2)
     with pytest.raises(Invalid, match="has no strength_clip"):
@@ -185,6 +226,14 @@ def test_what_a_person_says_wins_field_by_field() -> None:
         ({"seed": "10"}, "seed"),
         ({"moods": []}, "moods"),
         ({"version": 2}, "version"),
+        ({"start_image": {"node": "10", "input": "seed"}}, "start_image goes where a text is"),
+        ({"prompt": [{"node": "10", "input": "seed"}]}, "prompt goes where a text is"),
+        ({"sampler": [{"node": "10", "input": "steps"}]}, "sampler goes where a text is"),
+        ({"seed": [{"node": "5", "input": "text"}]}, "seed goes where a number is"),
+        ({"loras": [{"node": "2", "name": "strength_model"}]}, "loras goes where a text is"),
+        ({"loras": [{"node": "2", "name": "lora_name", "strength_model": "lora_name"}]}, "a strength goes where a num"),
+        ({"loras": [{"node": "2", "name": "lora_name"}] * 2}, "cannot take two files"),
+        ({"start_image": {"node": "7", "input": "vae_name"}}, "cannot take two files"),
     ],
 )
 def test_bindings_that_do_not_fit_say_where(said: dict[str, Any], why: str) -> None:

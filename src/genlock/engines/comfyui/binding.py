@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from genlock.digest import canonical
-from genlock.engines.comfyui.bindings import WORDS, Bindings, FilePlace, Found, LoraPlace, Place
+from genlock.engines.comfyui.bindings import WORDS, Bindings, FilePlace, Found, LoraPlace, Place, value_at
 from genlock.engines.model import EngineInput, RenderSpec
 from genlock.errors import Invalid
 from genlock.graphs.wiring import Wiring
@@ -73,6 +73,7 @@ def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) ->
             _set_word(bound, bindings.places(word), _value(word, spec.parameters[word]))
     if bindings.output_prefix is not None:
         _set(bound, bindings.output_prefix, PREFIX)
+    _require_all_acts(bound, bindings, spec, loras, name)
     return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, found, spec))
 
 
@@ -184,19 +185,43 @@ def _with_strengths(graph: Graph, lora: LoraPlace, item: EngineInput) -> EngineI
         if place is not None:
             if wanted is not None:
                 _set(graph, place, wanted)
-            value = _get(graph, place)
+            value = value_at(graph, place)
             if type(value) in (int, float):
                 acting[word] = float(value)
     return item.model_copy(update=acting)
+
+
+def _require_all_acts(
+    graph: Graph, bindings: Bindings, spec: RenderSpec, loras: list[tuple[FilePlace, EngineInput]], name: str
+) -> None:
+    """``Invalid`` if one place was to take two values: a receipt would name the one that did not act."""
+    for place, (_, item) in zip(bindings.loras, loras, strict=True):
+        for word in ("strength_model", "strength_clip"):
+            spot, wanted = place.strength(word), getattr(item, word)
+            if spot is not None and wanted is not None and value_at(graph, spot) != wanted:
+                raise _shared(name, graph, spot, f"{word} {wanted} of {item.label}")
+    for word in WORDS:
+        for spot in bindings.places(word)[:1] if word in spec.parameters else ():
+            wanted, acts = _value(word, spec.parameters[word]), value_at(graph, spot)
+            if acts != (str(wanted) if type(acts) is str else wanted):
+                raise _shared(name, graph, spot, f"{word} {str(wanted)[:80]!r}")
+
+
+def _shared(name: str, graph: Graph, place: Place, what: str) -> Invalid:
+    return unbound(
+        f"In {name}, {place.input!r} of {_named(graph, place).lower()} serves several things at once: {what} and "
+        f"{str(value_at(graph, place))[:80]!r} cannot both be.",
+        "Ask for the same value, or give each an input of its own in the workflow.",
+    )
 
 
 def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
     """Set the first place, and every other that had the same value."""
     if not places:
         return
-    before = _get(graph, places[0])
+    before = value_at(graph, places[0])
     for place in places:
-        if _get(graph, place) == before:
+        if value_at(graph, place) == before:
             _set(graph, place, str(value) if type(before) is str else value)
 
 
@@ -204,7 +229,7 @@ def _parameters(graph: Graph, found: Found, spec: RenderSpec) -> dict[str, Any]:
     acting: dict[str, Any] = {}
     for word in WORDS:
         places = found.bindings.places(word)
-        value = _get(graph, places[0]) if places else found.known.get(word)
+        value = value_at(graph, places[0]) if places else found.known.get(word)
         if value is not None:
             acting[word] = str(value) if word == "seed" else value
     if spec.produces == "image":
@@ -233,13 +258,6 @@ def _value(word: str, value: Any) -> Any:
         kind = "a whole number above 0" if word in _WHOLE else "a number" if word in _NUMBERS else "text"
         raise unbound(f"The parameter {word!r} is {str(value)[:80]!r}, not {kind}.", "Change it.")
     return int(value) if word in _WHOLE else value
-
-
-def _get(graph: Graph, place: Place) -> Any:
-    value = graph[place.node]["inputs"][place.input]
-    for step in place.inside:
-        value = value[step]
-    return value
 
 
 def _set(graph: Graph, place: Place, value: Any) -> None:

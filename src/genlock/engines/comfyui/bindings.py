@@ -8,6 +8,7 @@ They are kept beside a version of a workflow and are no part of its graph. What 
 what was found.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -41,6 +42,9 @@ _MODELS_FOLDER: Mapping[str, str] = {
     "video": "input",
     "source_image": "input",
 }
+
+
+_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")
 
 
 class Place(Model):
@@ -150,6 +154,7 @@ def find(graph: Mapping[str, Any], said: Mapping[str, Any] | None, produces: Pro
         if place.input not in nodes[place.node].values:
             raise _wrong(name, f"node {place.node!r} holds no value {place.input!r}")
         _walk(graph[place.node]["inputs"][place.input], place, name)
+    _require_fitting(graph, bindings, stated, name)
     unknown = {word: why for word, why in found.unknown.items() if word not in stated}
     return Found(bindings=bindings, unknown=unknown, known=found.known)
 
@@ -207,10 +212,7 @@ def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]
     places.append(("output prefix", bindings.output_prefix))
     for word, place in places:
         if place is not None:
-            entry = graph[place.node]
-            value = entry["inputs"][place.input]
-            for step in place.inside:
-                value = value[step]
+            entry, value = graph[place.node], value_at(graph, place)
             yield BoundPlace(
                 **Place.model_validate(place.model_dump(include={"node", "input", "inside"})).model_dump(),
                 word=word,
@@ -332,6 +334,51 @@ def _walk(value: Any, place: Place, name: str) -> None:
             value = value[step]
         except (LookupError, TypeError) as error:
             raise _wrong(name, f"there is no {step!r} in {place.input!r} of node {place.node!r}") from error
+
+
+def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mapping[str, Any], name: str) -> None:
+    """Refuse two files in one place, and what a person said of a place that holds something else."""
+    files = [one for one in (bindings.start_image, *bindings.files) if one is not None]
+    files += [lora.file for lora in bindings.loras]
+    taken: set[tuple[str, str, tuple[str | int, ...]]] = set()
+    for place in files:
+        spot = (place.node, place.input, place.inside)
+        if spot in taken:
+            raise _wrong(name, f"{place.input!r} of node {place.node!r} cannot take two files")
+        taken.add(spot)
+    texts = {"start_image": files[:1] if bindings.start_image else [], "files": bindings.files}
+    texts["loras"] = [lora.file for lora in bindings.loras]
+    texts["output_prefix"] = [one for one in (bindings.output_prefix,) if one is not None]
+    texts |= {word: bindings.places(word) for word in (*PROMPTS, "sampler", "scheduler")}
+    for word, places in texts.items():
+        for place in places if word in stated else ():
+            if not isinstance(value_at(graph, place), str):
+                raise _wrong(name, f"{word} goes where a text is, and {place.input!r} of node {place.node!r} is none")
+    numbers = {word: bindings.places(word) for word in WORDS if word not in texts}
+    words: tuple[Literal["strength_model", "strength_clip"], ...] = ("strength_model", "strength_clip")
+    numbers["loras"] = tuple(
+        one for lora in bindings.loras for word in words if (one := lora.strength(word)) is not None
+    )
+    for word, places in numbers.items():
+        for place in places if word in stated else ():
+            if not _is_number(value_at(graph, place)):
+                what = "a strength" if word == "loras" else word
+                raise _wrong(name, f"{what} goes where a number is, and {place.input!r} of node {place.node!r} is none")
+
+
+def value_at(graph: Mapping[str, Any], place: Place) -> Any:
+    """What stands in a place of a graph."""
+    value = graph[place.node]["inputs"][place.input]
+    for step in place.inside:
+        value = value[step]
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    """Some nodes keep their seed or number as a text."""
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value) is not None
+    return type(value) in (int, float)
 
 
 def _wrong(name: str, why: str) -> Invalid:
