@@ -159,17 +159,32 @@ async def test_takes_of_one_segment_are_numbered_as_they_come(client: httpx.Asyn
     assert (await client.get(f"/api/v1/segments/{segment_id}")).json()["selected_take"]["number"] == 3
 
 
-async def test_what_genlock_recorded_itself_is_not_imported_over_it(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """A receipt that was written when the take was made is better than any import, in whichever segment it is."""
+@pytest.mark.parametrize("evidence", ["recorded", "matched_by_name", "declared"])
+async def test_what_genlock_recorded_itself_is_not_imported_over_it(
+    client: httpx.AsyncClient, tmp_path: Path, evidence: str
+) -> None:
+    """A receipt that was written when the take was made is better than any import, in whichever segment it is.
+
+    Also one that says less, as of a run that the extension saw while somebody wrote into a file that it had loaded.
+    """
     path = save(tmp_path / "walk_00001_.mp4", _graph())
     await client.post("/api/v1/projects", json={"slug": "own", "name": "own"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "own"})
     (segment,) = (await client.post("/api/v1/scenes/1/segments", json={"count": 1})).json()["items"]
-    claim = {"engine": {"name": "comfyui", "version": "1"}, "parameters": {"seed": "1"}}
+    claim = {"engine": {"name": "comfyui", "version": "1"}, "parameters": {"seed": "1"}, "evidence": evidence}
     files = {"claim": (None, json.dumps(claim)), "video": path.read_bytes()}
     assert (await client.post(f"/api/v1/segments/{segment['id']}/takes", files=files)).status_code == 201
     told = await send(client, path, status=200)
     assert (told["outcome"], told["segment_id"]) == ("exists", segment["id"])
+
+
+async def test_a_file_that_is_cut_short_is_refused_by_its_own_name(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    path = tmp_path / "walk_00001_.webp"
+    frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (10, 200)]
+    frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
+    path.write_bytes(path.read_bytes()[:-40])
+    told = await send(client, path, status=422)
+    assert told["detail"].startswith(f"'rooftop/{path.name}' is not a video that can be read")
 
 
 async def test_a_number_is_the_segment_at_that_position(client: httpx.AsyncClient, tmp_path: Path) -> None:

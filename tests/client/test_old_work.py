@@ -1,5 +1,6 @@
 """Which files of a folder are one take, and where it belongs, told from names alone."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,10 @@ def test_a_folders_name_becomes_a_slug(name: str, slug: str) -> None:
     """What may stand in a URL, never nothing, and two names that differ in letters stay two projects."""
     assert slug_of(name) == slug
     assert check_slug(slug) == slug
+
+
+def test_a_name_that_is_no_text_is_left_out_and_can_be_shown(tmp_path: Path) -> None:
+    work = _found(tmp_path, os.fsdecode(b"rooftop/night/bad\xff.mp4"), "rooftop/night/walk.mp4")
+    assert [take.segment for take in work.takes] == ["walk"]
+    (left,) = work.skipped
+    assert (left.name, "not UTF-8" in left.why) == ("rooftop/night/bad\\xff.mp4", True)

@@ -49,7 +49,7 @@ async def known_already(conn: Conn, new: NewImport, video: Digest) -> Imported |
     project_id = await places_sql.project_of_slug(conn, new.project)
     scene_id = project_id and await places_sql.scene_of_name(conn, project_id, new.scene)
     segment_id = scene_id and await places_sql.segment_of_name(conn, scene_id, segment_names(new.segment))
-    receipt_id = await import_sql.receipt_of_file(conn, segment_id, video)
+    receipt_id = await import_sql.receipt_of_file(conn, segment_id, video, RECORDER)
     if receipt_id is None:
         return None
     return await _told(conn, new, await receipt_sql.get_receipt(conn, receipt_id), ImportOutcome.EXISTS)

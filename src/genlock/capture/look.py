@@ -96,7 +96,7 @@ def look_at(files: Mapping[str, File], name: str) -> Looked:
         embedded=embedded,
         webui=read_webui_text(embedded.text) if embedded.text is not None else None,
         reading=reading,
-        video=examine(ordered[video].path),
+        video=examine(ordered[video].path, name=shown_name(name)),
     )
 
 

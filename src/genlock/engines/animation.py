@@ -28,11 +28,16 @@ def is_animated_webp(path: Path) -> bool:
     return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & _ANIMATED)
 
 
-def animation_frames(path: Path, *, frame_pixels: int = MAX_PICTURE_PIXELS, most: int) -> Iterator[tuple[Pixels, int]]:
-    """The frames of an animated WEBP, each with how many milliseconds it is shown; ``Invalid`` for a damaged one."""
+def animation_frames(
+    path: Path, name: str, *, frame_pixels: int = MAX_PICTURE_PIXELS, most: int
+) -> Iterator[tuple[Pixels, int]]:
+    """The frames of an animated WEBP, each with how many milliseconds it is shown; ``Invalid`` for a damaged one.
+
+    ``name`` is what errors call it.
+    """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise Invalid(
-            f"{path.name} is larger than an animated WEBP may be ({MAX_FILE_BYTES // 2**20} MiB).",
+            f"{name} is larger than an animated WEBP may be ({MAX_FILE_BYTES // 2**20} MiB).",
             hint="Save it as a video.",
             too_large=True,
             code="video_too_large",
@@ -43,7 +48,7 @@ def animation_frames(path: Path, *, frame_pixels: int = MAX_PICTURE_PIXELS, most
             frames = getattr(animation, "n_frames", 1)
             if width * height > frame_pixels or frames > most:
                 raise Invalid(
-                    f"{path.name} has {frames} frames of {width} × {height}; at most {most} of {frame_pixels} pixels"
+                    f"{name} has {frames} frames of {width} × {height}; at most {most} of {frame_pixels} pixels"
                     " are read.",
                     hint="Scale it down, or cut it into shorter ones.",
                     too_large=True,
@@ -54,12 +59,10 @@ def animation_frames(path: Path, *, frame_pixels: int = MAX_PICTURE_PIXELS, most
                 animation.load()
                 yield as_rgb(animation), int(animation.info.get("duration", 0))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _damaged(path, "it unpacks to too many pixels") from error
+        raise _damaged(name, "it unpacks to too many pixels") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(name, str(error)) from error
 
 
-def _damaged(path: Path, why: str) -> Invalid:
-    return Invalid(
-        f"{path.name} is not a video that can be read: {why}.", hint="Save it again, whole.", code="not_a_video"
-    )
+def _damaged(name: str, why: str) -> Invalid:
+    return Invalid(f"{name} is not a video that can be read: {why}.", hint="Save it again, whole.", code="not_a_video")

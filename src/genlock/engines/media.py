@@ -110,22 +110,26 @@ def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
     return written
 
 
-def examine(path: Path, limits: Limits | None = None) -> Examined:
-    """What a video is and shows, in one pass over its frames; ``Invalid`` if it does not decode to its end."""
+def examine(path: Path, limits: Limits | None = None, *, name: str | None = None) -> Examined:
+    """What a video is and shows, in one pass over its frames; ``Invalid`` if it does not decode to its end.
+
+    ``name`` is what errors call it, if its path says nothing to who sent it.
+    """
+    name = name or path.name
     if is_animated_webp(path):
-        return _examined_animation(path, limits or Limits())
+        return _examined_animation(path, limits or Limits(), name)
     digest = hashlib.sha256()
     width = height = frames = 0
     last: VideoFrame | None = None
-    with _opened(path, limits or Limits()) as (container, stream):
+    with _opened(path, limits or Limits(), name) as (container, stream):
         fps = stream.average_rate or stream.guessed_rate or Fraction(0)
-        for frame in _frames(container, stream, path.name, limits or Limits()):
+        for frame in _frames(container, stream, name, limits or Limits()):
             if last is None:
                 width, height = frame.width, frame.height
             _digest_frame(digest.update, frame)
             frames, last = frames + 1, frame
     if last is None:
-        raise _unreadable(path.name, "it holds no frame")
+        raise _unreadable(name, "it holds no frame")
     return Examined(
         facts=VideoFacts(width=width, height=height, frames=frames, fps=float(fps)),
         frames_digest=PREFIX + digest.hexdigest(),
@@ -133,17 +137,18 @@ def examine(path: Path, limits: Limits | None = None) -> Examined:
     )
 
 
-def _examined_animation(path: Path, limits: Limits) -> Examined:
+def _examined_animation(path: Path, limits: Limits, name: str) -> Examined:
     """An animated WEBP, its frames digested as RGB: its own colours are converted by the decoder itself."""
     digest = hashlib.sha256()
     frames = shown_ms = 0
     last: Pixels | None = None
-    for pixels, milliseconds in animation_frames(path, frame_pixels=limits.frame_pixels, most=limits.frames):
+    shown = animation_frames(path, name, frame_pixels=limits.frame_pixels, most=limits.frames)
+    for pixels, milliseconds in shown:
         height, width, _ = pixels.shape
         digest.update(_frame_header(width, height, "rgb24") + np.ascontiguousarray(pixels).tobytes())
         frames, shown_ms, last = frames + 1, shown_ms + milliseconds, pixels
     if last is None:
-        raise _unreadable(path.name, "it holds no frame")
+        raise _unreadable(name, "it holds no frame")
     height, width, _ = last.shape
     fps = frames * 1000 / shown_ms if shown_ms else 0.0
     return Examined(
@@ -179,10 +184,10 @@ def decoded(path: Path, limits: Limits | None = None) -> Iterator[Pixels]:
     """The frames of a video in the order they are shown, as RGB, one at a time."""
     if is_animated_webp(path):
         within = limits or Limits()
-        for pixels, _ in animation_frames(path, frame_pixels=within.frame_pixels, most=within.frames):
+        for pixels, _ in animation_frames(path, path.name, frame_pixels=within.frame_pixels, most=within.frames):
             yield pixels
         return
-    with _opened(path, limits or Limits()) as (container, stream):
+    with _opened(path, limits or Limits(), path.name) as (container, stream):
         for frame in _frames(container, stream, path.name, limits or Limits()):
             yield _to_rgb(frame)
 
@@ -194,33 +199,33 @@ def picture_digest(pixels: Pixels) -> Digest:
 
 
 @contextmanager
-def _opened(path: Path, limits: Limits) -> Generator[tuple[InputContainer, VideoStream]]:
+def _opened(path: Path, limits: Limits, name: str) -> Generator[tuple[InputContainer, VideoStream]]:
     """A video file and its first video stream; FFmpeg's errors inside become ``Invalid``."""
     try:
         options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
         with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
             if not container.streams.video:
-                raise _unreadable(path.name, "it holds no video stream")
+                raise _unreadable(name, "it holds no video stream")
             stream = container.streams.video[0]
             # Against what its stubs say, PyAV has no codec context where FFmpeg has no decoder.
             context = cast(VideoCodecContext | None, stream.codec_context)
             if context is None:
-                raise _unreadable(path.name, "its codec is unknown here")
-            _require_size(context.width, context.height, path.name, limits)
-            _require_whole(stream, path)
+                raise _unreadable(name, "its codec is unknown here")
+            _require_size(context.width, context.height, name, limits)
+            _require_whole(stream, path, name)
             # The decoder counts rows with their padding: twice the limit, and frames are measured again afterwards.
             context.options = {"max_pixels": str(2 * limits.frame_pixels)}
             yield container, stream
     except (FileNotFoundError, PermissionError) as error:
         raise Unavailable(
-            f"{path.name} cannot be opened: {error.strerror}.",
+            f"{name} cannot be opened: {error.strerror}.",
             hint="Restore the file, or give the right to read it.",
             code="input_missing",
         ) from error
     except FFmpegError as error:
-        raise _unreadable(path.name, str(error.strerror or error)) from error
+        raise _unreadable(name, str(error.strerror or error)) from error
     except UnicodeDecodeError as error:
-        raise _unreadable(path.name, "its text is damaged") from error
+        raise _unreadable(name, "its text is damaged") from error
 
 
 def _frames(container: InputContainer, stream: VideoStream, name: str, limits: Limits) -> Iterator[VideoFrame]:
@@ -252,14 +257,14 @@ def _require_size(width: int, height: int, name: str, limits: Limits) -> None:
         )
 
 
-def _require_whole(stream: VideoStream, path: Path) -> None:
+def _require_whole(stream: VideoStream, path: Path, name: str) -> None:
     """``Invalid`` if the index names samples behind the end of the file.
 
     A file that is cut exactly between two samples otherwise decodes without complaint, only shorter.
     """
     end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
     if end > path.stat().st_size:
-        raise _unreadable(path.name, "it is cut short or damaged")
+        raise _unreadable(name, "it is cut short or damaged")
 
 
 def _unreadable(name: str, why: str) -> Invalid:

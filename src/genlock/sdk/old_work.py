@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from genlock.capture.import_model import CONTAINERS
 from genlock.errors import Invalid
+from genlock.watching.walking import NO_TEXT, shown_if_no_text
 
 DEFAULT_PATTERN = "{project}/{scene}/{segment}"
 _FIELDS = {
@@ -105,6 +106,9 @@ def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
+        if (shown := shown_if_no_text(name)) is not None:
+            skipped.append(Skipped(shown, NO_TEXT[0].lower() + NO_TEXT[1:].rstrip(".")))
+            continue
         container = path.suffix[1:].lower()
         if container not in CONTAINERS:
             skipped.append(Skipped(name, f"only {', '.join(CONTAINERS)} are read"))

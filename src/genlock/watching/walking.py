@@ -15,7 +15,8 @@ from genlock.library.stamps import FileStamp, stamp_from
 from genlock.model import Kind
 from genlock.watching.folders import LEFT_OUT, kind_of
 
-_NO_TEXT = "Its name is not UTF-8: rename it."
+NO_TEXT = "Its name is not UTF-8: rename it."
+"""Why a path that ``shown_if_no_text`` shows is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
         if real in been:
             continue
         been.add(real)
-        if (name := _no_text(real)) is not None:
-            found.unreadable[name] = _NO_TEXT
+        if (name := shown_if_no_text(real)) is not None:
+            found.unreadable[name] = NO_TEXT
             continue
         if allowed is not None and not any(Path(real).is_relative_to(root) for root in allowed):
             found.outside.append(real)
@@ -104,7 +105,7 @@ def _look(
         except FileNotFoundError:
             continue  # a link that leads nowhere, or a file that went just now
         except OSError as error:
-            found.unreadable[_no_text(entry.path) or entry.path] = error.strerror or str(error)
+            found.unreadable[shown_if_no_text(entry.path) or entry.path] = error.strerror or str(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield path, (*shown, entry.name)
@@ -112,16 +113,16 @@ def _look(
         kind = kind_of(shown, entry.name)
         if kind is None or not stat.S_ISREG(status.st_mode):
             continue
-        if (name := _no_text(path)) is not None:
-            found.unreadable[name] = _NO_TEXT
+        if (name := shown_if_no_text(path)) is not None:
+            found.unreadable[name] = NO_TEXT
             continue
         if path != entry.path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-            found.outside.append(_no_text(entry.path) or entry.path)
+            found.outside.append(shown_if_no_text(entry.path) or entry.path)
             continue
         found.files.setdefault(path, Found(path, shown, kind, stamp_from(status, entry.name)))
 
 
-def _no_text(path: str) -> str | None:
+def shown_if_no_text(path: str) -> str | None:
     """For a path that holds bytes that are no UTF-8: how it can be shown, with those bytes as ``\\xff``."""
     try:
         path.encode()
