@@ -49,6 +49,16 @@ async def record(client: httpx.AsyncClient, segment: int, said: Any, parts: dict
     return await client.post(f"/api/v1/segments/{segment}/takes", files=files, params=query)
 
 
+@pytest.mark.parametrize("part", ["video", "last_frame", "thumbnail"])
+async def test_a_part_without_bytes_is_refused_and_nothing_is_recorded(
+    client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path, part: str
+) -> None:
+    parts = {"video": video(tmp_path), part: b""}
+    problem(await record(client, scene["segment"], claim(), parts), 422, "empty_file")
+    takes = await client.get(f"/api/v1/segments/{scene['segment']}/takes")
+    assert takes.json()["items"] == []
+
+
 async def test_a_take_is_recorded_with_all_it_can_be_asked(
     client: httpx.AsyncClient, scene: dict[str, int], store: DiskStore, tmp_path: Path
 ) -> None:

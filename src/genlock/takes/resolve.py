@@ -184,7 +184,11 @@ def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts, segment_id: int | 
     if take_id is None and item.digest is not None:
         take_id = facts.frames_by_digest.get((segment_id, item.digest))
     if take_id is not None and take_id not in facts.frames:
-        raise Invalid(f"The seed frame names the take {take_id}, which does not exist.", code="unknown_take")
+        raise Invalid(
+            f"The seed frame names the take {take_id}, which does not exist.",
+            hint="Send the id of the take that was continued, as recording it answered, or the frame's digest.",
+            code="unknown_take",
+        )
     digest = item.digest
     if digest is None and take_id is not None:
         digest = facts.frames[take_id].parts.get(part)

@@ -34,6 +34,7 @@ class FilePart:
     media_type: str
     draft: Draft
     hasher: Hasher | None
+    size_bytes: int = 0
     _waiting: list[memoryview] = field(default_factory=list[memoryview])
     _waiting_bytes: int = 0
 
@@ -41,6 +42,7 @@ class FilePart:
         """Take a chunk that was parsed; ``flush`` writes it."""
         self._waiting.append(chunk)
         self._waiting_bytes += len(chunk)
+        self.size_bytes += len(chunk)
 
     async def flush(self, *, least: int = 1) -> None:
         """Write what waits, on a thread, if it is ``least`` bytes or more."""
@@ -216,6 +218,8 @@ class _Reader:
             except UnicodeDecodeError as error:
                 raise _refused(self._field_name, "this is not UTF-8", "Send text as UTF-8.", "not_text") from error
             self._form.fields.setdefault(self._field_name, []).append(value)
+        if self._file is not None and not self._file.size_bytes:
+            raise _empty(self._file)
         self._file = self._text = None
 
     def _end(self) -> None:
@@ -234,6 +238,15 @@ def _malformed(why: str) -> Invalid:
         f"The form is malformed: {why}.",
         hint="Nothing of it was kept. Send it again as multipart/form-data.",
         code="bad_form",
+    )
+
+
+def _empty(part: FilePart) -> Invalid:
+    return Invalid(
+        f"{display_name(part.filename)!r} is empty.",
+        hint="It has zero bytes; save, render or download it again.",
+        code="empty_file",
+        fields=[{"field": part.name, "message": "this file is empty", "code": "empty_file"}],
     )
 
 
