@@ -4,13 +4,12 @@ Nothing but bytes and canonical JSON (RFC 8785) is ever digested; strings are ne
 """
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable
 from typing import Annotated, Any, cast
 
 import rfc8785
 from pydantic import AfterValidator, WithJsonSchema
+from pydantic_core import PydanticSerializationError, to_json
 
 from genlock.errors import Invalid
 
@@ -59,55 +58,55 @@ def canonical(value: Any) -> bytes:
     Raises ``Invalid`` for what has no canonical form: NaN, infinities, integers beyond 2^53, lone surrogates.
     """
     try:
-        return _write(_plain(value)).encode()
-    except _OutOfTheOrdinary:
-        pass  # the reference implementation, several times slower, knows every rule
-    except UnicodeEncodeError as error:
-        raise _not_canonical(error) from error
+        return to_json(_plain(value))
+    except (_OutOfTheOrdinary, PydanticSerializationError, RecursionError):
+        pass  # the reference implementation, ten times slower, knows every rule
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
         raise _not_canonical(error) from error
 
 
-_write = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _EXACT = 2**53
 
 
 class _OutOfTheOrdinary(Exception):
-    """A value that Python's own JSON would not write as RFC 8785 does."""
+    """A value that pydantic would not write as RFC 8785 does."""
 
 
-def _plain(value: Any) -> Any:
-    """``value`` so that Python's JSON writes it as RFC 8785 does: whole floats as integers, and nothing unusual.
+def _ordered(value: dict[str, Any]) -> dict[str, Any]:
+    """A JSON object so that pydantic writes it as RFC 8785 does: keys sorted, whole floats as integers.
 
-    Both write the shortest digits that give a float back; they differ in where an exponent begins. And both sort
-    keys, by code points or by UTF-16 units, which is the same for ASCII.
+    Both write the shortest digits that give a float back; they differ in where an exponent begins. Code points, by
+    which Python sorts, are in the order of UTF-16 units for ASCII.
     """
-    kind = cast("type[object]", type(value))
-    if kind is str or kind is bool or value is None:
-        return value
-    if kind is dict:
-        if not _are_ascii(value):
-            raise _OutOfTheOrdinary
-        return {key: item if type(item) is str else _plain(item) for key, item in value.items()}
-    if kind is list or kind is tuple:
-        return [_plain(item) for item in value]
-    if kind is int and -_EXACT < value < _EXACT:
-        return value
-    if kind is float and -_EXACT < value < _EXACT:
-        if value.is_integer():
-            return int(value)
-        if abs(value) >= 1e-4:
-            return value
-    raise _OutOfTheOrdinary
-
-
-def _are_ascii(keys: Iterable[Any]) -> bool:
     try:
-        return "".join(keys).isascii()
-    except TypeError:
-        return False
+        if not "".join(value).isascii():
+            raise _OutOfTheOrdinary
+    except TypeError as error:  # a key that is no string
+        raise _OutOfTheOrdinary from error
+    ordered: dict[str, Any] = {}
+    for key in sorted(value):
+        item = value[key]
+        ordered[key] = item if type(item) is str else _plain(item)
+    return ordered
+
+
+def _plain(item: Any) -> Any:
+    """The same for any JSON value."""
+    kind = cast("type[object]", type(item))
+    if kind is str or kind is bool or item is None or (kind is int and -_EXACT < item < _EXACT):
+        return item
+    if kind is dict:
+        return _ordered(item)
+    if kind is list or kind is tuple:
+        return [_plain(each) for each in item]
+    if kind is float and -_EXACT < item < _EXACT:
+        if item.is_integer():
+            return int(item)
+        if abs(item) >= 1e-4:
+            return item
+    raise _OutOfTheOrdinary
 
 
 def _not_canonical(error: Exception) -> Invalid:

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
-from psycopg.types.json import Json
-
 from genlock.db.connection import Conn, execute, rows
+from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Kind
 from genlock.takes.claim import Claim, ClaimInput, InputRole
@@ -126,7 +125,7 @@ async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[di
                SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND version = w.version
                ) c ON true
         """,
-        named=Json(
+        named=table(
             [
                 {"id": asset, "kind": kind, "name": name, "digest": digest and to_hex(digest), "version": version}
                 for asset, kind, name, digest, version in named

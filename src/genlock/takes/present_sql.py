@@ -6,9 +6,8 @@ A row is rewritten only where it differs: untouched means untouched.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from psycopg.types.json import Json
-
 from genlock.db.connection import Conn, execute, rows
+from genlock.db.tables import table
 from genlock.model import Actor
 from genlock.takes.chain import Link, Run, Slot
 
@@ -62,7 +61,7 @@ async def choose(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> N
                seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
                seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
         """,
-        takes=Json([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
+        takes=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )
 
@@ -255,8 +254,8 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
                IS DISTINCT FROM (excluded.length, excluded.unknown_from, excluded.workload_id)
         """,
         scenes=list(scene_ids),
-        moved=Json([_place(link) for link in moved]),
-        runs=Json([_run(run) for run in runs]),
+        moved=table([_place(link) for link in moved]),
+        runs=table([_run(run) for run in runs]),
     )
 
 
@@ -334,5 +333,5 @@ async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
          GROUP BY 1, 2
         HAVING sum(greatest(was, 1) - greatest(now, 1)) <> 0
         """,
-        judged=Json([{"segment_id": segment, "via_judged": speaks} for segment, speaks in judged.items()]),
+        judged=table([{"segment_id": segment, "via_judged": speaks} for segment, speaks in judged.items()]),
     )

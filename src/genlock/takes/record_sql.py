@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from psycopg.types.json import Json
-
 from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
+from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
 from genlock.takes.compose import Workload, Written, used_several
@@ -186,9 +185,9 @@ async def insert_history(
          WHERE content_id IS NOT NULL AND project_id IS NOT NULL
          GROUP BY 1, 2
         """,
-        receipts=Json([_receipt(one, workloads) for one in written]),
-        inputs=Json([line for one in written for line in _inputs(one)]),
-        outputs=Json([line for one in written for line in _outputs(one)]),
+        receipts=table([_receipt(one, workloads) for one in written]),
+        inputs=table([line for one in written for line in _inputs(one)]),
+        outputs=table([line for one in written for line in _outputs(one)]),
         actor=actor.name,
     )
     several = [(asset, one.project_id, n) for one in written if one.take_id for asset, n in used_several(one).items()]
