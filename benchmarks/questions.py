@@ -14,6 +14,7 @@ from benchmarks.claims import claim
 from benchmarks.clock import Row, cycle, rate, repeat
 from benchmarks.house import TIMEOUT_S, Serving
 from benchmarks.keys import Keys
+from benchmarks.wire import wire
 
 BATCH = 500
 
@@ -109,29 +110,30 @@ def stored_outputs(http: httpx.Client) -> dict[str, str]:
 def single(http: httpx.Client, keys: Keys, outputs: dict[str, str], seconds: float = 4) -> Row:
     """Recordings, each one call and one durable transaction, by one client."""
     row = Row("record a receipt, one durable call each", 300, unit="/s", floor="commit")
-    number, began, done = time.time_ns(), time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        number, done = number + 1, done + 1
-        segment = cycle(keys.writing, done * 7)
-        body = {"claim": (None, dumps(claim(keys.assets, number, outputs)), "application/json")}
-        http.post(f"/segments/{segment}/takes", files=body).raise_for_status()
-    return rate(row, done, time.perf_counter() - began)
+    with wire(http) as sending:
+        number, began, done = time.time_ns(), time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            number, done = number + 1, done + 1
+            segment = cycle(keys.writing, done * 7)
+            sending.post_field(f"/segments/{segment}/takes", "claim", dumps(claim(keys.assets, number, outputs)))
+        return rate(row, done, time.perf_counter() - began)
 
 
 def batches(http: httpx.Client, keys: Keys, outputs: dict[str, str], count: int = 6) -> Row:
     """Recordings in bulk."""
     row = Row(f"record receipts in bulk, {BATCH} a call", 3000, unit="/s", floor="copy")
     number, spent = time.time_ns(), 0.0
-    for call in range(count + 1):
-        takes: list[dict[str, Any]] = []
-        for _ in range(BATCH):
-            number += 1
-            takes.append({"segment_id": cycle(keys.writing, number), "claim": claim(keys.assets, number, outputs)})
-        body = dumps({"takes": takes}).encode()
-        began = time.perf_counter()
-        http.post("/takes:batch", content=body, headers={"Content-Type": "application/json"}).raise_for_status()
-        if call:
-            spent += time.perf_counter() - began
+    with wire(http) as sending:
+        for call in range(count + 1):
+            takes: list[dict[str, Any]] = []
+            for _ in range(BATCH):
+                number += 1
+                takes.append({"segment_id": cycle(keys.writing, number), "claim": claim(keys.assets, number, outputs)})
+            body = dumps({"takes": takes})
+            began = time.perf_counter()
+            sending.post_json("/takes:batch", body)
+            if call:
+                spent += time.perf_counter() - began
     return rate(row, count * BATCH, spent)
 
 

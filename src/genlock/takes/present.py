@@ -22,12 +22,6 @@ async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int],
     return changed
 
 
-async def select_new(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int], actor: Actor) -> None:
-    """As ``select``, for takes that were recorded just now: none of them can be in the cut yet."""
-    await present_sql.choose(conn, takes, actor)
-    await settle(conn, scene_ids, list(takes))
-
-
 async def settle(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = ()) -> None:
     """Settle runs, links and judged inputs of scenes in which something changed; ``changed`` have another take."""
     found = await present_sql.slots_of(conn, scene_ids)

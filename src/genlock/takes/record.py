@@ -100,9 +100,13 @@ async def _record(
         new = [one for key, one in first.items() if places[key].receipt_digest is None]
         if not new:
             return places, []
-        written = await _write(conn, new, places, facts, actor)
-        if select:
-            await _select(conn, written, {place.scene_id for place in places.values()}, actor, only_if)
+        newest = {one.segment_id: places[_key(one)].take_id for one in new} if select else {}
+        if newest and only_if is not None:
+            now = await record_sql.selected_takes(conn, list(newest))
+            newest = {segment: take for segment, take in newest.items() if now.get(segment) == only_if.get(segment)}
+        written = await _write(conn, new, places, facts, actor, newest)
+        if newest:
+            await present.settle(conn, list({place.scene_id for place in places.values()}), list(newest))
         await _tell(conn, written, actor)
     return places, written
 
@@ -125,7 +129,7 @@ async def record_version(
     subject = Subject(asset=made.asset_id, version=made.number)
     one = compose(claim, outputs, graph, subject, facts, doc.claim_digest(claim, uploaded), receipt_id)
     one = replace(one, derivation_id=derivation_id, step_id=step_id, project_id=project_id)
-    await _keep(conn, [one], facts.workloads, actor)
+    await _keep(conn, [one], facts.workloads, actor, {})
     return receipt_id
 
 
@@ -152,7 +156,14 @@ async def _hold(conn: Conn, claims: Mapping[tuple[int, Digest], Arrival]) -> tup
     return places, facts
 
 
-async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, facts: Facts, actor: Actor) -> list[Written]:
+async def _write(
+    conn: Conn,
+    arrivals: Sequence[Arrival],
+    places: Places,
+    facts: Facts,
+    actor: Actor,
+    chosen: Mapping[int, int],
+) -> list[Written]:
     frames, by_digest = dict(facts.frames), dict(facts.frames_by_digest)
     facts = facts.model_copy(update={"frames": frames, "frames_by_digest": by_digest})
     made: dict[tuple[int | None, Digest], int] = {}
@@ -177,18 +188,22 @@ async def _write(conn: Conn, arrivals: Sequence[Arrival], places: Places, facts:
             frames[place.take_id] = FrameFact.model_construct(
                 take_id=place.take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
             )
-        workloads = await _keep(conn, written[kept:], workloads, actor)
+        workloads = await _keep(conn, written[kept:], workloads, actor, chosen)
     return written
 
 
 async def _keep(
-    conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor
+    conn: Conn,
+    written: Sequence[Written],
+    workloads: Mapping[Workload, int],
+    actor: Actor,
+    chosen: Mapping[int, int],
 ) -> Mapping[Workload, int]:
     """Write receipts; the workloads that there are now."""
     new = {one.workload for one in written if one.workload is not None} - set(workloads)
     if new:
         workloads = {**workloads, **await record_sql.make_workloads(conn, new)}
-    await record_sql.insert_history(conn, written, workloads, actor)
+    await record_sql.insert_history(conn, written, workloads, actor, chosen)
     return workloads
 
 
@@ -199,16 +214,6 @@ def _continued(one: Arrival) -> tuple[tuple[int, Digest], ...]:
         for item in one.claim.inputs
         if item.role is InputRole.SEED_FRAME and item.take is None and item.digest is not None
     )
-
-
-async def _select(
-    conn: Conn, written: Sequence[Written], scenes: set[int], actor: Actor, only_if: Mapping[int, int | None] | None
-) -> None:
-    newest = {one.segment_id: one.take_id for one in written if one.segment_id is not None and one.take_id is not None}
-    if only_if is not None:
-        now = await record_sql.selected_takes(conn, list(newest))
-        newest = {segment: take for segment, take in newest.items() if now.get(segment) == only_if.get(segment)}
-    await present.select_new(conn, newest, list(scenes), actor)
 
 
 async def _tell(conn: Conn, written: Sequence[Written], actor: Actor) -> None:

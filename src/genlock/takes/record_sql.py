@@ -8,6 +8,7 @@ from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
+from genlock.takes.claim import InputRole
 from genlock.takes.compose import Workload, Written, used_several
 
 
@@ -39,11 +40,14 @@ async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
     await execute(
         conn,
         """
-        WITH way AS MATERIALIZED (
-            SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
-                   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-        )
-        SELECT 1 FROM way CROSS JOIN scenes s
+        SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+               set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+        """,
+    )
+    await execute(
+        conn,
+        """
+        SELECT 1 FROM scenes s
          WHERE s.id IN (SELECT scene_id FROM segments WHERE id = ANY(%(ids)s))
          ORDER BY s.id FOR NO KEY UPDATE OF s
         """,
@@ -137,9 +141,16 @@ async def make_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, 
 
 
 async def insert_history(
-    conn: Conn, written: Sequence[Written], workloads: Mapping[Workload, int], actor: Actor
+    conn: Conn,
+    written: Sequence[Written],
+    workloads: Mapping[Workload, int],
+    actor: Actor,
+    chosen: Mapping[int, int],
 ) -> None:
-    """Write receipts with their takes, inputs and outputs, and count what they used."""
+    """Write receipts with their takes, inputs and outputs, and count what they used.
+
+    Takes that are ``chosen`` (by segment id) are put in the cut and logged, as by ``present_sql.choose``.
+    """
     await execute(
         conn,
         """
@@ -148,7 +159,8 @@ async def insert_history(
                    id bigint, project_id bigint, segment_id bigint, take_id bigint, take int, asset_id bigint,
                    version int, derivation_id bigint, receipt_digest bytea, inputs_digest bytea, claim_digest bytea,
                    document text, engine text, engine_version text, evidence text, missing text[], seed numeric,
-                   prompt text, graph_digest bytea, workload_id int, duration_s float8, step_id bigint)
+                   prompt text, graph_digest bytea, workload_id int, duration_s float8, step_id bigint,
+                   chosen bool, seed_digest bytea, seed_part text, seed_take_id bigint)
         ), line AS MATERIALIZED (
             SELECT i.*, c.id AS content_id
               FROM json_to_recordset(%(inputs)s) AS i (
@@ -178,6 +190,27 @@ async def insert_history(
             SELECT receipt_id, part, digest, media_type, size_bytes
               FROM json_to_recordset(%(outputs)s)
                 AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
+        ), wanted AS (
+            SELECT r.*, g.scene_id, was.take_id AS previous_take_id,
+                   cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared') AS unknown
+              FROM receipt r
+              JOIN segments g ON g.id = r.segment_id
+              LEFT JOIN selected_takes was ON was.segment_id = r.segment_id
+             WHERE r.chosen
+        ), logged AS (
+            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
+            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM wanted
+        ), present AS (
+            INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown,
+                                             seed_digest, seed_part, seed_take_id, via_judged, run_id, run_position,
+                                             workload_id)
+            SELECT segment_id, project_id, scene_id, take_id, id, unknown, seed_digest, seed_part, seed_take_id, true,
+                   segment_id, 1, workload_id
+              FROM wanted
+            ON CONFLICT (segment_id) DO UPDATE
+               SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
+                   seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
+                   seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
         )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
         SELECT content_id, project_id, count(DISTINCT receipt_id), 0
@@ -185,7 +218,7 @@ async def insert_history(
          WHERE content_id IS NOT NULL AND project_id IS NOT NULL
          GROUP BY 1, 2
         """,
-        receipts=table([_receipt(one, workloads) for one in written]),
+        receipts=table([_receipt(one, workloads, chosen) for one in written]),
         inputs=table([line for one in written for line in _inputs(one)]),
         outputs=table([line for one in written for line in _outputs(one)]),
         actor=actor.name,
@@ -212,8 +245,10 @@ async def _correct_counts(conn: Conn, several: Sequence[tuple[int, int | None, i
     )
 
 
-def _receipt(one: Written, workloads: Mapping[Workload, int]) -> dict[str, Any]:
+def _receipt(one: Written, workloads: Mapping[Workload, int], chosen: Mapping[int, int]) -> dict[str, Any]:
     parameters = one.claim.parameters
+    frames = [line for line in one.inputs if line.role is InputRole.SEED_FRAME]
+    frame = min(frames, key=lambda line: line.ordinal, default=None)
     return {
         "id": one.receipt_id,
         "project_id": one.project_id,
@@ -237,6 +272,10 @@ def _receipt(one: Written, workloads: Mapping[Workload, int]) -> dict[str, Any]:
         "workload_id": one.workload and workloads[one.workload],
         "duration_s": one.claim.observed and one.claim.observed.duration_s,
         "step_id": one.step_id,
+        "chosen": one.segment_id is not None and chosen.get(one.segment_id) == one.take_id,
+        "seed_digest": frame and frame.digest and to_hex(frame.digest),
+        "seed_part": frame and frame.part,
+        "seed_take_id": frame and frame.take,
     }
 
 

@@ -54,7 +54,8 @@ class Door(APIRoute):
             elif request.method not in _READING:
                 check_announced(request, settings.max_body_bytes, "GENLOCK_MAX_BODY_BYTES")
                 request = await read_json(request, settings.max_body_bytes, said)
-                request.state.request_digest = digest_of_body(request, await request.body())
+                if keys.has_key(request):
+                    request.state.request_digest = digest_of_body(request, await request.body())
             try:
                 response = await inside(request)
             except Replay as replay:
@@ -82,7 +83,7 @@ async def _transaction(request: Request) -> AsyncGenerator[Conn]:
     db = house_of(request).db
     async with db.snapshot() if request.method in _READING else db.transaction() as conn:
         digest = getattr(request.state, "request_digest", None)
-        if digest is not None:
+        if digest is not None:  # of what writes, under a key
             await keys.claim(request, conn, digest)
         request.state.conn = conn
         yield conn

@@ -44,7 +44,12 @@ def digest_of_parts(request: Request, *parts: object) -> Digest:
     return digest_of_json([request.method, request.url.path, request.url.query, *parts])
 
 
-async def claim(request: Request, conn: Conn, request_digest: Digest) -> None:
+def has_key(request: Request) -> bool:
+    """Whether a request has a key: only then is it asked what makes it the same request."""
+    return HEADER in request.headers
+
+
+async def claim(request: Request, conn: Conn, request_digest: Digest | None) -> None:
     """Make this transaction the one that does the work of the request's key; nothing happens without a key.
 
     Raises ``Replay`` when it was done before, ``Conflict`` while it is being done, ``Invalid`` for another request.
@@ -59,6 +64,7 @@ async def claim(request: Request, conn: Conn, request_digest: Digest) -> None:
             code="bad_key",
             fields=[{"field": f"header.{HEADER}", "message": "not a key"}],
         )
+    assert request_digest is not None  # noqa: S101 - whoever takes keys works it out where there is one
     token_id = caller_of(request).actor.token_id
     assert token_id is not None  # noqa: S101 - whoever comes through the door has a token
     if not await sql.try_lock_key(conn, digest_of_json(["idempotency", token_id, key])):
@@ -87,7 +93,7 @@ async def keyed(request: Request, request_digest: Digest | None = None) -> Async
     ``request_digest`` is for bodies that were read as a stream; of others the door knows it.
     """
     async with house_of(request).db.transaction() as conn:
-        await claim(request, conn, request_digest or request.state.request_digest)
+        await claim(request, conn, request_digest or getattr(request.state, "request_digest", None))
         yield conn
 
 

@@ -22,7 +22,7 @@ from genlock.takes.record import Arrival
 from genlock.timeline import sql as timeline
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
-from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.keys import digest_of_parts, has_key, keep_answer, keyed
 from genlock.web.said import form_body, json_said, said, single
 from genlock.web.uploads import receive_form
 
@@ -74,7 +74,7 @@ async def record_take(
         found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
     else:
         found, facts = {}, None
-    same = digest_of_parts(request, claim.canonical(), uploaded)
+    same = digest_of_parts(request, claim.canonical(), uploaded) if has_key(request) else None
     async with keyed(request, same) as conn, pipelined(conn):
         (arrival,) = await _arrivals(conn, home.store, [NewTake(segment_id=segment_id, claim=claim)], uploaded, found)
         arrival = replace(arrival, claim=parts.measured(claim, facts))
