@@ -109,7 +109,7 @@ class LibraryCalls(Calls):
         project: ProjectLike | None = None,
         on_progress: Progress | None = None,
     ) -> VersionAdded:
-        """Upload a file as a new version. ``report`` of the answer says what its activation made stale.
+        """Upload a file as a new version. ``report`` of the answer says what that made stale, and what fresh again.
 
         With ``digest`` it is refused (``other_bytes``) if that is not the file's.
         """

@@ -77,6 +77,10 @@ class Lineage:
         """The same with another version of an asset active."""
         return replace(self, active={**self.active, asset_id: number})
 
+    def without(self, derivation_id: int | None) -> "Lineage":
+        """The same before a derivation was there."""
+        return replace(self, derivations=tuple(one for one in self.derivations if one.id != derivation_id))
+
     @cached_property
     def effective(self) -> Mapping[Ref, bytes]:
         """The effective digest of each version."""

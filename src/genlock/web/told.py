@@ -1,24 +1,23 @@
 """The second half of a request that moved what is expected: its report, worked out after the move was committed."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 
-from genlock.staleness import impact
-from genlock.staleness.model import Impact, SegmentChanges
+from genlock.db.connection import Conn
+from genlock.staleness.model import Impact
 from genlock.web.house import house_of
 from genlock.web.keys import keep_answer
 
-_NOTHING = Impact(segments=SegmentChanges(becomes_stale=0, becomes_fresh=0), projects=())
 
-
-async def told(request: Request, activation_id: int | None, respond: Callable[[Impact], Response]) -> Response:
-    """The answer that ``respond`` makes of what an activation changed; kept under the request's key.
+async def told(
+    request: Request, tell: Callable[[Conn], Awaitable[Impact]], respond: Callable[[Impact], Response]
+) -> Response:
+    """The answer that ``respond`` makes of what a request changed, as ``tell`` works it out; kept under its key.
 
     The move is short and holds the library's lock; reading what it means for large projects is neither.
     """
     async with house_of(request).db.transaction() as conn:
-        report = _NOTHING if activation_id is None else await impact.tell(conn, activation_id)
-        response = respond(report)
+        response = respond(await tell(conn))
         await keep_answer(request, conn, response)
     return response

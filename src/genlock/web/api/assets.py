@@ -77,7 +77,7 @@ async def activate(asset_id: Id, wanted: ActivationRequest, request: Request, ho
         moved = await moves.activate(conn, asset_id, wanted.version, actor, wanted.note)
     return await told(
         request,
-        moved.activation_id,
+        lambda conn: impact.tell_moved(conn, moved),
         lambda report: answer(Activated(previous=moved.previous, active=moved.active, report=report)),
     )
 

@@ -13,7 +13,7 @@ from genlock.library import sql
 from genlock.library.identify import Identifier, Identity, identify_file
 from genlock.library.model import Asset, NewVersion, Outcome, Version
 from genlock.model import Actor, Page, Role
-from genlock.staleness import moves
+from genlock.staleness import impact, moves
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.staleness.used_sql import used_by
 from genlock.web.answers import answer
@@ -145,7 +145,7 @@ async def _add(
     status = 200 if added.outcome is Outcome.EXISTS else 201
     return await told(
         request,
-        moved and moved.activation_id,
+        lambda conn: impact.tell_added(conn, added, moved, actor),
         lambda report: answer(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
     )
 
