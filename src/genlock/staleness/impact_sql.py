@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 
-from genlock.db.connection import Conn, rows
+from genlock.db.connection import Conn, ask, pipelined, rows
 from genlock.staleness import causes_sql, report_sql, world_sql
 from genlock.staleness.model import SegmentChanges
 from genlock.staleness.report_sql import Counted
@@ -48,15 +48,18 @@ async def changes(
     Runs in which nothing is walked are compared by where they begin to be stale, all others as ranges.
     """
     loaded = await world_sql.load_worlds(conn, project_ids, before, after)
-    changed = loaded.present.changes()
-    stale, fresh = dict(changed.becomes_stale), dict(changed.becomes_fresh)
-    runs = loaded.present.walked_runs.tolist()
-    if runs:
+    async with pipelined(conn):
+        # PostgreSQL compares what is walked while the rest is added up here.
+        runs = loaded.present.walked_changes.tolist()
         worlds = {**{f"before_{name}": value for name, value in before.items()}, **after}
-        for row in await rows(conn, _WALKED_CHANGES, projects=list(project_ids), runs=runs, **worlds):
-            for sums, name in ((stale, "becomes_stale"), (fresh, "becomes_fresh")):
-                sums[row["project_id"]] = sums.get(row["project_id"], 0) + row[name]
-    reports = await report_sql.counted(conn, project_ids, loaded, without=BEFORE)
+        asked = await ask(conn, _WALKED_CHANGES, projects=list(project_ids), runs=runs, **worlds)
+        changed = loaded.present.changes()
+        reports = await report_sql.counted(conn, project_ids, loaded, without=BEFORE)
+        walked = await asked.fetchall()
+    stale, fresh = dict(changed.becomes_stale), dict(changed.becomes_fresh)
+    for row in walked:
+        for sums, name in ((stale, "becomes_stale"), (fresh, "becomes_fresh")):
+            sums[row["project_id"]] = sums.get(row["project_id"], 0) + row[name]
     return {
         project_id: Change(
             SegmentChanges(becomes_stale=stale.get(project_id, 0), becomes_fresh=fresh.get(project_id, 0)), report

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from genlock.db.connection import Conn, rows
-from genlock.model import Kind
+from pydantic import TypeAdapter
+
+from genlock.db.connection import Asked, Conn, ask, pipelined
 from genlock.staleness import causes_sql, world_sql
-from genlock.staleness.model import Estimate, Group, GroupKind, Totals
+from genlock.staleness.model import Group, GroupKind, Totals
 from genlock.staleness.sentence import sentence
 from genlock.staleness.tally import Sums, tally
 from genlock.staleness.world import NEITHER
-from genlock.takes.model import ReferencedAsset
 
 _KINDS = {
     causes_sql.ASSET: GroupKind.ASSET,
@@ -23,6 +23,7 @@ _KINDS = {
 }
 _SAMPLES = 1000
 """Medians are of the newest so many measurements of a workload."""
+_GROUPS = TypeAdapter[tuple[Group, ...]](tuple[Group, ...])
 _NOTHING = Totals(**dict.fromkeys(("segments", "scenes", "superseded", "chain", "derived", "unmatched", "waived"), 0))
 
 
@@ -67,13 +68,17 @@ async def counted(
         rest = found if after is None else [row for row in found if row[:2] > (-after[0], after[1])]
         pages[project_id] = rest[:limit]
     told = [one for page in pages.values() for _, _, one in page]
-    names = await _names(conn, told)
-    medians = await _medians(conn, {workload for one in told for workload in one.shares})
+    async with pipelined(conn):
+        asked_names = await _ask_names(conn, told)
+        asked_medians = await _ask_medians(conn, {workload for one in told for workload in one.shares})
+        names = _named(await asked_names.fetchall())
+        medians = {row["id"]: (row["median"], row["samples"]) for row in await asked_medians.fetchall()}
     return {
         project_id: Counted(
             loaded.as_of,
             totals.get(project_id, _NOTHING),
-            tuple(_group(group, one, names, medians) for _, group, one in page),
+            # All at once: a what-if may have thousands, and one by one they take twice as long.
+            _GROUPS.validate_python([_group(group, one, names, medians) for _, group, one in page]),
             len(sums[project_id]),
         )
         for project_id, page in pages.items()
@@ -88,16 +93,16 @@ def _id(one: Sums) -> str:
 
 
 class _Named(NamedTuple):
-    asset: ReferencedAsset
+    asset: dict[str, Any]
     kind: str
     name: str
     filename: str | None
 
 
-async def _names(conn: Conn, told: Sequence[Sums]) -> dict[tuple[int, int], _Named]:
-    """Assets by id and version, with the version's filename; a version of 0 has none."""
+async def _ask_names(conn: Conn, told: Sequence[Sums]) -> Asked:
+    """Ask for assets by id and version, with the version's filename; a version of 0 has none."""
     refs = sorted({(one.root.asset, one.root.used) for one in told if one.root.asset})
-    found = await rows(
+    return await ask(
         conn,
         """
         SELECT w.asset_id, w.number, a.kind, a.name, v.filename
@@ -108,20 +113,23 @@ async def _names(conn: Conn, told: Sequence[Sums]) -> dict[tuple[int, int], _Nam
         assets=[asset for asset, _ in refs],
         numbers=[number for _, number in refs],
     )
+
+
+def _named(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, int], _Named]:
     return {
         (row["asset_id"], row["number"]): _Named(
-            ReferencedAsset.model_construct(id=row["asset_id"], kind=Kind(row["kind"]), name=row["name"]),
+            {"id": row["asset_id"], "kind": row["kind"], "name": row["name"]},
             row["kind"],
             row["name"],
             row["filename"],
         )
-        for row in found
+        for row in rows
     }
 
 
-async def _medians(conn: Conn, workloads: set[int]) -> dict[int, tuple[float, int]]:
-    """For each workload that was measured the median of its durations in seconds, and of how many."""
-    found = await rows(
+async def _ask_medians(conn: Conn, workloads: set[int]) -> Asked:
+    """Ask for the median of the durations in seconds of each workload that was measured, and of how many."""
+    return await ask(
         conn,
         """
         SELECT w.id, m.median, m.samples
@@ -136,7 +144,6 @@ async def _medians(conn: Conn, workloads: set[int]) -> dict[int, tuple[float, in
         workloads=sorted(workloads),
         samples=_SAMPLES,
     )
-    return {row["id"]: (row["median"], row["samples"]) for row in found}
 
 
 def _group(
@@ -144,34 +151,33 @@ def _group(
     one: Sums,
     names: Mapping[tuple[int, int], _Named],
     medians: Mapping[int, tuple[float, int]],
-) -> Group:
+) -> dict[str, Any]:
     root = one.root
     named = names.get((root.asset, root.used))
     used = root.used if root.kind == causes_sql.ASSET else None
     said: dict[str, Any] = {"kind": named.kind, "name": named.name, "filename": named.filename} if named else {}
-    # Constructed of rows that are as they must be: a what-if may have thousands of groups.
-    return Group.model_construct(
-        id=group,
-        kind=_KINDS[root.kind],
-        asset=named.asset if named else None,
-        used=used,
-        expected=one.expected,
-        sentence=sentence(
+    return {
+        "id": group,
+        "kind": _KINDS[root.kind],
+        "asset": named.asset if named else None,
+        "used": used,
+        "expected": one.expected,
+        "sentence": sentence(
             segments=one.segments, scenes=one.scenes, used=used, expected=one.expected, pinned=one.pinned, **said
         ),
-        segments=one.segments,
-        scenes=one.scenes,
-        direct=one.direct,
-        derived=one.segments - one.direct,
-        estimate=_estimate(one, medians),
-    )
+        "segments": one.segments,
+        "scenes": one.scenes,
+        "direct": one.direct,
+        "derived": one.segments - one.direct,
+        "estimate": _estimate(one, medians),
+    }
 
 
-def _estimate(one: Sums, medians: Mapping[int, tuple[float, int]]) -> Estimate | None:
+def _estimate(one: Sums, medians: Mapping[int, tuple[float, int]]) -> dict[str, float] | None:
     known = [(many, *medians[workload]) for workload, many in one.shares.items() if workload in medians]
     if not known:
         return None
-    return Estimate.model_construct(
-        gpu_seconds=round(sum(many * median for many, median, _ in known), 3),
-        samples=sum(samples for _, _, samples in known),
-    )
+    return {
+        "gpu_seconds": round(sum(many * median for many, median, _ in known), 3),
+        "samples": sum(samples for _, _, samples in known),
+    }

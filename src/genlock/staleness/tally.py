@@ -58,9 +58,7 @@ def tally(present: Present, walked: Sequence[Walked], parts: Sequence[Part], wit
     """What is out of date, added up; in the world that lacks what is so only in ``without``."""
     roots, root = present.roots
     counts = present.counting(without)
-    links = present.hits.what < 0
-    direct = np.ones(len(links), np.int64)
-    direct[~links] = present.outdated.direct[present.hits.what[~links]]
+    direct = np.append(present.outdated.direct, 1)[present.hits.what]
     stride = present.stride
     # One number for run, root, position and whether it is direct: sorted, equal ones stand together.
     order = (present.place[counts] * len(roots) + root[counts]) * stride + present.hits.position[counts]
@@ -106,7 +104,7 @@ class Tally:
     """Per run and root where it begins and how often it is direct; walked runs as they were counted elsewhere."""
 
     present: Present
-    roots: tuple[Root, ...]
+    roots: Ints  # as rows
     run: Ints
     root: Ints
     first: Ints
@@ -136,7 +134,7 @@ class Tally:
         project = runs.project[stale_run]
         at = self.standing
         here = runs.project[at.run]
-        is_chain = np.array([root.kind == CHAIN for root in self.roots], np.bool_)[at.root]
+        is_chain = self.roots[at.root, 1] == CHAIN
         superseded, chain = (np.zeros(len(at.run), np.int64) for _ in range(2))
         superseded[at.at[~is_chain]] = 1
         chain[at.at[is_chain]] = 1
@@ -174,11 +172,12 @@ class Tally:
     def groups(self, takes: tuple[Ints, Ints, Ints]) -> list[Sums]:
         """Each root with what it adds up to. ``takes`` of mixed runs: run, position and workload."""
         runs = self.present.runs
-        index = {root: place for place, root in enumerate(self.roots)}
-        for part in self.parts:
-            index.setdefault(part.root._replace(expected=0) if part.root.kind != ASSET else part.root, len(index))
-        roots = list(index)
-        of_part = [index[p.root._replace(expected=0) if p.root.kind != ASSET else p.root] for p in self.parts]
+        index: dict[tuple[int, ...], int] = {}
+        if self.parts:
+            index = {tuple(root): place for place, root in enumerate(self.roots.tolist())}
+        named = [tuple(p.root if p.root.kind == ASSET else p.root._replace(expected=0)) for p in self.parts]
+        of_part = [index.setdefault(root, len(index)) for root in named]
+        roots = np.array([*index], np.int64) if len(index) > len(self.roots) else self.roots
         root = np.concatenate([self.root, np.array(of_part, np.int64)])
         scene = np.concatenate([runs.scene[self.run], np.array([part.scene_id for part in self.parts], np.int64)])
         segments = total(root, np.concatenate([self.segments, [part.segments for part in self.parts]]), len(roots))
@@ -192,9 +191,10 @@ class Tally:
             mine = shares.setdefault(place, {})
             for workload, many in part.shares.items():
                 mine[workload] = mine.get(workload, 0) + many
+        told = np.flatnonzero(segments)
         return [
             Sums(
-                root=one,
+                root=(one := Root(*numbers)),
                 expected=(one.expected if one.kind == ASSET else _only(expected.get(place, set()))) or None,
                 segments=int(segments[place]),
                 scenes=int(scenes[place]),
@@ -202,17 +202,15 @@ class Tally:
                 pinned=one.kind == ASSET and not loose[place],
                 shares=shares.get(place, {}),
             )
-            for place, one in enumerate(roots)
-            if segments[place]
+            for place, numbers in zip(told.tolist(), roots[told].tolist(), strict=True)
         ]
 
-    def _pinned(self, roots: Sequence[Root], root: Ints, scene: Ints) -> Bools:
+    def _pinned(self, roots: Ints, root: Ints, scene: Ints) -> Bools:
         """For each part of a group whether a pin holds its asset there."""
         found = np.zeros(len(root), np.bool_)
         if not self.present.pins:
             return found
-        asset = np.array([one.asset for one in roots], np.int64)[root]
-        project = np.array([one.project_id for one in roots], np.int64)[root]
+        project, asset = roots[root, 0], roots[root, 2]
         for where, wanted in (
             (project, [(pin.project_id, pin.asset_id) for pin in self.present.pins if pin.scene_id is None]),
             (scene, [(pin.scene_id, pin.asset_id) for pin in self.present.pins if pin.scene_id is not None]),
@@ -252,7 +250,8 @@ class Tally:
 def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     """The distinct pairs of two columns."""
     stride = int(second.max(initial=0)) + 1
-    return np.divmod(np.unique(first * stride + second), stride)
+    pairs = np.sort(first * stride + second)  # far sooner than numpy tells distinct ones by hashing
+    return np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], stride)
 
 
 def _plus(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:

@@ -100,6 +100,7 @@ class Present:
     scopes: Sequence[Scoped]
     pins: Sequence[Pinned]
     walked_runs: Ints
+    expecting: Ints  # of those, the ones that use what no version has of an asset that moves between the worlds
 
     @cached_property
     def walked(self) -> Bools:
@@ -126,28 +127,40 @@ class Present:
         return int(self.runs.length.max(initial=0)) + 2
 
     @cached_property
-    def roots(self) -> tuple[tuple[Root, ...], Ints]:
-        """Every root, and for each hit which one it has."""
+    def roots(self) -> tuple[Ints, Ints]:
+        """Every root as a row with the numbers of a ``Root``, and for each hit which one it has."""
         out = self.outdated
-        table = np.stack([out.project, out.asset, out.used, out.expected], axis=1)
-        distinct, which = np.unique(table, axis=0, return_inverse=True)
-        roots = [Root(project, ASSET, asset, used, expected) for project, asset, used, expected in distinct.tolist()]
-        links = self.hits.what < 0
-        found = np.zeros(len(links), np.int64)
-        found[~links] = which.reshape(-1)[self.hits.what[~links]]
-        projects = self.runs.project[self.place[links]]
-        chains, chain = np.unique(projects, return_inverse=True)
-        found[links] = len(roots) + chain.reshape(-1)
-        return (*roots, *(Root(project, CHAIN, 0, 0, 0) for project in chains.tolist())), found
+        table = np.stack([out.project, out.asset, out.used, out.expected])
+        order = np.lexsort(table[::-1])
+        table = table[:, order]
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = (table[:, 1:] != table[:, :-1]).any(axis=0)
+        which = np.empty(len(order), np.int64)
+        which[order] = np.cumsum(begins) - 1
+        roots = np.insert(table[:, begins], 1, ASSET, axis=0).T
+        found = np.append(which, 0)[self.hits.what]
+        links = np.flatnonzero(self.hits.what < 0)
+        chains, chain = np.unique(self.runs.project[self.place[links]], return_inverse=True)
+        found[links] = len(roots) + chain
+        of_chains = np.zeros((len(chains), roots.shape[1]), np.int64)
+        of_chains[:, 0], of_chains[:, 1] = chains, CHAIN
+        return np.concatenate([roots, of_chains]), found
+
+    @cached_property
+    def world(self) -> Ints:
+        """For each hit the world that it is so in alone; 0 for both, and for links."""
+        return np.append(self.outdated.world, 0)[self.hits.what]
+
+    @cached_property
+    def judged(self) -> Bools:
+        """Which hits are of their run's scope, and of a run that is not walked."""
+        judged = np.append(self.outdated.scope, 0)[self.hits.what] == self.scope[self.place]
+        judged[self.hits.what < 0] = True  # a link is broken in every scope
+        return judged & ~self.walked[self.place]
 
     def counting(self, without: int = NEITHER) -> Bools:
         """Which hits count in the world that lacks what is so only in the other."""
-        links = self.hits.what < 0
-        counts = ~self.walked[self.place]
-        what = self.hits.what[~links]
-        own = (self.outdated.world[what] != without) & (self.outdated.scope[what] == self.scope[self.place[~links]])
-        counts[~links] &= own
-        return counts
+        return self.judged & (self.world != without)
 
     def firsts(self, without: int) -> Ints:
         """For each run the position from which on it is stale, behind its end if it is not or is walked."""
@@ -166,6 +179,15 @@ class Present:
         runs, first = self.runs, self.firsts(NEITHER)
         unknown = np.where(self.walked, 0, np.maximum(first - self.unknown, 0))
         return by(runs.project, runs.length), by(runs.project, runs.length + 1 - first), by(runs.project, unknown)
+
+    def look_ahead(self) -> None:
+        """Work out what every question about this begins with, while something else is waited for."""
+        _ = self.place, self.roots, self.world, self.judged
+
+    @cached_property
+    def walked_changes(self) -> Ints:
+        """The walked runs in which the two worlds may differ: in all others the same causes meet the same waivers."""
+        return np.intersect1d(self.walked_runs, np.concatenate([self.hits.run[self.world != 0], self.expecting]))
 
     def changes(self) -> Changes:
         """What is stale or fresh in one of the two worlds only, walked runs left out."""

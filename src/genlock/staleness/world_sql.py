@@ -12,7 +12,7 @@ from typing import Any, LiteralString, NamedTuple
 import numpy as np
 from psycopg.rows import dict_row
 
-from genlock.db.connection import Conn, plan_once, rows
+from genlock.db.connection import Conn, ask, pipelined, plan_once
 from genlock.staleness import causes_sql
 from genlock.staleness.tally import Part, Walked
 from genlock.staleness.world import Hits, Ints, Outdated, Pinned, Present, Root, Runs, Scoped
@@ -41,6 +41,8 @@ _PACKED: LiteralString = (
 )
 SELECT now() AS as_of, h.*, p.*, r.*,
        (SELECT array_send(array_agg(run_id)) FROM walked_runs) AS walked_runs,
+       (SELECT array_send(array_agg(run_id)) FROM unmatched WHERE root_asset IN (SELECT asset_id FROM would_be))
+       AS expecting,
        (SELECT json_agg(json_build_array(id, project_id, scene_id)) FROM scoped) AS scopes,
        (SELECT json_agg(json_build_array(project_id, scene_id, asset_id))
           FROM pins WHERE project_id = ANY(%(projects)s::bigint[])) AS pins
@@ -52,9 +54,11 @@ SELECT now() AS as_of, h.*, p.*, r.*,
                array_send(array_agg(root_asset_id)) AS asset, array_send(array_agg(root_used)) AS used,
                array_send(array_agg(root_expected)) AS expected
           FROM place) AS p,
-       (SELECT array_send(array_agg(run_id)) AS run, array_send(array_agg(project_id)) AS run_project,
+       (SELECT array_send(array_agg(run_id)) AS run,
+               array_send(array_agg(project_id) FILTER (WHERE cardinality(%(projects)s::bigint[]) > 1)) AS run_project,
                array_send(array_agg(scene_id)) AS run_scene, array_send(array_agg(length)) AS run_length,
-               array_send(array_agg(coalesce(unknown_from, 0))) AS run_unknown_from,
+               array_send(array_agg(run_id) FILTER (WHERE unknown_from IS NOT NULL)) AS unknown_run,
+               array_send(array_agg(unknown_from) FILTER (WHERE unknown_from IS NOT NULL)) AS unknown_from,
                array_send(array_agg(coalesce(workload_id, 0))) AS run_workload
           FROM runs WHERE project_id = ANY(%(projects)s::bigint[])) AS r
 """
@@ -125,12 +129,15 @@ async def _load(
     async with conn.cursor(row_factory=dict_row, binary=True) as cursor:
         await cursor.execute(packed, params)
         (row,) = await cursor.fetchall()
-    present = _present(row)
+    present = _present(row, params["projects"])
     walked: tuple[Walked, ...] = ()
     parts: tuple[Part, ...] = ()
     if len(present.walked_runs):
-        runs = present.walked_runs.tolist()
-        (found,) = await rows(conn, ranges, projects=params["projects"], runs=runs, **world)
+        async with pipelined(conn):
+            runs = present.walked_runs.tolist()
+            asked = await ask(conn, ranges, projects=params["projects"], runs=runs, **world)
+            present.look_ahead()  # PostgreSQL is at work
+            (found,) = await asked.fetchall()
         walked = tuple(Walked(*one) for one in found["runs"] or ())
         parts = tuple(_part(*one) for one in found["parts"] or ())
     return Loaded(row["as_of"], present, walked, parts)
@@ -154,16 +161,19 @@ async def takes_of(conn: Conn, runs: Sequence[int]) -> tuple[Ints, Ints, Ints]:
     return _integers(row["run"]), _integers(row["position"]), _integers(row["workload"])
 
 
-def _present(row: Mapping[str, Any]) -> Present:
+def _present(row: Mapping[str, Any], project_ids: Sequence[int]) -> Present:
     ids = _integers(row["run"])
-    order = np.argsort(ids)
+    order = np.argsort(ids, kind="stable")  # nearly in order
+    ids = ids[order]
+    unknown_from = np.zeros(len(ids), np.int64)
+    unknown_from[np.searchsorted(ids, _integers(row["unknown_run"]))] = _integers(row["unknown_from"])
+    one = len(project_ids) == 1
     return Present(
         runs=Runs(
-            ids[order],
-            *(
-                _integers(row[f"run_{name}"])[order]
-                for name in ("project", "scene", "length", "unknown_from", "workload")
-            ),
+            id=ids,
+            project=np.full(len(ids), project_ids[0]) if one else _integers(row["run_project"])[order],
+            unknown_from=unknown_from,
+            **{name: _integers(row[f"run_{name}"])[order] for name in ("scene", "length", "workload")},
         ),
         outdated=Outdated(
             *(_integers(row[name]) for name in ("project", "scope", "world", "direct", "asset", "used", "expected"))
@@ -172,6 +182,7 @@ def _present(row: Mapping[str, Any]) -> Present:
         scopes=[Scoped(*one) for one in row["scopes"] or ()],
         pins=[Pinned(*one) for one in row["pins"] or ()],
         walked_runs=_integers(row["walked_runs"]),
+        expecting=_integers(row["expecting"]),
     )
 
 

@@ -12,7 +12,7 @@ from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.errors import Invalid, NotFound
 from genlock.library.sql import get_asset
 from genlock.model import Model
-from genlock.takes.model import Usage, UsagePage, VersionUsage
+from genlock.takes.model import UsagePage, VersionUsage
 
 Takes = Literal["selected", "all"]
 _LAST = 2**63 - 1
@@ -110,14 +110,16 @@ async def find(
 
 def told(found: Found, items: Sequence[dict[str, Any]], states: Mapping[int, str]) -> UsagePage:
     """The page; ``states`` are of the segments with a take in the cut."""
-    return UsagePage(
-        items=tuple(
-            Usage(**item, state=states.get(item["segment_id"]) if item["selected"] and not item["archived"] else None)
-            for item in items
-        ),
-        next=found.next,
-        total=sum(content.total for content in found.contents),
-        versions=None if found.one_version else _by_version(found.contents),
+    return UsagePage.model_validate(
+        {
+            "items": [
+                item | {"state": states.get(item["segment_id"]) if item["selected"] and not item["archived"] else None}
+                for item in items
+            ],
+            "next": found.next,
+            "total": sum(content.total for content in found.contents),
+            "versions": None if found.one_version else _by_version(found.contents),
+        }
     )
 
 
