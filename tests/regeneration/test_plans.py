@@ -11,6 +11,7 @@ from genlock.model import Kind
 from genlock.regeneration import actions, worker_sql
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Selection, StepKind, StepState
 from genlock.regeneration.planning import restorable
+from genlock.regeneration.plans import plan_sql
 from genlock.staleness.model import State
 from genlock.staleness.report import all_groups
 
@@ -341,6 +342,34 @@ async def test_plans_and_steps_are_told(studio: Studio) -> None:
         (worker,) = await worker_sql.list_workers(conn)
     assert (worker.engines, worker.alive) == (("sketch",), False)
     assert worker.stopped_at is not None
+
+
+async def test_a_step_that_nobody_takes_says_why(studio: Studio) -> None:
+    """For as long as no worker that is alive reaches its engine; what is behind it waits for it, and not for that."""
+    segments = await studio.shoot("A", 2)
+    plan = await studio.start(await studio.plan(segments=segments, force=True))
+
+    async def why() -> list[str | None]:
+        async with studio.db.transaction() as conn:
+            return [step.why for step in (await plan_sql.steps_of(conn, plan.id)).items]
+
+    async def seen(worker_id: int, *engines: str) -> None:
+        async with studio.db.transaction() as conn:
+            await worker_sql.seen(conn, worker_id, engines)
+
+    said = "No worker that runs can reach the engine sketch."
+    assert await why() == [said, None]
+    async with studio.db.transaction() as conn:
+        worker_id = await worker_sql.enter(conn, "one", ("comfyui",))
+    assert await why() == [said, None]
+    await seen(worker_id, "comfyui", "sketch")
+    assert await why() == [None, None]
+    await seen(worker_id, "comfyui")
+    assert await why() == [said, None], "its engine went away"
+    await seen(worker_id, "sketch")
+    async with studio.db.transaction() as conn:
+        await worker_sql.leave(conn, worker_id)
+    assert await why() == [said, None]
 
 
 async def test_a_plan_in_an_archived_project_is_refused(studio: Studio) -> None:

@@ -18,6 +18,8 @@ from genlock.cli.words import clean
 from genlock.regeneration.model import Plan, Step, StepKind, StepState
 
 _SMALL_BYTES = 8 * 2**20
+_LOOKS_IN_VAIN = 20
+"""After how many looks at a plan it is said why nothing happens: a worker that has just been started needs a moment."""
 
 
 @contextmanager
@@ -39,6 +41,7 @@ class PlanProgress:
     def __init__(self, err: Console, names: Callable[[Step], str]) -> None:
         self._err, self._names = err, names
         self._said = ""
+        self._in_vain = 0
 
     def follow(self, plans: Iterable[Plan], steps: Callable[[], Iterable[Step]]) -> Plan | None:
         """Show a plan until it ends; gives how it ended."""
@@ -53,6 +56,7 @@ class PlanProgress:
                 progress.update(whole, description=f"plan {last.id}", completed=done, total=len(found))
                 self._show_running(progress, bars, found)
                 self._say(f"plan {last.id}: {done} of {len(found)} steps done")
+                self._say_what_is_waited_for(found)
         return last
 
     def _show_running(self, progress: Progress, bars: dict[int, TaskID], steps: list[Step]) -> None:
@@ -63,6 +67,14 @@ class PlanProgress:
             if step_id not in bars:
                 bars[step_id] = progress.add_task(clean(self._names(step)), total=100)
             progress.update(bars[step_id], completed=round(100 * step.progress))
+
+    def _say_what_is_waited_for(self, steps: list[Step]) -> None:
+        """Say once why nothing happens, when that lasts."""
+        why = [step.why for step in steps if step.state is StepState.QUEUED and step.why]
+        is_idle = bool(why) and not any(step.state is StepState.RUNNING for step in steps)
+        self._in_vain = self._in_vain + 1 if is_idle else 0
+        if self._in_vain == _LOOKS_IN_VAIN:
+            self._err.print(clean(f"Waiting: {why[0]} It goes on by itself when one does."), style="yellow")
 
     def _say(self, text: str) -> None:
         """A line for where no bar can move, whenever it says something new."""

@@ -184,7 +184,8 @@ class StepError(Model):
 class Step(Model):
     """One generation, restoration or obstacle; of a segment, or of an asset that gets a new version.
 
-    ``after``: the steps that come first. ``why`` says what is in the way of a blocked step, or why one was cancelled.
+    ``after``: the steps that come first. ``why`` says what is in the way of a blocked step or of a
+    queued one, or why one was cancelled.
     """
 
     id: int
@@ -217,7 +218,7 @@ class LeftOut(Model):
 
 
 class WorkerView(Model):
-    """A worker process: which engines it has, and when it was heard of last."""
+    """A worker process: which engines it has and can reach, and when it was heard of last."""
 
     id: int
     name: str

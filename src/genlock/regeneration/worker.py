@@ -100,10 +100,10 @@ async def run_worker(
             tick_s=pace.tick_s,
             fault=fault,
         )
-        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, tuple(engines)))
         await shop.presence.look(engines, set(engines))
+        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.presence.here(engines)))
         beside = (
-            asyncio.create_task(_patrol(db, worker_id, pace)),
+            asyncio.create_task(_patrol(shop, worker_id, pace)),
             asyncio.create_task(watch(shop.presence, engines, pace.patrol_s)),
         )
         try:
@@ -181,12 +181,12 @@ async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asy
             one.cancel()
 
 
-async def _patrol(db: Database, worker_id: int, pace: Pace) -> None:
+async def _patrol(shop: Workshop, worker_id: int, pace: Pace) -> None:
     while True:
         try:
-            async with db.transaction() as conn:
-                await worker_sql.seen(conn, worker_id)
-            recovered = await patrol(db, pace.silent_s)
+            async with shop.db.transaction() as conn:
+                await worker_sql.seen(conn, worker_id, shop.presence.here(shop.engines))
+            recovered = await patrol(shop.db, pace.silent_s)
             if recovered:
                 logger.info("Set %d plans in motion again.", recovered)
         except GenlockError as error:

@@ -14,9 +14,14 @@ async def enter(conn: Conn, name: str, engines: tuple[str, ...]) -> int:
     )
 
 
-async def seen(conn: Conn, worker_id: int) -> None:
-    """Say that a worker is alive."""
-    await execute(conn, "UPDATE workers SET seen_at = now(), stopped_at = NULL WHERE id = %(id)s", id=worker_id)
+async def seen(conn: Conn, worker_id: int, engines: tuple[str, ...]) -> None:
+    """Say that a worker is alive, and which engines it reaches."""
+    await execute(
+        conn,
+        "UPDATE workers SET seen_at = now(), stopped_at = NULL, engines = %(engines)s WHERE id = %(id)s",
+        id=worker_id,
+        engines=list(engines),
+    )
 
 
 async def leave(conn: Conn, worker_id: int) -> None:

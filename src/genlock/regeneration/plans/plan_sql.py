@@ -37,8 +37,12 @@ _SELECT_STEP: LiteralString = """
         SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id, s.kind, s.state, s.saved, s.substitutes,
                coalesce((SELECT array_agg(d.id ORDER BY d.position) FROM plan_steps d
                           WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)), '{}') AS after,
-               s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.why, s.error, s.started_at,
-               s.finished_at
+               s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.error, s.started_at,
+               s.finished_at,
+               coalesce(s.why, CASE WHEN s.state = 'queued' AND s.engine <> ALL (ARRAY(
+                             SELECT unnest(w.engines) FROM workers w
+                              WHERE w.stopped_at IS NULL AND w.seen_at > now() - interval '30 seconds'))
+                        THEN 'No worker that runs can reach the engine ' || s.engine || '.' END) AS why
           FROM plan_steps s
 """
 
