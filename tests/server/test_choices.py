@@ -60,6 +60,23 @@ def test_default_watches_nothing_any_more(tmp_path: Path, monkeypatch: pytest.Mo
     assert choices.recalled(Settings(data=tmp_path)).scan_folders == ()
 
 
+def test_comfyui_is_found_again(tmp_path: Path) -> None:
+    """With its folder and secret, which are not those of another one."""
+
+    def known(**said: str) -> list[str | Path | None]:
+        found = choices.recalled(settings(tmp_path, **said))
+        return [found.comfyui_url, found.comfyui_folder, found.comfyui_secret]
+
+    first, other = "http://127.0.0.1:8188", "http://127.0.0.1:8189"
+    assert known() == [None, None, None]
+    choices.keep(settings(tmp_path, comfyui_url=first, comfyui_folder="/comfy", comfyui_secret="s1"))
+    assert known() == [first, Path("/comfy"), "s1"]
+    assert known(comfyui_folder="/moved") == [first, Path("/moved"), "s1"]
+    assert known(comfyui_url=other) == [other, None, None]
+    assert known(comfyui_url="default") == [None, None, None]
+    assert choices.recalled(settings(tmp_path)).as_environment()["GENLOCK_COMFYUI_URL"] == first, "workers are told"
+
+
 def test_what_an_earlier_version_kept_is_read(tmp_path: Path) -> None:
     (tmp_path / "choices.json").write_text('{"database_url":"postgresql://first/genlock"}\n')
     found = choices.recalled(settings(tmp_path))

@@ -1,7 +1,7 @@
-"""What was chosen for a data folder: its database, its store, the folders it watches; kept, so that later starts go on.
+"""What was chosen for a data folder: its database, store, watched folders, ComfyUI; kept, so that later starts go on.
 
 Without it, a server that a command starts by itself would bring up an empty embedded database beside the one in use,
-and would not notice what is overwritten in the folders that the last one watched.
+would not notice what is overwritten in the folders that the last one watched, and would not find ComfyUI.
 
     --database-url URL      used, and kept once the database has answered
     nothing                 what was kept; the embedded database if nothing was
@@ -20,15 +20,22 @@ from genlock.private_file import write_private
 from genlock.settings import DEFAULT, Settings
 
 _FILE = "choices.json"
+_COMFYUI = ("comfyui_url", "comfyui_folder", "comfyui_secret")
 
 
 class Choices(Model):
-    """Where a data folder's rows and bytes are; null for those that are in the folder itself. What it watches, how."""
+    """Where a data folder's rows and bytes are; null for those that are in the folder itself. What it watches, how.
+
+    And the ComfyUI in which its own workers render.
+    """
 
     database_url: str | None = None
     blobs: str | None = None
     scan_folders: tuple[Path, ...] = ()
     scan_keep: bool | None = None
+    comfyui_url: str | None = None
+    comfyui_folder: Path | None = None
+    comfyui_secret: str | None = None
 
 
 def recalled(settings: Settings) -> Settings:
@@ -39,6 +46,7 @@ def recalled(settings: Settings) -> Settings:
         "blobs": _chosen(_absolute(settings.blobs), kept.blobs),
         "scan_folders": _folders(settings.scan_folders, kept.scan_folders),
         "scan_keep": kept.scan_keep if settings.scan_keep is None else settings.scan_keep,
+        **_comfyui(settings, kept),
     }
     return settings.model_copy(update=said)
 
@@ -51,6 +59,9 @@ def keep(settings: Settings) -> None:
         blobs=settings.blobs,
         scan_folders=settings.scan_folders,
         scan_keep=settings.scan_keep,
+        comfyui_url=settings.comfyui_url,
+        comfyui_folder=settings.comfyui_folder,
+        comfyui_secret=settings.comfyui_secret,
     )
     if choices == _read(path):
         return
@@ -59,6 +70,14 @@ def keep(settings: Settings) -> None:
 
 def _chosen(said: str | None, kept: str | None) -> str | None:
     return kept if said is None else None if said == DEFAULT else said
+
+
+def _comfyui(settings: Settings, kept: Choices) -> dict[str, Any]:
+    """All of what is said of ComfyUI, or all that was kept: the folder and the secret of one are not another's."""
+    if settings.comfyui_url == DEFAULT:
+        return dict.fromkeys(_COMFYUI)
+    source = kept if settings.comfyui_url is None else settings
+    return {name: getattr(settings, name) or getattr(source, name) for name in _COMFYUI}
 
 
 def _folders(said: tuple[Path, ...], kept: tuple[Path, ...]) -> tuple[Path, ...]:

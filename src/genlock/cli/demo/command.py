@@ -64,7 +64,14 @@ def demo(asked: Asked, report: Report = Path("demo-report.json"), workers: Worke
 def settings_of_demo(users: Settings, workers: int) -> Settings:
     """Settings of a server of the demo's own, in a folder in the user's; nothing of it is the user's."""
     own: dict[str, Any] = {"url": None, "token": None, "database_url": None, "database_owner_url": None, "blobs": None}
-    own |= {"scan_folders": (), "scan_keep": None, "register_roots": ()}
+    own |= {
+        "scan_folders": (),
+        "scan_keep": None,
+        "register_roots": (),
+        "comfyui_url": None,
+        "comfyui_folder": None,
+        "comfyui_secret": None,
+    }
     return Settings(data=users.data / FOLDER, host="127.0.0.1", port=0, workers=workers, **own)
 
 
