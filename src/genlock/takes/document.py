@@ -5,6 +5,7 @@ claim + facts ──resolve──▶ inputs ──document──▶ bytes ──
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from genlock.digest import Digest, digest_of_json
@@ -42,6 +43,25 @@ class Input(Model):
     take: int | None = None
     via: Via | None = None
 
+    # Kept, for in a batch many claims name the same things. Nothing changes a line, and no line is copied after this.
+    @cached_property
+    def written(self) -> dict[str, Any]:
+        """The line as it stands in a document."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def wished(self) -> dict[str, Any]:
+        """The line as it stands in what ``inputs_digest`` is of."""
+        line: dict[str, Any] = {
+            "role": self.role.value,
+            "ordinal": self.ordinal,
+            "effective_digest": self.effective_digest or self.digest,
+            "strength_model": self.strength_model,
+            "strength_clip": self.strength_clip,
+            "part": self.part,
+        }
+        return {key: value for key, value in line.items() if value is not None}
+
 
 class Subject(Model):
     """What the receipt is of: a take of a segment, or a generated version of an asset."""
@@ -71,19 +91,8 @@ def inputs_digest(engine: str, inputs: Iterable[Input], parameters: Mapping[str,
 
     An effective digest that nobody knows is written as the digest. Inputs that came ``via`` another stay out.
     """
-    lines: list[dict[str, Any]] = []
-    for item in sorted(inputs, key=lambda line: (line.role, line.ordinal)):
-        if item.via is not None:
-            continue
-        line: dict[str, Any] = {
-            "role": item.role.value,
-            "ordinal": item.ordinal,
-            "effective_digest": item.effective_digest or item.digest,
-            "strength_model": item.strength_model,
-            "strength_clip": item.strength_clip,
-            "part": item.part,
-        }
-        lines.append({key: value for key, value in line.items() if value is not None})
+    own = sorted((item for item in inputs if item.via is None), key=lambda line: (line.role, line.ordinal))
+    lines = [item.wished for item in own]
     wish = {key: value for key, value in parameters.items() if key != "resolution_tier"}
     return digest_of_json({"engine": engine, "inputs": lines, "parameters": wish})
 
@@ -149,7 +158,7 @@ def document(
     whole: dict[str, Any] = {
         "schema": SCHEMA,
         "subject": subject.model_dump(mode="json", exclude_none=True),
-        "inputs": [item.model_dump(mode="json", exclude_none=True) for item in inputs],
+        "inputs": [item.written for item in inputs],
         "parameters": dict(parameters),
         "graph": graph,
         "engine": claim.engine.model_dump(mode="json", exclude_none=True),

@@ -55,6 +55,7 @@ async def load_facts(
         owners=owners,
         frames=frames,
         frames_by_digest=frames_by_digest,
+        lines={},
         workloads={
             (row["id"], width, height): workload for row in found for workload, width, height in row["workloads"] or ()
         },

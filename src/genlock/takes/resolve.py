@@ -11,6 +11,8 @@ variant          ── made from? ───────────▶ via vari
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from pydantic import Field
+
 from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Kind, Model
@@ -59,6 +61,8 @@ class Facts(Model):
     frames_by_digest: Mapping[tuple[int | None, Digest], int] = {}  # by the segment that continues them
     source_images: Mapping[tuple[int, int], tuple[Input, ...]] = {}
     workloads: Mapping[tuple[int, int, int], int] = {}  # by the workflow's content, width and height
+    lines: dict[tuple[object, ...], Input] = Field(default_factory=dict[tuple[object, ...], Input])
+    """What inputs became: most claims of a batch name the same things."""
 
 
 def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
@@ -89,7 +93,7 @@ def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, 
     resolved = [
         _seed_frame(item, ordinal, facts, segment_id)
         if item.role is InputRole.SEED_FRAME
-        else _plain(item, ordinal, facts)
+        else _known(item, ordinal, facts)
         for item, ordinal in zip(claim.inputs, check_ordinals(claim.inputs), strict=True)
     ]
     taken = {(item.role, item.ordinal) for item in resolved}
@@ -100,7 +104,7 @@ def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, 
         named.add((origin.asset, origin.digest))
         ordinal = _next_free(origin.role, taken)
         taken.add((origin.role, ordinal))
-        resolved.append(origin.model_copy(update={"ordinal": ordinal, "via": via}))
+        resolved.append(_arrived(origin, ordinal, via, facts))
     return tuple(resolved)
 
 
@@ -114,6 +118,25 @@ def _origins(resolved: Sequence[Input], facts: Facts) -> list[tuple[Input, Via]]
         if item.role is InputRole.SEED_FRAME and item.take is not None:
             found.extend((line, "seed_frame") for line in facts.frames[item.take].origins)
     return found
+
+
+def _arrived(origin: Input, ordinal: int, via: Via, facts: Facts) -> Input:
+    """``origin`` as a line of its own."""
+    key = (origin, ordinal, via)
+    line = facts.lines.get(key)
+    if line is None:
+        line = facts.lines[key] = Input.model_validate({**origin.written, "ordinal": ordinal, "via": via})
+    return line
+
+
+def _known(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
+    """``_plain``, worked out once for the same facts."""
+    strengths = (item.strength_model, item.strength_clip)
+    key = (item.role, ordinal, item.asset, item.version, item.digest, item.name, item.part, strengths)
+    line = facts.lines.get(key)
+    if line is None:
+        line = facts.lines[key] = _plain(item, ordinal, facts)
+    return line
 
 
 def _plain(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
