@@ -7,6 +7,7 @@ from genlock.db.connection import Conn, ask, pipelined, rows
 from genlock.staleness import causes_sql, report_sql, world_sql
 from genlock.staleness.model import SegmentChanges
 from genlock.staleness.report_sql import Counted
+from genlock.staleness.tally import tally
 from genlock.staleness.world import BEFORE
 
 _WORLD: LiteralString = (
@@ -47,14 +48,15 @@ async def changes(
 
     Runs in which nothing is walked are compared by where they begin to be stale, all others as ranges.
     """
-    loaded = await world_sql.load_worlds(conn, project_ids, before, after)
+    loaded, (changed, added) = await world_sql.load_worlds(
+        conn, project_ids, before, after, lambda present: (present.changes(), tally(present, without=BEFORE))
+    )
     async with pipelined(conn):
         # PostgreSQL compares what is walked while the rest is added up here.
         runs = loaded.present.walked_changes.tolist()
         worlds = {**{f"before_{name}": value for name, value in before.items()}, **after}
         asked = await ask(conn, _WALKED_CHANGES, projects=list(project_ids), runs=runs, **worlds)
-        changed = loaded.present.changes()
-        reports = await report_sql.counted(conn, project_ids, loaded, without=BEFORE)
+        reports = await report_sql.counted(conn, project_ids, loaded, added)
         walked = await asked.fetchall()
     stale, fresh = dict(changed.becomes_stale), dict(changed.becomes_fresh)
     for row in walked:

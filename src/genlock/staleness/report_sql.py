@@ -4,6 +4,7 @@ packed arrays ─▶ tally ─▶ groups with most segments first ─▶ a page 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,8 +14,7 @@ from genlock.db.connection import Asked, Conn, ask, pipelined
 from genlock.staleness import causes_sql, world_sql
 from genlock.staleness.model import Group, GroupKind, Totals
 from genlock.staleness.sentence import sentence
-from genlock.staleness.tally import Sums, tally
-from genlock.staleness.world import NEITHER
+from genlock.staleness.tally import Sums, Tally, tally
 
 _KINDS = {
     causes_sql.ASSET: GroupKind.ASSET,
@@ -38,26 +38,27 @@ class Counted(NamedTuple):
 
 async def reports(conn: Conn, project_ids: Sequence[int]) -> dict[int, Counted]:
     """For each project its totals and all groups, most segments first."""
-    return await counted(conn, project_ids, await world_sql.load(conn, project_ids))
+    loaded, added = await world_sql.load(conn, project_ids, tally)
+    return await counted(conn, project_ids, loaded, added)
 
 
 async def page_of_groups(conn: Conn, project_id: int, after: tuple[int, str] | None, limit: int) -> Counted:
     """A project's totals and a page of its groups; ``after`` are the segments and the id of the last one before."""
-    loaded = await world_sql.load(conn, [project_id])
-    return (await counted(conn, [project_id], loaded, after=after, limit=limit))[project_id]
+    loaded, added = await world_sql.load(conn, [project_id], tally)
+    return (await counted(conn, [project_id], loaded, added, after=after, limit=limit))[project_id]
 
 
 async def counted(
     conn: Conn,
     project_ids: Sequence[int],
     loaded: world_sql.Loaded,
+    added: Tally,
     *,
-    without: int = NEITHER,
     after: tuple[int, str] | None = None,
     limit: int | None = None,
 ) -> dict[int, Counted]:
-    """What the reports of projects say; of two worlds, in the one that lacks what is so only in ``without``."""
-    added = tally(loaded.present, loaded.walked, loaded.parts, without)
+    """What the reports of projects say: what is ``added`` up of the arrays, with what was walked."""
+    added = replace(added, walked=loaded.walked, parts=loaded.parts)
     totals = added.totals()
     sums: dict[int, list[tuple[int, str, Sums]]] = {project_id: [] for project_id in project_ids}
     for one in added.groups(await world_sql.takes_of(conn, added.mixed)):

@@ -8,6 +8,7 @@ from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.model import Model
 from genlock.staleness import causes_sql, world_sql
 from genlock.staleness.model import State
+from genlock.staleness.world import Present
 from genlock.timeline.model import Counts
 
 _SCENES: LiteralString = (
@@ -48,8 +49,7 @@ async def project_counts(conn: Conn, project_ids: Sequence[int]) -> dict[int, Co
         projects=list(project_ids),
     )
     segments = {row["project_id"]: row["segments"] for row in found}
-    loaded = await world_sql.load(conn, list(segments))
-    taken, stale, unknown = loaded.present.states()
+    loaded, (taken, stale, unknown) = await world_sql.load(conn, list(segments), Present.states)
     waived: dict[int, int] = {}
     for run in loaded.walked:
         for sums, value in ((stale, run.stale), (unknown, run.unknown), (waived, run.waived)):

@@ -54,8 +54,8 @@ class Sums:
     shares: Mapping[int, int]
 
 
-def tally(present: Present, walked: Sequence[Walked], parts: Sequence[Part], without: int = NEITHER) -> "Tally":
-    """What is out of date, added up; in the world that lacks what is so only in ``without``."""
+def tally(present: Present, without: int = NEITHER) -> "Tally":
+    """What is out of date, added up; in the world that lacks what is so only in ``without``. Nothing is walked yet."""
     roots, root = present.roots
     counts = present.counting(without)
     direct = np.append(present.outdated.direct, 1)[present.hits.what]
@@ -77,8 +77,8 @@ def tally(present: Present, walked: Sequence[Walked], parts: Sequence[Part], wit
         first=first,
         direct=sums,
         standing=_standing(pair // max(len(roots), 1), position, pair % max(len(roots), 1), is_direct > 0),
-        walked=walked,
-        parts=parts,
+        walked=(),
+        parts=(),
     )
 
 

@@ -180,10 +180,6 @@ class Present:
         unknown = np.where(self.walked, 0, np.maximum(first - self.unknown, 0))
         return by(runs.project, runs.length), by(runs.project, runs.length + 1 - first), by(runs.project, unknown)
 
-    def look_ahead(self) -> None:
-        """Work out what every question about this begins with, while something else is waited for."""
-        _ = self.place, self.roots, self.world, self.judged
-
     @cached_property
     def walked_changes(self) -> Ints:
         """The walked runs in which the two worlds may differ: in all others the same causes meet the same waivers."""

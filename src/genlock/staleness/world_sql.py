@@ -5,9 +5,9 @@ broken links ──────────────────────�
 runs, scopes, pins ───────────────────────────────────┘
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple, TypeVar
 
 import numpy as np
 from psycopg.rows import dict_row
@@ -16,6 +16,8 @@ from genlock.db.connection import Conn, ask, pipelined, plan_once
 from genlock.staleness import causes_sql
 from genlock.staleness.tally import Part, Walked
 from genlock.staleness.world import Hits, Ints, Outdated, Pinned, Present, Root, Runs, Scoped
+
+T = TypeVar("T")
 
 # Arrays go over the wire as PostgreSQL sends arrays, so that nothing is made for each number.
 _PACKED: LiteralString = (
@@ -109,38 +111,49 @@ class Loaded(NamedTuple):
     parts: tuple[Part, ...]
 
 
-async def load(conn: Conn, project_ids: Sequence[int]) -> Loaded:
-    """What the reports and counts of some projects are added up from, now."""
-    return await _load(conn, _PRESENT, _WALKED_NOW, {"projects": list(project_ids)}, {})
+async def load(conn: Conn, project_ids: Sequence[int], meanwhile: Callable[[Present], T]) -> tuple[Loaded, T]:
+    """What the reports and counts of some projects are added up from, now.
+
+    ``meanwhile`` is what to make of the arrays: it is made while PostgreSQL works on what is walked.
+    """
+    return await _load(conn, _PRESENT, _WALKED_NOW, {"projects": list(project_ids)}, {}, meanwhile)
 
 
 async def load_worlds(
-    conn: Conn, project_ids: Sequence[int], before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Loaded:
+    conn: Conn,
+    project_ids: Sequence[int],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    meanwhile: Callable[[Present], T],
+) -> tuple[Loaded, T]:
     """The same in two worlds at once; walked runs as they are in the one after."""
     worlds = {**{f"before_{name}": value for name, value in before.items()}, **after}
-    return await _load(conn, _TWO_WORLDS, _WALKED_IF, {"projects": list(project_ids), **worlds}, after)
+    return await _load(conn, _TWO_WORLDS, _WALKED_IF, {"projects": list(project_ids), **worlds}, after, meanwhile)
 
 
 async def _load(
-    conn: Conn, packed: LiteralString, ranges: LiteralString, params: Mapping[str, Any], world: Mapping[str, Any]
-) -> Loaded:
+    conn: Conn,
+    packed: LiteralString,
+    ranges: LiteralString,
+    params: Mapping[str, Any],
+    world: Mapping[str, Any],
+    meanwhile: Callable[[Present], T],
+) -> tuple[Loaded, T]:
     await plan_once(conn)
     async with conn.cursor(row_factory=dict_row, binary=True) as cursor:
         await cursor.execute(packed, params)
         (row,) = await cursor.fetchall()
     present = _present(row, params["projects"])
-    walked: tuple[Walked, ...] = ()
-    parts: tuple[Part, ...] = ()
-    if len(present.walked_runs):
-        async with pipelined(conn):
-            runs = present.walked_runs.tolist()
-            asked = await ask(conn, ranges, projects=params["projects"], runs=runs, **world)
-            present.look_ahead()  # PostgreSQL is at work
-            (found,) = await asked.fetchall()
-        walked = tuple(Walked(*one) for one in found["runs"] or ())
-        parts = tuple(_part(*one) for one in found["parts"] or ())
-    return Loaded(row["as_of"], present, walked, parts)
+    runs = present.walked_runs.tolist()
+    if not runs:
+        return Loaded(row["as_of"], present, (), ()), meanwhile(present)
+    async with pipelined(conn):
+        asked = await ask(conn, ranges, projects=params["projects"], runs=runs, **world)
+        made = meanwhile(present)
+        (found,) = await asked.fetchall()
+    walked = tuple(Walked(*one) for one in found["runs"] or ())
+    parts = tuple(_part(*one) for one in found["parts"] or ())
+    return Loaded(row["as_of"], present, walked, parts), made
 
 
 async def takes_of(conn: Conn, runs: Sequence[int]) -> tuple[Ints, Ints, Ints]:
