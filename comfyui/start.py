@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import logging
 import queue
@@ -76,6 +77,7 @@ def start() -> None:
     home = Path(folder_paths.get_user_directory()) / "genlock"
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     config = ConfigFile()
+    code = code_of(Path(__file__).parent)
     files = Files(home / "digests.json")
     watch = Watch(files)
 
@@ -96,6 +98,7 @@ def start() -> None:
     def health() -> Mapping[str, Any]:
         return {
             "extension": VERSION,
+            "code": code,
             "sees": hooks.sees,
             "genlock": config.now().url,
             "runs": finisher.runs,
@@ -114,6 +117,14 @@ def start() -> None:
     tidying = Tidying(home / "staged.json", queued)
     add_routes(server.routes, config, files, tidying, folders, health)
     delivery.start()
+
+
+def code_of(folder: Path) -> str:
+    """What tells this code from other code: a digest over the names and contents of the modules of a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.glob("*.py")):
+        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
 
 
 def notice_of(

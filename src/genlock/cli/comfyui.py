@@ -1,5 +1,6 @@
 """``comfyui``: put the extension into a ComfyUI, and say whether everything between the two works."""
 
+import hashlib
 import json
 import secrets
 import shutil
@@ -8,12 +9,13 @@ from typing import Annotated, Any, cast
 
 import httpx
 import typer
+from pydantic import ConfigDict, ValidationError
 
 from genlock.cli.door import FAILED, Asked, command, group
 from genlock.cli.words import table
 from genlock.client import Genlock
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
-from genlock.model import Role
+from genlock.model import Model, Role
 from genlock.private_file import write_private
 
 comfyui = group("ComfyUI: have every run there get its receipt.", example="genlock comfyui install ~/ComfyUI")
@@ -31,6 +33,22 @@ FolderArgument = Annotated[
 ]
 Finding = tuple[bool, str, str]
 """Whether something is as it should be, what, and what was found or what to do."""
+
+
+class _Health(Model):
+    """What the extension says of itself; ``code`` tells the code that runs from what was installed since."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sees: dict[str, bool]
+    runs: int
+    waiting: int
+    refused: int
+    delivered: int
+    environment: dict[str, Any]
+    overhead: float | None = None
+    last_error: str | None = None
+    code: str | None = None
 
 
 @command(comfyui, "install", example="genlock comfyui install ~/ComfyUI")
@@ -71,7 +89,7 @@ def doctor(
     """Look at everything between ComfyUI and Genlock, and say what is wrong. Exits with 1 if anything is."""
     target = _pack_in(folder)
     config = _config_of(target)
-    found = [*_look_at_files(target, config), *_look_at_genlock(config), *_look_at_comfyui(comfyui_url, config)]
+    found = [*_look_at_files(target, config), *_look_at_genlock(config), *_look_at_comfyui(comfyui_url, config, target)]
     rows = [("✓" if good else "✗", what, said) for good, what, said in found]
     items = [{"good": good, "what": what, "said": said} for good, what, said in found]
     asked.show({"items": items, "good": all(good for good, *_ in found)}, table(("", "what", ""), rows))
@@ -178,7 +196,7 @@ def _look_at_genlock(config: dict[str, str]) -> list[Finding]:
     return [(good, "Genlock", f"{config['url']} lets {me.name!r} in as {me.role}" + ("" if good else ": too low"))]
 
 
-def _look_at_comfyui(url: str, config: dict[str, str]) -> list[Finding]:
+def _look_at_comfyui(url: str, config: dict[str, str], target: Path) -> list[Finding]:
     try:
         answer = httpx.get(
             f"{url.rstrip('/')}/genlock/health",
@@ -193,18 +211,27 @@ def _look_at_comfyui(url: str, config: dict[str, str]) -> list[Finding]:
     if answer.status_code == _UNAUTHORIZED:
         return [(False, "ComfyUI", f"{url} has another secret: is it another ComfyUI?")]
     try:
-        said: dict[str, Any] = answer.json()
-        sees: dict[str, bool] = said["sees"]
-    except (ValueError, KeyError, TypeError):
-        return [(False, "ComfyUI", f"what answers at {url} is not the extension")]
-    blind = [name for name, works in sees.items() if not works]
-    overhead = said.get("overhead")
-    spent = "nothing ran yet" if overhead is None else f"{overhead:.2%} of {said['runs']} runs in hooks"
-    waits = f"{said['waiting']} wait, {said['refused']} refused, {said['delivered']} delivered"
-    trouble = said.get("last_error")
+        said = _Health.model_validate_json(answer.content)
+    except ValidationError:
+        return [(False, "ComfyUI", f"what answers at {url} ({answer.status_code}) is not this version's extension")]
+    current = said.code == code_of(target)
+    where = f"{said.environment.get('comfyui', '?')} at {url}"
+    blind = [name for name, works in said.sees.items() if not works]
+    overhead = said.overhead
+    spent = "nothing ran yet" if overhead is None else f"{overhead:.2%} of {said.runs} runs in hooks"
+    waits = f"{said.waiting} wait, {said.refused} refused, {said.delivered} delivered"
+    trouble = said.last_error
     return [
-        (True, "ComfyUI", f"{said['environment'].get('comfyui', '?')} at {url}"),
-        (not blind, "sees", f"not: {', '.join(blind)}" if blind else ", ".join(sees)),
+        (current, "ComfyUI", where if current else f"{where} runs other code than was installed: restart it"),
+        (not blind, "sees", f"not: {', '.join(blind)}" if blind else ", ".join(said.sees)),
         (overhead is None or overhead <= 0.01, "costs", spent),
-        (trouble is None and not said["refused"], "records", f"{waits}. {trouble}" if trouble else waits),
+        (trouble is None and not said.refused, "records", f"{waits}. {trouble}" if trouble else waits),
     ]
+
+
+def code_of(target: Path) -> str:
+    """As the extension tells its own code: a digest over the names and contents of its modules."""
+    found = hashlib.sha256()
+    for path in sorted(target.glob("*.py")):
+        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
