@@ -88,7 +88,11 @@ class Cause(Model):
 
 
 class SegmentView(Segment):
-    """A segment with its state, why it is in it, and its takes."""
+    """A segment with its state, why it is in it, and its takes.
+
+    ``takes`` come with a single segment alone: in lists they are left out, and ``selected_take`` is the one in the cut.
+    ``pins`` are those that count for it. ``unknown_because`` says why it is ``unknown``, and is empty otherwise.
+    """
 
     state: State
     causes: tuple[Cause, ...] = ()

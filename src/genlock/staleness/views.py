@@ -4,25 +4,30 @@ from collections.abc import Mapping, Sequence
 
 from genlock.db.connection import Conn
 from genlock.model import Page
-from genlock.staleness import explain, explain_sql, states_sql
+from genlock.staleness import explain, states_sql
 from genlock.staleness.model import Cause, SegmentView, State
 from genlock.takes import take_sql
+from genlock.takes.claim import Evidence
+from genlock.takes.model import Take
 from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline_sql
+from genlock.timeline.model import Pin, Segment
 
 TAKES = 500
 """So many of a segment's takes come with it, the newest ones."""
 
 
 async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[SegmentView, ...]:
-    """Segments in the order given, each with its state, its causes and its selected take; for pages of up to 500."""
+    """Segments in the order given, with all but their takes other than the one in the cut; for pages of up to 500."""
     async with conn.pipeline():
         asked_segments = await timeline_sql.ask_segments(conn, segment_ids)
         asked_states = await states_sql.ask_states(conn, segment_ids)
         asked_takes = await take_sql.ask_selected(conn, segment_ids)
+        asked_pins = await pin_sql.ask_pins(conn, segment_ids)
         segments = {segment.id: segment for segment in await asked_segments.fetchall()}
         states = await states_sql.told(asked_states)
         selected = {take.segment_id: take for take in await asked_takes.fetchall()}
+        pins = await asked_pins.fetchall()
     causes = await causes_behind(conn, states)
     return tuple(
         SegmentView(
@@ -30,6 +35,8 @@ async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[Segment
             state=states.get(segment_id, State.EMPTY),
             causes=causes.get(segment_id, ()),
             selected_take=selected.get(segment_id),
+            pins=tuple(pin for pin in pins if _counts_for(pin, segments[segment_id])),
+            unknown_because=_unknown_because(states.get(segment_id), selected.get(segment_id)),
         )
         for segment_id in segment_ids
         if segment_id in segments
@@ -60,27 +67,24 @@ async def list_segments(
 
 
 async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
-    """One segment with everything: its newest takes, the pins that count for it, and what it lacks if it is unknown."""
+    """One segment with everything: its newest takes too."""
     found = await segment_views(conn, [segment_id])
     if not found:
         raise timeline_sql.no_segment(segment_id)
     (view,) = found
     asked = await take_sql.ask_takes(conn, segment_id, limit=TAKES)
-    return view.model_copy(
-        update={
-            "takes": tuple(await asked.fetchall()),
-            "pins": await pin_sql.pins_of(conn, view.project_id, view.scene_id),
-            "unknown_because": await _unknown_because(conn, view),
-        }
-    )
+    return view.model_copy(update={"takes": tuple(await asked.fetchall())})
 
 
-async def _unknown_because(conn: Conn, view: SegmentView) -> tuple[str, ...]:
-    """What makes a segment unknown: what its receipt lacks, weak evidence, or a segment before it."""
-    if view.state is not State.UNKNOWN:
+def _counts_for(pin: Pin, segment: Segment) -> bool:
+    return pin.project_id == segment.project_id and pin.scene_id in (None, segment.scene_id)
+
+
+def _unknown_because(state: State | None, take: Take | None) -> tuple[str, ...]:
+    """What makes a segment unknown: what its take's receipt lacks, weak evidence, or a segment before it."""
+    if state is not State.UNKNOWN or take is None:
         return ()
-    (known,) = await (await explain_sql.recorded(conn, [view.id])).fetchall()
-    reasons = [f"missing: {what}" for what in known["missing"]]
-    if known["evidence"] in ("matched_by_name", "declared"):
-        reasons.append(f"evidence: {known['evidence']}")
+    reasons = [f"missing: {what}" for what in take.missing]
+    if take.evidence in (Evidence.MATCHED_BY_NAME, Evidence.DECLARED):
+        reasons.append(f"evidence: {take.evidence}")
     return tuple(reasons) or ("upstream",)

@@ -1,6 +1,8 @@
 """The rows of pins, and of the scopes that they open."""
 
-from genlock.db.connection import Conn, execute, many, one, scalar
+from collections.abc import Sequence
+
+from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, one, scalar
 from genlock.errors import NotFound
 from genlock.model import Actor
 from genlock.timeline.model import NewPin, Pin
@@ -25,6 +27,20 @@ async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> t
         """,
         project_id=project_id,
         scene_id=scene_id,
+    )
+
+
+async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Pin]:
+    """Ask for the pins of the projects that some segments are in, with those of all their scenes."""
+    return await ask_many(
+        conn,
+        Pin,
+        _SELECT_PIN
+        + """
+         WHERE p.project_id IN (SELECT project_id FROM segments WHERE id = ANY(%(segments)s))
+         ORDER BY p.scene_id NULLS FIRST, p.id
+        """,
+        segments=list(segment_ids),
     )
 
 
