@@ -44,19 +44,24 @@ class PlanProgress:
         self._in_vain = 0
 
     def follow(self, plans: Iterable[Plan], steps: Callable[[], Iterable[Step]]) -> Plan | None:
-        """Show a plan until it ends; gives how it ended."""
+        """Show a plan until it ends; gives how it ended. Who stops looking is told that the plan goes on."""
         last: Plan | None = None
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
             whole = progress.add_task("plan", total=None)
             bars: dict[int, TaskID] = {}
-            for last in plans:
-                found = [step for step in steps() if step.kind is not StepKind.BLOCKED]
-                done = sum(_has_ended(step) for step in found)
-                progress.update(whole, description=f"plan {last.id}", completed=done, total=len(found))
-                self._show_running(progress, bars, found)
-                self._say(f"plan {last.id}: {done} of {len(found)} steps done")
-                self._say_what_is_waited_for(found)
+            try:
+                for last in plans:
+                    found = [step for step in steps() if step.kind is not StepKind.BLOCKED]
+                    done = sum(_has_ended(step) for step in found)
+                    progress.update(whole, description=f"plan {last.id}", completed=done, total=len(found))
+                    self._show_running(progress, bars, found)
+                    self._say(f"plan {last.id}: {done} of {len(found)} steps done")
+                    self._say_what_is_waited_for(found)
+            except KeyboardInterrupt:
+                progress.stop()
+                self._say_it_goes_on(last)
+                raise
         return last
 
     def _show_running(self, progress: Progress, bars: dict[int, TaskID], steps: list[Step]) -> None:
@@ -75,6 +80,13 @@ class PlanProgress:
         self._in_vain = self._in_vain + 1 if is_idle else 0
         if self._in_vain == _LOOKS_IN_VAIN:
             self._err.print(clean(f"Waiting: {why[0]} It goes on by itself when one does."), style="yellow")
+
+    def _say_it_goes_on(self, plan: Plan | None) -> None:
+        if plan is not None:
+            self._err.print(
+                f"Plan {plan.id} goes on without you. See it with: genlock plans follow {plan.id}\n"
+                f"End it with: genlock plans cancel {plan.id}"
+            )
 
     def _say(self, text: str) -> None:
         """A line for where no bar can move, whenever it says something new."""
