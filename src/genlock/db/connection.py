@@ -220,7 +220,7 @@ async def pipelined(conn: Conn) -> AsyncGenerator[None]:
 
     Whoever asks for rows waits for them. Errors of statements that nobody waited for come at the end of the block.
     """
-    if conn.pgconn.pipeline_status is not PipelineStatus.OFF:
+    if conn.pgconn.pipeline_status != PipelineStatus.OFF:  # it comes as a bare number
         yield
     else:
         async with conn.pipeline():
