@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
 from genlock.model import Actor
+from genlock.takes import cut_sql
 from genlock.takes.chain import Link, Run, Slot
 
 
@@ -37,30 +38,21 @@ async def choose(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> N
         """
         WITH wanted AS (
             SELECT w.segment_id, w.take_id, was.take_id AS previous_take_id, g.project_id, g.scene_id,
-                   r.id AS receipt_id,
-                   cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared') AS unknown,
-                   r.workload_id
+                   r.id AS receipt_id, """
+        + cut_sql.UNKNOWN
+        + """ AS unknown,
+                   r.workload_id, i.digest AS seed_digest, i.part AS seed_part, i.take_id AS seed_take_id
               FROM json_to_recordset(%(takes)s) AS w (segment_id bigint, take_id bigint)
               JOIN segments g ON g.id = w.segment_id
               JOIN receipts r ON r.take_id = w.take_id
               LEFT JOIN selected_takes was ON was.segment_id = w.segment_id
+              LEFT JOIN receipt_inputs i ON i.receipt_id = r.id AND i.role = 'seed_frame' AND i.ordinal = (
+                   SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = r.id AND f.role = 'seed_frame')
              WHERE was.take_id IS DISTINCT FROM w.take_id
-        ), logged AS (
-            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
-            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM wanted WHERE %(actor)s::text IS NOT NULL
-        )
-        INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest,
-                                         seed_part, seed_take_id, via_judged, run_id, run_position, workload_id)
-        SELECT w.segment_id, w.project_id, w.scene_id, w.take_id, w.receipt_id, w.unknown, i.digest, i.part, i.take_id,
-               true, w.segment_id, 1, w.workload_id
-          FROM wanted w
-          LEFT JOIN receipt_inputs i ON i.receipt_id = w.receipt_id AND i.role = 'seed_frame' AND i.ordinal = (
-               SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = w.receipt_id AND f.role = 'seed_frame')
-        ON CONFLICT (segment_id) DO UPDATE
-           SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
-               seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
-               seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
-        """,
+        ), logged AS ("""
+        + cut_sql.LOGGED
+        + ")"
+        + cut_sql.PRESENT,
         takes=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )

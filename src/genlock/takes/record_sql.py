@@ -8,6 +8,7 @@ from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
+from genlock.takes import cut_sql
 from genlock.takes.claim import InputRole
 from genlock.takes.compose import Workload, Written, used_several
 
@@ -191,27 +192,18 @@ async def insert_history(
               FROM json_to_recordset(%(outputs)s)
                 AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
         ), wanted AS (
-            SELECT r.*, g.scene_id, was.take_id AS previous_take_id,
-                   cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared') AS unknown
+            SELECT r.*, r.id AS receipt_id, g.scene_id, was.take_id AS previous_take_id, """
+        + cut_sql.UNKNOWN
+        + """ AS unknown
               FROM receipt r
               JOIN segments g ON g.id = r.segment_id
               LEFT JOIN selected_takes was ON was.segment_id = r.segment_id
              WHERE r.chosen
-        ), logged AS (
-            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
-            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM wanted
-        ), present AS (
-            INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown,
-                                             seed_digest, seed_part, seed_take_id, via_judged, run_id, run_position,
-                                             workload_id)
-            SELECT segment_id, project_id, scene_id, take_id, id, unknown, seed_digest, seed_part, seed_take_id, true,
-                   segment_id, 1, workload_id
-              FROM wanted
-            ON CONFLICT (segment_id) DO UPDATE
-               SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
-                   seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
-                   seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
-        )
+        ), logged AS ("""
+        + cut_sql.LOGGED
+        + "), present AS ("
+        + cut_sql.PRESENT
+        + """)
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
         SELECT content_id, project_id, count(DISTINCT receipt_id), 0
           FROM line
