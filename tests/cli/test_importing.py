@@ -197,7 +197,7 @@ def _hostile(folder: Path) -> dict[str, str]:
         "cut.mp4": "cut.mp4",
         "renamed.mp4": "is no MP4",
         "noise.webm": "is no WEBM",
-        "empty.png": "is no PNG",
+        "empty.png": "is empty",
         "unreadable.webp": "cannot be read",
     }
 

@@ -90,20 +90,19 @@ async def test_cancelling_at_a_long_sampler_stops_this_run_and_no_other(
     studio: ComfyStudio, server: ComfyServer
 ) -> None:
     long, other = studio.job("long", steps=LONG), studio.job("other", seed="81")
-    running = asyncio.ensure_future(
-        once_sampling(studio, long, lambda: asyncio.ensure_future(_cancel_when_two(studio, server)))
-    )
-    waiting = asyncio.ensure_future(studio.engine.render(other.spec, other.files, ignore))
+    meanwhile: list[asyncio.Future[Rendered]] = []
+
+    async def queue_another_and_cancel() -> Rendered:
+        waiting = asyncio.ensure_future(studio.engine.render(other.spec, other.files, ignore))
+        while await queue_of(server) < 2:  # noqa: ASYNC110 - in another process
+            await asyncio.sleep(0.05)
+        await studio.engine.cancel("long")
+        return await waiting
+
     with pytest.raises(Conflict, match="cancelled"):
-        await running
-    assert (await waiting).frames_digest == (await studio.render(seed="81")).frames_digest
+        await once_sampling(studio, long, lambda: meanwhile.append(asyncio.ensure_future(queue_another_and_cancel())))
+    assert (await meanwhile[0]).frames_digest == (await studio.render(seed="81")).frames_digest
     assert await queue_of(server) == 0
-
-
-async def _cancel_when_two(studio: ComfyStudio, server: ComfyServer) -> None:
-    while await queue_of(server) < 2:  # noqa: ASYNC110 - in another process
-        await asyncio.sleep(0.05)
-    await studio.engine.cancel("long")
 
 
 async def test_an_interrupt_by_somebody_else_is_said(studio: ComfyStudio, server: ComfyServer) -> None:
