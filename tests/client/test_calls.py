@@ -102,6 +102,26 @@ def test_a_projects_own_asset_hides_the_shared_one(gl: Genlock, project: Project
     assert gl.rename_asset(own, f"heavy {name}").name == f"heavy {name}"
 
 
+def test_what_was_made_for_a_refused_upload_is_hidden_until_one_is_taken(
+    gl: Genlock, project: Project, lora: Path, tmp_path: Path
+) -> None:
+    def upload(file: Path) -> int:
+        with gl.asset_for_upload("lora", "rain", project=project) as asset:
+            return gl.add_version(asset, file).version.number
+
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(lora.read_bytes()[:100])
+    for _ in range(2):
+        with pytest.raises(Invalid, match=r"cut\.safetensors"):
+            upload(cut)
+        assert [one.name for one in gl.assets(kind="lora", project=project) if one.project_id == project.id] == []
+    assert upload(lora) == 1
+    with pytest.raises(Invalid):
+        upload(cut)
+    (kept,) = [one for one in gl.assets(kind="lora", project=project) if one.project_id == project.id]
+    assert (kept.name, kept.versions_total, kept.archived) == ("rain", 1, False)
+
+
 def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> None:
     source = gl.create_asset("audio", "sound", project=project)
     asset = gl.create_asset("other", "rain", project=project)

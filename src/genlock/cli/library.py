@@ -61,8 +61,10 @@ def add_assets(
     for file in files:
         size_of(file)  # refuses what is no file before an asset is made for it
     for file in files:
-        asset = asked.gl.ensure_asset(kind, name or asset_name(file), project=project)
-        with transfer(asked.err, file.name) as progress:
+        with (
+            asked.gl.asset_for_upload(kind, name or asset_name(file), project=project) as asset,
+            transfer(asked.err, file.name) as progress,
+        ):
             one = asked.gl.add_version(
                 asset,
                 file,

@@ -1,13 +1,14 @@
 """Calls about what goes in: assets, their versions, which one is active and who uses them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from genlock.digest import Digest
 from genlock.engines.comfyui.bindings import WorkflowBindings
-from genlock.errors import Conflict, Invalid
+from genlock.errors import Conflict, GenlockError, Invalid
 from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
 from genlock.model import Kind, Page
 from genlock.sdk.bodies import body_of
@@ -36,21 +37,41 @@ class LibraryCalls(Calls):
 
     def ensure_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
         """The asset of that kind and name, made if there is none: a project's own, or the one that all share."""
-        project_id = self._project_of(project)
-        new = body_of(NewAsset, kind=kind, name=name, project_id=project_id)
+        return self._ensured(kind, name, project)[0]
+
+    @contextmanager
+    def asset_for_upload(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Generator[Asset]:
+        """``ensure_asset`` for an upload: what was made for one that is refused or broken off is hidden again."""
+        asset, made = self._ensured(kind, name, project)
+        try:
+            yield asset
+        except BaseException:
+            with suppress(GenlockError):  # what ended the upload is what has to be said
+                if made and not self.asset(asset).versions_total:
+                    self.archive_asset(asset)
+            raise
+
+    def _ensured(self, kind: Kind | str, name: str, project: ProjectLike | None) -> tuple[Asset, bool]:
+        """The asset, and whether it was made, or brought back without a version, just now."""
+        new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
         found = self._exactly(new)
         if found is not None:
-            return found
+            return found, False
         try:
-            return self._http.send(Asset, "POST", "/assets", new)
+            return self._http.send(Asset, "POST", "/assets", new), True
         except Conflict:
-            found = self._exactly(new)  # somebody else made it just now, or it is archived
-            if found is None:
+            found = self._exactly(new)
+            if found is not None:  # somebody else made it just now
+                return found, False
+            hidden = self._exactly(new, archived=True)
+            if hidden is None or hidden.versions_total:
                 raise
-            return found
+            return self.restore_asset(hidden), True
 
-    def _exactly(self, wanted: NewAsset) -> Asset | None:
-        named = self.assets(kind=wanted.kind, project=wanted.project_id, name=wanted.name, page_size=500)
+    def _exactly(self, wanted: NewAsset, *, archived: bool = False) -> Asset | None:
+        named = self.assets(
+            kind=wanted.kind, project=wanted.project_id, name=wanted.name, archived=archived, page_size=500
+        )
         return next((one for one in named if (one.name, one.project_id) == (wanted.name, wanted.project_id)), None)
 
     def assets(

@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -136,35 +137,35 @@ class _Sending:
             return trouble(found, ScanOutcome.UNREADABLE, str(error))
 
     def _register(self, found: Found, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
-        asset = self._asset(found, before, digest)
-        known = next((one.number for one in self.calls.versions(asset) if one.digest == digest), None)
         replaced = None if before is None else before.version
         outcome, stale = ScanOutcome.EXISTS, 0
-        if known is None:
-            added = self.calls.add_version(asset, Path(found.path), note=NOTE, digest=digest)
-            known, active, outcome = added.version.number, added.version.active, ScanOutcome(added.outcome.value)
-            stale = added.report.segments.becomes_stale
-        elif replaced is not None:
-            moved = self.calls.activate(asset, known, note=NOTE)
-            active, stale = True, moved.report.segments.becomes_stale
-        else:
-            active = asset.active_version == known  # what lay there all along is no news: a person's choice stays
+        with self._asset(found, before, digest) as asset:
+            known = next((one.number for one in self.calls.versions(asset) if one.digest == digest), None)
+            if known is None:
+                added = self.calls.add_version(asset, Path(found.path), note=NOTE, digest=digest)
+                known, active, outcome = added.version.number, added.version.active, ScanOutcome(added.outcome.value)
+                stale = added.report.segments.becomes_stale
+            elif replaced is not None:
+                moved = self.calls.activate(asset, known, note=NOTE)
+                active, stale = True, moved.report.segments.becomes_stale
+            else:
+                active = asset.active_version == known  # what lay there all along is no news: a person's choice stays
         sent = Sent(stamp=stamp, kind=found.kind, digest=digest, asset_id=asset.id, name=asset.name, version=known)
         self.files[found.path] = sent
         news = _news(found.path, outcome, sent)
         return news.model_copy(update={"active": active, "replaced": replaced, "becomes_stale": stale})
 
-    def _asset(self, found: Found, before: Sent | None, digest: Digest) -> Asset:
+    def _asset(self, found: Found, before: Sent | None, digest: Digest) -> AbstractContextManager[Asset]:
         """The asset that the file was before, else the one of its name; names of other files with other bytes left."""
         if before is not None and before.asset_id is not None:
-            return self.calls.asset(before.asset_id)
+            return nullcontext(self.calls.asset(before.asset_id))
         taken = {
             one.name
             for path, one in self.files.items()
             if path != found.path and one.kind is found.kind and one.digest != digest
         }
         names = list(islice(names_of(found.folders, found.filename), _NAMES_TRIED))
-        return self.calls.ensure_asset(found.kind, next((one for one in names if one not in taken), names[-1]))
+        return self.calls.asset_for_upload(found.kind, next((one for one in names if one not in taken), names[-1]))
 
     def _save(self, *, now: bool = False) -> None:
         """Write down what was sent: now and then, since it is written whole."""
