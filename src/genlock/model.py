@@ -72,22 +72,24 @@ SEED_FRAME = "seed_frame"
 """The one role that is not also a kind: the last frame of the take before, where a chain continues."""
 
 FORBIDDEN_IN_NAMES = frozenset("/\\@:")
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What turns the text after a name around as well. Right-to-left scripts need none of them, nor do single marks."""
 MAX_NAME = 200
 MAX_SEED = 2**64 - 1
 
 
 def check_name(name: str) -> str:
-    """``name`` if it may name something: 1–200 characters, any script, no control characters, none of ``/ \\ @ :``."""
+    """``name`` if it may name something: 1–200 characters of any script, not all blank, no controls, no ``/ \\ @ :``."""
     if not 1 <= len(name) <= MAX_NAME:
         raise ValueError(f"a name has 1 to {MAX_NAME} characters, this one has {len(name)}")
     if name in {".", ".."}:
         raise ValueError("a name cannot be '.' or '..'")
-    if not name.strip():
+    if all(unicodedata.category(character) in {"Zs", "Cf"} for character in name):
         raise ValueError("a name cannot be blank")
     for character in name:
         if character in FORBIDDEN_IN_NAMES:
             raise ValueError(f"a name cannot contain {character!r} (nor any of / \\ @ :)")
-        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _REORDERING:
             raise ValueError(f"a name cannot contain the control character U+{ord(character):04X}")
     return name
 

@@ -60,6 +60,7 @@ def test_assets(genlock: Run, film: str, samples: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "cut.safetensors", tmp_path / "missing.safetensors", tmp_path):
         refused = genlock("asset", "add", str(path), "--kind", "lora", "--name", "cut", *mine)
         assert (refused.code, refused.out, "Hint:" in refused.err) == (1, "", True)
+    assert genlock("asset", "list", "cut", *mine).out.strip() == "None."
     for name in ("../up", "a\nb", "x" * 201, "a:b"):
         refused = genlock("asset", "add", several[0], "--kind", "lora", "--name", name, *mine)
         assert (refused.code, "name" in refused.err) == (1, True), refused.err

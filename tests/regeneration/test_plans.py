@@ -112,6 +112,8 @@ async def test_what_is_selected_must_be_there(studio: Studio) -> None:
             await studio.plan(**selection)
     with pytest.raises(ValueError, match="select something"):
         Selection()
+    with pytest.raises(ValueError, match="all is the whole report"):
+        Selection(all=True, groups=("chain",))
 
 
 async def test_two_plans_cannot_work_on_one_segment(studio: Studio) -> None:

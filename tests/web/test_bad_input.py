@@ -8,7 +8,7 @@ import pytest
 from tests.web.test_problems import problem
 from tests.web.test_uploads import make_asset
 
-BAD_NAMES = ["a\nb", "../x", "x" * 201, "", " ", "a\x00b", "a/b", "..", "\u2029", "a\u007f"]
+BAD_NAMES = ["a\nb", "../x", "x" * 201, "", " ", "a\x00b", "a/b", "..", "\u2029", "a\u007f", "\ufeff", "a\u202eb"]
 GOOD_NAMES = ["🎬🌧️", "مشهد ليلي", "x" * 200, "été", "夜の屋上"]
 
 

@@ -67,6 +67,8 @@ class Selection(Model):
     def _names_something(self) -> Self:
         if not (self.all or self.segments or self.scenes or self.groups):
             raise ValueError("select something: all, segments, scenes or groups")
+        if self.all and (self.segments or self.scenes or self.groups):
+            raise ValueError("all is the whole report: select either that, or segments, scenes or groups")
         return self
 
 
