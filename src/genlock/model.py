@@ -79,7 +79,7 @@ MAX_SEED = 2**64 - 1
 
 
 def check_name(name: str) -> str:
-    """``name`` if it may name something: 1–200 characters of any script, not all blank, no controls, no ``/ \\ @ :``."""
+    """``name`` if it may name something: 1–200 characters, not blank, without controls and ``/ \\ @ :``."""
     if not 1 <= len(name) <= MAX_NAME:
         raise ValueError(f"a name has 1 to {MAX_NAME} characters, this one has {len(name)}")
     if name in {".", ".."}:

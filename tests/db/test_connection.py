@@ -1,9 +1,11 @@
 """The pool: connections that are lost are noticed, and what was prepared on them stays prepared."""
 
+import asyncio
+
 import psycopg
 import pytest
 
-from genlock.db.connection import Conn, Database, execute, scalar
+from genlock.db.connection import Conn, Database, execute, hand_over, pipelined, scalar
 from genlock.errors import NotFound
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements"
@@ -73,3 +75,30 @@ async def test_no_statement_is_compiled(narrow: Database) -> None:
     async with narrow.transaction() as conn:
         assert await scalar(conn, "SHOW jit") == "off"
     await narrow.close()
+
+
+LENGTH = 20_000_000
+
+
+async def test_a_large_statement_that_was_handed_over_is_carried_out_while_nothing_is_asked(
+    narrow: Database, database: str
+) -> None:
+    await narrow.open()
+    async with (
+        await psycopg.AsyncConnection.connect(database, autocommit=True) as other,
+        narrow.transaction() as conn,
+        pipelined(conn),
+    ):
+        await execute(conn, "SELECT pg_advisory_xact_lock(length(%(text)s))", text="x" * LENGTH)
+        await hand_over(conn)
+        for _ in range(600):
+            if await _is_locked(other):
+                break
+            await asyncio.sleep(0.1)
+        else:
+            pytest.fail("PostgreSQL never had the statement whole")
+    await narrow.close()
+
+
+async def _is_locked(other: Conn) -> bool:
+    return await scalar(other, "SELECT EXISTS (SELECT FROM pg_locks WHERE objid = %(key)s AND granted)", key=LENGTH)

@@ -11,8 +11,11 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import PQGen
 from psycopg.pq import PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGconn
 from psycopg.rows import class_row, dict_row
+from psycopg.waiting import Ready, Wait
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from genlock.db.refusals import as_genlock_error
@@ -225,6 +228,21 @@ async def pipelined(conn: Conn) -> AsyncGenerator[None]:
     else:
         async with conn.pipeline():
             yield
+
+
+async def hand_over(conn: Conn) -> None:
+    """Wait until PostgreSQL has, or can take at once, all that was sent in a pipeline: it works on what it has whole.
+
+    Psycopg sends as much as fits and keeps the rest of a large statement until it is asked for something again.
+    """
+    await conn.wait(_flushing(conn.pgconn))
+
+
+def _flushing(pgconn: PGconn) -> PQGen[None]:
+    while pgconn.flush():
+        ready = yield Wait.RW
+        if ready & Ready.R:
+            pgconn.consume_input()  # for whom the answers are finds them there
 
 
 async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:

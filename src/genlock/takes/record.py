@@ -6,7 +6,7 @@ claims ─▶ facts ─▶ receipts ─▶ takes + receipts + inputs + outputs �
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from genlock.db.connection import Conn, pipelined
+from genlock.db.connection import Conn, hand_over, pipelined
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
@@ -189,6 +189,7 @@ async def _write(
                 take_id=place.take_id, segment_id=one.segment_id, parts=parts, origins=origins_of(receipt.inputs)
             )
         workloads = await _keep(conn, written[kept:], workloads, actor, chosen)
+        await hand_over(conn)
     return written
 
 
