@@ -89,17 +89,15 @@ class Studio:
                 ),
             )
             added, moved = await moves.add_version(conn, self.assets[name], new, self.actor, activate=activate)
-        if moved is not None and moved.activation_id is not None:
-            async with self.db.transaction() as conn:
-                await impact.tell(conn, moved.activation_id)
+        async with self.db.transaction() as conn:
+            await impact.tell_moved(conn, moved)
         return added.version.number
 
     async def activate(self, name: str, number: int) -> None:
         async with self.db.transaction() as conn:
             moved = await moves.activate(conn, self.assets[name], number, self.actor)
-        if moved.activation_id is not None:
-            async with self.db.transaction() as conn:
-                await impact.tell(conn, moved.activation_id)
+        async with self.db.transaction() as conn:
+            await impact.tell_moved(conn, moved)
 
     async def furnish(self, *, by_hand: bool = True) -> None:
         """The worked examples' library: portrait, rain, walk, tiny, and clothed, by hand or by the engine."""

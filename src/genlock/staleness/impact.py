@@ -63,12 +63,13 @@ async def between(conn: Conn, asset_id: int, before: int, after: int, *, declare
 
 async def tell(
     conn: Conn, activation_id: int | None, *, older_than_s: float = 0, declared: int | None = None
-) -> Impact:
+) -> Impact | None:
     """The report of an activation that was committed, with its events: one per project, exactly once.
 
-    Without an id it tells what a crash left untold. ``declared`` is a derivation that came with the activation.
+    ``None`` when nothing is owed any more. Without an id it tells what a crash left untold, and gives the last report.
+    ``declared`` is a derivation that came with the activation.
     """
-    told = Impact(segments=_NOTHING, projects=())
+    told = None
     for one in await moves_sql.take_untold(conn, activation_id, older_than_s):
         told = await between(conn, one.asset_id, one.from_version, one.to_version, declared=declared)
         actor = Actor(token_id=None, name=one.actor, role=Role.CREATOR)
@@ -79,9 +80,12 @@ async def tell(
 
 async def tell_moved(conn: Conn, moved: Moved | None, *, declared: int | None = None) -> Impact:
     """The report of a move that was committed, if there was one, with its events."""
-    if moved is None or moved.activation_id is None:
+    if moved is None or moved.activation_id is None or moved.previous is None:
         return Impact(segments=_NOTHING, projects=())
-    return await tell(conn, moved.activation_id, declared=declared)
+    told = await tell(conn, moved.activation_id, declared=declared)
+    if told is None:  # whoever asks came so late that housekeeping told it: the events are there, the answer is not
+        told = await between(conn, moved.asset_id, moved.previous, moved.active, declared=declared)
+    return told
 
 
 async def tell_added(conn: Conn, added: Added, moved: Moved | None, actor: Actor) -> Impact:

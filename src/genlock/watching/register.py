@@ -44,7 +44,7 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
         asset = await _asset(conn, read, before, actor)
         number = await library_sql.version_with_digest(conn, asset.id, identity.digest)
         is_other = before is not None and before.number is not None and before.number != number
-        outcome, activation_id = ScanOutcome.EXISTS, None
+        outcome, moved = ScanOutcome.EXISTS, None
         if number is None or is_other:
             new = NewVersion(
                 **identity.model_dump(),
@@ -54,7 +54,6 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
             )
             added, moved = await moves.add_version(conn, asset.id, new, actor, activate=True)
             number, outcome = added.version.number, ScanOutcome(added.outcome.value)
-            activation_id = None if moved is None else moved.activation_id
         await scan_sql.remember(conn, host, found.path, read.stamp, version=(asset.id, number))
         active = (await library_sql.get_asset(conn, asset.id)).active_version
         replaced = before.number if before is not None and is_other else None
@@ -62,9 +61,9 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
         if replaced is not None and lost:
             await tell_lost(conn, asset, replaced, found.path, actor)
     stale = 0
-    if activation_id is not None:
+    if moved is not None:
         async with db.transaction() as conn:
-            stale = (await impact.tell(conn, activation_id)).segments.becomes_stale
+            stale = (await impact.tell_moved(conn, moved)).segments.becomes_stale
     if before is not None and before.number == number and before.refusal is None and not before.is_gone:
         return None
     return ScannedFile(

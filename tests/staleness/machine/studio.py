@@ -85,7 +85,7 @@ class Studio:
         async with self.db.transaction() as conn:
             moved = await moves.activate(conn, asset_id, number, ACTOR)
         async with self.db.transaction() as conn:
-            return await impact.tell(conn, moved.activation_id) if moved.activation_id else NOTHING
+            return await impact.tell_moved(conn, moved)
 
     async def record(
         self,
@@ -150,9 +150,6 @@ class Studio:
             uploaded = {part: output.digest for part, output in outputs.items()}
             (ids,) = await record_takes(conn, [arrival(segment_id, claim, outputs, uploaded)], ACTOR, select=select)
         return ids.take_id
-
-
-NOTHING = Impact.model_validate({"segments": {"becomes_stale": 0, "becomes_fresh": 0}, "projects": []})
 
 
 async def _take_before(conn: Conn, segment_id: int) -> int | None:
