@@ -33,7 +33,7 @@ up: setup ## start Genlock here and print its address
 test: setup ## everything essential, in a few minutes
 	$(FAST) tests
 
-test-all: test ## all tests: those of `make test`, then the state machine at length, stress, kills
+test-all: test comfyui ## all tests: those of `make test`, then the state machine at length, stress, kills, a real ComfyUI
 	$(PYTEST) -m long tests
 
 test-pg15: setup ## the tests of what stands on the database, on Debian's PostgreSQL 15

@@ -13,7 +13,7 @@ from tests.mutants.faults import FAULTS, Fault
 ROOT = Path(__file__).parents[2]
 TESTS = (
     "tests/staleness/machine/test_what_if.py",
-    "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_mutants",
+    "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_short_histories",
 )
 
 

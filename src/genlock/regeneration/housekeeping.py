@@ -34,4 +34,4 @@ async def once(db: Database, untold_for_s: float = _UNTOLD_FOR_S) -> None:
         async with db.transaction() as conn:
             folded = await counting_sql.fold(conn)
     async with db.transaction() as conn:
-        await impact.tell(conn, None, older_than_s=untold_for_s)
+        await impact.tell_left_over(conn, untold_for_s)

@@ -11,6 +11,7 @@ from genlock.model import Actor, Role
 from genlock.staleness import impact_sql, moves_sql, outdated_sql
 from genlock.staleness.model import Impact, ProjectImpact, SegmentChanges
 from genlock.staleness.moves import Moved
+from genlock.staleness.moves_sql import Untold
 from genlock.staleness.outdated import Outdated, outdated
 
 _NOTHING = SegmentChanges(becomes_stale=0, becomes_fresh=0)
@@ -61,30 +62,23 @@ async def between(conn: Conn, asset_id: int, before: int, after: int, *, declare
     )
 
 
-async def tell(
-    conn: Conn, activation_id: int | None, *, older_than_s: float = 0, declared: int | None = None
-) -> Impact | None:
-    """The report of an activation that was committed, with its events: one per project, exactly once.
-
-    ``None`` when nothing is owed any more. Without an id it tells what a crash left untold, and gives the last report.
-    ``declared`` is a derivation that came with the activation.
-    """
-    told = None
-    for one in await moves_sql.take_untold(conn, activation_id, older_than_s):
-        told = await between(conn, one.asset_id, one.from_version, one.to_version, declared=declared)
-        actor = Actor(token_id=None, name=one.actor, role=Role.CREATOR)
-        said = {"activation": one.activation_id, "from": one.from_version, "to": one.to_version}
-        await _append(conn, told, one.asset_id, actor, said)
-    return told
+async def tell_left_over(conn: Conn, older_than_s: float) -> None:
+    """Tell of activations that nobody told of, although they were committed so long ago: a crash came between."""
+    for one in await moves_sql.take_untold(conn, older_than_s=older_than_s):
+        await _tell_of(conn, one, await between(conn, one.asset_id, one.from_version, one.to_version))
 
 
 async def tell_moved(conn: Conn, moved: Moved | None, *, declared: int | None = None) -> Impact:
-    """The report of a move that was committed, if there was one, with its events."""
+    """The report of a move that was committed, if there was one, with its events: one per project, exactly once.
+
+    ``declared`` is a derivation that came with the move.
+    """
     if moved is None or moved.activation_id is None or moved.previous is None:
         return Impact(segments=_NOTHING, projects=())
-    told = await tell(conn, moved.activation_id, declared=declared)
-    if told is None:  # whoever asks came so late that housekeeping told it: the events are there, the answer is not
-        told = await between(conn, moved.asset_id, moved.previous, moved.active, declared=declared)
+    owed = await moves_sql.take_untold(conn, moved.activation_id)  # nothing, for whom comes after ``tell_left_over``
+    told = await between(conn, moved.asset_id, moved.previous, moved.active, declared=declared)
+    for one in owed:
+        await _tell_of(conn, one, told)
     return told
 
 
@@ -101,6 +95,12 @@ async def tell_added(conn: Conn, added: Added, moved: Moved | None, actor: Actor
     told = await between(conn, asset_id, active, active, declared=declared)
     await _append(conn, told, asset_id, actor, {"derivation": declared, "version": added.version.number})
     return told
+
+
+async def _tell_of(conn: Conn, one: Untold, told: Impact) -> None:
+    actor = Actor(token_id=None, name=one.actor, role=Role.CREATOR)
+    said = {"activation": one.activation_id, "from": one.from_version, "to": one.to_version}
+    await _append(conn, told, one.asset_id, actor, said)
 
 
 async def _append(conn: Conn, told: Impact, asset_id: int, actor: Actor, said: Mapping[str, int]) -> None:

@@ -10,7 +10,8 @@ from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.machine import EXPECTED, Histories, reached
 
 MUTANTS = "GENLOCK_TEST_MUTANTS"
-SOUND = "for `make mutants`, with a fault in the source"
+SHORT, FAULTY = (12, 15), (120, 25)
+"""How many histories of how many steps are short, and how many it takes for a fault in the source to show."""
 
 
 def _run(postgres: str, template: str, *, histories: int, steps: int) -> None:
@@ -51,7 +52,8 @@ def _run(postgres: str, template: str, *, histories: int, steps: int) -> None:
 
 
 def test_sql_is_the_oracle_in_short_histories(postgres: str, template: str) -> None:
-    _run(postgres, template, histories=12, steps=15)
+    histories, steps = FAULTY if MUTANTS in os.environ else SHORT
+    _run(postgres, template, histories=histories, steps=steps)
 
 
 @pytest.mark.long
@@ -62,8 +64,3 @@ def test_sql_is_the_oracle_in_long_histories(postgres: str, template: str) -> No
         print(f"{times:8d}  {what}")
     never = [what for what in EXPECTED if not reached[what]]
     assert not never, f"histories never came to: {', '.join(never)}"
-
-
-@pytest.mark.skipif(MUTANTS not in os.environ, reason=SOUND)  # never on sound source, where the long histories do more
-def test_sql_is_the_oracle_in_mutants(postgres: str, template: str) -> None:
-    _run(postgres, template, histories=120, steps=25)

@@ -158,9 +158,8 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
         shop.db, lambda conn: conclude.record_version(conn, claimed, made, identity, actor, shop.fault)
     )
     shop.fault("recorded")
-    if moved is not None and moved.activation_id is not None:
-        activation_id = moved.activation_id
-        await patiently(shop.db, lambda conn: impact.tell(conn, activation_id))
+    if moved is not None:
+        await patiently(shop.db, lambda conn: impact.tell_moved(conn, moved))
 
 
 async def _render(
