@@ -184,15 +184,22 @@ class LiveServer:
             await db.close()
 
     def count(self, app: ASGIApp) -> ASGIApp:
-        """``app``, with every byte counted that it takes of a body."""
+        """``app``, with every byte counted that it takes of a body before it answers."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            answered = False
+
             async def counting() -> Message:
                 message = await receive()
-                self.body_bytes_read += len(message.get("body", b""))
+                self.body_bytes_read += 0 if answered else len(message.get("body", b""))
                 return message
 
-            await app(scope, counting, send)
+            async def watching(message: Message) -> None:
+                nonlocal answered
+                answered = True
+                await send(message)
+
+            await app(scope, counting, watching)
 
         return counted
 

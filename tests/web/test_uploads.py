@@ -1,6 +1,7 @@
 """Uploads stream into the store: all of one, or nothing."""
 
 import hashlib
+import json
 import socket
 import struct
 import threading
@@ -20,6 +21,8 @@ from genlock.db.connection import Database, scalar
 from genlock.settings import Settings
 
 Part = tuple[str, str | None, bytes]
+
+FILE_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
 
 async def make_asset(client: httpx.AsyncClient, kind: str = "other", name: str = "clothed") -> int:
@@ -256,12 +259,29 @@ def test_a_client_that_goes_away_in_mid_upload_leaves_nothing(live_server: LiveS
     assert list(store.digests()) == []
 
 
+def test_a_refused_sender_may_finish_before_the_connection_ends(live_server: LiveServer) -> None:
+    """A connection closed at once would be reset, and a reset can overtake the refusal."""
+    with live_server.client() as client:
+        asset = client.post("/api/v1/assets", json={"kind": "other", "name": "a"}).json()["id"]
+    live_server.token = "gl_nobody"
+    rest = 2**19
+    with begin_upload(live_server, asset, length=len(FILE_HEAD) + rest) as connection:
+        answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 401")
+        for _ in range(8):
+            connection.sendall(bytes(rest // 8))
+        while more := connection.recv(65_536):
+            answer += more
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+    assert json.loads(body)["code"] == "unknown_token"
+
+
 @pytest.mark.parametrize("size", [2**28, pytest.param(2**31, marks=pytest.mark.long)], ids=["256 MiB", "2 GiB"])
 def test_a_large_upload_grows_no_memory(live_server: LiveServer, size: int) -> None:
     chunk = bytes(2**20)
     with live_server.client() as client:
         asset = client.post("/api/v1/assets", json={"kind": "other", "name": "a"}).json()["id"]
-        head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="large"\r\n\r\n'
         memory = psutil.Process()
         before, peak, ended = memory.memory_info().rss, 0, threading.Event()
 
@@ -271,7 +291,7 @@ def test_a_large_upload_grows_no_memory(live_server: LiveServer, size: int) -> N
                 peak = max(peak, memory.memory_info().rss)
 
         def body() -> Iterator[bytes]:
-            yield head
+            yield FILE_HEAD
             for _ in range(size // len(chunk)):
                 yield chunk
             yield b"\r\n--b--\r\n"
@@ -289,13 +309,13 @@ def test_a_large_upload_grows_no_memory(live_server: LiveServer, size: int) -> N
     assert peak - before < 64 * 2**20, f"{(peak - before) / 2**20:.0f} MiB"
 
 
-def begin_upload(server: LiveServer, asset: int) -> socket.socket:
+def begin_upload(server: LiveServer, asset: int, length: int = 2**30) -> socket.socket:
     parts = urlsplit(server.url)
     connection = socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60)
     connection.sendall(
         f"POST /api/v1/assets/{asset}/versions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
-        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {2**30}\r\n\r\n"
-        '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'.encode()
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n\r\n".encode()
+        + FILE_HEAD
     )
     return connection
 

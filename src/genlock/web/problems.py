@@ -15,6 +15,7 @@ from starlette.routing import compile_path
 
 from genlock.errors import GenlockError
 from genlock.model import Model
+from genlock.web.lingering import LingeringResponse
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -74,10 +75,11 @@ def respond(
         headers["WWW-Authenticate"] = 'Bearer realm="genlock"'
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
+    text = problem.model_dump_json()
     if _has_unread_body(request):
         # Reading on would only throw away what is still to come, for as long as the sender likes.
-        headers["Connection"] = "close"
-    return Response(problem.model_dump_json(), status, headers, MEDIA_TYPE)
+        return LingeringResponse(text, status, headers | {"Connection": "close"}, MEDIA_TYPE)
+    return Response(text, status, headers, MEDIA_TYPE)
 
 
 def _has_unread_body(request: Request) -> bool:
