@@ -147,8 +147,8 @@ async def _require_counts(studio: Studio, history: History) -> None:
         situation = await situation_sql.load(conn, studio.project_id, scenes)
         groups = await with_restorable(conn, studio.project_id, await all_groups(conn, studio.project_id))
         for group in groups:
-            chosen, _ = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
-            draft = plan(situation, Ask(chosen=frozenset(chosen), engines=frozenset(engine_names())))
+            reported = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
+            draft = plan(situation, Ask(chosen=frozenset(reported.stale), engines=frozenset(engine_names())))
             restored = sum(step.kind is StepKind.RESTORE for step in draft.steps)
             assert (group.id, group.restorable) == (group.id, restored), history.log
 

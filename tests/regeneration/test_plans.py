@@ -116,6 +116,15 @@ async def test_what_is_selected_must_be_there(studio: Studio) -> None:
         Selection(all=True, groups=("chain",))
 
 
+async def test_each_selected_group_must_be_there(studio: Studio) -> None:
+    await studio.shoot("A", 1)
+    await _new_clothes(studio)
+    there, gone = f"asset-{studio.assets['clothed']}-1-2", f"asset-{studio.assets['rain']}-1-2"
+    with pytest.raises(NotFound, match=f"has no group '{gone}' now"):
+        await studio.plan(groups=[there, gone])
+    assert (await studio.plan(groups=[there, there])).totals.render == 1
+
+
 async def test_two_plans_cannot_work_on_one_segment(studio: Studio) -> None:
     await studio.shoot("A")
     await _new_clothes(studio)

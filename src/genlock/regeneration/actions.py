@@ -184,13 +184,15 @@ async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[se
         chosen |= segments
     if selection.all or selection.groups:
         roots = None if selection.all else [parse_group(group) for group in selection.groups]
-        stale, waived = await choose_sql.reported(conn, project_id, roots)
-        if not stale and not waived and not selection.all:
+        reported = await choose_sql.reported(conn, project_id, roots)
+        missing = [group for place, group in enumerate(selection.groups) if place not in reported.places]
+        if missing:
             raise NotFound(
-                f"The report has no group {' or '.join(map(repr, selection.groups))} now.",
+                f"The report has no group {' or '.join(map(repr, missing[:10]))} now.",
                 hint="Read the report again: something moved.",
             )
-        chosen |= stale
+        chosen |= reported.stale
+        waived = reported.waived
         assets = None if roots is None else [asset for kind, asset, _, _ in roots if kind == causes_sql.ASSET]
         pinned = await choose_sql.pinned(conn, project_id, assets)
     aside = dict.fromkeys(pinned, Reason.PINNED) | dict.fromkeys(waived, Reason.WAIVED)

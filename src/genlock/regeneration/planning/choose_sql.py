@@ -1,7 +1,7 @@
 """Finds the segments that a selection is about, from the same ranges as the report."""
 
 from collections.abc import Sequence
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 
 from genlock.db.connection import Conn, rows
 from genlock.staleness import causes_sql
@@ -12,27 +12,36 @@ _REPORTED: LiteralString = (
     + """
 , wanted AS (
     SELECT * FROM unnest(%(kinds)s::int[], %(assets)s::bigint[], %(used)s::int[], %(expected)s::int[])
-               AS w (root_kind, root_asset, root_used, root_expected)
-), hit AS (
-    SELECT s.run_id, range_agg(s.cover) AS stale, range_agg(s.waived) AS waived
+               WITH ORDINALITY AS w (root_kind, root_asset, root_used, root_expected, place)
+), met AS (
+    SELECT s.run_id, s.cover, s.waived, w.place
       FROM spread s
-     WHERE %(all)s OR EXISTS (
-           SELECT FROM wanted w
-            WHERE w.root_kind = s.root_kind AND w.root_asset = s.root_asset
-              AND (w.root_kind <> 0 OR (w.root_used = s.root_used AND w.root_expected = s.root_expected)))
-     GROUP BY s.run_id
+      LEFT JOIN wanted w
+        ON w.root_kind = s.root_kind AND w.root_asset = s.root_asset
+       AND (w.root_kind <> 0 OR (w.root_used = s.root_used AND w.root_expected = s.root_expected))
+     WHERE %(all)s OR w.place IS NOT NULL
+), hit AS (
+    SELECT run_id, range_agg(cover) AS stale, range_agg(waived) AS waived FROM met GROUP BY run_id
 )
-SELECT t.segment_id, t.run_position <@ h.stale AS stale
+SELECT t.segment_id, t.run_position <@ h.stale AS stale, NULL::bigint AS place
   FROM hit h
   JOIN selected_takes t ON t.run_id = h.run_id AND t.run_position <@ (h.stale + h.waived)
+ UNION ALL
+SELECT DISTINCT NULL::bigint, NULL::boolean, place FROM met WHERE place IS NOT NULL AND NOT isempty(cover + waived)
 """
 )
 
 
-async def reported(
-    conn: Conn, project_id: int, roots: Sequence[tuple[int, int, int, int]] | None
-) -> tuple[set[int], set[int]]:
-    """The segments that are stale by one of these roots (``None``: by any), and those where that is waived."""
+class Reported(NamedTuple):
+    """Segments that are stale, those where that is waived, and which roots hold any: by their places, from 0."""
+
+    stale: set[int]
+    waived: set[int]
+    places: set[int]
+
+
+async def reported(conn: Conn, project_id: int, roots: Sequence[tuple[int, int, int, int]] | None) -> Reported:
+    """What the report says of these roots (``None``: of all)."""
     found = await rows(
         conn,
         _REPORTED,
@@ -45,7 +54,8 @@ async def reported(
         expected=[root[3] for root in roots or ()],
     )
     stale = {row["segment_id"] for row in found if row["stale"]}
-    return stale, {row["segment_id"] for row in found} - stale
+    waived = {row["segment_id"] for row in found if row["place"] is None} - stale
+    return Reported(stale, waived, {row["place"] - 1 for row in found if row["place"] is not None})
 
 
 async def pinned(conn: Conn, project_id: int, assets: Sequence[int] | None) -> set[int]:
