@@ -112,11 +112,15 @@ async def test_what_does_not_fit_is_refused_and_nothing_is_kept(studio: Studio) 
         "unknown_parameter": new.model_copy(update={"parameters": Parameters.model_validate({"glow": 1})}),
         "duplicate_ordinal": new.model_copy(
             update={
-                "inputs": tuple(
+                "inputs": new.inputs
+                + tuple(
                     RenderInput(role=InputRole.LORA, asset_id=lora, ordinal=0, strength_model=strength)
                     for strength in (0.1, 0.2)
                 )
             }
+        ),
+        "one_workflow": new.model_copy(
+            update={"inputs": tuple(line for line in new.inputs if line.role is not InputRole.WORKFLOW)}
         ),
     }
     for code, refused in refusals.items():

@@ -115,6 +115,13 @@ def _engine(new: NewRender, produces: str) -> Offer:
                 hint=f"It takes {', '.join(info.roles)}.",
                 code="unknown_role",
             )
+    workflows = sum(line.role is InputRole.WORKFLOW for line in new.inputs)
+    if workflows != 1:
+        raise Invalid(
+            f"A render needs one workflow, and {workflows or 'none'} was given.",
+            hint="Give one input in the role workflow.",
+            code="one_workflow",
+        )
     for name in new.parameters.model_dump(exclude_none=True):
         if name not in info.parameters and name not in _LABELS:
             raise Invalid(
