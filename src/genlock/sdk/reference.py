@@ -54,9 +54,9 @@ as small tables.
 anything is sent.
 
 **Lost connections.** A request that gets no answer, or 429, 502, 503 or 504, is tried up to seven times with growing
-pauses, three times where no server ever answered (`retry=` changes that). Everything that writes carries an
-`Idempotency-Key` that stays the same from try to try, so it is done once. Files are read as they are sent, downloads
-are verified against their digest before they are put in their place.
+pauses, three times where no server ever answered (`retry=` changes that); a disk that is full is said at once.
+Everything that writes carries an `Idempotency-Key` that stays the same from try to try, so it is done once. Files are
+read as they are sent, downloads are verified against their digest before they are put in their place.
 """
 
 _ROOMS: tuple[tuple[str, type[object]], ...] = (

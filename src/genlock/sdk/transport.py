@@ -32,6 +32,7 @@ Say = Callable[[str], None]
 
 PREFIX = "/api/v1"
 _AGAIN = frozenset({429, 502, 503, 504})
+_NO_PAUSE_HELPS = frozenset({"disk_full", "disk_trouble"})  # and a large file would be sent for nothing, each time
 _LONGEST_WISH_S = 30.0
 _READING = frozenset({"GET", "HEAD"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -136,7 +137,8 @@ class Transport:
                 response.read()
                 trouble, wish_s = problem_of(response), _wished(response)
                 still_running = lost and trouble.code == "key_in_use"
-                if response.status_code not in _AGAIN and not still_running:
+                passing = response.status_code in _AGAIN and trouble.code not in _NO_PAUSE_HELPS
+                if not passing and not still_running:
                     raise trouble
             most = self._retry.attempts if self._met else min(self._retry.first_attempts, self._retry.attempts)
             if attempt >= most:

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings(**_given(arguments))
         logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # our own question to another server is no news
+        _quiet("httpx", "alembic", "uvicorn.error")
         run(settings, _say)
     except ValidationError as error:
         for found in error.errors():
@@ -33,6 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(error.message, error.hint)
         return 1
     return 0
+
+
+def _quiet(*names: str) -> None:
+    """Leave the small steps of what carries the server out of its log, unless everything is asked for."""
+    if not logging.getLogger().isEnabledFor(logging.DEBUG):
+        for name in names:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

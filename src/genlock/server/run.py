@@ -65,7 +65,7 @@ def run(settings: Settings, say: Say) -> None:
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """What makes uvloop's event loop, or Python's own where there is no uvloop (Windows)."""
-    return uvicorn.Config(app="", loop="auto").get_loop_factory()
+    return uvicorn.Config(app="", loop="auto", log_config=None).get_loop_factory()
 
 
 def _prepare(data: Path) -> None:
