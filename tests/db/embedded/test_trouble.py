@@ -118,6 +118,7 @@ if CAN_MOUNT:
         ballast.unlink()
         small.ask("attach", **request)
         small.ask("detach")
+        assert not (seen / "pg" / "cluster" / "postmaster.pid").exists(), "the refused use still counted"
 
     def test_a_read_only_disk_is_said(ground: Path, own_bare_stage: Stage) -> None:
         disk = ground / "disk"

@@ -52,10 +52,16 @@ def take(users: Path) -> Lease:
     """Adds a use of the server for this process, while the start lock is held."""
     path = users / f"{os.getpid()}-{secrets.token_hex(4)}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    held = Lease(path, descriptor)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    os.write(descriptor, f"process {os.getpid()} ({Path(sys.argv[0]).name}) since {since}".encode(errors="replace"))
-    return Lease(path, descriptor)
+    who = f"process {os.getpid()} ({Path(sys.argv[0]).name}) since {since}"
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.write(descriptor, who.encode(errors="replace"))
+    except OSError:  # a full disk: left as it is, it would count as a user for as long as this process lives
+        held.release()
+        raise
+    return held
 
 
 def living_users(users: Path) -> tuple[str, ...]:
