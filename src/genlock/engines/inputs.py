@@ -1,10 +1,27 @@
-"""Reads an engine's input whole, within a limit."""
+"""Reads an engine's inputs whole, within a limit."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from genlock.engines.model import EngineInput
+from genlock.engines.model import EngineInput, RenderSpec
 from genlock.errors import Invalid, Unavailable
+
+
+def read_workflow(spec: RenderSpec, inputs: Mapping[str, Path], largest: int) -> bytes:
+    """The graph to run: the one of the spec, or else the file of its only workflow.
+
+    Raises what ``read_input`` does, and ``Invalid`` where there is no graph and not exactly one workflow.
+    """
+    if spec.graph is not None:
+        return spec.graph
+    workflows = spec.in_role("workflow")
+    if len(workflows) != 1:
+        raise Invalid(
+            f"A run needs one workflow, and {len(workflows) or 'none'} was given.",
+            hint="Give one input in the role workflow, or a graph.",
+            code="cannot_bind",
+        )
+    return read_input(workflows[0], inputs, largest)
 
 
 def read_input(item: EngineInput, inputs: Mapping[str, Path], largest: int) -> bytes:

@@ -19,10 +19,10 @@ from genlock.engines.comfyui.follow import Finished, Following, Patience
 from genlock.engines.comfyui.outputs import fetch
 from genlock.engines.comfyui.placing import Placed, placed
 from genlock.engines.comfyui.staging import Staging
-from genlock.engines.inputs import read_input
+from genlock.engines.inputs import read_workflow
 from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
 from genlock.engines.stops import Stops
-from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.errors import Conflict, Unavailable
 from genlock.graphs.strict_json import read_json
 
 OFFER = Offer(name="comfyui", parameters=WORDS, roles=ROLES, produces=("video", "image"))
@@ -126,21 +126,12 @@ class _Run:
         """The graph with the spec in it, and the workflow if the graph came from one. Blocks."""
         workflows = self._spec.in_role("workflow")
         said = workflows[0].bindings if workflows else None
-        content, name = self._spec.graph, "The graph"
-        if content is None:
-            if len(workflows) != 1:
-                raise Invalid(
-                    f"A run needs one workflow, and {len(workflows) or 'none'} was given.",
-                    hint="Give one input in the role workflow, or a graph.",
-                    code="cannot_bind",
-                )
-            content, name = (
-                read_input(workflows[0], self._inputs, MAX_GRAPH_BYTES),
-                workflows[0].filename or "The workflow",
-            )
+        content = read_workflow(self._spec, self._inputs, MAX_GRAPH_BYTES)
+        read = workflows if self._spec.graph is None else ()
+        name = (read[0].filename or "The workflow") if read else "The graph"
         graph = cast("dict[str, Any]", read_json(content, name))
         found = find(graph, said, self._spec.produces, name)
-        return bind(graph, found, self._spec, name), workflows if self._spec.graph is None else ()
+        return bind(graph, found, self._spec, name), read
 
     async def _generate(self, graph: bytes, bound: Bound, there: Placed) -> Finished:
         """A run of which nothing was left over from another: what it made, it made with these files.

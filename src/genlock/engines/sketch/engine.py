@@ -11,13 +11,13 @@ from time import perf_counter
 import numpy as np
 
 from genlock.digest import digest_of
-from genlock.engines.inputs import read_input
-from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
+from genlock.engines.inputs import read_input, read_workflow
+from genlock.engines.model import EngineInfo, Offer, Rendered, RenderSpec, Report
 from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
 from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
 from genlock.engines.sketch.nodes import Content, Stage, run
 from genlock.engines.stops import Stops
-from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.errors import Conflict, Unavailable
 
 OFFER = Offer(name="sketch", parameters=PARAMETERS, roles=ROLES, produces=("video", "image"))
 
@@ -71,7 +71,7 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Rep
 
     tell(0.0, "reading inputs")
     workflows = spec.in_role("workflow")
-    bound = bind(read_graph(_workflow(spec, workflows, inputs)), spec)
+    bound = bind(read_graph(read_workflow(spec, inputs, MAX_GRAPH_BYTES)), spec)
     contents = {
         node_id: Content(read_input(item, inputs, MAX_INPUT_BYTES), item.label) for node_id, item in bound.files.items()
     }
@@ -106,18 +106,6 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Rep
         per_node_s={node_id: round(seconds, 6) for node_id, seconds in stage.per_node_s.items()},
         duration_s=perf_counter() - started,
     )
-
-
-def _workflow(spec: RenderSpec, workflows: tuple[EngineInput, ...], inputs: Mapping[str, Path]) -> bytes:
-    if spec.graph is not None:
-        return spec.graph
-    if len(workflows) != 1:
-        raise Invalid(
-            f"A run needs one workflow, and {len(workflows) or 'none'} was given.",
-            hint="Give one input in the role workflow, or a graph.",
-            code="cannot_bind",
-        )
-    return read_input(workflows[0], inputs, MAX_GRAPH_BYTES)
 
 
 def _environment() -> dict[str, str]:
