@@ -312,6 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--die-at", help=argparse.SUPPRESS)
     said = parser.parse_args(arguments)
     given = {name: getattr(said, name) for name in ("data", "database_url", "blobs") if getattr(said, name) is not None}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as SIGINT until it works, which has its own way to end
     settings = Settings(**given)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
@@ -334,6 +335,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pace=pace,
             fault=_die_at(said.die_at) if said.die_at else no_fault,
         )
+    except KeyboardInterrupt:
+        logger.info("Told to end before there was work.")
     except GenlockError as error:
         sys.exit(f"{error.message} {error.hint or ''}".strip())
 

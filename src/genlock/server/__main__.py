@@ -2,28 +2,28 @@
 
 import argparse
 import logging
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pydantic import ValidationError
 
 from genlock.errors import GenlockError
 from genlock.server.run import run
+from genlock.server.signals import handled, leave
 from genlock.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve; 0 when told to end or when a server runs already, 1 with a sentence and a hint on any trouble."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _leave)
     try:
-        settings = Settings(**_given(arguments))
-        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        _quiet("httpx", "alembic", "uvicorn.error")
-        run(settings, _say)
+        with handled(leave):
+            settings = Settings(**_given(arguments))
+            logging.basicConfig(
+                level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+            )
+            _quiet("httpx", "alembic", "uvicorn.error")
+            run(settings, _say)
     except ValidationError as error:
         for found in error.errors():
             name = ".".join(str(part) for part in found["loc"])
@@ -40,11 +40,6 @@ def _quiet(*names: str) -> None:
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         for name in names:
             logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def _leave(number: int, frame: FrameType | None) -> None:
-    """End what is being started, in good order: an embedded database without users stops too."""
-    raise SystemExit(0)
 
 
 def _given(arguments: list[str] | None) -> dict[str, Any]:

@@ -7,10 +7,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +31,7 @@ from genlock.regeneration.plans import plan_sql
 from genlock.sdk.local import Running, read_running
 from genlock.server import choices
 from genlock.server.address import announce, answers, listen, sole_server, url_of
+from genlock.server.signals import Told, handled, run_until_told
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
 from genlock.web.app import create_app
@@ -60,7 +59,7 @@ def run(settings: Settings, say: Say) -> None:
             migrate(settings.database_owner_url or conninfo)
             choices.keep(settings)
             with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-                runner.run(_serve(settings, conninfo, listener, say))
+                run_until_told(runner, lambda told: _serve(settings, conninfo, listener, say, told))
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -103,10 +102,10 @@ def _database(settings: Settings, say: Say) -> Generator[str]:
         yield attached.conninfo
 
 
-async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say) -> None:
+async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say, told: Told) -> None:
     db = Database(conninfo, max_size=settings.database_connections)
-    await db.open()
     try:
+        await db.open()
         store = await asyncio.to_thread(open_store, settings)
         async with db.transaction() as conn:
             await ensure_admin_token(conn, settings.token_file)
@@ -122,7 +121,10 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         try:
             _settle_memory()
             async with _running(housekeeping(db)), _running(_watching(app, settings)), _workers(settings):
-                await HttpServer(app, settings, ready).serve([listener])
+                server = HttpServer(app, settings, ready)
+                await asyncio.sleep(0)  # told to end by now, it is cancelled here and not amid uvicorn's first steps
+                if not told:
+                    await server.serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
     finally:
@@ -190,16 +192,12 @@ class HttpServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """End on SIGTERM and SIGINT. Unlike uvicorn's own, does not raise them again: there is more to put away."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals reach the main thread alone; whoever runs this in another one has `should_exit`
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
+        """End on SIGTERM and SIGINT. Unlike uvicorn's own, does not raise them again: there is more to put away.
+
+        Whoever runs this in a thread, which signals do not reach, has ``should_exit``.
+        """
+        with handled(self.handle_exit):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal ends it in good order, a second one at once."""

@@ -80,7 +80,7 @@ def initialise(
 
 def _run(command: list[str | Path], text: str, folders: Folders, owner: Owner, start_lock: int) -> None:
     # The program inherits the lock: should this process be killed, the next one waits until the program has ended too.
-    done = owner.run(command, text=text, keep_open=[start_lock])
+    done = owner.run_to_the_last(command, text=text, keep_open=[start_lock])
     # In single-user mode a failed statement does not show in the exit code.
     if done.returncode or "ERROR:" in done.stdout:
         raise said(done.stdout, home=folders.home, doing="Making a new database")

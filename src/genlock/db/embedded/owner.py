@@ -1,13 +1,14 @@
 """Who runs the server: this user, or an unprivileged one where this user is root, because PostgreSQL refuses root."""
 
+import contextlib
 import os
 import pwd
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from genlock.db.embedded.trouble import BY_URL
 from genlock.errors import Unavailable
@@ -31,6 +32,8 @@ except OSError as error:
     print("cannot-become", error.errno)
     sys.exit(127)
 """
+# Starts a program in the background and says its process id.
+IN_BACKGROUND = 'exec 3>&1; "$@" >&2 3>&- & echo $! >&3'
 CANNOT, CANNOT_CODE = "cannot-become ", 127
 
 
@@ -42,40 +45,78 @@ class Owner:
     gid: int
     switches: bool
 
-    def spawning(self) -> dict[str, Any]:
-        """What ``subprocess`` needs to start ``words`` away from this process's folder and terminal."""
-        # PostgreSQL refuses to start in a folder it may not look at, so not in the caller's.
-        return {"cwd": "/", "env": ENVIRONMENT, "umask": 0o077, "start_new_session": True}
-
-    def words(self, command: Sequence[str | Path]) -> list[str]:
-        """What to run to have a program, named by its whole path, run as this owner."""
-        said = [os.fspath(word) for word in command]
-        become = [sys.executable, "-I", "-S", "-c", BECOME, str(self.uid), str(self.gid)]
-        return [*become, *said] if self.switches else said
-
-    def run(
-        self, command: Sequence[str | Path], *, text: str = "", keep_open: Sequence[int] = ()
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end as this owner, feeding it ``text``; its output, errors included, is ``stdout``.
+    def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end as this owner; its output, errors included, is ``stdout``.
 
         Raises ``OSError`` where this process may not become its owner, or that one may not run the program.
         """
-        done = subprocess.run(
-            self.words(command),
-            input=text,
+        return self._ended(self._spawn(command, subprocess.STDOUT), command[0])
+
+    def run_to_the_last(
+        self, command: Sequence[str | Path], *, text: str, keep_open: Sequence[int]
+    ) -> subprocess.CompletedProcess[str]:
+        """As ``run``, feeding it ``text``, until all that it has started has ended too.
+
+        So also where this process is told to end meanwhile. ``keep_open`` are files that they all have open.
+        """
+        # Nothing is written: the reading end ends when the last program that has the writing one open does. initdb
+        # works through programs of its own, which outlive it when it is killed and go on making files.
+        ending, open_until_then = os.pipe()
+        try:
+            try:
+                started = self._spawn(command, subprocess.STDOUT, (*keep_open, open_until_then))
+            finally:
+                os.close(open_until_then)
+            return self._ended(started, command[0], text)
+        finally:
+            os.read(ending, 1)
+            os.close(ending)
+
+    def start(self, command: Sequence[str | Path], *, errors_into: int) -> int | None:
+        """Starts a program that is nobody's child and outlives this process; its process id, None if that failed.
+
+        What it prints, and why it failed, goes into the file ``errors_into``. Raises ``OSError`` as ``run`` does.
+        """
+        started = self._spawn(["/bin/sh", "-c", IN_BACKGROUND, "sh", *command], errors_into)
+        done = self._ended(started, command[0])
+        return None if done.returncode else int(done.stdout)
+
+    def _spawn(
+        self, command: Sequence[str | Path], errors_into: int, keep_open: Sequence[int] = ()
+    ) -> subprocess.Popen[str]:
+        said = [os.fspath(word) for word in command]
+        become = [sys.executable, "-I", "-S", "-c", BECOME, str(self.uid), str(self.gid)]
+        return subprocess.Popen(
+            [*become, *said] if self.switches else said,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors_into,
             text=True,
             encoding="utf-8",
             errors="replace",
-            pass_fds=tuple(keep_open),
-            check=False,
-            **self.spawning(),
+            pass_fds=keep_open,
+            cwd="/",  # PostgreSQL refuses to start in a folder it may not look at, so not in the caller's
+            env=ENVIRONMENT,
+            umask=0o077,
+            start_new_session=True,  # away from this process's terminal
         )
-        if self.switches and done.returncode == CANNOT_CODE and done.stdout.startswith(CANNOT):
-            number = int(done.stdout.split()[1])
-            raise OSError(number, os.strerror(number), os.fspath(command[0]))
-        return done
+
+    def _ended(
+        self, started: subprocess.Popen[str], program: str | Path, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        with started:
+            try:
+                output, _ = started.communicate(text)
+            except BaseException:
+                # Its id is its group's as long as anything of it runs, also when it has itself ended; then, or where
+                # only the dead are left (macOS), there is nothing to end.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(started.pid, signal.SIGKILL)
+                raise
+        if self.switches and started.returncode == CANNOT_CODE and output.startswith(CANNOT):
+            number = int(output.split()[1])
+            raise OSError(number, os.strerror(number), os.fspath(program))
+        return subprocess.CompletedProcess(started.args, started.returncode, output)
 
     def may_enter(self, folder: Path) -> bool:
         """Whether this owner can reach what lies in a folder."""

@@ -3,8 +3,8 @@
 import os
 import signal
 import socket
-import subprocess
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,6 @@ from genlock.errors import Conflict, GenlockError, Unavailable
 GLANCE_S = 0.02
 GREETING_S = 0.5
 LONGEST_LOG = 4 * tuning.MB
-
-# Starts in the background and says its process id, so that the server is nobody's child and outlives every user.
-IN_BACKGROUND = 'exec 3>&1; "$@" >&2 3>&- & echo $! >&3'
 
 
 @dataclass(frozen=True)
@@ -72,20 +69,31 @@ def start(
     command: list[str | Path] = [binaries.program("postgres"), "-D", folders.cluster]
     for name, value in tuning.settings(sockets, durable=durable).items():
         command += ["-c", f"{name}={value}"]
-    with os.fdopen(os.open(folders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
-        started = subprocess.run(
-            owner.words(["/bin/sh", "-c", IN_BACKGROUND, "sh", *command]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            check=False,
-            **owner.spawning(),
-        )
-    said_since = Log(folders.log, offset)
-    if started.returncode:
-        raise _failed(folders, said_since)
-    return wait_until_ready(folders, int(started.stdout), said_since, on_progress)
+    with (
+        os.fdopen(os.open(folders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log,
+        ThreadPoolExecutor(max_workers=1) as beside,
+    ):
+        # In a thread of its own, because a signal breaks off the main one: so the server's id comes to be known.
+        starting = beside.submit(owner.start, command, errors_into=log.fileno())
+        said_since = Log(folders.log, offset)
+        try:
+            pid = starting.result()
+            if pid is None:
+                raise _failed(folders, said_since)
+            return wait_until_ready(folders, pid, said_since, on_progress)
+        except BaseException:
+            _take_back(folders, starting, on_progress)
+            raise
+
+
+def _take_back(folders: Folders, starting: Future[int | None], on_progress: OnProgress) -> None:
+    """Ends a server that nobody has seen ready, if one was started."""
+    pid = None if starting.exception() else starting.result()
+    if pid is None:
+        return
+    while process.lives(pid) and not process.serves(pid, folders.cluster):
+        time.sleep(GLANCE_S)  # it has not gone into its folder yet, by which it is known
+    stop(folders, pid, on_progress)
 
 
 def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:
@@ -127,11 +135,11 @@ def _failed(folders: Folders, log: Log) -> GenlockError:
     return said(log.text(), home=folders.home, doing="Starting the database")
 
 
-def stop(folders: Folders, found: Postmaster, on_progress: OnProgress) -> None:
+def stop(folders: Folders, pid: int, on_progress: OnProgress) -> None:
     """Stops a server in good order, ending its sessions, and waits until it is gone, however long it writes."""
-    if process.serves(found.pid, folders.cluster):
-        os.kill(found.pid, signal.SIGINT)
-    wait_until_gone(folders, found.pid, on_progress)
+    if process.serves(pid, folders.cluster):
+        os.kill(pid, signal.SIGINT)
+    wait_until_gone(folders, pid, on_progress)
 
 
 def wait_until_gone(folders: Folders, pid: int, on_progress: OnProgress) -> None:

@@ -68,11 +68,9 @@ class Attached:
         self._leaving.set()
         if self._keeper is not None:
             self._keeper.join()
-        folders, on_progress = self._recipe.folders, self._recipe.on_progress
-        with explained(folders.home), lease.start_lock(folders.lock, on_progress):
-            held.release()
-            if not lease.living_users(folders.users):
-                _stop(folders, self._recipe.owner, on_progress)
+        folders = self._recipe.folders
+        with explained(folders.home), lease.start_lock(folders.lock, self._recipe.on_progress):
+            self._recipe.leave(held)
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +104,11 @@ def attach(
         held = lease.take(folders.users)
         try:
             sockets = recipe.ensure_ready(lock)
-        except BaseException:
+        except Exception:
             held.release()
+            raise
+        except BaseException:  # told to end while it waits: a server without users is not left running
+            recipe.leave(held)
             raise
     return Attached(recipe, held, sockets)
 
@@ -159,6 +160,12 @@ class _Recipe:
         log = Log.since_start(self.folders.log)
         return postmaster.wait_until_ready(self.folders, found.pid, log, self.on_progress)
 
+    def leave(self, held: lease.Lease) -> None:
+        """Ends a use, and stops the server if nobody else uses it, while the start lock is held."""
+        held.release()
+        if not lease.living_users(self.folders.users):
+            _stop(self.folders, self.owner, self.on_progress)
+
     def _start(self, there: bool, start_lock: int) -> Path:
         given = programs.Binaries(self._binaries) if self._binaries else programs.installed()
         usable = programs.usable(given, self.owner, self.folders.binaries)
@@ -180,6 +187,6 @@ class _Recipe:
 def _stop(folders: Folders, owner: Owner, on_progress: OnProgress) -> bool:
     found = postmaster.running(folders.cluster)
     if found is not None:
-        postmaster.stop(folders, found, on_progress)
+        postmaster.stop(folders, found.pid, on_progress)
     places.forget_sockets(folders, owner)
     return found is not None
