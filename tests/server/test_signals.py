@@ -37,11 +37,13 @@ def at_work(folder: Path) -> dict[int, str]:
 
 def caught(server: subprocess.Popen[str], folder: Path, word: str) -> list[int]:
     """The processes that show a server to be at some point of its start; none if it was too quick to be seen there."""
-    while not (found := [pid for pid, words in at_work(folder).items() if word in words]):
+    while True:
+        working = at_work(folder)
+        if found := [pid for pid, words in working.items() if word in words]:
+            return found
         assert server.poll() is None, server.communicate()
-        if any(SERVER in words for words in at_work(folder).values()):
+        if any(SERVER in words for words in working.values()):
             return []
-    return found
 
 
 @pytest.mark.parametrize(

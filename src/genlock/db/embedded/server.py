@@ -104,11 +104,11 @@ def attach(
         held = lease.take(folders.users)
         try:
             sockets = recipe.ensure_ready(lock)
-        except Exception:
-            held.release()
-            raise
-        except BaseException:  # told to end while it waits: a server without users is not left running
+        except (KeyboardInterrupt, SystemExit):  # told to end while it waits: no server is left that nobody uses
             recipe.leave(held)
+            raise
+        except BaseException:  # raised again: a server that is in the way is not ours to stop, but this use has ended
+            held.release()
             raise
     return Attached(recipe, held, sockets)
 
