@@ -12,11 +12,11 @@ from benchmarks.generate import generate
 from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.compare import same_reports
 from tests.staleness.machine.load_world import load_world
+from tests.staleness.oracle.rows import ReceiptRow, SceneRow, SegmentRow, TakeRow, VersionRow, World
 from tests.takes.rebuild import rebuilt
 
 from genlock.db.connection import Conn, Database, rows, scalar
 from genlock.digest import canonical, to_raw
-from genlock.staleness.oracle_rows import ReceiptRow, SceneRow, SegmentRow, TakeRow, VersionRow, World
 from genlock.takes.document import Input, inputs_digest
 
 RECEIPTS = 1000

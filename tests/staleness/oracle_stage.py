@@ -5,14 +5,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
-from tests.staleness.worlds import SeenCause, SeenGroup, SeenImpact, SeenReport, SeenUsage, Source, Thing, Uploaded, Use
-
-from genlock.digest import digest_of_json
-from genlock.errors import Conflict
-from genlock.model import SEED_FRAME, Kind
-from genlock.staleness.oracle import causes, derivations_of, state, would_be_own_ancestor
-from genlock.staleness.oracle_report import Report, activated, impact, report
-from genlock.staleness.oracle_rows import (
+from tests.staleness.oracle.report import Report, activated, impact, report
+from tests.staleness.oracle.rows import (
     LAST_FRAME,
     AssetRow,
     DerivationRow,
@@ -27,6 +21,12 @@ from genlock.staleness.oracle_rows import (
     WaiverRow,
     World,
 )
+from tests.staleness.oracle.rules import causes, derivations_of, state, would_be_own_ancestor
+from tests.staleness.worlds import SeenCause, SeenGroup, SeenImpact, SeenReport, SeenUsage, Source, Thing, Uploaded, Use
+
+from genlock.digest import digest_of_json
+from genlock.errors import Conflict
+from genlock.model import SEED_FRAME, Kind
 
 Row = TypeVar("Row", ProjectRow, SceneRow, SegmentRow, AssetRow, WaiverRow)
 

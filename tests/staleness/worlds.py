@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from tests.staleness.oracle.rules import Identity
+
 from genlock.model import Kind
-from genlock.staleness.oracle import Identity
 
 Thing = Literal["project", "scene", "segment", "asset"]
 Source = tuple[int, int]  # (asset, number)

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.staleness.machine.load_world import load_world
+from tests.staleness.oracle import report as oracle_report
+from tests.staleness.oracle import rules as oracle
+from tests.staleness.oracle.rows import World
 
 from genlock.db.connection import Conn
-from genlock.staleness import explain, impact, oracle, oracle_report, report_sql, states_sql
+from genlock.staleness import explain, impact, report_sql, states_sql
 from genlock.staleness.model import Cause, Group, Impact, State, Totals
-from genlock.staleness.oracle_rows import World
 
 
 async def compare(conn: Conn) -> World:

@@ -8,9 +8,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from genlock.db.connection import Conn, rows, scalar
-from genlock.digest import from_raw
-from genlock.staleness.oracle_rows import (
+from tests.staleness.oracle.rows import (
     AssetRow,
     DerivationRow,
     InputRow,
@@ -24,6 +22,9 @@ from genlock.staleness.oracle_rows import (
     WaiverRow,
     World,
 )
+
+from genlock.db.connection import Conn, rows, scalar
+from genlock.digest import from_raw
 
 
 async def load_world(conn: Conn) -> World:

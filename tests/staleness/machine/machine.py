@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.staleness.machine.compare import compare, compare_impact
 from tests.staleness.machine.studio import ACTOR, Studio, digest
+from tests.staleness.oracle import report as oracle_report
+from tests.staleness.oracle import rules as oracle
+from tests.staleness.oracle.rows import World
 
 from genlock.db.connection import Database
 from genlock.errors import Conflict
-from genlock.staleness import moves, oracle, oracle_report, waive
+from genlock.staleness import moves, waive
 from genlock.staleness.model import CHAIN, NewWaiver
-from genlock.staleness.oracle_rows import World
 from genlock.takes import arrange
 from genlock.takes.claim import Evidence
 from genlock.timeline.model import NewPin, NewSegments, SegmentChange

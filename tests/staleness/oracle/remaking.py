@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hypothesis import strategies as st
-
-from genlock.staleness.oracle import derivations_of, expected, made_from, version_roots, would_be_own_ancestor
-from genlock.staleness.oracle_report import activated
-from genlock.staleness.oracle_rows import AssetRow, DerivationRow, VersionRow, World
+from tests.staleness.oracle.report import activated
+from tests.staleness.oracle.rows import AssetRow, DerivationRow, VersionRow, World
+from tests.staleness.oracle.rules import derivations_of, expected, made_from, version_roots, would_be_own_ancestor
 
 Key = tuple[int, int]  # (asset, number)
 

@@ -18,10 +18,8 @@ from tests.staleness.oracle.remaking import (
     with_version,
     worlds,
 )
-
-from genlock.staleness.oracle import State, expected, made_from, state, version_roots
-from genlock.staleness.oracle_report import activated
-from genlock.staleness.oracle_rows import (
+from tests.staleness.oracle.report import activated
+from tests.staleness.oracle.rows import (
     InputRow,
     ProjectRow,
     ReceiptRow,
@@ -30,6 +28,7 @@ from genlock.staleness.oracle_rows import (
     TakeRow,
     World,
 )
+from tests.staleness.oracle.rules import State, expected, made_from, state, version_roots
 
 ROUNDS = 12  # random search over tens of thousands of worlds never needed more than four
 

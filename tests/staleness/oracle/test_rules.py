@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 from tests.staleness.examples.story import CHAIN, Story
+from tests.staleness.oracle.report import Estimate, report
+from tests.staleness.oracle.rules import State, causes, state
 from tests.staleness.oracle_stage import OracleStage
 from tests.staleness.worlds import Use
 
 from genlock.model import Kind
-from genlock.staleness.oracle import State, causes, state
-from genlock.staleness.oracle_report import Estimate, report
 
 
 @pytest.fixture

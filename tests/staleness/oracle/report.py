@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 
-from genlock.staleness.oracle import Cause, Identity, Root, State, causes, pinned, state
-from genlock.staleness.oracle_rows import ReceiptRow, SegmentRow, World
+from tests.staleness.oracle.rows import ReceiptRow, SegmentRow, World
+from tests.staleness.oracle.rules import Cause, Identity, Root, State, causes, pinned, state
+
 from genlock.staleness.sentence import sentence
 
 

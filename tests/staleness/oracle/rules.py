@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from genlock.model import SEED_FRAME, Kind
-from genlock.staleness.oracle_rows import (
+from tests.staleness.oracle.rows import (
     LAST_FRAME,
     DerivationRow,
     InputRow,
@@ -24,6 +23,8 @@ from genlock.staleness.oracle_rows import (
     WaiverRow,
     World,
 )
+
+from genlock.model import SEED_FRAME, Kind
 
 Content = tuple[int, str]  # (asset, effective digest): equal versions are one content
 Identity = tuple[str, int | None, int | None, int | None]
