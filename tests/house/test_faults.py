@@ -1,4 +1,4 @@
-"""The faults that `make mutants` seeds are still faults of the source as it is."""
+"""Every fault that `make mutants` seeds still applies to the source."""
 
 from pathlib import Path
 

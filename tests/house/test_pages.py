@@ -1,4 +1,4 @@
-"""The pages hold together: links, decisions, dependencies, glossary, changelog, status."""
+"""Pages are consistent: links, decisions, dependencies, glossary, changelog, status."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ def _read(*parts: str) -> str:
 
 
 def _anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as code forges make them."""
+    """Return the anchors of a page's headings, built as code forges do."""
     plain = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading) for heading in HEADING.findall(tree.without_blocks(text)))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
 
@@ -41,24 +41,24 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
-    reached, waiting = {ROOT / "README.md"}, [ROOT / "README.md"]
-    while waiting:
-        page = waiting.pop()
+    reached, pending = {ROOT / "README.md"}, [ROOT / "README.md"]
+    while pending:
+        page = pending.pop()
         for plain, image in LINK.findall(tree.without_blocks(page.read_text(encoding="utf-8"))):
             name = (plain or image).partition("#")[0]
             target = (page.parent / name).resolve()
             if name and not re.match(r"[a-z]+:", name) and target.suffix == ".md" and target not in reached:
                 reached.add(target)
-                waiting.append(target)
+                pending.append(target)
     assert not [tree.short(page) for page in tree.pages() if page not in reached]
 
 
-def test_decisions_have_numbers_of_their_own_and_stand_in_the_index() -> None:
+def test_decisions_have_unique_numbers_and_are_in_the_index() -> None:
     index = _read("docs", "decisions", "README.md")
     records = [path for path in DECISIONS.glob("*.md") if path.name != "README.md"]
     numbers = [path.name[:4] for path in records]
     assert all(re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name) for path in records)
-    assert len(numbers) == len(set(numbers)), "two decisions have one number"
+    assert len(numbers) == len(set(numbers)), "two decisions share a number"
     assert not [path.name for path in records if f"({path.name})" not in index]
     for path in records:
         assert path.read_text(encoding="utf-8").startswith(f"# {path.name[:4]}"), path.name
@@ -67,28 +67,28 @@ def test_decisions_have_numbers_of_their_own_and_stand_in_the_index() -> None:
 def test_every_dependency_is_recorded_with_licence_and_version() -> None:
     declared = [
         *PROJECT["dependencies"],
-        *(one for extra in PROJECT["optional-dependencies"].values() for one in extra),
+        *(requirement for extra in PROJECT["optional-dependencies"].values() for requirement in extra),
     ]
-    wanted = {re.split(r"[\[<>=~! ;]", line)[0] for line in declared}
+    names = {re.split(r"[\[<>=~! ;]", line)[0] for line in declared}
     rows = re.findall(
         r"^\| `([\w-]+)`[^|]* \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$",
         _read("docs", "decisions", "0001-dependencies.md"),
         re.MULTILINE,
     )
-    assert {name for name, *_ in rows} == wanted
+    assert {name for name, *_ in rows} == names
     pins = re.findall(r"^([\w.-]+)==([\w.]+)", _read("constraints.txt"), re.MULTILINE)
     for name, _, version, *_ in rows:
-        pinned = [one for pin, one in pins if pin == name]  # several, where Pythons differ
-        assert any(one.startswith(version.strip()) for one in pinned), f"{name} is {pinned}, the record says {version}"
+        pinned = [pinned_version for pin, pinned_version in pins if pin == name]  # several, where Pythons differ
+        assert any(pin.startswith(version.strip()) for pin in pinned), f"{name} is {pinned}, the record says {version}"
 
 
-def test_the_changelog_tells_of_this_version() -> None:
+def test_the_changelog_has_this_version() -> None:
     text = _read("CHANGELOG.md")
     assert f"## [{PROJECT['version']}]" in text
     assert "## [Unreleased]" in text
 
 
-def test_the_glossary_has_the_words_of_the_rules() -> None:
+def test_the_glossary_defines_the_words_of_the_rules() -> None:
     text = _read("docs", "glossary.md")
     words = (
         "Asset|Version|Active version|Project|Scene|Segment|Take|Selected take|Receipt|Claim|Input|Derivation|Digest|"
@@ -98,19 +98,19 @@ def test_the_glossary_has_the_words_of_the_rules() -> None:
     assert defined >= set(words.split("|")), set(words.split("|")) - defined
 
 
-def test_the_status_names_every_row_with_a_state_and_a_proof() -> None:
+def test_every_row_of_the_status_has_a_state_and_a_proof() -> None:
     rows = re.findall(
         r"^\| ([RB]\d+|C\d|[1-9]\d?|E\d) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", _read("docs", "status.md"), re.MULTILINE
     )
     named = [name for name, _, _ in rows]
-    assert len(named) == len(set(named)), "a row stands twice"
-    promised = {f"R{n}" for n in range(1, 12)} | {f"B{n}" for n in range(1, 13)}
+    assert len(named) == len(set(named)), "a row is listed twice"
+    required = {f"R{n}" for n in range(1, 12)} | {f"B{n}" for n in range(1, 13)}
     parts = {str(n) for n in range(1, 12)} | {"E1", "E2", "E3"}
     comfyui = {f"C{n}" for n in range(1, 9)}
-    assert set(named) - comfyui == promised | parts
+    assert set(named) - comfyui == required | parts
     for name, state, proof in rows:
         assert state.strip() in STATES, f"{name} is {state!r}"
         if state.strip() == "done":
-            assert re.search(r"`(tests/|make |benchmarks/|genlock )", proof), f"{name} is done, but nothing shows it"
+            assert re.search(r"`(tests/|make |benchmarks/|genlock )", proof), f"{name} is done, but names no proof"
         for path in re.findall(r"`((?:tests|benchmarks|docs|src)/[^`\s:]*)", proof):
-            assert (ROOT / path).exists(), f"{name} is shown by {path}, which is not there"
+            assert (ROOT / path).exists(), f"{name} names {path} as its proof, which does not exist"

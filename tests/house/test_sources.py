@@ -1,4 +1,4 @@
-"""What holds for every file: sizes, empty packages, nothing of the machine it was written on."""
+"""Rules for every file: its length, packages without code, no registry's host and no path of a machine."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ LONGEST = 400
 SOURCES = (".py", ".pyi", ".ts", ".js", ".css", ".html", ".sql", ".sh")
 TEXTS = (*SOURCES, ".md", ".toml", ".txt", ".json", ".yml", ".yaml", ".svg", ".cfg", ".ini", "")
 
-# Written in two halves, so that this page does not find itself.
+# Written in two halves, so that this file does not match.
 REGISTRIES = ("py" + "pi.org", "pythonh" + "osted.org", "npm" + "js.org", "npm" + "js.com", "registry" + ".yarnpkg")
 MACHINES = re.compile(r"(?<![\w.}/])/(?:" + "|".join(("ro" + "ot", "wo" + "rk", "ho" + "me", "Us" + "ers")) + r")/\w")
 
@@ -24,7 +24,7 @@ def test_no_source_file_is_longer_than_the_limit() -> None:
     assert not long, f"split these by concept: {long}"
 
 
-def test_packages_say_what_they_are_and_nothing_more() -> None:
+def test_packages_hold_one_docstring() -> None:
     for path in tree.named(".py"):
         if path.name != "__init__.py" or "src" not in path.parts:
             continue
@@ -35,7 +35,7 @@ def test_packages_say_what_they_are_and_nothing_more() -> None:
 
 @pytest.mark.parametrize("what", ["registry", "machine"])
 def test_nothing_names_a_registry_or_a_machine(what: str) -> None:
-    found: list[str] = []
+    violations: list[str] = []
     for path in tree.named(*TEXTS):
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
             if what == "registry":
@@ -43,10 +43,10 @@ def test_nothing_names_a_registry_or_a_machine(what: str) -> None:
             else:
                 wrong = MACHINES.search(line) is not None
             if wrong:
-                found.append(f"{tree.short(path)}:{number}: {line.strip()[:100]}")
-    assert not found, "\n".join(found)
+                violations.append(f"{tree.short(path)}:{number}: {line.strip()[:100]}")
+    assert not violations, "\n".join(violations)
 
 
-def test_no_room_is_a_drawer() -> None:
-    drawers = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service"}
-    assert not [tree.short(path) for path in tree.named(".py") if path.stem in drawers]
+def test_no_module_is_a_catch_all() -> None:
+    catch_alls = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "service"}
+    assert not [tree.short(path) for path in tree.named(".py") if path.stem in catch_alls]
