@@ -135,10 +135,14 @@ class Studio:
     async def shoot(self, name: str, count: int = 4, **rest: Any) -> list[int]:
         """A scene of so many segments, rendered."""
         segments = await self.scene(name, count)
-        async with self.db.transaction() as conn:
-            await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
+        await self.start_render(name, **rest)
         await self.work()
         return segments
+
+    async def start_render(self, name: str, **rest: Any) -> Plan:
+        """A started plan that renders every segment of a scene."""
+        async with self.db.transaction() as conn:
+            return await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
 
     async def dress(self) -> int:
         """Make ``clothed`` with the engine from the active portrait; the version's number."""
@@ -212,8 +216,7 @@ class Studio:
     async def shoot_elsewhere(self, name: str, count: int = 4, **rest: Any) -> None:
         """A scene rendered by a worker that somebody else runs."""
         await self.scene(name, count)
-        async with self.db.transaction() as conn:
-            plan = await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
+        plan = await self.start_render(name, **rest)
         async with asyncio.timeout(120):
             while (await self.read(plan)).state is PlanState.RUNNING:  # noqa: ASYNC110 - in another process
                 await asyncio.sleep(0.05)

@@ -366,7 +366,7 @@ async def test_a_step_that_nobody_takes_says_why(studio: Studio) -> None:
 
     async def seen(worker_id: int, *engines: str) -> None:
         async with studio.db.transaction() as conn:
-            await worker_sql.seen(conn, worker_id, engines)
+            await worker_sql.heartbeat(conn, worker_id, engines)
 
     said = "No worker that runs can reach the engine sketch."
     assert await why() == [said, None]

@@ -44,8 +44,11 @@ class Bell:
                             await self._ring()
                         # Silence may mean a connection that died without saying so: this finds out, now and then.
                         await conn.execute("SELECT 1")
-            except (psycopg.Error, OSError) as error:
-                logger.warning("The connection that listens for events was lost; again in %.1f s: %s", pause, error)
+            except Exception as error:
+                if isinstance(error, (psycopg.Error, OSError)):
+                    logger.warning("Lost the connection that listens for events. Next try in %.1f s. %s", pause, error)
+                else:
+                    logger.exception("Listening for events failed unexpectedly. Next try in %.1f s.", pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 

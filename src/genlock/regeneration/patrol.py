@@ -1,36 +1,60 @@
-"""Brings lost work back: jobs of workers that died, steps and reproductions without a job, plans let go on.
+"""Recovers lost work: jobs of dead workers, steps and reproductions without a job, plans that can continue.
 
-Every worker runs it beside its work, never as a job: a worker that is busy for an hour must still notice that another
-one has died.
+Every worker runs it alongside its work, never as a job: a worker that is busy for an hour must still notice that
+another one has died.
 """
 
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
 from genlock.db.connection import Conn, Database
+from genlock.errors import GenlockError
 from genlock.regeneration import worker_sql
 from genlock.regeneration.plans import finish, plan_sql, queue_sql
 from genlock.regeneration.plans.conclude import WORKER
 from genlock.regeneration.reproduction import sql as reproduce_sql
 
+logger = logging.getLogger(__name__)
+
 
 async def patrol(db: Database, silent_s: float) -> int:
-    """Look once; how many plans were set in motion again."""
+    """Recover lost work once; return how many plans were set in motion again."""
     async with db.transaction() as conn:
-        await queue_sql.rescue(conn, silent_s)
+        await queue_sql.fail_jobs_of_dead_workers(conn, silent_s)
     async with db.transaction() as conn:
-        await reproduce_sql.hand_over(conn, await reproduce_sql.bring_ashore(conn, silent_s))
+        await reproduce_sql.hand_over(conn, await reproduce_sql.requeue_abandoned(conn, silent_s))
     async with db.transaction() as conn:
-        adrift = await queue_sql.plans_adrift(conn, silent_s)
+        stalled = await queue_sql.stalled_plans(conn, silent_s)
         waiting = await worker_sql.plans_to_resume(conn)
-    for plan_id in adrift:
-        async with db.transaction() as conn:
-            await _recover(conn, plan_id, silent_s)
-    for plan_id in waiting:
-        async with db.transaction() as conn:
-            await plan_sql.lock_plan(conn, plan_id)
-            await finish.go_on(conn, plan_id, WORKER)
-    return len(adrift)
+    recovered = await _each_plan(db, stalled, lambda conn, plan_id: _recover(conn, plan_id, silent_s))
+    await _each_plan(db, waiting, _resume)
+    return recovered
+
+
+async def _each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Conn, int], Awaitable[None]]) -> int:
+    """Run ``action`` for each plan in a transaction of its own; return how many succeeded.
+
+    A plan that fails is logged and does not keep the others from their turn.
+    """
+    succeeded = 0
+    for plan_id in plan_ids:
+        try:
+            async with db.transaction() as conn:
+                await action(conn, plan_id)
+            succeeded += 1
+        except GenlockError as error:
+            logger.warning("Could not continue plan %d: %s", plan_id, error.message)
+        except Exception:
+            logger.exception("Could not continue plan %d.", plan_id)
+    return succeeded
 
 
 async def _recover(conn: Conn, plan_id: int, silent_s: float) -> None:
     await plan_sql.lock_plan(conn, plan_id)
-    await queue_sql.bring_ashore(conn, plan_id, silent_s)
+    await queue_sql.requeue_abandoned_steps(conn, plan_id, silent_s)
+    await finish.go_on(conn, plan_id, WORKER)
+
+
+async def _resume(conn: Conn, plan_id: int) -> None:
+    await plan_sql.lock_plan(conn, plan_id)
     await finish.go_on(conn, plan_id, WORKER)

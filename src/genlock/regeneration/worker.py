@@ -29,6 +29,7 @@ from procrastinate.exceptions import ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition
 from procrastinate.worker import Worker
 
+from genlock.background import alongside, repeat
 from genlock.blobs.opening import open_store
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
@@ -39,7 +40,6 @@ from genlock.errors import GenlockError
 from genlock.regeneration import worker_sql
 from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
-from genlock.regeneration.making.presence import watch
 from genlock.regeneration.making.work import do_step
 from genlock.regeneration.making.workshop import Workshop, no_fault
 from genlock.regeneration.patrol import patrol
@@ -100,18 +100,21 @@ async def run_worker(
             tick_s=pace.tick_s,
             fault=fault,
         )
-        await shop.presence.look(engines, set(engines))
-        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.presence.here(engines)))
-        beside = (
-            asyncio.create_task(_patrol(shop, worker_id, pace)),
-            asyncio.create_task(watch(shop.presence, engines, pace.patrol_s)),
-        )
+        await shop.health.probe(engines, engines.keys())
+        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.health.reachable(engines)))
         try:
-            await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
+            async with alongside(
+                repeat(
+                    "heartbeat of the worker",
+                    lambda: _heartbeat(shop, worker_id),
+                    every_s=pace.patrol_s,
+                    longest_pause_s=pace.patrol_s,
+                ),
+                repeat("patrol for lost work", lambda: _patrol(shop, pace), every_s=pace.patrol_s),
+                shop.health.watch(engines, pace.patrol_s),
+            ):
+                await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
             with contextlib.suppress(GenlockError):
                 async with db.transaction() as conn:
                     await worker_sql.leave(conn, worker_id)
@@ -133,10 +136,10 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
     async with app.open_async(pool=shop.db.pool):
         while not stop.is_set():
             to_the_end = orphaned.is_set()
-            shop.presence.changed.clear()
+            shop.health.changed.clear()
             queue = Worker(
                 app,
-                queues=queue_sql.queues_of(shop.presence.here(shop.engines)),
+                queues=queue_sql.queues_of(shop.health.reachable(shop.engines)),
                 name=shop.name,
                 concurrency=concurrency,
                 wait=not to_the_end,
@@ -157,14 +160,14 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             pause_s = _FIRST_PAUSE_S
-            if to_the_end and not shop.presence.changed.is_set():
+            if to_the_end and not shop.health.changed.is_set():
                 return
 
 
 async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
     """Let the queue's worker run until it ends by itself or is told to, and then until its steps are done."""
     running = asyncio.create_task(queue.run())
-    told = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.presence.changed.wait())]
+    told = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.health.changed.wait())]
     if not orphaned.is_set():
         told.append(asyncio.create_task(orphaned.wait()))
     try:
@@ -181,17 +184,15 @@ async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asy
             one.cancel()
 
 
-async def _patrol(shop: Workshop, worker_id: int, pace: Pace) -> None:
-    while True:
-        try:
-            async with shop.db.transaction() as conn:
-                await worker_sql.seen(conn, worker_id, shop.presence.here(shop.engines))
-            recovered = await patrol(shop.db, pace.silent_s)
-            if recovered:
-                logger.info("Set %d plans in motion again.", recovered)
-        except GenlockError as error:
-            logger.warning("Could not look for lost work: %s", error.message)
-        await asyncio.sleep(pace.patrol_s)
+async def _heartbeat(shop: Workshop, worker_id: int) -> None:
+    async with shop.db.transaction() as conn:
+        await worker_sql.heartbeat(conn, worker_id, shop.health.reachable(shop.engines))
+
+
+async def _patrol(shop: Workshop, pace: Pace) -> None:
+    recovered = await patrol(shop.db, pace.silent_s)
+    if recovered:
+        logger.info("Set %d plans in motion again.", recovered)
 
 
 @contextmanager

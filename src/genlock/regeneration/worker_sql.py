@@ -14,8 +14,8 @@ async def enter(conn: Conn, name: str, engines: tuple[str, ...]) -> int:
     )
 
 
-async def seen(conn: Conn, worker_id: int, engines: tuple[str, ...]) -> None:
-    """Say that a worker is alive, and which engines it reaches."""
+async def heartbeat(conn: Conn, worker_id: int, engines: tuple[str, ...]) -> None:
+    """Record that a worker is alive and which engines it reaches."""
     await execute(
         conn,
         "UPDATE workers SET seen_at = now(), stopped_at = NULL, engines = %(engines)s WHERE id = %(id)s",

@@ -4,22 +4,21 @@ lock → port → database → migrations → store → administrator's token �
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from genlock.access.actions import ensure_admin_token
+from genlock.background import alongside
 from genlock.blobs.opening import open_store
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
@@ -120,7 +119,7 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
 
         try:
             _settle_memory()
-            async with _running(housekeeping(db)), _running(_watching(app, settings)), _workers(settings):
+            async with alongside(housekeeping(db), _watching(app, settings), _workers(settings)):
                 server = HttpServer(app, settings, ready)
                 await asyncio.sleep(0)  # told to end by now, it is cancelled here and not amid uvicorn's first steps
                 if not told:
@@ -147,23 +146,10 @@ async def _watching(app: FastAPI, settings: Settings) -> None:
         await app.state.house.scanner.watch(settings.scan_folders, keep=settings.keeps_scanned)
 
 
-@asynccontextmanager
-async def _workers(settings: Settings) -> AsyncGenerator[None]:
+async def _workers(settings: Settings) -> None:
+    """Keep the server's workers running."""
     command = (*_WORKER, "--data", str(settings.data))
-    async with _running(keep_running(command, settings.workers, settings.as_environment())):
-        yield
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Keep ``work`` running beside the block, and end it with the block."""
-    beside = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        beside.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beside
+    await keep_running(command, settings.workers, settings.as_environment())
 
 
 class HttpServer(uvicorn.Server):

@@ -4,6 +4,7 @@ The server belongs to nobody: whoever comes first starts it, whoever leaves last
 between is not missed. All decisions to start and stop happen under one lock in the data folder.
 """
 
+import logging
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ from genlock.db.embedded.owner import Owner
 from genlock.db.embedded.progress import Log, OnProgress, quiet
 from genlock.db.embedded.trouble import explained
 from genlock.errors import Conflict, GenlockError
+
+logger = logging.getLogger(__name__)
 
 
 class Attached:
@@ -59,6 +62,8 @@ class Attached:
                     self._recipe.on_progress("The database had died and was started again.")
             except GenlockError as error:  # said, and tried again: what is in the way may go away
                 self._recipe.on_progress(f"The database has died and does not start: {error.message}")
+            except Exception:
+                logger.exception("Could not check whether the embedded database is running.")
 
     def detach(self) -> None:
         """Ends this use, and stops the server if nobody else uses it. A second time does nothing."""

@@ -1,4 +1,7 @@
-"""Lets an engine render, says meanwhile that the work is alive, and stops it when it is nobody's any more."""
+"""Renders with a heartbeat, and stops the render when its attempt has lost the work or the worker ends.
+
+A heartbeat that fails is logged and tried again at the next tick: it never costs a render.
+"""
 
 import asyncio
 import logging
@@ -7,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from genlock.engines.model import Engine, Rendered, RenderSpec
-from genlock.errors import Conflict, Unavailable
+from genlock.errors import Conflict, GenlockError
 from genlock.regeneration.making.workshop import Workshop
 
 logger = logging.getLogger(__name__)
@@ -42,12 +45,18 @@ async def render_watched(
                 async with asyncio.timeout(shop.tick_s):
                     await shop.ending.wait()
             try:
-                ours = await still_ours(done)
-            except Unavailable as error:
-                logger.warning("%s could not say that it is alive: %s", spec.run, error.message)
-                ours = True
-            stopped = shop.ending.is_set() or not ours
-        await engine.cancel(spec.run)
+                current = await still_ours(done)
+            except GenlockError as error:
+                logger.warning("%s: could not record the heartbeat: %s", spec.run, error.message)
+                current = True
+            except Exception:
+                logger.exception("%s: could not record the heartbeat.", spec.run)
+                current = True
+            stopped = shop.ending.is_set() or not current
+        try:
+            await engine.cancel(spec.run)
+        except Exception:  # the render goes on, and its result is refused by the fence if it is not wanted
+            logger.exception("%s: could not stop the render.", spec.run)
 
     ticking = asyncio.create_task(tick())
     try:

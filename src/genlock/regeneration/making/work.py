@@ -17,11 +17,11 @@ from pathlib import Path
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.store import Store
 from genlock.db.connection import Conn
-from genlock.engines.model import AWAY, IMAGE, Engine, Rendered, RenderSpec
+from genlock.engines.model import AWAY, IMAGE, LOST, Engine, Rendered, RenderSpec
 from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
 from genlock.model import Actor, Role
 from genlock.regeneration import wanted
-from genlock.regeneration.making import materialise, presence
+from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.rendering import render_watched
 from genlock.regeneration.making.workshop import Workshop
@@ -33,6 +33,10 @@ from genlock.regeneration.wanted import Settled, Wish
 from genlock.staleness import impact
 
 logger = logging.getLogger(__name__)
+_UNREACHABLE = frozenset({AWAY, LOST})
+"""Codes of errors that say nothing about the step: it may be tried again, here or elsewhere."""
+_MOST_ATTEMPTS = 8
+"""A step that was started this often is not given back: it may be what makes engines unreachable."""
 
 
 async def do_step(shop: Workshop, step_id: int) -> None:
@@ -51,9 +55,9 @@ async def do_step(shop: Workshop, step_id: int) -> None:
         await asyncio.shield(patiently(shop.db, lambda conn: conclude.give_back(conn, claimed)))
         raise
     except GenlockError as error:
-        if error.code in presence.GONE and claimed.attempt < presence.MOST_TRIES:
+        if error.code in _UNREACHABLE and claimed.attempt < _MOST_ATTEMPTS:
             if error.code == AWAY:
-                shop.presence.lost(claimed.wanted.engine)
+                shop.health.mark_unreachable(claimed.wanted.engine)
             await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
             return
         failure = error

@@ -8,7 +8,7 @@ from pathlib import Path
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.engines.model import Engine
-from genlock.regeneration.making.presence import Presence
+from genlock.regeneration.making.health import EngineHealth
 
 
 def no_fault(_point: str) -> None:
@@ -29,6 +29,6 @@ class Workshop:
     version: str
     scratch: Path
     tick_s: float = 0.5
-    presence: Presence = field(default_factory=Presence)
+    health: EngineHealth = field(default_factory=EngineHealth)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     fault: Callable[[str], None] = field(default=no_fault)

@@ -52,7 +52,7 @@ def identify(path: Path, claimed: Claimed) -> Identity:
 
 async def record_take(conn: Conn, claimed: Claimed, made: Made, actor: Actor, fault: Fault) -> None:
     """Record a new take, put it in the cut if the one from the start of the plan still is, and let the plan go on."""
-    if claimed.segment_id is None or not await step_sql.hold_own(conn, claimed):
+    if claimed.segment_id is None or not await step_sql.lock_if_current_attempt(conn, claimed):
         return
     await _note_blobs(conn, made)
     uploaded = {part: output.digest for part, output in made.outputs.items()}
@@ -81,7 +81,7 @@ async def record_version(
 
     The move of the active version, if there was one, is to be told after the commit.
     """
-    if claimed.asset_id is None or not await step_sql.hold_own(conn, claimed):
+    if claimed.asset_id is None or not await step_sql.lock_if_current_attempt(conn, claimed):
         return None
     await library_sql.lock(conn)
     await _note_blobs(conn, made)
@@ -131,7 +131,11 @@ async def record_version(
 
 async def restore(conn: Conn, claimed: Claimed, actor: Actor) -> None:
     """Put the planned earlier take back into the cut; with *review* only offer it."""
-    if claimed.segment_id is None or claimed.take_id is None or not await step_sql.hold_own(conn, claimed):
+    if (
+        claimed.segment_id is None
+        or claimed.take_id is None
+        or not await step_sql.lock_if_current_attempt(conn, claimed)
+    ):
         return
     await _select(conn, claimed, claimed.segment_id, claimed.take_id, actor)
     await step_sql.finished(conn, claimed.step_id, take_id=claimed.take_id)
@@ -151,7 +155,7 @@ async def cut_off(conn: Conn, claimed: Claimed, wish: Wish, actor: Actor) -> boo
     take_id = await step_sql.equal_take(conn, claimed.segment_id, digest, wish.graph)
     if take_id is None:
         return False
-    if not await step_sql.hold_own(conn, claimed):
+    if not await step_sql.lock_if_current_attempt(conn, claimed):
         return True
     await _select(conn, claimed, claimed.segment_id, take_id, actor)
     await step_sql.finished(conn, claimed.step_id, saved=True, take_id=take_id)
@@ -162,7 +166,7 @@ async def cut_off(conn: Conn, claimed: Claimed, wish: Wish, actor: Actor) -> boo
 
 async def fail(conn: Conn, claimed: Claimed, error: GenlockError) -> None:
     """Mark the step as failed and cancel what depends on it; everything else goes on."""
-    if not await step_sql.hold_own(conn, claimed):
+    if not await step_sql.lock_if_current_attempt(conn, claimed):
         return
     said = StepError(code=error.code, message=error.message, hint=error.hint)
     await step_sql.failed(conn, claimed.step_id, said)
@@ -175,7 +179,7 @@ async def fail(conn: Conn, claimed: Claimed, error: GenlockError) -> None:
 
 async def give_back(conn: Conn, claimed: Claimed) -> None:
     """Queue the step again, because its worker ends."""
-    if await step_sql.hold_own(conn, claimed):
+    if await step_sql.lock_if_current_attempt(conn, claimed):
         await step_sql.released(conn, claimed.step_id)
         await queue_sql.hand_over(conn, claimed.plan_id)
 
@@ -186,7 +190,7 @@ async def _reuse_version(conn: Conn, claimed: Claimed, asset_id: int, wish: Wish
     number = digest and await step_sql.equal_version(conn, asset_id, digest, wish.graph)
     if not number:
         return False
-    if not await step_sql.hold_own(conn, claimed):
+    if not await step_sql.lock_if_current_attempt(conn, claimed):
         return True
     await library_sql.lock(conn)
     asset = await library_sql.get_asset(conn, asset_id)

@@ -57,7 +57,7 @@ async def take_back(conn: Conn, plan_id: int) -> None:
     )
 
 
-async def rescue(conn: Conn, silent_s: float) -> int:
+async def fail_jobs_of_dead_workers(conn: Conn, silent_s: float) -> int:
     """Remove the jobs of workers that have died; their number.
 
     A job is lost when its worker has not been heard of for ``silent_s`` seconds, nor its step or reproduction.
@@ -86,7 +86,7 @@ async def rescue(conn: Conn, silent_s: float) -> int:
     )
 
 
-async def plans_adrift(conn: Conn, silent_s: float) -> list[int]:
+async def stalled_plans(conn: Conn, silent_s: float) -> list[int]:
     """Running plans of which a step is queued or running, and no job is there that would finish it."""
     found = await rows(
         conn,
@@ -104,7 +104,7 @@ async def plans_adrift(conn: Conn, silent_s: float) -> list[int]:
     return [row["plan_id"] for row in found]
 
 
-async def bring_ashore(conn: Conn, plan_id: int, silent_s: float) -> None:
+async def requeue_abandoned_steps(conn: Conn, plan_id: int, silent_s: float) -> None:
     """Queue again the running steps of a locked plan that nobody works on any more: whoever did has lost the fence."""
     await execute(
         conn,

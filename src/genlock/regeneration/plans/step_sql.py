@@ -91,7 +91,7 @@ async def keep_alive(conn: Conn, step_id: int, attempt: int, progress: float) ->
     return touched > 0
 
 
-async def hold_own(conn: Conn, claimed: Claimed) -> bool:
+async def lock_if_current_attempt(conn: Conn, claimed: Claimed) -> bool:
     """Lock the step's plan and then the step; whether this attempt may still finish it."""
     await execute(conn, "SELECT 1 FROM plans WHERE id = %(id)s FOR NO KEY UPDATE", id=claimed.plan_id)
     return await scalar(

@@ -202,7 +202,7 @@ async def _leave(conn: Conn, claimed: ClaimedReproduction, state: str, error: An
     return touched > 0
 
 
-async def bring_ashore(conn: Conn, silent_s: float) -> list[int]:
+async def requeue_abandoned(conn: Conn, silent_s: float) -> list[int]:
     """Let those wait again whose worker was silent for so long, or that have no job any more; their ids."""
     found = await rows(
         conn,
