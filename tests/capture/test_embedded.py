@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tests.capture.corpus.cases import image_to_video
-from tests.capture.files import comfyui_tags, frames, png, save, video, webp
+from tests.capture.files import comfyui_tags, frames, png, save, video
 
 from genlock.capture.embedded import Embedded, read_embedded
 from genlock.capture.tags import MAX_TEXT_BYTES, tags_of
@@ -184,10 +185,29 @@ def test_a_text_that_is_no_text_does_no_harm(tmp_path: Path) -> None:
     assert _read(path) == Embedded()
 
 
+def _webp_with_exif(path: Path, exif: bytes) -> Path:
+    Image.fromarray(frames(1, 1)[0]).save(path, "WEBP")
+    body = path.read_bytes()[12:] + b"EXIF" + struct.pack("<I", len(exif)) + exif
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)
+    return path
+
+
 @pytest.mark.parametrize("exif", [b"II*\0" + b"\xff" * 40, b"MM\0*\0\0\0\x08\xff\xff" + b"\0" * 30, b"II*\0", b"junk"])
 def test_exif_that_points_anywhere_says_nothing(tmp_path: Path, exif: bytes) -> None:
     """Offsets outside of the block are not followed."""
-    path = webp(tmp_path / "a.webp", {}, moving=False)
-    body = path.read_bytes()[12:] + b"EXIF" + struct.pack("<I", len(exif)) + exif
-    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body)
-    assert tags_of(path, "a.webp") == {}
+    assert tags_of(_webp_with_exif(tmp_path / "a.webp", exif), "a.webp") == {}
+
+
+@pytest.mark.parametrize("is_nested", [False, True], ids=["first directory", "second directory"])
+def test_many_exif_entries_over_the_same_bytes_take_no_time(tmp_path: Path, is_nested: bool) -> None:
+    """65,535 entries that share one slice of 8 MiB would be 512 GiB of text."""
+    size, count = 8 * 2**20, 65_535
+    directory_at = 8 + (18 if is_nested else 0)
+    slice_at = directory_at + 2 + 12 * count + 4
+    entries = b"".join(struct.pack("<HHII", 0x9286 if n % 2 else n, 2, size, slice_at) for n in range(count))
+    first = struct.pack("<HHHIII", 1, 0x8769, 4, 1, directory_at, 0) if is_nested else b""
+    directory = struct.pack("<H", count) + entries + bytes(4)
+    path = _webp_with_exif(tmp_path / "a.webp", b"II*\0\x08\0\0\0" + first + directory + b"x" * size)
+    started_s = time.process_time()
+    tags_of(path, "a.webp")
+    assert time.process_time() - started_s < 2

@@ -10,7 +10,6 @@ structure says nothing rather than something wrong.
 # PyAV's stubs leave the metadata of a container open.
 # pyright: reportUnknownMemberType=false
 
-import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import BinaryIO
 import av
 from av.error import FFmpegError
 
+from genlock.capture.exif import exif_texts
 from genlock.errors import Invalid
 from genlock.library.readers import shown_name
 
@@ -27,9 +27,6 @@ MAX_TEXT_BYTES = 16 * 2**20
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 100_000
-_EXIF_TEXTS = {0x010E: "description", 0x010F: "make", 0x0110: "model", 0x9286: "usercomment"}
-_EXIF_FOLDER = 0x8769
-_BYTE_FORMS = (1, 2, 7)  # bytes, ASCII, undefined: savers take any of them for a text
 
 
 def tags_of(path: Path, name: str) -> dict[str, str]:
@@ -102,48 +99,9 @@ def _webp_texts(source: BinaryIO, name: str) -> dict[str, str]:
         if head[:4] == b"EXIF":
             if length > MAX_TEXT_BYTES:
                 raise _too_much(name)
-            return _exif_texts(source.read(length).removeprefix(b"Exif\0\0"))
+            return exif_texts(source.read(length).removeprefix(b"Exif\0\0"))
         source.seek(length + length % 2, 1)
     return {}
-
-
-def _exif_texts(exif: bytes) -> dict[str, str]:
-    """The texts in an EXIF block (TIFF 6.0, section 2): of its first folder, and of the one it leads to."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None or len(exif) < 8:
-        return {}
-    found: dict[str, str] = {}
-    waiting = [struct.unpack_from(f"{order}I", exif, 4)[0]]
-    for at in waiting:
-        for tag, kind, count, where in _exif_entries(exif, order, at):
-            if tag == _EXIF_FOLDER and len(waiting) == 1:
-                waiting.append(where)
-            elif tag in _EXIF_TEXTS and kind in _BYTE_FORMS and count > 4:
-                found |= _exif_text(_EXIF_TEXTS[tag], exif[where : where + count])
-    return found
-
-
-def _exif_entries(exif: bytes, order: str, at: int) -> Iterator[tuple[int, int, int, int]]:
-    if not 8 <= at <= len(exif) - 2:
-        return
-    for number in range(struct.unpack_from(f"{order}H", exif, at)[0]):
-        entry = at + 2 + 12 * number
-        if entry + 12 > len(exif):
-            return
-        yield struct.unpack_from(f"{order}HHII", exif, entry)
-
-
-def _exif_text(key: str, raw: bytes) -> dict[str, str]:
-    if raw.startswith(b"UNICODE\0"):
-        # EXIF says "Unicode" and not which: savers differ, and Latin text has its zeros where the upper halves are.
-        upper_first = raw[8::2].count(0) > raw[9::2].count(0)
-        text = raw[8:].decode("utf-16-be" if upper_first else "utf-16-le", "replace")
-    else:
-        text = _decoded(raw.removeprefix(b"ASCII\0\0\0").removeprefix(b"\0" * 8))
-    text = text.rstrip("\0")
-    prefix, colon, rest = text.partition(":")
-    named = colon and prefix.isascii() and prefix.isalpha() and rest.lstrip().startswith(("{", "["))
-    return {prefix.lower(): rest} if named else {key: text}
 
 
 def _container_texts(path: Path, name: str) -> dict[str, str]:
