@@ -50,7 +50,7 @@ class Invalid(GenlockError):
     """What was sent cannot be accepted as it is."""
 
     status = 422
-    title = "Not acceptable as sent"
+    title = "Invalid request"
     default_code = "invalid"
 
     def __init__(self, message: str, *, too_large: bool = False, **rest: Any) -> None:

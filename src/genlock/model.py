@@ -3,19 +3,46 @@
 import unicodedata
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from genlock.notebook import card_of
 
 T = TypeVar("T")
+_COLLECTIONS = frozenset({"list", "tuple", "set", "frozenset", "dict"})
+_VALUES = frozenset({"metadata", "default"})
+
+
+def _fail_fast(schema: Any) -> None:
+    """Make every collection in a model's core schema fail at its first wrong item."""
+    pending: list[Any] = [schema]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, list):
+            pending += cast("list[Any]", node)
+        elif isinstance(node, dict):
+            part = cast("dict[str, Any]", node)
+            kind = part.get("type")  # a schema's type is text; a field may be named type as well
+            if kind == "model" and part is not schema:
+                continue  # it has done so itself
+            if isinstance(kind, str) and kind in _COLLECTIONS:
+                part["fail_fast"] = True
+            pending += [value for key, value in part.items() if key not in _VALUES or not isinstance(kind, str)]
 
 
 class Model(BaseModel):
     """A frozen value that refuses fields it does not know: row, domain value, API body and SDK result at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Refuse a collection at its first wrong item, so that a body of wrong items has few errors, not millions."""
+        schema = handler(source)
+        _fail_fast(schema)
+        return schema
 
     def _repr_html_(self) -> str:
         """A small table, which notebooks show."""

@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     comfyui_secret: str | None = None
 
     # limits of the door
-    max_body_bytes: int = Field(default=32 * MIB, ge=1024)
+    max_body_bytes: int = Field(default=1 * MIB, ge=1024)
+    max_batch_bytes: int = Field(default=32 * MIB, ge=1024)
     max_field_bytes: int = Field(default=8 * MIB, ge=1024)
     max_upload_bytes: int = Field(default=64 * GIB, ge=1024)
     events_keepalive_s: float = Field(default=15, gt=0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from genlock.errors import Invalid
-from genlock.web.bodies import parse_json, validate_json
+from genlock.web.parsing import parse_json, validate_json
 
 ANYTHING = TypeAdapter[Any](Any)
 NUMBERS = ("1e400", "-1E+0999", "1e308", "9" * 310, "1.5e3", "NaN", "-Infinity", "Infinity", "0", "-")

@@ -18,12 +18,14 @@ from genlock.db.pages import MAX_LIMIT
 from genlock.errors import Invalid
 from genlock.model import Actor, Role
 from genlock.web import keys
-from genlock.web.bodies import check_announced, read_json
+from genlock.web.bodies import MAX_BODY, MAX_UPLOAD, body_limit, check_announced_size, read_json
 from genlock.web.caller import Caller, admit, caller_of
 from genlock.web.house import House, house_of
 from genlock.web.keys import HEADER, Replay, digest_of_body
+from genlock.web.parsing import MAX_LISTED_ERRORS
 
 ROLE = "x-genlock-role"
+BODY_LIMIT = "x-genlock-body-limit"
 _LARGEST_ID = 2**63 - 1
 _READING = frozenset({"GET", "HEAD"})
 
@@ -40,6 +42,7 @@ class Door(APIRoute):
         role = Role(extra[ROLE])
         streams = "requestBody" in extra
         body_type = None if self.body_field is None else self.body_field.field_info.annotation
+        limit_setting: str = extra.get(BODY_LIMIT, MAX_BODY)
         said = None if body_type is None else TypeAdapter[Any](body_type)
         known = frozenset(
             field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)
@@ -48,12 +51,11 @@ class Door(APIRoute):
         async def handler(request: Request) -> Response:
             await admit(request, role)
             _refuse_unknown(request, known)
-            settings = house_of(request).settings
-            if streams:
-                check_announced(request, settings.max_upload_bytes, "GENLOCK_MAX_UPLOAD_BYTES")
-            elif request.method not in _READING:
-                check_announced(request, settings.max_body_bytes, "GENLOCK_MAX_BODY_BYTES")
-                request = await read_json(request, settings.max_body_bytes, said)
+            limit = body_limit(house_of(request).settings, limit_setting)
+            if request.method not in _READING:
+                check_announced_size(request, limit)
+            if request.method not in _READING and not streams:
+                request = await read_json(request, limit, said)
                 if keys.has_key(request):
                     request.state.request_digest = digest_of_body(request, await request.body())
             try:
@@ -75,7 +77,10 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
             f"There is no query parameter {unknown[0]!r} here.",
             hint=f"Known: {', '.join(sorted(known)) or 'none'}.",
             code="unknown_parameter",
-            fields=[{"field": f"query.{name}", "message": "unknown", "code": "extra_forbidden"} for name in unknown],
+            fields=[
+                {"field": f"query.{name}", "message": "unknown", "code": "extra_forbidden"}
+                for name in unknown[:MAX_LISTED_ERRORS]
+            ],
         )
 
 
@@ -153,8 +158,12 @@ def may(
     }
 
 
-def writes(role: Role, *statuses: int, **said: Any) -> dict[str, Any]:
-    """The same for a route that writes: it takes an idempotency key, and may meet 409 and 413."""
+def writes(role: Role, *statuses: int, body_limit: str = MAX_BODY, **said: Any) -> dict[str, Any]:
+    """The same for a route that writes: it takes an idempotency key, and may answer 409 and 413.
+
+    ``body_limit`` is the setting that limits its body.
+    """
+    said |= {BODY_LIMIT: MAX_UPLOAD if said.get("form") else body_limit}
     return may(role, 409, 413, *statuses, parameters=[_KEY], **said)
 
 

@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 from genlock.errors import GenlockError
 from genlock.model import Model
 from genlock.web.lingering import LingeringResponse
+from genlock.web.parsing import MAX_LISTED_ERRORS, invalid_fields, printable
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ async def _genlock_error(request: Request, error: Exception) -> Response:
         detail=error.message,
         code=error.code,
         hint=error.hint,
-        errors=(_field_problem(field) for field in error.fields),
+        errors=(_field_problem(field) for field in error.fields[:MAX_LISTED_ERRORS]),
     )
 
 
@@ -110,40 +111,18 @@ def _field_problem(field: dict[str, Any]) -> FieldProblem:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
-    # What was sent is not repeated: it may be large, or a secret.
-    fields = tuple(
-        FieldProblem(
-            field=".".join(_printable(part) for part in found["loc"]),
-            message=_printable(found["msg"].removeprefix("Value error, ")),
-            code=found["type"],
-        )
-        for found in error.errors()
-    )
-    first = f"{fields[0].field}: {fields[0].message}" if fields else "The request is not as described."
-    return respond(
-        request,
-        status=422,
-        title="Not acceptable as sent",
-        detail=first if len(fields) < 2 else f"{first}, and {len(fields) - 1} more.",
-        code="invalid",
-        hint="Each refused field is listed in `errors`; /api/v1/openapi.json describes what is expected.",
-        errors=fields,
-    )
-
-
-def _printable(part: object) -> str:
-    """``part`` as text that is valid Unicode, whatever was sent as a field's name."""
-    return str(part).encode("utf-8", "replace").decode("utf-8")[:300]
+    errors = error.errors()
+    return await _genlock_error(request, invalid_fields(errors, len(errors)))
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it was registered for
     status = error.status_code
-    path = _printable(request.url.path)
+    path = printable(request.url.path)
     detail, code, hint = {
         404: (f"There is nothing at {path}.", "no_such_route", "The API is described at /api/v1/openapi.json."),
         405: (
-            f"{_printable(request.method)} is not possible at {path}.",
+            f"{printable(request.method)} is not possible at {path}.",
             "method_not_allowed",
             "The header Allow lists what is.",
         ),

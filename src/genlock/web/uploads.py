@@ -6,7 +6,7 @@ Whoever goes away in the middle leaves nothing: leaving the ``with`` block ends 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from genlock.blobs.model import Stored
 from genlock.blobs.store import CHUNK_BYTES, Draft, Hasher, Store
 from genlock.errors import Invalid
+from genlock.model import Role
 from genlock.settings import Settings
-from genlock.web.bodies import too_large
+from genlock.web.bodies import MAX_FIELD, MAX_UPLOAD, body_limit, too_large
+from genlock.web.door import ROLE
 
 _MOST_FIELDS = 1000
 _MOST_NAMED = 12
@@ -117,7 +119,7 @@ class _Reader:
         async for chunk in self._request.stream():
             total += len(chunk)
             if total > self._settings.max_upload_bytes:
-                raise too_large(self._settings.max_upload_bytes, "GENLOCK_MAX_UPLOAD_BYTES")
+                raise too_large(body_limit(self._settings, MAX_UPLOAD))
             try:
                 parser.write(chunk)
             except FormParserError as error:
@@ -208,7 +210,7 @@ class _Reader:
         elif self._text is not None:
             self._field_bytes += end - start
             if self._field_bytes > self._settings.max_field_bytes:
-                raise too_large(self._settings.max_field_bytes, "GENLOCK_MAX_FIELD_BYTES")
+                raise too_large(body_limit(self._settings, MAX_FIELD))
             self._text += text[start:end]
 
     def _part_end(self) -> None:
@@ -261,3 +263,24 @@ def display_name(filename: str) -> str:
     last = filename.replace("\\", "/").rpartition("/")[2]
     shown = "".join(character for character in last if character.isprintable())
     return shown[:255] or "file"
+
+
+def form_body(
+    schema: Mapping[str, Any],
+    *,
+    encoding: Mapping[str, Any] | None = None,
+    json_schema: Mapping[str, Any] | None = None,
+    json_role: Role | None = None,
+) -> dict[str, Any]:
+    """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead).
+
+    ``json_role`` is the least role that may send the JSON, where that is a higher one than the form asks for.
+    """
+    content: dict[str, dict[str, Any]] = {"multipart/form-data": {"schema": schema}}
+    if encoding is not None:
+        content["multipart/form-data"]["encoding"] = encoding
+    if json_schema is not None:
+        content["application/json"] = {"schema": {key: part for key, part in json_schema.items() if key != "$defs"}}
+        if json_role is not None:
+            content["application/json"][ROLE] = json_role.value
+    return {"required": True, "content": content}

@@ -14,8 +14,8 @@ from genlock.model import Page, Role
 from genlock.web.answers import answer
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
 from genlock.web.keys import digest_of_parts, keep_answer, keyed
-from genlock.web.said import form_body, json_said, said, single
-from genlock.web.uploads import Form, receive_form
+from genlock.web.parsing import single_fields, validate_fields, validate_json_field
+from genlock.web.uploads import Form, form_body, receive_form
 
 router = APIRouter(tags=["captures"], route_class=Door)
 
@@ -48,8 +48,8 @@ Shown = CaptureState | Literal["all"]
 async def receive_run(request: Request, home: Home, actor: Who) -> Response:
     """Take in a run: a form with its ``record`` first and its outputs after it. The same run again changes nothing."""
     async with receive_form(request, home.store, home.settings, fields=("record",), files=_FILES) as form:
-        given = single(form.fields, ("record",))
-        run = json_said("record", given["record"], RunRecord) if given else said(RunRecord, {})
+        given = single_fields(form.fields, ("record",))
+        run = validate_json_field("record", given["record"], RunRecord) if given else validate_fields(RunRecord, {})
         uploaded = await _keep(form, run)
     came = await asyncio.to_thread(arrive.gather, home.store, run)
     same = digest_of_parts(request, run.run, uploaded)

@@ -24,9 +24,9 @@ from genlock.web.answers import answer
 from genlock.web.door import Door, Home, Who, writes
 from genlock.web.house import House
 from genlock.web.keys import digest_of_parts, keep_answer, keyed
-from genlock.web.said import form_body, json_said, said, single
+from genlock.web.parsing import single_fields, validate_fields, validate_json_field
 from genlock.web.spool import Spool
-from genlock.web.uploads import FilePart, receive_form
+from genlock.web.uploads import FilePart, form_body, receive_form
 
 router = APIRouter(tags=["takes"], route_class=Door)
 
@@ -71,8 +71,8 @@ async def import_take(request: Request, home: Home, actor: Who) -> Response:
             files=CONTAINERS,
             hasher=lambda filename: Spool(Path(folder) / str(next(numbers))),
         ) as form:
-            given = single(form.fields, ("take",))
-            new = json_said("take", given["take"], NewImport) if given else said(NewImport, {})
+            given = single_fields(form.fields, ("take",))
+            new = validate_json_field("take", given["take"], NewImport) if given else validate_fields(NewImport, {})
             files = {container: _file(container, part, new.name) for container, part in form.files.items()}
             digest = video_of(files).digest if files else new.digest
             async with home.db.snapshot() as conn:

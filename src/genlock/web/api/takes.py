@@ -21,10 +21,11 @@ from genlock.takes.model import Recorded, Take
 from genlock.takes.record import Arrival
 from genlock.timeline import sql as timeline
 from genlock.web.answers import answer
+from genlock.web.bodies import MAX_BATCH
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
 from genlock.web.keys import digest_of_parts, has_key, keep_answer, keyed
-from genlock.web.said import form_body, json_said, said, single
-from genlock.web.uploads import receive_form
+from genlock.web.parsing import single_fields, validate_fields, validate_json_field
+from genlock.web.uploads import form_body, receive_form
 
 router = APIRouter(tags=["takes"], route_class=Door)
 
@@ -67,8 +68,8 @@ async def record_take(
         async with home.db.transaction() as conn:
             await timeline.get_segment(conn, segment_id)
     async with receive_form(request, home.store, home.settings, fields=("claim",), files=_PARTS) as form:
-        given = single(form.fields, ("claim",))
-        claim = json_said("claim", given["claim"], Claim) if given else said(Claim, {})
+        given = single_fields(form.fields, ("claim",))
+        claim = validate_json_field("claim", given["claim"], Claim) if given else validate_fields(Claim, {})
         uploaded = {name: (await part.keep()).digest for name, part in form.files.items()}
     if uploaded or not (claim.outputs or {}).keys() >= _WHOLE:
         found, facts = await asyncio.to_thread(_look_at, home.store, uploaded, claim)
@@ -84,7 +85,9 @@ async def record_take(
     return response
 
 
-@router.post("/takes:batch", status_code=201, response_model=RecordedBatch, **writes(Role.CREATOR, 404))
+@router.post(
+    "/takes:batch", status_code=201, response_model=RecordedBatch, **writes(Role.CREATOR, 404, body_limit=MAX_BATCH)
+)
 async def record_batch(new: NewTakes, home: Home, conn: Transaction, actor: Who) -> Response:
     """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
     async with pipelined(conn):

@@ -18,16 +18,16 @@ from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.staleness.used_sql import used_by
 from genlock.web.answers import answer
 from genlock.web.api.workflows import bindings_of
-from genlock.web.bodies import check_announced, read_json
+from genlock.web.bodies import MAX_BODY, body_limit, check_announced_size, read_json
 from genlock.web.caller import require
 from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, may, writes
 from genlock.web.downloads import ANSWERS, send_blob, send_in_place
 from genlock.web.house import House
 from genlock.web.in_place import allowed_path
 from genlock.web.keys import digest_of_parts, keyed
-from genlock.web.said import form_body, json_field, said, single
+from genlock.web.parsing import parse_json_field, single_fields, validate_fields
 from genlock.web.told import told
-from genlock.web.uploads import display_name, receive_form
+from genlock.web.uploads import display_name, form_body, receive_form
 
 router = APIRouter(tags=["assets"], route_class=Door)
 
@@ -84,11 +84,11 @@ async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> 
             raise Invalid(
                 "There is no file in this form.", hint="Send it as the part named file, last.", code="no_file"
             )
-        values: dict[str, Any] = {**single(form.fields, ("note", "activate", "bindings", "digest"))}
+        values: dict[str, Any] = {**single_fields(form.fields, ("note", "activate", "bindings", "digest"))}
         values["derived_from"] = form.fields.get("derived_from", [])
         if "bindings" in values:
-            values["bindings"] = json_field("bindings", values["bindings"])
-        wanted = said(VersionForm, values)
+            values["bindings"] = parse_json_field("bindings", values["bindings"])
+        wanted = validate_fields(VersionForm, values)
         identity = await asyncio.to_thread(file.hasher.finish)
         _check_digest(wanted, identity)
         await file.keep()
@@ -100,9 +100,10 @@ async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> 
 
 async def _register(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
     require(actor, Role.ADMIN)
-    limit = home.settings.max_body_bytes
-    check_announced(request, limit, "GENLOCK_MAX_BODY_BYTES")
-    wanted: InPlaceVersion = await (await read_json(request, limit, _IN_PLACE)).json() or said(InPlaceVersion, {})
+    limit = body_limit(home.settings, MAX_BODY)
+    check_announced_size(request, limit)
+    body = await read_json(request, limit, _IN_PLACE)
+    wanted: InPlaceVersion = await body.json() or validate_fields(InPlaceVersion, {})
     path = await asyncio.to_thread(allowed_path, wanted.path, home.settings.register_roots)
     identity = await asyncio.to_thread(identify_file, path, asset.kind)
     _check_digest(wanted, identity)

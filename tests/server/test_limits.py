@@ -1,0 +1,56 @@
+"""A server keeps its memory and its service whatever one client sends: real processes, real sockets."""
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.server.test_process import client, command, running
+
+MIB = 2**20
+
+
+def peak_bytes(pid: int) -> int:
+    """The most resident memory that a process has had."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found
+    return int(found.group(1)) * 1024
+
+
+@pytest.fixture
+def server(tmp_path: Path, database: str) -> Generator[tuple[int, httpx.Client]]:
+    """The process id of a server, and an administrator's client of it."""
+    data = tmp_path / "data"
+    with running(command(data, database)) as process, client(data) as http:
+        yield process.pid, http
+
+
+FLOODS = {
+    "items": b'{"takes":[' + b",".join([b"{}"] * (6 * MIB // 3)) + b"]}",
+    "fewer items": b'{"takes":[' + b",".join([b"{}"] * 300_000) + b"]}",
+    "inputs": b'{"takes":['
+    + b",".join(
+        [b'{"segment_id":1,"claim":{"engine":{"name":"x"},"inputs":[' + b",".join([b"{}"] * 999) + b"]}}"] * 900
+    )
+    + b"]}",
+    "unknown fields": b'{"takes":[],' + b",".join(b'"%06x":1' % number for number in range(450_000)) + b"}",
+    "wrong values": b'{"takes":[{"segment_id":1,"claim":{"engine":{"name":"x"},"observed":{"per_node_s":{'
+    + b",".join(b'"%06x":-1' % number for number in range(400_000))
+    + b"}}}}]}",
+    "lists": b'{"takes":[{"segment_id":1,"claim":{"engine":{"name":"x"},"graph":{"a":['
+    + b",".join([b"[]"] * (30 * MIB // 3))
+    + b"]}}}]}",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_body_of_many_wrong_items_costs_little_memory(server: tuple[int, httpx.Client], flood: str) -> None:
+    pid, http = server
+    http.get("/healthz").raise_for_status()
+    before = peak_bytes(pid)
+    answer = http.post("/api/v1/takes:batch", content=FLOODS[flood], headers={"Content-Type": "application/json"})
+    assert answer.status_code in {413, 422}
+    assert len(answer.json()["errors"]) <= 100
+    assert peak_bytes(pid) - before < 250 * MIB
+    assert http.get("/healthz").is_success
