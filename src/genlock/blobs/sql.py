@@ -8,16 +8,19 @@ from genlock.digest import Digest, to_raw
 
 
 async def note_blob(conn: Conn, digest: Digest, size_bytes: int, media_type: str) -> None:
-    """Record that the store has these bytes. The media type that was said first stays."""
+    """Record that the store has these bytes. The media type that was recorded first stays."""
     await note_blobs(conn, [(digest, size_bytes, media_type)])
 
 
 async def note_blobs(conn: Conn, blobs: Collection[tuple[Digest, int, str]]) -> None:
-    """The same for several: (digest, size in bytes, media type)."""
+    """Record several blobs, as (digest, size in bytes, media type), in one statement.
+
+    A transaction that stores several blobs calls this once: rows are locked in digest order, so that transactions
+    with the same blobs wait for each other and never deadlock.
+    """
     if not blobs:
         return
     distinct = {digest: (size_bytes, media_type) for digest, size_bytes, media_type in blobs}
-    # In one order, whoever writes: two requests with the same parts would else wait for each other.
     await execute(
         conn,
         """

@@ -232,9 +232,15 @@ async def _note_not_selected(conn: Conn, claimed: Claimed, what: str) -> None:
 
 
 async def _note_blobs(conn: Conn, made: Made) -> None:
-    for output in (*made.outputs.values(), made.graph):
-        if output.size_bytes is not None:
-            await blobs_sql.note_blob(conn, output.digest, output.size_bytes, output.media_type or _OCTETS)
+    stored = [*made.outputs.values(), made.graph]
+    await blobs_sql.note_blobs(
+        conn,
+        [
+            (output.digest, output.size_bytes, output.media_type or _OCTETS)
+            for output in stored
+            if output.size_bytes is not None
+        ],
+    )
 
 
 async def _tell(conn: Conn, claimed: Claimed, actor: Actor, state: str, **more: int | str | bool | None) -> None:
