@@ -17,7 +17,7 @@ from tests.takes.rebuild import rebuilt
 
 from genlock.db.connection import Conn, Database, rows, scalar
 from genlock.digest import canonical, to_raw
-from genlock.takes.document import Input, inputs_digest
+from genlock.takes.receipt import Input, inputs_digest
 
 RECEIPTS = 1000
 

@@ -13,8 +13,8 @@ from genlock.errors import Conflict, Denied, Invalid, NotFound, Tampered
 from genlock.events.model import Event
 from genlock.library.model import Outcome, VersionRef
 from genlock.staleness.model import State
-from genlock.takes.batch import NewTake
 from genlock.takes.claim import Claim
+from genlock.takes.model import NewTake
 from genlock.timeline.model import Project
 
 Video = Callable[[int], Path]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 CAUSES = "staleness/causes_sql.py"
-CUT = "takes/cut_sql.py"
-PRESENT = "takes/present_sql.py"
+
+SELECTION = "takes/selection_sql.py"
 STATES = "staleness/states_sql.py"
 LOADED = "staleness/world_sql.py"
 TALLY = "staleness/tally.py"
@@ -98,19 +98,19 @@ FAULTS = (
         "a waived segment in an unknown run is counted as waived",
     ),
     Fault(
-        PRESENT,
+        SELECTION,
         "bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged",
         "bool_or(i.via IS NULL) AS judged",
         "a segment whose frame came from elsewhere is not told when its variant moves",
     ),
     Fault(
-        CUT,
+        SELECTION,
         "cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared')",
         "cardinality(r.missing) > 0",
         "weak evidence passes as known",
     ),
     Fault(
-        PRESENT,
+        SELECTION,
         "there.part = t.seed_part",
         "there.part = 'video'",
         "a link is judged by the wrong part",

@@ -27,7 +27,7 @@ from genlock.staleness.model import NewWaiver, Report, State
 from genlock.staleness.report import report
 from genlock.staleness.states_sql import states_of
 from genlock.staleness.waive import waive
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.takes.claim import InputRole, Parameters
 from genlock.timeline import actions as timeline
 from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments, SegmentChange
@@ -201,7 +201,7 @@ class Studio:
 
     async def chain(self, segment_id: int, *, chained: bool) -> None:
         async with self.db.transaction() as conn:
-            await arrange.change_segment(conn, segment_id, SegmentChange(chained=chained), self.actor)
+            await editing.change_segment(conn, segment_id, SegmentChange(chained=chained), self.actor)
 
     async def waive(self, segment_id: int, name: str) -> None:
         async with self.db.transaction() as conn:
@@ -211,7 +211,7 @@ class Studio:
 
     async def select(self, segment_id: int, number: int) -> None:
         async with self.db.transaction() as conn:
-            await arrange.select_take(conn, segment_id, number, self.actor)
+            await editing.select_take(conn, segment_id, number, self.actor)
 
     async def shoot_elsewhere(self, name: str, count: int = 4, **rest: Any) -> None:
         """A scene rendered by a worker that somebody else runs."""
@@ -285,11 +285,11 @@ class Studio:
 
     async def archive_segment(self, segment_id: int) -> None:
         async with self.db.transaction() as conn:
-            await arrange.archive_segment(conn, segment_id, self.actor)
+            await editing.archive_segment(conn, segment_id, self.actor)
 
     async def archive_project(self) -> None:
         async with self.db.transaction() as conn:
-            await arrange.archive_project(conn, self.project_id, self.actor)
+            await editing.archive_project(conn, self.project_id, self.actor)
 
     async def archive_asset(self, name: str, *, archived: bool = True) -> None:
         async with self.db.transaction() as conn:

@@ -28,10 +28,10 @@ from genlock.regeneration.planning.situation import (
     Target,
 )
 from genlock.regeneration.wanted import Settled, Wish, WishedInput
-from genlock.takes import document
+from genlock.takes import receipt
 from genlock.takes.claim import InputRole
-from genlock.takes.document import Input
 from genlock.takes.model import ReferencedAsset
+from genlock.takes.receipt import Input
 
 RAIN = ReferencedAsset(id=7, kind=Kind.LORA, name="rain")
 ROOT: Key = (0, RAIN.id, 1, 2)
@@ -105,7 +105,7 @@ def _situation(drawn: list[list[Drawn]]) -> Situation:
             judgements[segment_id] = judged
             stale = bool(judged.stale)
             if one.restorable:
-                wish = document.inputs_digest("sketch", _inputs(2, frame), {"seed": "1"})
+                wish = receipt.inputs_digest("sketch", _inputs(2, frame), {"seed": "1"})
                 past[segment_id] = (Past(segment_id + 1000, wish, None, {"last_frame": _frame(segment_id, "then")}),)
     return Situation(
         project_id=1,
@@ -248,5 +248,5 @@ def test_a_wish_has_a_digest_once_it_is_settled() -> None:
     whole = wanted.settle(wish, {RAIN.id: made}, lambda _part: Settled(digest=_frame(1), take=5))
     assert not whole.is_open
     expected = [line.model_copy(update={"strength_model": None}) for line in _inputs(2, _frame(1))]
-    assert wanted.inputs_digest(whole) == document.inputs_digest("sketch", expected, {"seed": "1"})
+    assert wanted.inputs_digest(whole) == receipt.inputs_digest("sketch", expected, {"seed": "1"})
     assert wanted.settle(wish, {}, lambda _part: None).is_open

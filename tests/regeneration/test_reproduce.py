@@ -33,8 +33,9 @@ from genlock.regeneration.reproduction.model import (
 )
 from genlock.takes import receipt_sql, record
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Output, Parameters
-from genlock.takes.document import Input
 from genlock.takes.model import Receipt
+from genlock.takes.parts import Parts
+from genlock.takes.receipt import Input
 
 LEAST = Thresholds(psnr_db=40, ssim=0.98)
 LARGER = {"frames": 3, "width": 64, "height": 64}
@@ -112,10 +113,10 @@ async def recorded_elsewhere(studio: Studio, original: Receipt, video: Path, **e
     }
     assert original.segment_id is not None
     async with studio.db.transaction() as conn:
-        await blobs_sql.note_blob(conn, stored.digest, stored.size_bytes, "video/mp4")
-        arrival = record.arrival(original.segment_id, claim, outputs, {"video": stored.digest}, document["graph"])
-        (made,) = await record.record_takes(conn, [arrival], studio.actor, select=False)
-    return made.receipt_id
+        graph = Output(digest=document["graph"], size_bytes=1)
+        parts = Parts(outputs, graph, {"video": stored.digest})
+        made = await record.record_take(conn, original.segment_id, claim, parts, studio.actor, select=False)
+    return made.receipt.id
 
 
 def remuxed(source: Path, path: Path) -> Path:
@@ -273,9 +274,8 @@ async def test_what_cannot_be_run_again_is_said(studio: Studio) -> None:
 
     async def recorded(claim: Claim, outputs: dict[str, Output]) -> int:
         async with studio.db.transaction() as conn:
-            arrival = record.arrival(segment, claim, outputs, {})
-            (made,) = await record.record_takes(conn, [arrival], studio.actor, select=False)
-        return made.receipt_id
+            made = await record.record_take(conn, segment, claim, Parts(outputs), studio.actor, select=False)
+        return made.receipt.id
 
     video = Output.model_validate(receipt.document["outputs"]["video"])
     workflow = ClaimInput.model_validate({"role": "workflow", "asset": studio.assets["walk"], "version": 1})

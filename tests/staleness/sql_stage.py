@@ -13,9 +13,10 @@ from genlock.library.model import NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind, Role
 from genlock.staleness import explain, impact, moves, report_sql, states_sql, waive
 from genlock.staleness.model import CHAIN, Cause, Group, GroupKind, NewWaiver, Totals
-from genlock.takes import arrange, usage_sql
+from genlock.takes import editing, usage_sql
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Output, Parameters
-from genlock.takes.record import arrival, record_takes, record_version
+from genlock.takes.parts import Parts
+from genlock.takes.record import Recording, record_takes, record_version
 from genlock.timeline import actions as timeline
 from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments, SegmentChange
 
@@ -41,21 +42,21 @@ class SqlStage:
     async def segment(self, scene: int, *, chained: bool = True, position: int | None = None) -> int:
         async with self.db.transaction() as conn:
             new = NewSegments(chained=chained, position=position)
-            return (await arrange.insert_segments(conn, scene, new, ACTOR))[0].id
+            return (await editing.insert_segments(conn, scene, new, ACTOR))[0].id
 
     async def set_chained(self, segment: int, chained: bool) -> None:
         async with self.db.transaction() as conn:
-            await arrange.change_segment(conn, segment, SegmentChange(chained=chained), ACTOR)
+            await editing.change_segment(conn, segment, SegmentChange(chained=chained), ACTOR)
 
     async def archive(self, thing: Thing, id: int) -> None:
         async with self.db.transaction() as conn:
             match thing:
                 case "project":
-                    await arrange.archive_project(conn, id, ACTOR)
+                    await editing.archive_project(conn, id, ACTOR)
                 case "scene":
-                    await arrange.archive_scene(conn, id, ACTOR)
+                    await editing.archive_scene(conn, id, ACTOR)
                 case "segment":
-                    await arrange.archive_segment(conn, id, ACTOR)
+                    await editing.archive_segment(conn, id, ACTOR)
                 case "asset":
                     await library_sql.set_archived(conn, id, True)
 
@@ -63,11 +64,11 @@ class SqlStage:
         async with self.db.transaction() as conn:
             match thing:
                 case "project":
-                    await arrange.restore_project(conn, id, ACTOR)
+                    await editing.restore_project(conn, id, ACTOR)
                 case "scene":
-                    await arrange.restore_scene(conn, id, ACTOR)
+                    await editing.restore_scene(conn, id, ACTOR)
                 case "segment":
-                    await arrange.restore_segment(conn, id, ACTOR)
+                    await editing.restore_segment(conn, id, ACTOR)
                 case "asset":
                     await library_sql.set_archived(conn, id, False)
 
@@ -113,10 +114,10 @@ class SqlStage:
                 ),
                 engine=ENGINE,
             )
-            outputs = {"image": Output(digest=digests_of(kind, content)[0])}
+            parts = Parts({"image": Output(digest=digests_of(kind, content)[0], size_bytes=1)})
             version = VersionRef(asset_id=made.asset, number=made.version)
             assert self._derivation is not None
-            await record_version(conn, version, self._derivation, claim, outputs, None, None, ACTOR, None)
+            await record_version(conn, version, self._derivation, claim, parts, None, ACTOR, None)
         return made
 
     async def activate(self, asset: int, version: int) -> None:
@@ -165,12 +166,14 @@ class SqlStage:
         parameters = Parameters(prompt="rain", seed=seed, cfg=4.0, width=832, height=480, frames=81)
         claim = Claim(inputs=tuple(inputs), parameters=parameters, engine=ENGINE, evidence=Evidence(evidence))
         outputs = {
-            "video": Output(digest=digest_of_json(["video", self._videos])),
-            "last_frame": Output(digest=digest_of_json(["frame", last_frame])),
+            "video": Output(digest=digest_of_json(["video", self._videos]), size_bytes=1),
+            "last_frame": Output(digest=digest_of_json(["frame", last_frame]), size_bytes=1),
         }
         uploaded = {part: output.digest for part, output in outputs.items()}
         async with self.db.transaction() as conn:
-            (ids,) = await record_takes(conn, [arrival(segment, claim, outputs, uploaded)], ACTOR, select=select)
+            (ids,) = await record_takes(
+                conn, [Recording(segment, claim, Parts(outputs, uploaded=uploaded))], ACTOR, select=select
+            )
         return ids.take_id
 
     async def _claimed(self, use: Use) -> ClaimInput:
@@ -190,7 +193,7 @@ class SqlStage:
     async def select(self, segment: int, take: int) -> None:
         async with self.db.transaction() as conn:
             number = await scalar(conn, "SELECT number FROM takes WHERE id = %(id)s", id=take)
-            await arrange.select_take(conn, segment, number, ACTOR)
+            await editing.select_take(conn, segment, number, ACTOR)
 
     async def selected(self, segment: int) -> int | None:
         async with self.db.transaction() as conn:

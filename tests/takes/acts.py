@@ -9,8 +9,8 @@ from tests.takes.stage import ADA, Stage, claim, digest_for
 
 from genlock.db.connection import rows
 from genlock.errors import Conflict, Invalid, NotFound
-from genlock.takes import arrange
-from genlock.takes.counting_sql import fold
+from genlock.takes import editing
+from genlock.takes.usage_sql import fold
 from genlock.timeline.model import NewSegments, SegmentChange
 
 
@@ -124,48 +124,48 @@ class Play:
 
     async def select(self, act: Act) -> None:
         """Another take in the cut."""
-        await arrange.select_take(self.stage.conn, self.segments[act.one % len(self.segments)], 1 + act.two % 3, ADA)
+        await editing.select_take(self.stage.conn, self.segments[act.one % len(self.segments)], 1 + act.two % 3, ADA)
 
     async def move(self, act: Act) -> None:
         """A segment at another position."""
         change = SegmentChange(position=1 + act.two % 5)
-        await arrange.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
+        await editing.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
 
     async def chain(self, act: Act) -> None:
         """A segment that continues the one before it, or does not."""
         change = SegmentChange(chained=act.two % 2 == 0)
-        await arrange.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
+        await editing.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
 
     async def insert(self, act: Act) -> None:
         """New segments."""
         scene = self.scenes[act.one % len(self.scenes)]
         new = NewSegments(count=1 + act.three % 2, position=1 + act.two % 4, chained=act.three < 8)
-        made = await arrange.insert_segments(self.stage.conn, scene, new, ADA)
+        made = await editing.insert_segments(self.stage.conn, scene, new, ADA)
         self.segments += [segment.id for segment in made]
 
     async def archive_segment(self, act: Act) -> None:
         """A segment is hidden."""
-        await arrange.archive_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
+        await editing.archive_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
 
     async def restore_segment(self, act: Act) -> None:
         """A segment is brought back."""
-        await arrange.restore_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
+        await editing.restore_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
 
     async def archive_scene(self, act: Act) -> None:
         """A scene is hidden."""
-        await arrange.archive_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
+        await editing.archive_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
 
     async def restore_scene(self, act: Act) -> None:
         """A scene is brought back."""
-        await arrange.restore_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
+        await editing.restore_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
 
     async def archive_project(self, act: Act) -> None:
         """A project is hidden."""
-        await arrange.archive_project(self.stage.conn, self.projects[act.one % 2], ADA)
+        await editing.archive_project(self.stage.conn, self.projects[act.one % 2], ADA)
 
     async def restore_project(self, act: Act) -> None:
         """A project is brought back."""
-        await arrange.restore_project(self.stage.conn, self.projects[act.one % 2], ADA)
+        await editing.restore_project(self.stage.conn, self.projects[act.one % 2], ADA)
 
     async def register(self, act: Act) -> None:
         """A digest that was named before becomes a version."""

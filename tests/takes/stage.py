@@ -11,10 +11,11 @@ from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.model import NewAsset, NewVersion, Version, VersionRef
 from genlock.model import Actor, Kind, Role
-from genlock.takes import arrange, receipt_sql
+from genlock.takes import editing, receipt_sql
 from genlock.takes.claim import Claim, Output
 from genlock.takes.model import Receipt, RecordedIds
-from genlock.takes.record import arrival, record_takes
+from genlock.takes.parts import Parts
+from genlock.takes.record import Recording, record_takes
 from genlock.timeline import actions as timeline
 from genlock.timeline.model import NewProject, NewScene, NewSegments, Segment
 
@@ -57,7 +58,7 @@ class Stage:
 
     async def segments_at(self, scene: int, count: int, *, position: int | None = None) -> tuple[Segment, ...]:
         """New segments in a scene."""
-        return await arrange.insert_segments(self.conn, scene, NewSegments(count=count, position=position), ADA)
+        return await editing.insert_segments(self.conn, scene, NewSegments(count=count, position=position), ADA)
 
     async def another_scene(self, name: str, count: int, project: int | None = None) -> tuple[int, list[int]]:
         """A new scene with segments: its id and theirs."""
@@ -119,11 +120,11 @@ class Stage:
         return {(line["role"], line["ordinal"]): line for line in document["inputs"]}
 
 
-def arriving(segment: int, claim: Claim, outputs: Mapping[str, str] | None = None) -> Any:
+def arriving(segment: int, claim: Claim, outputs: Mapping[str, str] | None = None) -> Recording:
     """A claim as it arrives, with parts that stand for content of their own."""
     parts = outputs if outputs is not None else {"video": f"video of {segment}", "last_frame": f"frame of {segment}"}
     stored = {part: Output(digest=digest_for(content), size_bytes=len(content)) for part, content in parts.items()}
-    return arrival(segment, claim, stored, {part: output.digest for part, output in stored.items()})
+    return Recording(segment, claim, Parts(stored, uploaded={part: output.digest for part, output in stored.items()}))
 
 
 def claim(*inputs: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, **rest: Any) -> Claim:

@@ -70,13 +70,13 @@ def test_claims_that_say_something_impossible(said: dict[str, Any], about: str) 
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([{**LORA, "ordinal": 0}, {**LORA, "ordinal": 0}], "both lora number 0"),
+        ([{**LORA, "ordinal": 0}, {**LORA, "ordinal": 0}], "role lora and the ordinal 0"),
         ([{"role": "lora", "asset": "lora:nobody", "version": 1}], "lora:nobody"),
         ([{"role": "lora", "asset": 10**9, "version": 1}], "1000000000"),
         ([{"role": "lora", "asset": "rain", "version": 1}], "'rain'"),
         ([{**LORA, "version": 9}], "lora:rain has no version 9"),
         ([{**LORA, "digest": digest_for("something else")}], "has the digest"),
-        ([{"role": "seed_frame", "asset": "lora:rain"}], "comes from a take"),
+        ([{"role": "seed_frame", "asset": "lora:rain"}], "names a take"),
         ([{"role": "seed_frame", "take": 10**9}], "1000000000"),
         ([{"role": "seed_frame"}], "neither a take nor a digest"),
     ],
@@ -95,8 +95,9 @@ async def test_a_frame_that_the_take_has_not(stage: Stage) -> None:
 
 
 def test_what_has_no_canonical_form() -> None:
+    recording = arriving(1, claim(engine={"name": "sketch", "environment": {"number": 2**53 + 1}}))
     with pytest.raises(Invalid, match="canonical JSON"):
-        arriving(1, claim(engine={"name": "sketch", "environment": {"number": 2**53 + 1}}))
+        _ = recording.claim_digest
 
 
 async def test_a_text_that_the_database_cannot_keep(db: Database) -> None:

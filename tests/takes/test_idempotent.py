@@ -78,7 +78,7 @@ async def test_a_thousand_claims_with_chains_in_one_batch(stage: Stage) -> None:
 
 def arriving_frame(segment: int) -> str:
     """The digest of the last frame that a segment's take has here."""
-    return arriving(segment, whole()).outputs["last_frame"].digest
+    return arriving(segment, whole()).parts.outputs["last_frame"].digest
 
 
 PROGRAM = """

@@ -1,5 +1,6 @@
 """What a receipt says: fields, what it goes back to, what it lacks, how good its evidence is."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,9 +11,10 @@ from genlock.db.connection import rows
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.library.model import VersionRef
 from genlock.model import Kind
-from genlock.takes import arrange, receipt_sql, take_sql
+from genlock.takes import editing, receipt_sql, take_sql
 from genlock.takes.claim import Evidence, Output, Regenerates
-from genlock.takes.record import arrival, record_takes, record_version
+from genlock.takes.parts import Parts
+from genlock.takes.record import record_takes, record_version
 
 
 async def test_a_receipt_says_what_was_used_and_what_came_out(stage: Stage) -> None:
@@ -339,8 +341,7 @@ async def test_a_generated_version_has_a_receipt(stage: Stage) -> None:
         made,
         version.derivations[-1].id,
         claim(*WHOLE, portrait, parameters={"frames": None}),
-        {"image": Output(digest=version.digest)},
-        None,
+        Parts({"image": Output(digest=version.digest, size_bytes=9)}),
         None,
         ADA,
         stage.project,
@@ -358,20 +359,18 @@ async def test_a_generated_version_has_a_receipt(stage: Stage) -> None:
 
 async def test_the_same_step_is_recorded_once(stage: Stage) -> None:
     one, other = (arriving(stage.segments[0], whole(), {"video": content}) for content in "12")
-    stored = {"video": Output(digest=digest_for("1"))}
-    first = arrival(stage.segments[0], one.claim, stored, {"video": digest_for("1")}, step_id=7)
-    await record_takes(stage.conn, [first], ADA)
-    again = arrival(stage.segments[0], other.claim, other.outputs, {"video": digest_for("2")}, step_id=7)
+    await record_takes(stage.conn, [replace(one, step_id=7)], ADA)
+    again = replace(other, step_id=7)
     with pytest.raises(Exception, match="receipts_step_once"):
         async with stage.conn.transaction():
             await record_takes(stage.conn, [again], ADA)
 
 
 async def test_nothing_is_recorded_where_it_is_archived(stage: Stage) -> None:
-    await arrange.archive_segment(stage.conn, stage.segments[0], ADA)
+    await editing.archive_segment(stage.conn, stage.segments[0], ADA)
     with pytest.raises(Conflict, match="archived"):
         await stage.record(stage.segments[0], whole())
-    await arrange.archive_scene(stage.conn, stage.scene, ADA)
+    await editing.archive_scene(stage.conn, stage.scene, ADA)
     with pytest.raises(Conflict, match="archived"):
         await stage.record(stage.segments[1], whole())
 

@@ -9,8 +9,10 @@ from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Page
 from genlock.takes import search_sql
+from genlock.takes.claim import Output
 from genlock.takes.model import ReceiptLine, RecordedIds
-from genlock.takes.record import arrival, record_takes
+from genlock.takes.parts import Parts
+from genlock.takes.record import Recording, record_takes
 
 
 async def found(stage: Stage, **wanted: Any) -> list[int]:
@@ -40,7 +42,7 @@ async def test_any_digest(stage: Stage) -> None:
     one = claim(*WHOLE[:2], {**WHOLE[2], "version": 2}, edited, bare, frame)
     video, graph = digest_for("video"), digest_for("graph")
     arrived = arriving(stage.segments[0], one, {"video": "video"})
-    sent = arrival(stage.segments[0], one, arrived.outputs, {}, graph)
+    sent = Recording(stage.segments[0], one, Parts(arrived.parts.outputs, Output(digest=graph, size_bytes=5)))
     (made,) = await record_takes(stage.conn, [sent], ADA)
     await stage.record(stage.segments[1], claim(VARIANT, parameters={"seed": "7"}), {"video": "another"})
     receipt = await stage.receipt(made)

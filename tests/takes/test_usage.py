@@ -9,9 +9,9 @@ from tests.takes.stage import ADA, VARIANT, WHOLE, Stage, claim, digest_for, set
 from genlock.db.connection import Conn, Database
 from genlock.errors import Invalid, NotFound
 from genlock.model import Kind
-from genlock.takes import arrange, usage_sql
-from genlock.takes.counting_sql import fold
+from genlock.takes import editing, usage_sql
 from genlock.takes.model import Usage, UsagePage
+from genlock.takes.usage_sql import fold
 
 Which = Literal["selected", "all"]
 
@@ -80,9 +80,9 @@ async def test_a_take_with_two_versions_is_one_take(stage: Stage, takes: Which) 
     assert await totals() == (2, 2, [2, 1])
     await stage.record(stage.segments[0], whole(), {"video": "2"})
     assert await totals() == ((2, 2, [2, 0]) if takes == "selected" else (3, 3, [3, 1]))
-    await arrange.archive_scene(stage.conn, stage.scene, ADA)
+    await editing.archive_scene(stage.conn, stage.scene, ADA)
     assert await totals() == ((0, 0, [0, 0]) if takes == "selected" else (3, 3, [3, 1]))
-    await arrange.restore_scene(stage.conn, stage.scene, ADA)
+    await editing.restore_scene(stage.conn, stage.scene, ADA)
     assert await totals() == ((2, 2, [2, 0]) if takes == "selected" else (3, 3, [3, 1]))
 
 
@@ -99,9 +99,9 @@ async def test_takes_that_are_not_selected_are_in_all_alone(stage: Stage) -> Non
 async def test_what_is_archived_leaves_the_selected_and_is_marked_in_all(stage: Stage, what: str) -> None:
     await stage.record(stage.segments[0], whole())
     archive, restore, of = {
-        "segment": (arrange.archive_segment, arrange.restore_segment, stage.segments[0]),
-        "scene": (arrange.archive_scene, arrange.restore_scene, stage.scene),
-        "project": (arrange.archive_project, arrange.restore_project, stage.project),
+        "segment": (editing.archive_segment, editing.restore_segment, stage.segments[0]),
+        "scene": (editing.archive_scene, editing.restore_scene, stage.scene),
+        "project": (editing.archive_project, editing.restore_project, stage.project),
     }[what]
     await archive(stage.conn, of, ADA)
     assert await all_pages(stage, "rain", 1, "selected", 10) == []

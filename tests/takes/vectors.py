@@ -13,11 +13,10 @@ from tests.takes.stage import PARAMETERS, digest_for
 
 from genlock.digest import canonical, digest_of
 from genlock.model import Kind
-from genlock.takes import document as doc
+from genlock.takes import receipt as doc
 from genlock.takes.claim import Claim, InputRole, Output
-from genlock.takes.compose import compose
-from genlock.takes.document import Input, Subject
-from genlock.takes.resolve import AssetFact, ContentFact, Facts, FrameFact
+from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameFact, resolve
+from genlock.takes.receipt import Input, Subject, compose
 
 FILE = Path(__file__).parents[2] / "docs" / "reference" / "receipt-vectors.json"
 
@@ -243,7 +242,8 @@ def vector(case: Mapping[str, Any]) -> dict[str, Any]:
     uploaded = {part: output.digest for part, output in outputs.items()}
     claimed = doc.claim_digest(claim, uploaded)
     subject = Subject.model_validate(case.get("subject", _SEGMENT))
-    made = compose(claim, outputs, case.get("graph"), subject, FACTS, claimed, 1)
+    inputs = resolve(claim, FACTS, subject.segment)
+    made = compose(1, subject, claim, inputs, outputs, case.get("graph"), claim_digest=claimed)
     document = json.loads(made.document)
     return {
         "name": case["name"],

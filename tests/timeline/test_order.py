@@ -10,7 +10,7 @@ from tests.fixtures_postgres import opened_database, rolled_back
 from genlock.db.connection import Conn, Database, rows
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.model import Actor
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewProject, NewScene, NewSegments, Scene, SegmentChange
 
@@ -37,7 +37,7 @@ async def scene(conn: Conn, actor: Actor) -> Scene:
 
 
 async def add(conn: Conn, scene: Scene, actor: Actor, count: int = 1, position: int | None = None) -> list[int]:
-    made = await arrange.insert_segments(conn, scene.id, NewSegments(count=count, position=position), actor)
+    made = await editing.insert_segments(conn, scene.id, NewSegments(count=count, position=position), actor)
     return [segment.id for segment in made]
 
 
@@ -70,21 +70,21 @@ async def test_what_would_leave_a_gap_is_refused(conn: Conn, scene: Scene, actor
     with pytest.raises(Invalid, match="Position 3 would leave a gap"):
         await add(conn, scene, actor, position=3)
     with pytest.raises(Invalid, match="no position 2"):
-        await arrange.change_segment(conn, one, SegmentChange(position=2), actor)
+        await editing.change_segment(conn, one, SegmentChange(position=2), actor)
 
 
 async def test_what_is_archived_takes_nothing_new(conn: Conn, scene: Scene, actor: Actor) -> None:
     (one,) = await add(conn, scene, actor)
-    await arrange.archive_segment(conn, one, actor)
+    await editing.archive_segment(conn, one, actor)
     with pytest.raises(Conflict, match="archived"):
-        await arrange.change_segment(conn, one, SegmentChange(position=1), actor)
-    renamed = await arrange.change_segment(conn, one, SegmentChange(name="opening"), actor)
+        await editing.change_segment(conn, one, SegmentChange(position=1), actor)
+    renamed = await editing.change_segment(conn, one, SegmentChange(name="opening"), actor)
     assert (renamed.name, renamed.archived, renamed.position) == ("opening", True, None)
-    await arrange.archive_scene(conn, scene.id, actor)
+    await editing.archive_scene(conn, scene.id, actor)
     with pytest.raises(Conflict, match="'night' is archived"):
         await add(conn, scene, actor)
-    await arrange.restore_scene(conn, scene.id, actor)
-    await arrange.archive_project(conn, scene.project_id, actor)
+    await editing.restore_scene(conn, scene.id, actor)
+    await editing.archive_project(conn, scene.project_id, actor)
     with pytest.raises(Conflict, match="rooftop is archived"):
         await add(conn, scene, actor)
     with pytest.raises(Conflict, match="rooftop is archived"):
@@ -92,36 +92,36 @@ async def test_what_is_archived_takes_nothing_new(conn: Conn, scene: Scene, acto
 
 
 async def test_unknown_ones(conn: Conn, actor: Actor) -> None:
-    for attempt in (arrange.archive_segment, arrange.restore_segment):
+    for attempt in (editing.archive_segment, editing.restore_segment):
         with pytest.raises(NotFound, match="no segment"):
             await attempt(conn, 10**9, actor)
-    for attempt in (arrange.archive_scene, arrange.restore_scene):
+    for attempt in (editing.archive_scene, editing.restore_scene):
         with pytest.raises(NotFound, match="no scene"):
             await attempt(conn, 10**9, actor)
-    for attempt in (arrange.archive_project, arrange.restore_project):
+    for attempt in (editing.archive_project, editing.restore_project):
         with pytest.raises(NotFound, match="no project"):
             await attempt(conn, 10**9, actor)
     with pytest.raises(NotFound, match="no segment"):
-        await arrange.select_take(conn, 10**9, 1, actor)
+        await editing.select_take(conn, 10**9, 1, actor)
 
 
 async def test_every_change_is_told_once(conn: Conn, scene: Scene, actor: Actor) -> None:
     one, two = await add(conn, scene, actor, 2)
     after: int = (await rows(conn, "SELECT max(id) AS id FROM events"))[0]["id"]
     for _ in range(2):  # the second time nothing changes, and nothing is told
-        await arrange.change_segment(conn, two, SegmentChange(position=1), actor)
+        await editing.change_segment(conn, two, SegmentChange(position=1), actor)
     for _ in range(2):
-        await arrange.archive_segment(conn, one, actor)
+        await editing.archive_segment(conn, one, actor)
     for _ in range(2):
-        await arrange.restore_segment(conn, one, actor)
+        await editing.restore_segment(conn, one, actor)
     for _ in range(2):
-        await arrange.archive_scene(conn, scene.id, actor)
+        await editing.archive_scene(conn, scene.id, actor)
     for _ in range(2):
-        await arrange.restore_scene(conn, scene.id, actor)
+        await editing.restore_scene(conn, scene.id, actor)
     for _ in range(2):
-        await arrange.archive_project(conn, scene.project_id, actor)
+        await editing.archive_project(conn, scene.project_id, actor)
     for _ in range(2):
-        await arrange.restore_project(conn, scene.project_id, actor)
+        await editing.restore_project(conn, scene.project_id, actor)
     told = await rows(conn, "SELECT verb, subject, actor FROM events WHERE id > %(after)s ORDER BY id", after=after)
     assert [(event["verb"], event["subject"]) for event in told] == [
         ("segment.changed", f"segment/{two}"),
@@ -158,14 +158,14 @@ async def test_the_order_is_that_of_a_list(
             elif act == "move" and expected and position <= len(expected):
                 moved = expected.pop(which % len(expected))
                 expected.insert(position - 1, moved)
-                await arrange.change_segment(conn, moved, SegmentChange(position=position), actor)
+                await editing.change_segment(conn, moved, SegmentChange(position=position), actor)
             elif act == "archive" and expected:
                 gone = expected[which % len(expected)]
                 archived[gone] = expected.index(gone)
                 expected.remove(gone)
-                await arrange.archive_segment(conn, gone, actor)
+                await editing.archive_segment(conn, gone, actor)
             elif act == "restore" and archived:
                 back = sorted(archived)[which % len(archived)]
                 expected.insert(archived.pop(back), back)
-                await arrange.restore_segment(conn, back, actor)
+                await editing.restore_segment(conn, back, actor)
             assert await order(conn, scene) == expected

@@ -13,8 +13,8 @@ from genlock.errors import Invalid
 from genlock.model import Model
 from genlock.regeneration.model import NewPlan
 from genlock.staleness.model import NewWaiver
-from genlock.takes.batch import NewTakes
 from genlock.takes.claim import Claim
+from genlock.takes.model import NewTakes
 from genlock.web import parsing
 from genlock.web.app import assemble
 from genlock.web.parsing import validate_json

@@ -9,10 +9,9 @@
 A run is taken in once: the same run again is answered with what became of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genlock.blobs import sql as blobs
 from genlock.blobs.store import Store
 from genlock.capture import inbox_sql, shelf_sql, unmanaged
 from genlock.capture.belongs import place_of, video_of, without_places
@@ -24,7 +23,6 @@ from genlock.capture.shelf import Shelf
 from genlock.capture.warnings_sql import out_of_date
 from genlock.db.connection import Conn
 from genlock.digest import Digest
-from genlock.engines.media import VideoFacts
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
 from genlock.graphs.uses import Reading
@@ -32,8 +30,9 @@ from genlock.library import sql as library_sql
 from genlock.library.kinds import JSON
 from genlock.library.skeleton import skeleton_digest
 from genlock.model import Actor
-from genlock.takes import parts, record
+from genlock.takes import record
 from genlock.takes.claim import Claim, ClaimEngine, Evidence, Observed, Output, Recorder
+from genlock.takes.parts import VIDEO, Parts, decode, output_of
 from genlock.timeline import sql as timeline
 
 ENGINE = "comfyui"
@@ -44,32 +43,31 @@ _NO_VIDEO = "It saved no video whose bytes are here."
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What came with a record, stored already: the graph, and of the video what was found in it.
+class RunParts:
+    """What was uploaded with a run, stored already: the graph and the video, as the ``parts`` of a take.
 
-    ``outputs`` are the parts of a take; ``trouble`` is why the video cannot be one.
+    ``parts`` has no outputs where there is no video that can be a take; ``trouble`` is why not.
     """
 
-    graph: Output
+    graph: Digest
+    parts: Parts
     video: Digest | None = None
-    outputs: Mapping[str, Output] | None = None
-    facts: VideoFacts | None = None
     trouble: str | None = None
 
 
-def gather(store: Store, run: RunRecord) -> Parts:
-    """What is stored of a run's files, looked at as parts of a take; keeps its graph. Blocks."""
+def gather(store: Store, run: RunRecord) -> RunParts:
+    """Return the stored files of a run as parts of a take, its graph included. Blocks."""
     kept = store.put(graph_bytes(run.graph))
     graph = Output(digest=kept.digest, media_type=JSON, size_bytes=kept.size_bytes)
     made = {run.outputs[number].digest for number in run.generated}
     video = video_of(run, {digest for digest in made if digest is not None and store.exists(digest)})
     if video is None or video.digest is None:
-        return Parts(graph)
+        return RunParts(graph.digest, Parts({}, graph))
     try:
-        outputs, facts = parts.complete(store, {parts.VIDEO: parts.output_of(store, video.digest)})
+        outputs, facts = decode(store, {VIDEO: output_of(store, video.digest)})
     except Invalid as damaged:
-        return Parts(graph, video.digest, trouble=damaged.message)
-    return Parts(graph, video.digest, outputs, facts)
+        return RunParts(graph.digest, Parts({}, graph), video.digest, trouble=damaged.message)
+    return RunParts(graph.digest, Parts(outputs, graph, video=facts), video.digest)
 
 
 async def introduce(conn: Conn, run: RunRecord, actor: Actor) -> None:
@@ -96,16 +94,16 @@ async def introduce(conn: Conn, run: RunRecord, actor: Actor) -> None:
     await unmanaged.register(conn, unknown, sizes, actor)
 
 
-async def arrive(conn: Conn, run: RunRecord, came: Parts, actor: Actor) -> tuple[Captured, bool]:
+async def arrive(conn: Conn, run: RunRecord, came: RunParts, actor: Actor) -> tuple[Captured, bool]:
     """Take in a run; what became of it, and whether it is new here."""
     belongs = place_of(run)
-    capture_id = await inbox_sql.insert_capture(conn, run, came.graph.digest, came.video, belongs.place, actor)
+    capture_id = await inbox_sql.insert_capture(conn, run, came.graph, came.video, belongs.place, actor)
     if capture_id is None:
         known = await inbox_sql.by_run(conn, run.run)
         if known is None:  # it is being taken in elsewhere, and that may still fail
             raise Conflict("This run is just arriving.", hint="Send it again in a moment.", code="capture_in_progress")
         return Captured(run=run.run, capture=known), False
-    await _note(conn, came)
+    await record.store_parts(conn, came.parts)
     warnings: tuple[str, ...] = ()
     if run.rendered_by_genlock:
         await inbox_sql.settle(conn, capture_id, CaptureState.DISMISSED, _RENDERED)
@@ -113,7 +111,7 @@ async def arrive(conn: Conn, run: RunRecord, came: Parts, actor: Actor) -> tuple
         await inbox_sql.settle(conn, capture_id, CaptureState.FAILED, run.said_of_error)
     elif not run.generated and run.cached_nodes:
         shown = [output.digest for output in run.outputs if output.digest is not None]
-        receipt_id = await inbox_sql.receipt_of_repeated(conn, came.graph.digest, shown)
+        receipt_id = await inbox_sql.receipt_of_repeated(conn, came.graph, shown)
         await inbox_sql.settle(conn, capture_id, CaptureState.REPEATED, _CACHED, receipt_id=receipt_id)
     else:
         capture = await inbox_sql.get_capture(conn, capture_id)
@@ -127,7 +125,7 @@ async def arrive(conn: Conn, run: RunRecord, came: Parts, actor: Actor) -> tuple
     return Captured(run=run.run, capture=_plain(told), warnings=warnings), True
 
 
-async def assign(conn: Conn, capture_id: int, wanted: Assignment, came: Parts, actor: Actor) -> Captured:
+async def assign(conn: Conn, capture_id: int, wanted: Assignment, came: RunParts, actor: Actor) -> Captured:
     """Record a capture as a take of a segment. ``Conflict`` if it is one already, or can be none."""
     capture = await inbox_sql.lock_capture(conn, capture_id)
     if capture.state is CaptureState.RECORDED:
@@ -139,7 +137,7 @@ async def assign(conn: Conn, capture_id: int, wanted: Assignment, came: Parts, a
         raise Conflict(
             f"Capture {capture_id} made nothing: {capture.why}", hint="Only a run that made a video becomes a take."
         )
-    await _note(conn, came)
+    await record.store_parts(conn, came.parts)
     await timeline.get_segment(conn, wanted.segment_id)
     warnings = await _record(conn, capture, came, wanted.segment_id, actor, select=wanted.select)
     told = await inbox_sql.get_capture(conn, capture_id)
@@ -160,7 +158,7 @@ async def dismiss(conn: Conn, capture_id: int, actor: Actor) -> Capture:
 
 
 async def _place(
-    conn: Conn, capture: CaptureDetails, came: Parts, segment_id: int | None, why: str | None, actor: Actor
+    conn: Conn, capture: CaptureDetails, came: RunParts, segment_id: int | None, why: str | None, actor: Actor
 ) -> tuple[str, ...]:
     """Record a new run where it belongs, or leave it in the inbox with the reason."""
     if segment_id is not None:
@@ -179,19 +177,19 @@ async def _place(
 
 
 async def _record(
-    conn: Conn, capture: CaptureDetails, came: Parts, segment_id: int, actor: Actor, *, select: bool
+    conn: Conn, capture: CaptureDetails, came: RunParts, segment_id: int, actor: Actor, *, select: bool
 ) -> tuple[str, ...]:
     """The take and its receipt."""
     run = capture.record
-    if came.trouble is not None or came.outputs is None:
+    if came.trouble is not None or not came.parts.outputs:
         raise Conflict(came.trouble or _NO_VIDEO, hint="Send the run again with its files, or render it anew.")
     segment = await timeline.get_segment(conn, segment_id)
     reading, used = _read(run, came.video)
     shelf = await _shelve(conn, run, used, segment.project_id)
-    claim = parts.measured(_claim(run, reading, used, shelf, came), came.facts)
-    arrival = record.arrival(segment_id, claim, came.outputs, {}, came.graph.digest)
-    (ids,) = await record.record_takes(conn, [arrival], actor, select=select)
-    await inbox_sql.settle(conn, capture.id, CaptureState.RECORDED, segment_id=segment_id, receipt_id=ids.receipt_id)
+    claim = _claim(run, reading, used, shelf, came)
+    recorded = await record.record_take(conn, segment_id, claim, came.parts, actor, select=select)
+    receipt_id = recorded.receipt.id
+    await inbox_sql.settle(conn, capture.id, CaptureState.RECORDED, segment_id=segment_id, receipt_id=receipt_id)
     return await out_of_date(conn, used, shelf)
 
 
@@ -207,9 +205,8 @@ async def _shelve(conn: Conn, run: RunRecord, used: Sequence[Used], project_id: 
     return await shelf_sql.load_shelf(conn, used, skeleton_digest(without_places(run.graph)), project_id)
 
 
-def _claim(run: RunRecord, reading: Reading, used: Sequence[Used], shelf: Shelf, came: Parts) -> Claim:
+def _claim(run: RunRecord, reading: Reading, used: Sequence[Used], shelf: Shelf, came: RunParts) -> Claim:
     version = run.environment.get("comfyui")
-    outputs = came.outputs or {}
     return claim_from_run(
         reading,
         used,
@@ -221,22 +218,14 @@ def _claim(run: RunRecord, reading: Reading, used: Sequence[Used], shelf: Shelf,
         ),
         recorder=Recorder(name=RECORDER, version=run.capture.version),
         evidence=Evidence.RECORDED,
-        graph=came.graph.digest,
-        outputs={part: output.digest for part, output in outputs.items()},
+        graph=came.graph,
+        outputs=came.parts.digests,
         observed=Observed(
             started_at=run.started_at,
             finished_at=run.finished_at,
             duration_s=run.duration_s,
             per_node_s=dict(run.per_node_s),
         ),
-    )
-
-
-async def _note(conn: Conn, came: Parts) -> None:
-    stored = [came.graph, *(came.outputs or {}).values()]
-    await blobs.note_blobs(
-        conn,
-        [(one.digest, one.size_bytes, one.media_type or parts.OCTETS) for one in stored if one.size_bytes is not None],
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from genlock.digest import Digest
 from genlock.model import Model, Name
 from genlock.takes.claim import Evidence, InputRole
-from genlock.takes.document import Input
+from genlock.takes.receipt import Input
 from genlock.timeline.model import Slug
 
 CONTAINERS = ("mp4", "webm", "webp", "png")

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from genlock.blobs import sql as blobs
 from genlock.capture import import_sql, places_sql, shelf_sql
 from genlock.capture.claims import accepted, claim_from_run, inputs_and_evidence, used_files
 from genlock.capture.import_model import (
@@ -27,13 +26,12 @@ from genlock.capture.seen import Used
 from genlock.db.connection import Conn
 from genlock.digest import Digest
 from genlock.errors import Invalid
-from genlock.library.kinds import JSON
 from genlock.library.skeleton import skeleton_digest
 from genlock.model import Actor
 from genlock.takes import parts, receipt_sql, record, take_sql
 from genlock.takes.claim import Claim, ClaimEngine, Evidence, Output, Recorder
-from genlock.takes.document import Input
 from genlock.takes.model import Receipt
+from genlock.takes.receipt import Input
 from genlock.timeline import sql as timeline
 
 RECORDER = "genlock import"
@@ -82,20 +80,13 @@ async def record_import(
         parameters = accepted({} if looked.webui is None else looked.webui.parameters)
         claim = Claim(parameters=parameters, **said, **inputs_and_evidence(used, shelf, best))
     outputs = _outputs(looked, last_frame)
-    await _note(conn, [*outputs.values(), *([graph] if graph is not None else [])])
-    arrival = record.arrival(
-        segment.id,
-        parts.measured(claim, looked.video.facts),
-        outputs,
-        {part: output.digest for part, output in outputs.items()},
-        None if graph is None else graph.digest,
-    )
+    uploaded = {part: output.digest for part, output in outputs.items()}
+    take_parts = parts.Parts(outputs, graph, uploaded, looked.video.facts)
     in_the_cut = await receipt_sql.receipt_of_selected(conn, segment.id)
     select = in_the_cut is None or in_the_cut.document.get("recorder", {}).get("name") == RECORDER
-    (ids,) = await record.record_takes(conn, [arrival], actor, select=select)
-    receipt = await receipt_sql.get_receipt(conn, ids.receipt_id)
-    outcome = ImportOutcome.RECORDED if ids.created else ImportOutcome.EXISTS
-    told = await _told(conn, new, receipt, outcome)
+    recorded = await record.record_take(conn, segment.id, claim, take_parts, actor, select=select)
+    outcome = ImportOutcome.RECORDED if recorded.created else ImportOutcome.EXISTS
+    told = await _told(conn, new, recorded.receipt, outcome)
     notes = (*_notes(looked), *trouble)
     return told.model_copy(update={"made": place.made, "source": looked.source, "notes": notes})
 
@@ -133,11 +124,6 @@ def _outputs(looked: Looked, last_frame: Output) -> dict[str, Output]:
     outputs[parts.FRAMES] = Output(digest=looked.video.frames_digest)
     outputs[parts.LAST_FRAME] = last_frame
     return outputs
-
-
-async def _note(conn: Conn, outputs: list[Output]) -> None:
-    stored = [one for one in outputs if one.size_bytes is not None]
-    await blobs.note_blobs(conn, [(one.digest, one.size_bytes or 0, one.media_type or JSON) for one in stored])
 
 
 async def _told(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOutcome) -> Imported:

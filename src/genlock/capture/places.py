@@ -4,7 +4,7 @@ from genlock.capture import places_sql
 from genlock.db.connection import Conn
 from genlock.errors import Conflict
 from genlock.model import Actor, Model
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline import actions
 from genlock.timeline import sql as timeline
 from genlock.timeline.model import NewProject, NewScene, NewSegments, Segment
@@ -35,7 +35,7 @@ async def ensure_place(conn: Conn, project: str, scene: str, segment: str, actor
     await actions.open_scene(conn, scene_id)  # holds it: two imports at once make a segment once
     found = await places_sql.segment_of_name(conn, scene_id, segment_names(segment))
     if found is None:
-        (new,) = await arrange.insert_segments(conn, scene_id, NewSegments(name=segment, chained=False), actor)
+        (new,) = await editing.insert_segments(conn, scene_id, NewSegments(name=segment, chained=False), actor)
         return Place(segment=new, made=(*made, "segment"))
     whole = await timeline.get_segment(conn, found)
     if whole.archived:

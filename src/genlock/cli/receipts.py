@@ -12,8 +12,8 @@ from genlock.cli.timeline import SegmentArgument, because
 from genlock.cli.words import ago, heading, pairs, seconds_word, short, state_word, table
 from genlock.digest import PREFIX
 from genlock.errors import Invalid, NotFound
-from genlock.takes.document import Input
 from genlock.takes.model import Receipt
+from genlock.takes.receipt import Input
 
 _PANEL = "Look"
 ReceiptArgument = Annotated[int, typer.Argument(metavar="ID", help="A receipt's id.")]

@@ -14,7 +14,7 @@ from genlock.cli.words import pairs, table
 from genlock.digest import PREFIX, Digest, canonical, digest_of
 from genlock.errors import Invalid
 from genlock.model import Model
-from genlock.takes.document import SCHEMA, Input, inputs_digest
+from genlock.takes.receipt import SCHEMA, Input, inputs_digest
 
 
 class Finding(Model):

@@ -21,8 +21,8 @@ from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.plans.expected_sql import Moved
 from genlock.staleness import causes_sql
 from genlock.staleness.report import parse_group
-from genlock.takes import present
-from genlock.takes.record_sql import hold_scenes
+from genlock.takes import selection
+from genlock.takes.record_sql import lock_scenes
 from genlock.timeline.actions import open_project
 
 _FINISHED = frozenset({PlanState.SUCCEEDED, PlanState.FAILED, PlanState.CANCELLED})
@@ -154,9 +154,9 @@ async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
         )
     offered = await plan_write_sql.offered_takes(conn, plan_id)
     if offered:
-        await hold_scenes(conn, [one["segment_id"] for one in offered])
+        await lock_scenes(conn, [one["segment_id"] for one in offered])
         takes = {one["segment_id"]: one["take_id"] for one in offered}
-        await present.select(conn, takes, sorted({one["scene_id"] for one in offered}), actor)
+        await selection.select(conn, takes, sorted({one["scene_id"] for one in offered}), actor)
     await plan_write_sql.set_state(conn, plan_id, PlanState.SUCCEEDED)
     await log.append(
         conn,

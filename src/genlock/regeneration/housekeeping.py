@@ -3,7 +3,7 @@
 from genlock.background import repeat
 from genlock.db.connection import Database
 from genlock.staleness import impact
-from genlock.takes import counting_sql
+from genlock.takes import usage_sql
 
 _EVERY_S = 2.0
 _UNTOLD_FOR_S = 5.0
@@ -19,6 +19,6 @@ async def once(db: Database, untold_for_s: float = _UNTOLD_FOR_S) -> None:
     folded = 1
     while folded:
         async with db.transaction() as conn:
-            folded = await counting_sql.fold(conn)
+            folded = await usage_sql.fold(conn)
     async with db.transaction() as conn:
         await impact.tell_left_over(conn, untold_for_s)

@@ -20,7 +20,7 @@ from genlock.regeneration.plans import draft_sql, plan_sql, step_sql
 from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.takes.claim import ClaimInput, InputRole
-from genlock.takes.resolve import LAST_FRAME, check_ordinals
+from genlock.takes.claim_resolution import LAST_FRAME, check_ordinals
 from genlock.timeline import sql as timeline_sql
 from genlock.timeline.actions import open_scene
 from genlock.timeline.model import Segment

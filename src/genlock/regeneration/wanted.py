@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from genlock.digest import Digest
 from genlock.model import MAX_SEED, Model
-from genlock.takes import document
+from genlock.takes import receipt
 from genlock.takes.claim import InputRole, Regenerates
-from genlock.takes.document import Input
-from genlock.takes.resolve import LAST_FRAME
+from genlock.takes.claim_resolution import LAST_FRAME
+from genlock.takes.receipt import Input
 
 Open = Literal["version", "frame"]
 
@@ -71,7 +71,7 @@ def inputs_digest(wish: Wish) -> Digest | None:
     """The digest of a wish, by the receipt's own definition; ``None`` while something of it is open."""
     if wish.is_open:
         return None
-    return document.inputs_digest(wish.engine, wish.inputs, wish.parameters)
+    return receipt.inputs_digest(wish.engine, wish.inputs, wish.parameters)
 
 
 def with_seed(wish: Wish, seed: str) -> Wish:

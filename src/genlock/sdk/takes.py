@@ -15,10 +15,9 @@ from genlock.sdk.listing import Listing
 from genlock.sdk.names import SegmentLike
 from genlock.sdk.uploads import Form, Progress
 from genlock.staleness.model import Provenance
-from genlock.takes.batch import NewTake, NewTakes, RecordedBatch
 from genlock.takes.claim import Claim
 from genlock.takes.difference import ReceiptDifference
-from genlock.takes.model import Receipt, ReceiptLine, Recorded, RecordedIds, Take
+from genlock.takes.model import NewTake, NewTakes, Receipt, ReceiptLine, Recorded, RecordedBatch, RecordedIds, Take
 
 
 class TakesCalls(Calls):

@@ -5,8 +5,8 @@ from typing import Any, Literal, cast
 
 from genlock.digest import Digest, canonical
 from genlock.model import Model
-from genlock.takes.document import Input
 from genlock.takes.model import Receipt
+from genlock.takes.receipt import Input
 
 Change = Literal["added", "removed", "changed"]
 

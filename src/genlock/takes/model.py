@@ -1,15 +1,20 @@
-"""Takes and receipts as they are answered: history that nobody changes."""
+"""Takes, receipts and usage as the API returns them, and the requests that record takes."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from genlock.digest import Digest
 from genlock.model import Kind, Model
-from genlock.takes.claim import Evidence
+from genlock.takes.claim import Claim, Evidence
+
+MAX_TAKES = 1000
+"""The largest number of claims in a batch."""
 
 
 class Take(Model):
-    """One generated result for a segment, numbered from 1; never overwritten."""
+    """A generated result for a segment, numbered from 1; never overwritten."""
 
     id: int
     segment_id: int
@@ -26,9 +31,9 @@ class Take(Model):
 
 
 class Receipt(Model):
-    """The immutable record of how one take, or one generated version, was made.
+    """The immutable record of how a take, or a generated version, was made.
 
-    ``document`` is what was digested; ``…/document`` answers its verbatim bytes.
+    ``document`` is the parsed content of the receipt; ``…/document`` returns the verbatim bytes that were digested.
     """
 
     id: int
@@ -48,7 +53,7 @@ class Receipt(Model):
 
 
 class ReceiptLine(Model):
-    """One receipt in a list of found ones."""
+    """A receipt in search results."""
 
     id: int
     project_id: int | None
@@ -66,7 +71,7 @@ class ReceiptLine(Model):
 
 
 class Recorded(Model):
-    """A take and the receipt that was written with it. ``created`` is false when the claim was there already."""
+    """A take and its receipt. ``created`` is false when the claim was recorded before."""
 
     take: Take
     receipt: Receipt
@@ -74,7 +79,7 @@ class Recorded(Model):
 
 
 class RecordedIds(Model):
-    """One line of a recorded batch."""
+    """The ids of a take in a recorded batch. ``created`` is false when the claim was recorded before."""
 
     segment_id: int
     take_id: int
@@ -84,8 +89,28 @@ class RecordedIds(Model):
     created: bool
 
 
+class RecordedBatch(Model):
+    """The ids of the recorded takes, in the order of the claims."""
+
+    items: tuple[RecordedIds, ...]
+
+
+class NewTake(Model):
+    """A claim for a segment. Its outputs are named by digest."""
+
+    segment_id: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    claim: Claim
+
+
+class NewTakes(Model):
+    """Claims of one project, recorded in order. With ``select``, the newest take of each segment is selected."""
+
+    takes: Annotated[tuple[NewTake, ...], Field(min_length=1, max_length=MAX_TAKES)]
+    select: bool = True
+
+
 class Use(Model):
-    """One way in which a take used something."""
+    """An input of a take, where it used the asset."""
 
     role: str
     ordinal: int
@@ -95,7 +120,7 @@ class Use(Model):
 
 
 class Usage(Model):
-    """A take that used something. ``state`` is the segment's when the take is selected, else null."""
+    """A take that used an asset. ``state`` is the segment's when the take is selected, else null."""
 
     segment_id: int
     segment: str
@@ -111,14 +136,14 @@ class Usage(Model):
 
 
 class VersionUsage(Model):
-    """How many takes used one version."""
+    """The number of takes that used a version."""
 
     number: int
     total: int
 
 
 class UsagePage(Model):
-    """One page of an asset's usage; ``total`` counts takes exactly."""
+    """A page of an asset's usage; ``total`` is the exact number of takes."""
 
     items: tuple[Usage, ...]
     next: str | None
@@ -127,7 +152,7 @@ class UsagePage(Model):
 
 
 class ReferencedAsset(Model):
-    """An asset as an explanation names it."""
+    """An asset as explanations and plans name it."""
 
     id: int
     kind: Kind

@@ -8,9 +8,9 @@ from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, Model
-from genlock.takes import cut_sql
+from genlock.takes import selection_sql
 from genlock.takes.claim import InputRole
-from genlock.takes.compose import Workload, Written, used_several
+from genlock.takes.receipt import NewReceipt, Workload, contents_per_asset
 
 
 class Place(Model):
@@ -32,7 +32,7 @@ class Place(Model):
     now: datetime
 
 
-async def hold_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
+async def lock_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
     """Hold the scenes of segments, lowest id first, until the transaction ends.
 
     From here to there, statements run on plans that are made once per connection and look everything up by index:
@@ -102,31 +102,31 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
     )
 
 
-async def places_of(asked: Asked) -> dict[tuple[int, Digest], Place]:
+async def places_of(request: Asked) -> dict[tuple[int, Digest], Place]:
     """Where claims belong; those for unknown segments are absent."""
-    found = await asked.fetchall()
-    return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in found}
+    result = await request.fetchall()
+    return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in result}
 
 
-async def draw_receipt(conn: Conn) -> int:
+async def next_receipt_id(conn: Conn) -> int:
     """An id for the receipt of a generated version."""
     return await scalar(conn, "SELECT nextval('receipts_id_seq')")
 
 
 async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int]:
     """The selected take of each segment that has one."""
-    found = await rows(
+    result = await rows(
         conn,
         "SELECT segment_id, take_id FROM selected_takes WHERE segment_id = ANY(%(segments)s)",
         segments=list(segment_ids),
     )
-    return {row["segment_id"]: row["take_id"] for row in found}
+    return {row["segment_id"]: row["take_id"] for row in result}
 
 
-async def make_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, int]:
+async def insert_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, int]:
     """Make workloads (workflow and size) that no receipt had before; their ids."""
     sizes = sorted(new)
-    found = await rows(
+    result = await rows(
         conn,
         """
         INSERT INTO workloads (workflow_content_id, width, height)
@@ -138,19 +138,19 @@ async def make_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, 
         widths=[width for _, width, _ in sizes],
         heights=[height for _, _, height in sizes],
     )
-    return {(row["workflow_content_id"], row["width"], row["height"]): row["id"] for row in found}
+    return {(row["workflow_content_id"], row["width"], row["height"]): row["id"] for row in result}
 
 
 async def insert_history(
     conn: Conn,
-    written: Sequence[Written],
+    receipts: Sequence[NewReceipt],
     workloads: Mapping[Workload, int],
     actor: Actor,
-    chosen: Mapping[int, int],
+    selected: Mapping[int, int],
 ) -> None:
-    """Write receipts with their takes, inputs and outputs, and count what they used.
+    """Write receipts with their takes, inputs and outputs, and count the contents they used.
 
-    Takes that are ``chosen`` (by segment id) are put in the cut and logged, as by ``present_sql.choose``.
+    ``selected`` takes (by segment id) are selected and logged, as by ``selection_sql.select_takes``.
     """
     await execute(
         conn,
@@ -161,7 +161,7 @@ async def insert_history(
                    version int, derivation_id bigint, receipt_digest bytea, inputs_digest bytea, claim_digest bytea,
                    document text, engine text, engine_version text, evidence text, missing text[], seed numeric,
                    prompt text, graph_digest bytea, workload_id int, duration_s float8, step_id bigint,
-                   chosen bool, seed_digest bytea, seed_part text, seed_take_id bigint)
+                   selected bool, seed_digest bytea, seed_part text, seed_take_id bigint)
         ), line AS MATERIALIZED (
             SELECT i.*, c.id AS content_id
               FROM json_to_recordset(%(inputs)s) AS i (
@@ -191,18 +191,18 @@ async def insert_history(
             SELECT receipt_id, part, digest, media_type, size_bytes
               FROM json_to_recordset(%(outputs)s)
                 AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
-        ), wanted AS (
+        ), selecting AS (
             SELECT r.*, r.id AS receipt_id, g.scene_id, was.take_id AS previous_take_id, """
-        + cut_sql.UNKNOWN
+        + selection_sql.UNKNOWN
         + """ AS unknown
               FROM receipt r
               JOIN segments g ON g.id = r.segment_id
               LEFT JOIN selected_takes was ON was.segment_id = r.segment_id
-             WHERE r.chosen
+             WHERE r.selected
         ), logged AS ("""
-        + cut_sql.LOGGED
-        + "), present AS ("
-        + cut_sql.PRESENT
+        + selection_sql.LOGGED
+        + "), present_take AS ("
+        + selection_sql.SELECTED
         + """)
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
         SELECT content_id, project_id, count(DISTINCT receipt_id), 0
@@ -210,12 +210,17 @@ async def insert_history(
          WHERE content_id IS NOT NULL AND project_id IS NOT NULL
          GROUP BY 1, 2
         """,
-        receipts=table([_receipt(one, workloads, chosen) for one in written]),
-        inputs=table([line for one in written for line in _inputs(one)]),
-        outputs=table([line for one in written for line in _outputs(one)]),
+        receipts=table([_receipt_row(receipt, workloads, selected) for receipt in receipts]),
+        inputs=table([row for receipt in receipts for row in _input_rows(receipt)]),
+        outputs=table([row for receipt in receipts for row in _output_rows(receipt)]),
         actor=actor.name,
     )
-    several = [(asset, one.project_id, n) for one in written if one.take_id for asset, n in used_several(one).items()]
+    several = [
+        (asset, receipt.project_id, count)
+        for receipt in receipts
+        if receipt.take_id is not None
+        for asset, count in contents_per_asset(receipt.inputs).items()
+    ]
     if several:
         await _correct_counts(conn, several)
 
@@ -237,45 +242,45 @@ async def _correct_counts(conn: Conn, several: Sequence[tuple[int, int | None, i
     )
 
 
-def _receipt(one: Written, workloads: Mapping[Workload, int], chosen: Mapping[int, int]) -> dict[str, Any]:
-    parameters = one.claim.parameters
-    frames = [line for line in one.inputs if line.role is InputRole.SEED_FRAME]
+def _receipt_row(receipt: NewReceipt, workloads: Mapping[Workload, int], selected: Mapping[int, int]) -> dict[str, Any]:
+    parameters = receipt.claim.parameters
+    frames = [line for line in receipt.inputs if line.role is InputRole.SEED_FRAME]
     frame = min(frames, key=lambda line: line.ordinal, default=None)
     return {
-        "id": one.receipt_id,
-        "project_id": one.project_id,
-        "segment_id": one.segment_id,
-        "take_id": one.take_id,
-        "take": one.take,
-        "asset_id": one.asset_id,
-        "version": one.version,
-        "derivation_id": one.derivation_id,
-        "receipt_digest": to_hex(one.receipt_digest),
-        "inputs_digest": to_hex(one.inputs_digest),
-        "claim_digest": to_hex(one.claim_digest),
-        "document": one.document.decode(),
-        "engine": one.claim.engine.name,
-        "engine_version": one.claim.engine.version,
-        "evidence": one.evidence,
-        "missing": one.missing,
+        "id": receipt.receipt_id,
+        "project_id": receipt.project_id,
+        "segment_id": receipt.segment_id,
+        "take_id": receipt.take_id,
+        "take": receipt.take,
+        "asset_id": receipt.asset_id,
+        "version": receipt.version,
+        "derivation_id": receipt.derivation_id,
+        "receipt_digest": to_hex(receipt.receipt_digest),
+        "inputs_digest": to_hex(receipt.inputs_digest),
+        "claim_digest": to_hex(receipt.claim_digest),
+        "document": receipt.document.decode(),
+        "engine": receipt.claim.engine.name,
+        "engine_version": receipt.claim.engine.version,
+        "evidence": receipt.evidence,
+        "missing": receipt.missing,
         "seed": parameters.seed,
         "prompt": parameters.prompt,
-        "graph_digest": one.graph and to_hex(one.graph),
-        "workload_id": one.workload and workloads[one.workload],
-        "duration_s": one.claim.observed and one.claim.observed.duration_s,
-        "step_id": one.step_id,
-        "chosen": one.segment_id is not None and chosen.get(one.segment_id) == one.take_id,
+        "graph_digest": receipt.graph and to_hex(receipt.graph),
+        "workload_id": receipt.workload and workloads[receipt.workload],
+        "duration_s": receipt.claim.observed and receipt.claim.observed.duration_s,
+        "step_id": receipt.step_id,
+        "selected": receipt.segment_id is not None and selected.get(receipt.segment_id) == receipt.take_id,
         "seed_digest": frame and frame.digest and to_hex(frame.digest),
         "seed_part": frame and frame.part,
         "seed_take_id": frame and frame.take,
     }
 
 
-def _inputs(one: Written) -> list[dict[str, Any]]:
-    project_id = one.project_id if one.take_id is not None else None
+def _input_rows(receipt: NewReceipt) -> list[dict[str, Any]]:
+    project_id = receipt.project_id if receipt.take_id is not None else None
     return [
         {
-            "receipt_id": one.receipt_id,
+            "receipt_id": receipt.receipt_id,
             "project_id": project_id,
             "role": line.role,
             "ordinal": line.ordinal,
@@ -287,18 +292,18 @@ def _inputs(one: Written) -> list[dict[str, Any]]:
             "strength_model": line.strength_model,
             "strength_clip": line.strength_clip,
         }
-        for line in one.inputs
+        for line in receipt.inputs
     ]
 
 
-def _outputs(one: Written) -> list[dict[str, Any]]:
+def _output_rows(receipt: NewReceipt) -> list[dict[str, Any]]:
     return [
         {
-            "receipt_id": one.receipt_id,
+            "receipt_id": receipt.receipt_id,
             "part": part,
             "digest": to_hex(output.digest),
             "media_type": output.media_type,
             "size_bytes": output.size_bytes,
         }
-        for part, output in one.outputs.items()
+        for part, output in receipt.outputs.items()
     ]

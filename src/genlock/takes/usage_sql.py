@@ -1,13 +1,13 @@
-"""Answers what used an asset or one of its versions: which takes are in the cut with it, or which ever used it.
+"""The usage of an asset or of one of its versions: the selected takes that use it, or all takes that ever used it.
 
-Totals come from the roll-up and what was not folded into it yet; nothing is counted. Pages are read from where the last
-one ended: of what is in the cut by project and segment, of all takes by project and receipt, newest first.
+Totals are the rolled-up counts plus the deltas that are not folded in yet; rows are never counted. A page continues
+where the last one ended: selected takes by project and segment, all takes by project and receipt, newest first.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many
+from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many, scalar
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.errors import Invalid, NotFound
 from genlock.library.sql import get_asset
@@ -16,6 +16,7 @@ from genlock.takes.model import UsagePage, VersionUsage
 
 Takes = Literal["selected", "all"]
 _LAST = 2**63 - 1
+_FOLD_LOCK = 0x636F756E74  # "count": one process folds at a time
 
 
 class Content(Model):
@@ -261,4 +262,34 @@ async def ask_items(conn: Conn, found: Found) -> Asked:
         takes=[use.take_id for use in found.uses],
         receipts=[use.receipt_id for use in found.uses],
         selected=[use.selected for use in found.uses],
+    )
+
+
+async def fold(conn: Conn, limit: int = 100_000) -> int:
+    """Add up to ``limit`` deltas to the counts; return their number, 0 while another process folds.
+
+    One statement removes and adds them, so a reader sees every delta once, folded or not. Writers only append and
+    never wait.
+    """
+    if not await scalar(conn, "SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_FOLD_LOCK):
+        return 0
+    return await scalar(
+        conn,
+        """
+        WITH taken AS (
+            DELETE FROM usage_deltas
+             WHERE ctid = ANY (ARRAY(SELECT ctid FROM usage_deltas LIMIT %(limit)s))
+            RETURNING content_id, project_id, takes, selected
+        ), folded AS (
+            INSERT INTO usage_counts AS c (content_id, project_id, takes, selected)
+            SELECT content_id, project_id, sum(takes), sum(selected)
+              FROM taken
+             GROUP BY content_id, project_id
+             ORDER BY content_id, project_id
+            ON CONFLICT (content_id, project_id) DO UPDATE
+               SET takes = c.takes + excluded.takes, selected = c.selected + excluded.selected
+        )
+        SELECT count(*) FROM taken
+        """,
+        limit=limit,
     )

@@ -1,6 +1,6 @@
 """Decisions about projects, scenes and the order of segments.
 
-What changes the order of segments is called through ``takes.arrange``, one stair up, which settles what it means for
+What changes the order of segments is called through ``takes.editing``, one stair up, which settles what it means for
 selected takes and tells of it last.
 """
 

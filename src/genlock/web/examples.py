@@ -13,8 +13,8 @@ from genlock.regeneration.model import NewPlan, NewRender
 from genlock.regeneration.reproduction.model import NewReproduction
 from genlock.staleness.bodies import ActivationRequest
 from genlock.staleness.model import Cause, Group, NewWaiver, Report
-from genlock.takes.batch import NewTakes
 from genlock.takes.claim import Claim
+from genlock.takes.model import NewTakes
 from genlock.timeline.model import NewName, NewPin, NewProject, NewScene, NewSegments, SegmentChange
 from genlock.watching.model import NewScan
 from genlock.web.problems import Problem

@@ -17,7 +17,7 @@ from genlock.db.connection import Database
 from genlock.errors import Conflict
 from genlock.staleness import moves, waive
 from genlock.staleness.model import CHAIN, NewWaiver
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.takes.claim import Evidence
 from genlock.timeline.model import NewPin, NewSegments, SegmentChange
 
@@ -283,7 +283,7 @@ class Histories(RuleBasedStateMachine):
 
         async def selected() -> None:
             async with self.db.transaction() as conn:
-                await arrange.select_take(conn, segment_id, numbers[take % len(numbers)], ACTOR)
+                await editing.select_take(conn, segment_id, numbers[take % len(numbers)], ACTOR)
 
         self.run(selected())
         reached["rule select"] += 1
@@ -299,7 +299,7 @@ class Histories(RuleBasedStateMachine):
 
         async def changed() -> None:
             async with self.db.transaction() as conn:
-                await arrange.change_segment(conn, segment_id, change, ACTOR)
+                await editing.change_segment(conn, segment_id, change, ACTOR)
 
         self.run(changed())
         reached["rule move" if position else "rule chain"] += 1
@@ -315,7 +315,7 @@ class Histories(RuleBasedStateMachine):
         async def inserted() -> None:
             async with self.db.transaction() as conn:
                 new = NewSegments(count=1, position=min(position, here + 1))
-                await arrange.insert_segments(conn, scene_id, new, ACTOR)
+                await editing.insert_segments(conn, scene_id, new, ACTOR)
 
         self.run(inserted())
         reached["rule insert"] += 1
@@ -330,11 +330,11 @@ class Histories(RuleBasedStateMachine):
         async def archived() -> None:
             async with self.db.transaction() as conn:
                 if what == "segment":
-                    await arrange.archive_segment(conn, segment_id, ACTOR)
+                    await editing.archive_segment(conn, segment_id, ACTOR)
                 elif what == "scene":
-                    await arrange.archive_scene(conn, segment.scene_id, ACTOR)
+                    await editing.archive_scene(conn, segment.scene_id, ACTOR)
                 else:
-                    await arrange.archive_project(conn, segment.project_id, ACTOR)
+                    await editing.archive_project(conn, segment.project_id, ACTOR)
 
         self.run(archived())
         reached[f"rule archive {what}"] += 1
@@ -351,11 +351,11 @@ class Histories(RuleBasedStateMachine):
         async def restored() -> None:
             async with self.db.transaction() as conn:
                 if what == "segment":
-                    await arrange.restore_segment(conn, which, ACTOR)
+                    await editing.restore_segment(conn, which, ACTOR)
                 elif what == "scene":
-                    await arrange.restore_scene(conn, which, ACTOR)
+                    await editing.restore_scene(conn, which, ACTOR)
                 else:
-                    await arrange.restore_project(conn, which, ACTOR)
+                    await editing.restore_project(conn, which, ACTOR)
 
         self.run(restored())
         reached[f"rule restore {what}"] += 1

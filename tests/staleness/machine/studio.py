@@ -13,9 +13,10 @@ from genlock.library.model import Added, NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind, Role
 from genlock.staleness import impact, moves
 from genlock.staleness.model import Impact
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Observed, Output, Parameters
-from genlock.takes.record import arrival, record_takes
+from genlock.takes.parts import Parts
+from genlock.takes.record import Recording, record_takes
 from genlock.timeline import actions as timeline
 from genlock.timeline.model import NewProject, NewScene, NewSegments
 
@@ -56,7 +57,7 @@ class Studio:
                 for number, count in enumerate(scenes):
                     scene = await timeline.create_scene(conn, project.id, NewScene(name=f"scene {number}"), ACTOR)
                     self.scenes.append(scene.id)
-                    await arrange.insert_segments(conn, scene.id, NewSegments(count=count), ACTOR)
+                    await editing.insert_segments(conn, scene.id, NewSegments(count=count), ACTOR)
         for kind, name in ASSETS:
             async with self.db.transaction() as conn:
                 asset = await library.create_asset(conn, NewAsset(kind=kind, name=name), ACTOR)
@@ -144,11 +145,13 @@ class Studio:
                 evidence=evidence,
             )
             outputs = {
-                "video": Output(digest=digest(f"video {self.tag}{self._counter}")),
-                "last_frame": Output(digest=digest(f"frame {frame or f'{self.tag}{self._counter}'}")),
+                "video": Output(digest=digest(f"video {self.tag}{self._counter}"), size_bytes=1),
+                "last_frame": Output(digest=digest(f"frame {frame or f'{self.tag}{self._counter}'}"), size_bytes=1),
             }
             uploaded = {part: output.digest for part, output in outputs.items()}
-            (ids,) = await record_takes(conn, [arrival(segment_id, claim, outputs, uploaded)], ACTOR, select=select)
+            (ids,) = await record_takes(
+                conn, [Recording(segment_id, claim, Parts(outputs, uploaded=uploaded))], ACTOR, select=select
+            )
         return ids.take_id
 
 

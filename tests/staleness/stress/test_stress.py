@@ -12,7 +12,7 @@ from tests.staleness.machine.compare import compare
 from tests.staleness.machine.studio import ACTOR, Studio
 
 from genlock.db.connection import Database
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline.model import NewSegments
 
 PROCESSES = 4
@@ -41,7 +41,7 @@ async def test_recording_while_activating_ends_as_the_oracle_says(database: str,
     studio = Studio(db)
     await studio.found()
     async with db.transaction() as conn:
-        await arrange.insert_segments(conn, studio.scenes[0], NewSegments(count=5), ACTOR)
+        await editing.insert_segments(conn, studio.scenes[0], NewSegments(count=5), ACTOR)
     tasks = [
         {
             "conninfo": database,

@@ -16,7 +16,7 @@ from genlock.db.connection import Database, rows
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.staleness import moves, waive
 from genlock.staleness.model import NewWaiver
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline.model import NewPin, NewSegments, SegmentChange
 
 MADE_WITH = ("walk", "tiny", "rain", "clothed")
@@ -68,7 +68,7 @@ class Hurry:
     async def select(self) -> list[int]:
         segment = self.random.choice(await self.segments())
         async with self.db.transaction() as conn:
-            await arrange.select_take(conn, segment, self.random.randint(1, 3), ACTOR)
+            await editing.select_take(conn, segment, self.random.randint(1, 3), ACTOR)
         return []
 
     async def pin(self) -> list[int]:
@@ -95,14 +95,14 @@ class Hurry:
             match self.random.randrange(4):
                 case 0:
                     change = SegmentChange(position=self.random.randint(1, 3))
-                    await arrange.change_segment(conn, segment, change, ACTOR)
+                    await editing.change_segment(conn, segment, change, ACTOR)
                 case 1:
                     change = SegmentChange(chained=self.random.random() < 0.7)
-                    await arrange.change_segment(conn, segment, change, ACTOR)
+                    await editing.change_segment(conn, segment, change, ACTOR)
                 case 2:
-                    await arrange.archive_segment(conn, segment, ACTOR)
+                    await editing.archive_segment(conn, segment, ACTOR)
                 case _:
-                    await arrange.insert_segments(
+                    await editing.insert_segments(
                         conn, self.random.choice(self.scenes), NewSegments(count=1, position=1), ACTOR
                     )
         return []

@@ -15,7 +15,7 @@ from genlock.client import Genlock
 from genlock.model import Model
 from genlock.regeneration.model import Step
 from genlock.staleness.model import Group, Impact, Provenance
-from genlock.takes.document import Input
+from genlock.takes.receipt import Input
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from typing import Any
 from genlock.db.connection import Conn, rows
 from genlock.regeneration.planning.situation import Library, Made
 from genlock.staleness import outdated_sql
-from genlock.takes.document import Input
+from genlock.takes.receipt import Input
 
 
 async def made(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, Made]:

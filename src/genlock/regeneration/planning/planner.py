@@ -27,8 +27,8 @@ from genlock.regeneration.planning.redo import Frame, Redo, redo
 from genlock.regeneration.planning.remake import Remake, Remakes, remakes
 from genlock.regeneration.planning.situation import Chosen, Past, Seat, Situation
 from genlock.regeneration.wanted import Wish
+from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.model import ReferencedAsset
-from genlock.takes.resolve import LAST_FRAME
 
 
 def plan(situation: Situation, ask: Ask) -> Draft:

@@ -8,11 +8,11 @@ from genlock.regeneration.planning.remake import Remakes, other_sources
 from genlock.regeneration.planning.situation import Chosen, Key, OwnCause, Seat, Situation, Target
 from genlock.regeneration.wanted import Settled, Wish, WishedInput, with_frame
 from genlock.staleness import causes_sql
-from genlock.takes import document
+from genlock.takes import receipt
 from genlock.takes.claim import InputRole, Regenerates
-from genlock.takes.document import Input
+from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.model import ReferencedAsset
-from genlock.takes.resolve import LAST_FRAME
+from genlock.takes.receipt import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def redo(
     look.strange_frame(wish)
     return Redo(
         wish=wish,
-        has=document.inputs_digest(made.engine, made.inputs, made.parameters),
+        has=receipt.inputs_digest(made.engine, made.inputs, made.parameters),
         judged=tuple(dict.fromkeys(look.judged)),
         replaced=tuple(look.replaced),
         obstacle=next(iter(look.obstacles), None),

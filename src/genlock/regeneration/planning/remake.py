@@ -15,7 +15,7 @@ from genlock.regeneration.planning.situation import Library, Made, Situation, Ta
 from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.staleness.outdated import GLOBAL, Content, Derived, Lineage, Node, Outdated, Ref, Scope, outdated
 from genlock.takes.claim import Regenerates
-from genlock.takes.document import Input
+from genlock.takes.receipt import Input
 
 _PICTURES = frozenset({Kind.VARIANT, Kind.SOURCE_IMAGE, Kind.OTHER})
 

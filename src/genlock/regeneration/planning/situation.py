@@ -7,8 +7,8 @@ from typing import Any
 from genlock.digest import Digest
 from genlock.model import Kind
 from genlock.staleness.outdated import Lineage, Scope
-from genlock.takes.document import Input
 from genlock.takes.model import ReferencedAsset
+from genlock.takes.receipt import Input
 
 Key = tuple[int, int, int, int]
 """A root: (kind, asset, used, expected), 0 where there is none; kinds as in ``staleness.causes_sql``."""

@@ -21,8 +21,8 @@ from genlock.regeneration.planning.situation import (
     Target,
 )
 from genlock.staleness import causes_sql
-from genlock.takes.document import Input
 from genlock.takes.model import ReferencedAsset
+from genlock.takes.receipt import Input
 
 _SAMPLES = 1000
 """Medians are of the newest so many measurements of a workload, as in the report."""

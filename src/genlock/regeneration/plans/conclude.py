@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from genlock.blobs import sql as blobs_sql
 from genlock.db.connection import Conn
 from genlock.engines.model import Rendered
 from genlock.errors import GenlockError
@@ -24,13 +23,14 @@ from genlock.regeneration.plans.step_sql import Claimed
 from genlock.regeneration.wanted import Wish
 from genlock.staleness import moves
 from genlock.staleness.moves import Moved
-from genlock.takes import present
 from genlock.takes import record as takes
+from genlock.takes import selection
 from genlock.takes.claim import Claim, Output
-from genlock.takes.record_sql import hold_scenes
+from genlock.takes.parts import Parts
+from genlock.takes.record import Recording
+from genlock.takes.record_sql import lock_scenes
 
 WORKER = Actor(token_id=None, name="genlock-worker", role=Role.CREATOR)
-_OCTETS = "application/octet-stream"
 Fault = Callable[[str], None]
 
 
@@ -44,6 +44,11 @@ class Made:
     wish: Wish
     rendered: Rendered
 
+    @property
+    def parts(self) -> Parts:
+        """The parts of the take or version."""
+        return Parts(self.outputs, self.graph, {part: output.digest for part, output in self.outputs.items()})
+
 
 def identify(path: Path, claimed: Claimed) -> Identity:
     """What a picture is as a version of the step's asset. Blocks."""
@@ -54,14 +59,9 @@ async def record_take(conn: Conn, claimed: Claimed, made: Made, actor: Actor, fa
     """Record a new take, put it in the cut if the one from the start of the plan still is, and let the plan go on."""
     if claimed.segment_id is None or not await step_sql.lock_if_current_attempt(conn, claimed):
         return
-    await _note_blobs(conn, made)
-    uploaded = {part: output.digest for part, output in made.outputs.items()}
-    arrival = takes.arrival(
-        claimed.segment_id, made.claim, made.outputs, uploaded, graph=made.graph.digest, step_id=claimed.step_id
-    )
     (recorded,) = await takes.record_takes(
         conn,
-        [arrival],
+        [Recording(claimed.segment_id, made.claim, made.parts, claimed.step_id)],
         actor,
         select=not claimed.review,
         only_if={claimed.segment_id: claimed.selected_take_id},
@@ -84,7 +84,6 @@ async def record_version(
     if claimed.asset_id is None or not await step_sql.lock_if_current_attempt(conn, claimed):
         return None
     await library_sql.lock(conn)
-    await _note_blobs(conn, made)
     asset = await library_sql.get_asset(conn, claimed.asset_id)
     unmoved = asset.active_version == claimed.active_version
     new = NewVersion(
@@ -103,8 +102,7 @@ async def record_version(
         VersionRef(asset_id=asset.id, number=added.version.number),
         added.derivation_id,
         made.claim,
-        made.outputs,
-        made.graph.digest,
+        made.parts,
         claimed.step_id,
         actor,
         claimed.project_id,
@@ -206,12 +204,12 @@ async def _select(conn: Conn, claimed: Claimed, segment_id: int, take_id: int, a
     """Put a take in the cut, unless a person is asked first or chose another one meanwhile."""
     if claimed.review:
         return
-    await hold_scenes(conn, [segment_id])
+    await lock_scenes(conn, [segment_id])
     now = await step_sql.selected_take(conn, segment_id)
     if now not in (claimed.selected_take_id, take_id):
         await _note_not_selected(conn, claimed, "an earlier take is what is wanted and is not selected")
         return
-    if claimed.scene_id is not None and await present.select(conn, {segment_id: take_id}, [claimed.scene_id], actor):
+    if claimed.scene_id is not None and await selection.select(conn, {segment_id: take_id}, [claimed.scene_id], actor):
         await log.append(
             conn,
             "take.selected",
@@ -229,18 +227,6 @@ async def _note_not_selected(conn: Conn, claimed: Claimed, what: str) -> None:
         message=f"{claimed.segment}: another take was selected while this plan ran; {what}.",
     )
     await plan_write_sql.add_notes(conn, claimed.plan_id, [note])
-
-
-async def _note_blobs(conn: Conn, made: Made) -> None:
-    stored = [*made.outputs.values(), made.graph]
-    await blobs_sql.note_blobs(
-        conn,
-        [
-            (output.digest, output.size_bytes, output.media_type or _OCTETS)
-            for output in stored
-            if output.size_bytes is not None
-        ],
-    )
 
 
 async def _tell(conn: Conn, claimed: Claimed, actor: Actor, state: str, **more: int | str | bool | None) -> None:

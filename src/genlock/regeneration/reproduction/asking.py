@@ -27,8 +27,8 @@ from genlock.regeneration.reproduction.verdicts import FRAMES
 from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.takes import receipt_sql
 from genlock.takes.claim import InputRole
-from genlock.takes.document import Input
 from genlock.takes.model import Receipt
+from genlock.takes.receipt import Input
 
 
 async def ask(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from genlock.db.connection import Conn
 from genlock.model import Page, Role
 from genlock.staleness import states_sql
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewProject, Project, Slug
 from genlock.web.answers import answer
@@ -52,13 +52,13 @@ async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor:
 @router.post("/projects/{project_id}/archive", response_model=Project, **writes(Role.CREATOR, 404))
 async def archive_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
     """Hide a project from counts and reports. Nothing of it is deleted."""
-    return answer(await _counted(conn, await arrange.archive_project(conn, project_id, actor)))
+    return answer(await _counted(conn, await editing.archive_project(conn, project_id, actor)))
 
 
 @router.post("/projects/{project_id}/restore", response_model=Project, **writes(Role.CREATOR, 404))
 async def restore_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
     """Bring an archived project back as it was."""
-    return answer(await _counted(conn, await arrange.restore_project(conn, project_id, actor)))
+    return answer(await _counted(conn, await editing.restore_project(conn, project_id, actor)))
 
 
 async def _counted(conn: Conn, project: Project) -> Project:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from genlock.db.connection import Conn
 from genlock.model import Name, Page, Role
 from genlock.staleness import states_sql
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewScene, Scene
 from genlock.web.answers import answer
@@ -54,13 +54,13 @@ async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: Who
 @router.post("/scenes/{scene_id}/archive", response_model=Scene, **writes(Role.CREATOR, 404))
 async def archive_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
     """Hide a scene from counts and reports. Nothing of it is deleted."""
-    return answer(await _counted(conn, await arrange.archive_scene(conn, scene_id, actor)))
+    return answer(await _counted(conn, await editing.archive_scene(conn, scene_id, actor)))
 
 
 @router.post("/scenes/{scene_id}/restore", response_model=Scene, **writes(Role.CREATOR, 404))
 async def restore_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
     """Bring an archived scene back as it was."""
-    return answer(await _counted(conn, await arrange.restore_scene(conn, scene_id, actor)))
+    return answer(await _counted(conn, await editing.restore_scene(conn, scene_id, actor)))
 
 
 async def _counted(conn: Conn, scene: Scene) -> Scene:

@@ -10,7 +10,7 @@ from genlock.errors import Invalid
 from genlock.model import Model, Page, Role
 from genlock.staleness import report, views
 from genlock.staleness.model import SegmentView, State
-from genlock.takes import arrange
+from genlock.takes import editing
 from genlock.takes.model import Take
 from genlock.timeline import sql
 from genlock.timeline.model import NewSegments, Project, SegmentChange
@@ -32,7 +32,7 @@ class TakeNumber(Model):
 )
 async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: Who) -> Response:
     """New segments in a scene, at its end or from ``position`` on; those behind move."""
-    made = await arrange.insert_segments(conn, scene_id, new, actor)
+    made = await editing.insert_segments(conn, scene_id, new, actor)
     found = await views.segment_views(conn, [segment.id for segment in made])
     return answer(Page[SegmentView](items=found, total=len(found)), 201)
 
@@ -88,28 +88,28 @@ async def get_segment(segment_id: Id, conn: Transaction) -> Response:
 @router.patch("/segments/{segment_id}", response_model=SegmentView, **writes(Role.CREATOR, 404))
 async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: Who) -> Response:
     """Rename or move a segment, or change whether it continues the one before; what is left out stays."""
-    await arrange.change_segment(conn, segment_id, change, actor)
+    await editing.change_segment(conn, segment_id, change, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/archive", response_model=SegmentView, **writes(Role.CREATOR, 404))
 async def archive_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
     """Take a segment out of its scene's order. Nothing of it is deleted."""
-    await arrange.archive_segment(conn, segment_id, actor)
+    await editing.archive_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/restore", response_model=SegmentView, **writes(Role.CREATOR, 404))
 async def restore_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
     """Put an archived segment back to where it stood, with the take that was in the cut."""
-    await arrange.restore_segment(conn, segment_id, actor)
+    await editing.restore_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/select", response_model=Take, **writes(Role.CREATOR, 404))
 async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: Who) -> Response:
     """Put another take of a segment in the cut."""
-    return answer(await arrange.select_take(conn, segment_id, wanted.take, actor))
+    return answer(await editing.select_take(conn, segment_id, wanted.take, actor))
 
 
 async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Page[SegmentView]:

@@ -10,7 +10,7 @@ from genlock.db.connection import Conn
 from genlock.errors import Conflict
 from genlock.events import log
 from genlock.model import Actor
-from genlock.takes import present, take_sql
+from genlock.takes import selection, take_sql
 from genlock.takes.model import Take
 from genlock.timeline import actions as timeline
 from genlock.timeline import sql
@@ -21,7 +21,7 @@ async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Ac
     """New segments in a scene. ``Invalid`` when the position would leave a gap, ``Conflict`` in an archived scene."""
     scene = await timeline.open_scene(conn, scene_id)
     made = await timeline.insert_segments(conn, scene, new, actor)
-    await present.settle(conn, [scene_id])
+    await selection.relink_scenes(conn, [scene_id])
     await log.append(
         conn,
         "segment.created",
@@ -41,7 +41,7 @@ async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, act
     if changed == segment:
         return segment
     if (changed.position, changed.chained) != (segment.position, segment.chained):
-        await present.settle(conn, [segment.scene_id])
+        await selection.relink_scenes(conn, [segment.scene_id])
     await _tell(conn, "segment.changed", changed, actor, **change.model_dump(exclude_none=True))
     return changed
 
@@ -50,7 +50,7 @@ async def archive_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
     """Take a segment out of its scene's order; the segment after it then follows the one before it."""
     segment = await _hold(conn, segment_id)
     if await timeline.archive_segment(conn, segment):
-        await present.withdraw(conn, [segment_id], [segment.scene_id])
+        await selection.withdraw(conn, [segment_id], [segment.scene_id])
         await _tell(conn, "segment.archived", segment, actor)
     return await sql.get_segment(conn, segment_id)
 
@@ -60,7 +60,7 @@ async def restore_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
     segment = await _hold(conn, segment_id)
     if await timeline.restore_segment(conn, segment):
         if await _is_open(conn, await sql.get_scene(conn, segment.scene_id)):
-            await present.bring_back(conn, [segment_id], [segment.scene_id])
+            await selection.restore(conn, [segment_id], [segment.scene_id])
         await _tell(conn, "segment.restored", segment, actor)
     return await sql.get_segment(conn, segment_id)
 
@@ -69,7 +69,7 @@ async def archive_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
     """Hide a scene: its segments leave counts, reports and the usage of selected takes."""
     scene = await sql.lock_scene(conn, scene_id)
     if await sql.set_scene_archived(conn, scene_id, True):
-        await present.withdraw_scenes(conn, [scene_id])
+        await selection.withdraw_scenes(conn, [scene_id])
         await log.append(conn, "scene.archived", actor, project_id=scene.project_id, subject=f"scene/{scene_id}")
     return await sql.get_scene(conn, scene_id)
 
@@ -80,7 +80,7 @@ async def restore_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
     if await sql.set_scene_archived(conn, scene_id, False):
         restored = await sql.get_scene(conn, scene_id)
         if await _is_open(conn, restored):
-            await present.bring_back_scenes(conn, [scene_id])
+            await selection.restore_scenes(conn, [scene_id])
         await log.append(conn, "scene.restored", actor, project_id=scene.project_id, subject=f"scene/{scene_id}")
     return await sql.get_scene(conn, scene_id)
 
@@ -90,7 +90,7 @@ async def archive_project(conn: Conn, project_id: int, actor: Actor) -> Project:
     await sql.get_project(conn, project_id)
     if await sql.set_project_archived(conn, project_id, True):
         await sql.lock_scenes_of(conn, project_id)
-        await present.withdraw_scenes(conn, await sql.open_scenes_of(conn, project_id))
+        await selection.withdraw_scenes(conn, await sql.open_scenes_of(conn, project_id))
         await log.append(conn, "project.archived", actor, project_id=project_id, subject=f"project/{project_id}")
     return await sql.get_project(conn, project_id)
 
@@ -100,7 +100,7 @@ async def restore_project(conn: Conn, project_id: int, actor: Actor) -> Project:
     await sql.get_project(conn, project_id)
     if await sql.set_project_archived(conn, project_id, False):
         await sql.lock_scenes_of(conn, project_id)
-        await present.bring_back_scenes(conn, await sql.open_scenes_of(conn, project_id))
+        await selection.restore_scenes(conn, await sql.open_scenes_of(conn, project_id))
         await log.append(conn, "project.restored", actor, project_id=project_id, subject=f"project/{project_id}")
     return await sql.get_project(conn, project_id)
 
@@ -112,7 +112,7 @@ async def select_take(conn: Conn, segment_id: int, number: int, actor: Actor) ->
     if segment.archived:
         raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before selecting a take.")
     take = await take_sql.get_take(conn, segment_id, number)
-    if await present.select(conn, {segment_id: take.id}, [segment.scene_id], actor):
+    if await selection.select(conn, {segment_id: take.id}, [segment.scene_id], actor):
         await _tell(conn, "take.selected", segment, actor, take_id=take.id, take=number)
     return take.model_copy(update={"selected": True})
 

@@ -1,11 +1,11 @@
-"""Turns a claim's inputs into a receipt's inputs, once, at recording. Pure: every fact was loaded before.
+"""Resolves a claim's inputs into a receipt's inputs, once, at recording. Pure: all facts are loaded before.
 
-what the claim names                       what the receipt says
+the claim names                             the receipt says
 asset + version  ─────────────────────────▶ digest, effective digest
-asset + digest   ─────────────────────────▶ version, if one has it; else unmatched
+asset + digest   ─────────────────────────▶ the version that has it, else unmatched
 digest alone     ── an asset has it? ─────▶ that asset's version
-seed frame       ── whose take? ──────────▶ take, and via seed_frame: the variant and source image it goes back to
-variant          ── made from? ───────────▶ via variant: its source images
+seed frame       ── from which take? ─────▶ take, and via seed_frame: the variant and source image it started from
+variant          ── derived from? ────────▶ via variant: its source images
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Kind, Model
 from genlock.takes.claim import Claim, ClaimInput, InputRole, Via
-from genlock.takes.document import Input
+from genlock.takes.receipt import Input, Workload
 
 LAST_FRAME = "last_frame"
 
@@ -41,7 +41,7 @@ class ContentFact(Model):
 
 
 class FrameFact(Model):
-    """A take that a seed frame may have come from, with the digests of its parts and what it goes back to."""
+    """A take that a seed frame may come from, with the digests of its parts and its origins."""
 
     take_id: int
     segment_id: int
@@ -50,7 +50,7 @@ class FrameFact(Model):
 
 
 class Facts(Model):
-    """Everything that resolving a set of claims may ask for."""
+    """The facts that a set of claims is resolved with."""
 
     assets: Mapping[int, AssetFact] = {}
     refs: Mapping[str, int] = {}
@@ -62,84 +62,84 @@ class Facts(Model):
     source_images: Mapping[tuple[int, int], tuple[Input, ...]] = {}
     workloads: Mapping[tuple[int, int, int], int] = {}  # by the workflow's content, width and height
     lines: dict[tuple[object, ...], Input] = Field(default_factory=dict[tuple[object, ...], Input])
-    """What inputs became: most claims of a batch name the same things."""
+    """Resolved inputs, cached: most claims of a batch name the same assets."""
 
 
 def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
-    """The ordinal of each input: as given, else the next free one of its role. ``Invalid`` when one repeats."""
+    """Return the ordinal of each input: as given, else the next free one of its role. ``Invalid`` if one repeats."""
     given: Counter[tuple[InputRole, int]] = Counter(
         (item.role, item.ordinal) for item in inputs if item.ordinal is not None
     )
     for (role, ordinal), times in given.items():
         if times > 1:
             raise Invalid(
-                f"Two inputs are both {role.value} number {ordinal}.",
+                f"Two inputs have the role {role.value} and the ordinal {ordinal}.",
                 hint="Give each input of a role its own ordinal, or leave ordinals out to number them in order.",
                 code="duplicate_ordinal",
             )
-    taken = set(given)
-    numbered: list[int] = []
+    used = set(given)
+    ordinals: list[int] = []
     for item in inputs:
         ordinal = item.ordinal
         if ordinal is None:
-            ordinal = _next_free(item.role, taken)
-            taken.add((item.role, ordinal))
-        numbered.append(ordinal)
-    return tuple(numbered)
+            ordinal = _next_free(item.role, used)
+            used.add((item.role, ordinal))
+        ordinals.append(ordinal)
+    return tuple(ordinals)
 
 
 def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, ...]:
-    """The inputs of a receipt, those it goes back to included. Raises ``Invalid`` for an asset or take nobody knows."""
+    """Return the inputs of a receipt, its origins included. Raises ``Invalid`` for an unknown asset or take."""
     resolved = [
         _seed_frame(item, ordinal, facts, segment_id)
         if item.role is InputRole.SEED_FRAME
-        else _known(item, ordinal, facts)
+        else _cached_asset_input(item, ordinal, facts)
         for item, ordinal in zip(claim.inputs, check_ordinals(claim.inputs), strict=True)
     ]
-    taken = {(item.role, item.ordinal) for item in resolved}
+    used = {(item.role, item.ordinal) for item in resolved}
     named = {(item.asset, item.digest) for item in resolved}
     for origin, via in _origins(resolved, facts):
         if (origin.asset, origin.digest) in named:
             continue
         named.add((origin.asset, origin.digest))
-        ordinal = _next_free(origin.role, taken)
-        taken.add((origin.role, ordinal))
-        resolved.append(_arrived(origin, ordinal, via, facts))
+        ordinal = _next_free(origin.role, used)
+        used.add((origin.role, ordinal))
+        resolved.append(_origin_input(origin, ordinal, via, facts))
     return tuple(resolved)
 
 
 def _origins(resolved: Sequence[Input], facts: Facts) -> list[tuple[Input, Via]]:
-    """What the pictures among the inputs go back to, each with what it came by; not yet numbered."""
-    found: list[tuple[Input, Via]] = []
+    """Return the origins of the pictures among the inputs, each with its ``via``; not yet numbered."""
+    origins: list[tuple[Input, Via]] = []
     for item in resolved:
         if item.role is InputRole.VARIANT and item.asset is not None and item.version is not None:
-            found.extend((image, "variant") for image in facts.source_images.get((item.asset, item.version), ()))
+            origins.extend((image, "variant") for image in facts.source_images.get((item.asset, item.version), ()))
     for item in resolved:
         if item.role is InputRole.SEED_FRAME and item.take is not None:
-            found.extend((line, "seed_frame") for line in facts.frames[item.take].origins)
-    return found
+            origins.extend((line, "seed_frame") for line in facts.frames[item.take].origins)
+    return origins
 
 
-def _arrived(origin: Input, ordinal: int, via: Via, facts: Facts) -> Input:
-    """``origin`` as a line of its own."""
+def _origin_input(origin: Input, ordinal: int, via: Via, facts: Facts) -> Input:
+    """Return ``origin`` as an input of this receipt."""
     key = (origin, ordinal, via)
     line = facts.lines.get(key)
     if line is None:
-        line = facts.lines[key] = Input.model_validate({**origin.written, "ordinal": ordinal, "via": via})
+        line = facts.lines[key] = Input.model_validate({**origin.as_document, "ordinal": ordinal, "via": via})
     return line
 
 
-def _known(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
-    """``_plain``, worked out once for the same facts."""
+def _cached_asset_input(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
+    """Return ``_asset_input``, resolved once for equal inputs."""
     strengths = (item.strength_model, item.strength_clip)
     key = (item.role, ordinal, item.asset, item.version, item.digest, item.name, item.part, strengths)
     line = facts.lines.get(key)
     if line is None:
-        line = facts.lines[key] = _plain(item, ordinal, facts)
+        line = facts.lines[key] = _asset_input(item, ordinal, facts)
     return line
 
 
-def _plain(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
+def _asset_input(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
     asset = _asset_of(item, facts)
     content = None
     if asset is not None and item.version is not None:
@@ -147,7 +147,7 @@ def _plain(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
         if content is None:
             raise Invalid(
                 f"{asset.kind.value}:{asset.name} has no version {item.version}.",
-                hint="Name a version it has, or send the digest of the file that was used.",
+                hint="Name an existing version, or send the digest of the file that was used.",
                 code="unknown_version",
             )
         if item.digest is not None and item.digest != content.digest:
@@ -199,7 +199,7 @@ def _asset_of(item: ClaimInput, facts: Facts) -> AssetFact | None:
 def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts, segment_id: int | None) -> Input:
     if item.asset is not None:
         raise Invalid(
-            "A seed_frame comes from a take, not from an asset.",
+            "A seed_frame input names a take, not an asset.",
             hint="Send `take` (its id) and `part`, or the frame's digest.",
         )
     part = item.part or LAST_FRAME
@@ -226,8 +226,17 @@ def _seed_frame(item: ClaimInput, ordinal: int, facts: Facts, segment_id: int | 
     return Input(role=item.role, ordinal=ordinal, name=item.name, digest=digest, part=part, take=take_id)
 
 
-def _next_free(role: InputRole, taken: set[tuple[InputRole, int]]) -> int:
+def _next_free(role: InputRole, used: set[tuple[InputRole, int]]) -> int:
     ordinal = 0
-    while (role, ordinal) in taken:
+    while (role, ordinal) in used:
         ordinal += 1
     return ordinal
+
+
+def workload_of(claim: Claim, inputs: Sequence[Input], facts: Facts) -> Workload | None:
+    """Return the workload of a claim with resolved inputs; ``None`` if its workflow or size is not known."""
+    width, height = claim.parameters.width, claim.parameters.height
+    for line in inputs:
+        if line.role is InputRole.WORKFLOW and line.asset and line.digest and width and height:
+            return facts.contents[line.asset, line.digest].id, width, height
+    return None

@@ -8,8 +8,8 @@ from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Kind
 from genlock.takes.claim import Claim, ClaimInput, InputRole
-from genlock.takes.document import Input
-from genlock.takes.resolve import AssetFact, ContentFact, Facts, FrameFact
+from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameFact
+from genlock.takes.receipt import Input
 
 Named = tuple[int | None, str | None, str | None, Digest | None, int | None]
 """What a claim names: an asset by id or by kind and name; of it a digest, a version, or nothing."""

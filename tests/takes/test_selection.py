@@ -10,7 +10,7 @@ from tests.takes.rebuild import counted, rebuilt
 from tests.takes.stage import ADA, VARIANT, Stage, table, whole
 
 from genlock.db.connection import Conn, rows
-from genlock.takes import arrange, usage_sql
+from genlock.takes import editing, usage_sql
 from genlock.timeline.model import NewSegments, SegmentChange
 
 PLAY = settings(deadline=None, suppress_health_check=(HealthCheck.function_scoped_fixture, HealthCheck.too_slow))
@@ -104,10 +104,10 @@ async def test_an_unrelated_change_rewrites_no_row(stage: Stage) -> None:
 
     before = await written()
     await stage.record(stage.segments[1], whole(), {"video": "new", "last_frame": "new"})
-    await arrange.change_segment(stage.conn, stage.segments[3], SegmentChange(position=1), ADA)
-    await arrange.archive_segment(stage.conn, stage.segments[2], ADA)
+    await editing.change_segment(stage.conn, stage.segments[3], SegmentChange(position=1), ADA)
+    await editing.archive_segment(stage.conn, stage.segments[2], ADA)
     assert await written() == before
-    await arrange.insert_segments(stage.conn, scene, NewSegments(), ADA)
+    await editing.insert_segments(stage.conn, scene, NewSegments(), ADA)
     assert await written() == before  # behind what is there, nothing follows
 
 
@@ -127,7 +127,7 @@ async def test_selecting_the_take_before_mends_the_link(stage: Stage) -> None:
     takes = await a_chain(stage)
     await stage.record(stage.segments[0], whole(), {"video": "2", "last_frame": "2"})
     assert await stage.ask("SELECT count(*) FROM broken_links") == 1
-    selected = await arrange.select_take(stage.conn, stage.segments[0], 1, ADA)
+    selected = await editing.select_take(stage.conn, stage.segments[0], 1, ADA)
     assert (selected.id, selected.selected) == (takes[0], True)
     assert await stage.ask("SELECT count(*) FROM broken_links") == 0
     logged = await rows(
@@ -145,7 +145,7 @@ async def test_selecting_the_take_before_mends_the_link(stage: Stage) -> None:
 async def test_selecting_what_is_selected_says_nothing(stage: Stage) -> None:
     await a_chain(stage)
     before = await stage.ask("SELECT count(*) FROM events"), await stage.ask("SELECT count(*) FROM selections")
-    await arrange.select_take(stage.conn, stage.segments[0], 1, ADA)
+    await editing.select_take(stage.conn, stage.segments[0], 1, ADA)
     assert (
         await stage.ask("SELECT count(*) FROM events"),
         await stage.ask("SELECT count(*) FROM selections"),
@@ -155,11 +155,11 @@ async def test_selecting_what_is_selected_says_nothing(stage: Stage) -> None:
 async def test_a_run_that_joins_another_leaves_nothing_behind(stage: Stage) -> None:
     await a_chain(stage)
     for chained, lengths in ((False, [2, 2]), (True, [4])):
-        await arrange.change_segment(stage.conn, stage.segments[2], SegmentChange(chained=chained), ADA)
+        await editing.change_segment(stage.conn, stage.segments[2], SegmentChange(chained=chained), ADA)
         found = await rows(stage.conn, "SELECT length FROM runs ORDER BY run_id")
         assert [run["length"] for run in found] == lengths
         await check_the_present(stage.conn)
     for segment in stage.segments:
-        await arrange.archive_segment(stage.conn, segment, ADA)
+        await editing.archive_segment(stage.conn, segment, ADA)
         await check_the_present(stage.conn)
     assert await stage.ask("SELECT count(*) FROM runs") == 0

@@ -1,21 +1,44 @@
-"""The rows of the present: selected takes, what they were made from, how they are linked.
+"""The current state: selected takes, their inputs, and how their segments are linked.
 
-A row is rewritten only where it differs: untouched means untouched.
+A row is rewritten only where it differs: untouched segments keep their rows.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
 from genlock.model import Actor
-from genlock.takes import cut_sql
 from genlock.takes.chain import Link, Run, Slot
 
+UNKNOWN: LiteralString = "cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared')"
+"""Whether the receipt ``r`` of a take lacks something required, or its evidence is weak."""
 
-async def changing(conn: Conn, takes: Mapping[int, int]) -> list[int]:
-    """Those segments where another take than the one given is in the cut, or none."""
-    found = await rows(
+LOGGED: LiteralString = """
+            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
+            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM selecting WHERE %(actor)s::text IS NOT NULL
+"""
+"""Logs selections, unless there is no actor. The CTE ``selecting`` holds the takes to select."""
+
+# A new row is the only one of its run until its scene is linked again.
+SELECTED: LiteralString = """
+            INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown,
+                                             seed_digest, seed_part, seed_take_id, via_judged, run_id, run_position,
+                                             workload_id)
+            SELECT segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest, seed_part,
+                   seed_take_id, true, segment_id, 1, workload_id
+              FROM selecting
+            ON CONFLICT (segment_id) DO UPDATE
+               SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
+                   seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
+                   seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
+"""
+"""Selects takes; the other columns of a segment's row stay unchanged until its scene is linked again."""
+
+
+async def segments_to_change(conn: Conn, takes: Mapping[int, int]) -> list[int]:
+    """Return the segments whose selected take is not the given one."""
+    result = await rows(
         conn,
         """
         SELECT w.segment_id
@@ -25,21 +48,18 @@ async def changing(conn: Conn, takes: Mapping[int, int]) -> list[int]:
         segments=list(takes),
         takes=list(takes.values()),
     )
-    return [row["segment_id"] for row in found]
+    return [row["segment_id"] for row in result]
 
 
-async def choose(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> None:
-    """Put takes (by segment id) in the cut and log it. Their scenes are locked.
-
-    A new row stands alone in a run of its own until its scene is settled. Without an actor nothing is logged.
-    """
+async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> None:
+    """Select takes (by segment id) and log it; without an actor nothing is logged. Their scenes are locked."""
     await execute(
         conn,
         """
-        WITH wanted AS (
+        WITH selecting AS (
             SELECT w.segment_id, w.take_id, was.take_id AS previous_take_id, g.project_id, g.scene_id,
                    r.id AS receipt_id, """
-        + cut_sql.UNKNOWN
+        + UNKNOWN
         + """ AS unknown,
                    r.workload_id, i.digest AS seed_digest, i.part AS seed_part, i.take_id AS seed_take_id
               FROM json_to_recordset(%(takes)s) AS w (segment_id bigint, take_id bigint)
@@ -50,16 +70,16 @@ async def choose(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> N
                    SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = r.id AND f.role = 'seed_frame')
              WHERE was.take_id IS DISTINCT FROM w.take_id
         ), logged AS ("""
-        + cut_sql.LOGGED
+        + LOGGED
         + ")"
-        + cut_sql.PRESENT,
+        + SELECTED,
         takes=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int]) -> None:
-    """Take segments out of the present, when they are archived; what was made stays in history."""
+    """Remove archived segments from the current state; history stays."""
     await write_inputs(conn, dict.fromkeys(segment_ids))
     await execute(
         conn,
@@ -74,7 +94,7 @@ async def withdraw(conn: Conn, segment_ids: Sequence[int]) -> None:
 
 
 async def withdraw_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
-    """Take everything in some scenes out of the present."""
+    """Remove scenes from the current state."""
     await execute(
         conn,
         """
@@ -104,8 +124,8 @@ async def withdraw_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
 
 
 async def last_selected(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int]:
-    """The take that was in the cut last, for each segment that had one."""
-    found = await rows(
+    """Return the last selected take of each segment that had one."""
+    result = await rows(
         conn,
         """
         SELECT g.id AS segment_id, last.take_id
@@ -114,12 +134,12 @@ async def last_selected(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int
         """,
         segments=list(segment_ids),
     )
-    return {row["segment_id"]: row["take_id"] for row in found}
+    return {row["segment_id"]: row["take_id"] for row in result}
 
 
 async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, int]:
-    """As ``last_selected``, for every segment of some scenes that is not archived."""
-    found = await rows(
+    """Return the last selected take of each segment of some scenes that is not archived."""
+    result = await rows(
         conn,
         """
         SELECT g.id AS segment_id, last.take_id
@@ -129,19 +149,19 @@ async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, in
         """,
         scenes=list(scene_ids),
     )
-    return {row["segment_id"]: row["take_id"] for row in found}
+    return {row["segment_id"]: row["take_id"] for row in result}
 
 
-class Kept(NamedTuple):
-    """How the present keeps a slot: where it stands, and the run that it is in, if that is kept already."""
+class Stored(NamedTuple):
+    """What is stored for a slot: its link, and its run, if that is stored already."""
 
     link: Link
     run: Run | None
 
 
-async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Kept]]:
-    """The selected takes of some scenes in order, each with what stands before it, and how it is kept now."""
-    found = await rows(
+async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Stored]]:
+    """Return the selected takes of some scenes in order, with the take before each, and what is stored for them."""
+    result = await rows(
         conn,
         """
         WITH ordered AS (
@@ -180,7 +200,7 @@ async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Kep
                 before_selected=row["before_selected"],
                 before_digest=row["before_digest"],
             ),
-            Kept(
+            Stored(
                 Link(
                     segment_id=row["segment_id"],
                     run_id=row["run_id"],
@@ -199,17 +219,17 @@ async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Kep
                 ),
             ),
         )
-        for row in found
+        for row in result
     ]
 
 
-async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link], runs: Sequence[Run]) -> None:
-    """Keep the links that moved, and the runs of some scenes where they differ."""
+async def write_links(conn: Conn, scene_ids: Sequence[int], links: Sequence[Link], runs: Sequence[Run]) -> None:
+    """Store changed links, and the runs of some scenes where they differ."""
     await execute(
         conn,
         """
         WITH place AS (
-            SELECT * FROM json_to_recordset(%(moved)s)
+            SELECT * FROM json_to_recordset(%(links)s)
                        AS p (segment_id bigint, run_id bigint, run_position int, via_judged bool, used_digest bytea,
                              expected_digest bytea)
         ), run AS (
@@ -227,7 +247,7 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
             ON CONFLICT (segment_id) DO UPDATE
                SET used_digest = excluded.used_digest, expected_digest = excluded.expected_digest
              WHERE (b.used_digest, b.expected_digest) IS DISTINCT FROM (excluded.used_digest, excluded.expected_digest)
-        ), moved AS (
+        ), relinked AS (
             UPDATE selected_takes t
                SET run_id = p.run_id, run_position = p.run_position, via_judged = p.via_judged
               FROM place p
@@ -246,12 +266,12 @@ async def write_links(conn: Conn, scene_ids: Sequence[int], moved: Sequence[Link
                IS DISTINCT FROM (excluded.length, excluded.unknown_from, excluded.workload_id)
         """,
         scenes=list(scene_ids),
-        moved=table([_place(link) for link in moved]),
-        runs=table([_run(run) for run in runs]),
+        links=table([_link_row(link) for link in links]),
+        runs=table([_run_row(run) for run in runs]),
     )
 
 
-def _place(link: Link) -> dict[str, Any]:
+def _link_row(link: Link) -> dict[str, Any]:
     used, expected = link.broken or (None, None)
     return {
         "segment_id": link.segment_id,
@@ -263,7 +283,7 @@ def _place(link: Link) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run_row(run: Run) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "project_id": run.project_id,
@@ -275,10 +295,10 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
-    """Keep what the selected takes of segments were made from, one row per content, and count the difference.
+    """Store the inputs of the selected takes of segments, one row per content, and count the difference.
 
-    ``judged`` says for each segment whether inputs it has via its seed frame are judged on their own; ``None`` leaves
-    the segment without inputs.
+    ``judged`` is, for each segment, whether inputs recorded via its seed frame are judged; ``None`` leaves the segment
+    without inputs.
     """
     await execute(
         conn,
@@ -325,5 +345,5 @@ async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
          GROUP BY 1, 2
         HAVING sum(greatest(was, 1) - greatest(now, 1)) <> 0
         """,
-        judged=table([{"segment_id": segment, "via_judged": speaks} for segment, speaks in judged.items()]),
+        judged=table([{"segment_id": segment, "via_judged": via_judged} for segment, via_judged in judged.items()]),
     )
