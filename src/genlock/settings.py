@@ -16,6 +16,7 @@ DEFAULT = "default"
 
 GIB = 2**30
 MIB = 2**20
+KIB = 2**10
 
 
 def default_data_folder() -> Path:
@@ -66,6 +67,10 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(default=32 * MIB, ge=1024)
     max_field_bytes: int = Field(default=8 * MIB, ge=1024)
     max_upload_bytes: int = Field(default=64 * GIB, ge=1024)
+    max_header_bytes: int = Field(default=64 * KIB, ge=4096)
+    header_timeout_s: float = Field(default=10, gt=0)
+    idle_timeout_s: float = Field(default=30, gt=0)
+    max_connections: int = Field(default=1000, ge=2)
     events_keepalive_s: float = Field(default=15, gt=0)
 
     @field_validator("register_roots", "scan_folders", mode="before")

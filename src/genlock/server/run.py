@@ -6,6 +6,7 @@ lock → port → database → migrations → store → administrator's token �
 import asyncio
 import gc
 import logging
+import math
 import socket
 import sys
 import time
@@ -30,6 +31,7 @@ from genlock.regeneration.plans import plan_sql
 from genlock.sdk.local import Running, read_running
 from genlock.server import choices
 from genlock.server.address import announce, answers, listen, sole_server, url_of
+from genlock.server.connections import bounded_protocol, connection_limits
 from genlock.server.signals import Told, handled, run_until_told
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
@@ -156,10 +158,13 @@ class HttpServer(uvicorn.Server):
     """Uvicorn, which ends its open streams before it waits for them, and when nobody has asked for a while."""
 
     def __init__(self, app: FastAPI, settings: Settings, ready: Callable[[], None]) -> None:
+        limits = connection_limits(settings)
         super().__init__(
             uvicorn.Config(
                 app,
                 interface="asgi3",
+                http=bounded_protocol(limits),
+                timeout_keep_alive=math.ceil(limits.idle_timeout_s),
                 ws="none",
                 log_config=None,
                 access_log=settings.log_level == "debug",
