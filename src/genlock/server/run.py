@@ -36,7 +36,7 @@ from genlock.server.signals import Told, handled, run_until_told
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
 from genlock.web.app import create_app
-from genlock.web.metrics import Watch
+from genlock.web.metrics import RequestMetrics
 
 Say = Callable[[str], None]
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class HttpServer(uvicorn.Server):
         self._ready = ready
         self._bell: Bell = app.state.house.bell
         self._db: Database = app.state.house.db
-        self._watch: Watch = app.state.watch
+        self._metrics: RequestMetrics = app.state.metrics
         # Who watches folders has something to do, even when nobody asks.
         ends_by_itself = settings.idle_minutes is not None and not settings.scan_folders
         self._limit_s = 60 * settings.idle_minutes if settings.idle_minutes and ends_by_itself else None
@@ -204,10 +204,10 @@ class HttpServer(uvicorn.Server):
         """Whether to end: told to, or nobody has asked for longer than the limit and no plan is running."""
         if await super().on_tick(counter):
             return True
-        if self._limit_s is None or self._watch.idle_s() <= self._limit_s:
+        if self._limit_s is None or self._metrics.idle_s() <= self._limit_s:
             return False
         if await self._is_busy():
-            self._watch.touch()
+            self._metrics.touch()
             return False
         logger.info("Nobody asked for %.1f minutes: ending.", self._limit_s / 60)
         return True

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -17,7 +16,7 @@ from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
 from genlock.web import problems
 from genlock.web.house import House
-from genlock.web.metrics import Watch
+from genlock.web.metrics import MetricsMiddleware, RequestMetrics
 from genlock.web.openapi import description_of
 from genlock.web.routes import ROUTERS
 
@@ -44,9 +43,8 @@ def assemble() -> FastAPI:
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
     problems.install(app)
-    watch = Watch()
-    app.state.watch = watch
-    app.add_middleware(_Watched, watch.around)
+    app.state.metrics = RequestMetrics()
+    app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.openapi = functools.cache(lambda: description_of(app))
     return app
 
@@ -67,13 +65,3 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 def _name_of(route: APIRoute) -> str:
     return route.name
-
-
-class _Watched:
-    """Puts the watch outermost; Starlette makes middleware from a class."""
-
-    def __init__(self, app: Any, around: Callable[[Any], Any]) -> None:
-        self._app = around(app)
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._app(scope, receive, send)

@@ -1,58 +1,77 @@
-"""Counts what passes through the door, and says it in Prometheus' text format."""
+"""Metrics for Prometheus: requests by route, the queue, the database pool and the workers."""
 
 import time
-from bisect import bisect_left
-from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from genlock.db.connection import Database
+from genlock.regeneration import worker_sql
+from genlock.web import metrics_sql
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_DEFAULT_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+_NO_ROUTE = "none"
+
+disable_created_metrics()  # they would double the number of series
 
 
-class Watch:
-    """The outermost layer of the application: times requests, counts answers, knows when the last one was."""
+class RequestMetrics:
+    """Counts and times requests, as the outermost layer of the application, and knows when the last one ended."""
 
     def __init__(self) -> None:
+        self.registry = CollectorRegistry()
         self.active = 0
         self.last_s = time.monotonic()
-        self._answers: Counter[tuple[str, str, int]] = Counter()
-        self._durations = [0] * (len(_BUCKETS_S) + 1)
-        self._duration_sum_s = 0.0
-        self._bytes_in = self._bytes_out = 0
-
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """``app``, watched."""
-
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http":
-                await app(scope, receive, send)
-                return
-            await self._watch(app, scope, receive, send)
-
-        return watched
+        self._requests = Counter(
+            "genlock_requests",
+            "Requests answered, by method, route and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "genlock_request_seconds",
+            "Duration of requests, by method and route.",
+            ("method", "route"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+        self._body_bytes = Counter(
+            "genlock_body_bytes", "Bytes of request and response bodies.", ("direction",), registry=self.registry
+        )
+        active = Gauge("genlock_requests_active", "Requests in progress.", registry=self.registry)
+        active.set_function(lambda: self.active)
+        self._bytes_in, self._bytes_out = (self._body_bytes.labels(direction) for direction in ("in", "out"))
 
     def idle_s(self) -> float:
-        """For how many seconds nobody has asked anything; 0 while a request is being answered."""
+        """Return for how many seconds there has been no request; 0 while one is in progress."""
         return 0.0 if self.active else time.monotonic() - self.last_s
 
     def touch(self) -> None:
-        """Count the time without a request from now on."""
+        """Count the idle time from now on."""
         self.last_s = time.monotonic()
 
-    async def _watch(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def measure(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request to the application, and count it with what it sent and received."""
         status = 500
 
         async def counting_receive() -> Message:
             message = await receive()
-            self._bytes_in += len(message.get("body", b""))
+            self._bytes_in.inc(len(message.get("body", b"")))
             return message
 
         async def counting_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_missing(message)]
-            self._bytes_out += len(message.get("body", b""))
+                message["headers"] = [*message.get("headers", ()), *_missing_headers(message)]
+            self._bytes_out.inc(len(message.get("body", b"")))
             await send(message)
 
         started_s = time.monotonic()
@@ -62,49 +81,88 @@ class Watch:
         finally:
             self.active -= 1
             self.last_s = time.monotonic()
-            duration_s = self.last_s - started_s
-            self._durations[bisect_left(_BUCKETS_S, duration_s)] += 1
-            self._duration_sum_s += duration_s
-            route = scope.get("route")
-            self._answers[scope["method"], getattr(route, "path", "none"), status] += 1
-
-    def text(self) -> str:
-        """Everything that was counted (Prometheus text format 0.0.4)."""
-        lines = [
-            "# HELP genlock_requests_total Requests answered, by method, route and status.",
-            "# TYPE genlock_requests_total counter",
-        ]
-        lines += [
-            f'genlock_requests_total{{method="{_quoted(method)}",route="{_quoted(route)}",status="{status}"}} {count}'
-            for (method, route, status), count in sorted(self._answers.items())
-        ]
-        lines += [
-            "# HELP genlock_request_seconds How long requests took.",
-            "# TYPE genlock_request_seconds histogram",
-        ]
-        total = 0
-        for edge, count in zip((*map(str, _BUCKETS_S), "+Inf"), self._durations, strict=True):
-            total += count
-            lines.append(f'genlock_request_seconds_bucket{{le="{edge}"}} {total}')
-        lines += [
-            f"genlock_request_seconds_sum {self._duration_sum_s:.6f}",
-            f"genlock_request_seconds_count {total}",
-            "# HELP genlock_requests_active Requests being answered now.",
-            "# TYPE genlock_requests_active gauge",
-            f"genlock_requests_active {self.active}",
-            "# HELP genlock_body_bytes_total Bytes of bodies.",
-            "# TYPE genlock_body_bytes_total counter",
-            f'genlock_body_bytes_total{{direction="in"}} {self._bytes_in}',
-            f'genlock_body_bytes_total{{direction="out"}} {self._bytes_out}',
-        ]
-        return "\n".join(lines) + "\n"
+            method, route = scope["method"], _route_template(scope)
+            self._seconds.labels(method, route).observe(self.last_s - started_s)
+            self._requests.labels(method, route, str(status)).inc()
 
 
-def _missing(message: Message) -> list[tuple[bytes, bytes]]:
-    there = {name.lower() for name, _ in message.get("headers", ())}
-    wanted = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
-    return [(name, value) for name, value in wanted if name not in there]
+class MetricsMiddleware:
+    """Has every HTTP request measured."""
+
+    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measure a request; pass anything else on."""
+        if scope["type"] == "http":
+            await self._metrics.measure(self._app, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+@dataclass(frozen=True, eq=False)
+class SystemState(Collector):
+    """What a scrape reads outside of requests: steps by state, workers, and the statistics of the database pool."""
+
+    steps: Mapping[str, int]
+    workers_alive: int
+    workers_silent: int
+    pool: Mapping[str, int]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of this state."""
+        steps = GaugeMetricFamily("genlock_steps", "Unfinished steps of plans, by state.", labels=["state"])
+        for state, count in sorted(self.steps.items()):
+            steps.add_metric([state], count)
+        yield steps
+        workers = GaugeMetricFamily("genlock_workers", "Workers of the last day, by state.", labels=["state"])
+        workers.add_metric(["alive"], self.workers_alive)
+        workers.add_metric(["silent"], self.workers_silent)
+        yield workers
+        size, idle = self.pool.get("pool_size", 0), self.pool.get("pool_available", 0)
+        connections = GaugeMetricFamily("genlock_database_connections", "Pooled connections.", labels=["state"])
+        connections.add_metric(["idle"], idle)
+        connections.add_metric(["used"], size - idle)
+        yield connections
+        maximum = self.pool.get("pool_max", 0)
+        yield GaugeMetricFamily("genlock_database_connections_max", "Largest size of the pool.", maximum)
+        waiting = self.pool.get("requests_waiting", 0)
+        yield GaugeMetricFamily("genlock_database_waiting", "Requests that wait for a connection.", waiting)
+        for name, statistic, description in (
+            ("genlock_database_requests", "requests_num", "Connections requested from the pool."),
+            ("genlock_database_queued", "requests_queued", "Requests for a connection that had to wait."),
+            ("genlock_database_errors", "requests_errors", "Requests for a connection that failed."),
+        ):
+            yield CounterMetricFamily(name, description, self.pool.get(statistic, 0))
+
+
+async def read_state(db: Database) -> SystemState:
+    """Return the state of queue, workers and pool."""
+    async with db.transaction() as conn:
+        steps = await metrics_sql.unfinished_steps(conn)
+        workers = await worker_sql.list_workers(conn)
+    alive = sum(worker.alive for worker in workers)
+    return SystemState(steps=steps, workers_alive=alive, workers_silent=len(workers) - alive, pool=db.pool.get_stats())
+
+
+def exposition(metrics: RequestMetrics, state: SystemState) -> bytes:
+    """Return all metrics in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(metrics.registry)
+    registry.register(state)
+    return generate_latest(registry)
+
+
+def _route_template(scope: Scope) -> str:
+    """Return the path of a request's route with its parameters' names, such as ``/api/v1/assets/{asset_id}``."""
+    template = getattr(scope.get("route"), "path", None)
+    if template is None:
+        return _NO_ROUTE
+    prefix = "/api/v1" if scope["path"].startswith("/api/v1/") else ""
+    return template if template.startswith(prefix + "/") else prefix + template
+
+
+def _missing_headers(message: Message) -> list[tuple[bytes, bytes]]:
+    present = {name.lower() for name, _ in message.get("headers", ())}
+    return [(name, value) for name, value in _DEFAULT_HEADERS if name not in present]

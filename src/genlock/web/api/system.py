@@ -8,6 +8,7 @@ from genlock.db.connection import scalar
 from genlock.model import Model, Role
 from genlock.web.answers import answer
 from genlock.web.door import Door, Home, may, problem_answer
+from genlock.web.metrics import MEDIA_TYPE, exposition, read_state
 
 router = APIRouter(tags=["system"])
 behind_the_door = APIRouter(tags=["system"], route_class=Door)
@@ -49,9 +50,10 @@ async def readyz(home: Home) -> Response:
 
 
 @behind_the_door.get("/metrics", response_class=Response, **may(Role.VIEWER, answers={200: _TEXT}))
-async def metrics(request: Request) -> Response:
-    """Counters and durations, in Prometheus' text format."""
-    return Response(request.app.state.watch.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def metrics(request: Request, home: Home) -> Response:
+    """Metrics in Prometheus' text format: requests by route, steps by state, database pool, workers."""
+    state = await read_state(home.db)
+    return Response(exposition(request.app.state.metrics, state), media_type=MEDIA_TYPE)
 
 
 @behind_the_door.get("/api/v1/openapi.json", include_in_schema=False, **may(Role.VIEWER))
