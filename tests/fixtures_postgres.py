@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from genlock.db.connection import Conn, Database
 from genlock.db.embedded import process, server
@@ -31,10 +31,23 @@ def server_url() -> Generator[str, None, None]:
     if given:
         with psycopg.connect(given) as conn:
             assert conn.info.server_version >= OLDEST, f"{VARIABLE} names a PostgreSQL older than 15"
-        yield given
+        with temporary_folder() as folder:
+            yield _without_password(given, folder / "passwords")
         return
     with temporary_folder() as folder, server.attach(folder / "postgres", durable=False) as attached:
         yield attached.conninfo
+
+
+def _without_password(url: str, passwords: Path) -> str:
+    """The same connection string with its password in a file, so that tests can pass it on a command line."""
+    parts = conninfo_to_dict(url)
+    password = parts.pop("password", None)
+    if password is None:
+        return url
+    escaped = str(password).replace("\\", "\\\\").replace(":", "\\:")
+    passwords.write_text(f"*:*:*:*:{escaped}\n")
+    passwords.chmod(0o600)
+    return make_conninfo(**parts, passfile=str(passwords))  # pyright: ignore[reportArgumentType]
 
 
 @contextmanager

@@ -29,16 +29,19 @@ def default_data_folder() -> Path:
 class Settings(BaseSettings):
     """Everything that can be set. Arguments win over variables, variables over the defaults here."""
 
-    model_config = SettingsConfigDict(env_prefix="GENLOCK_", env_ignore_empty=True, extra="ignore", frozen=True)
+    # Fields with repr=False are secrets: they appear in no repr and no message.
+    model_config = SettingsConfigDict(
+        env_prefix="GENLOCK_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     # who asks
     url: str | None = None
-    token: str | None = None
+    token: str | None = Field(default=None, repr=False)
 
     # where things are
     data: Path = Field(default_factory=default_data_folder)
-    database_url: str | None = None
-    database_owner_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
+    database_owner_url: str | None = Field(default=None, repr=False)
     database_connections: int = Field(default=10, ge=2, le=1000)
     blobs: str | None = None
     register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
@@ -60,7 +63,7 @@ class Settings(BaseSettings):
     comfyui_url: str | None = None
     comfyui_folder: Path | None = None
     comfyui_staging_bytes: int = Field(default=200 * GIB, ge=1)
-    comfyui_secret: str | None = None
+    comfyui_secret: str | None = Field(default=None, repr=False)
 
     # limits of the door
     max_body_bytes: int = Field(default=1 * MIB, ge=1024)

@@ -12,6 +12,7 @@ import typer
 
 from genlock.cli.door import Asked, command
 from genlock.cli.words import pairs
+from genlock.database_url import refuse_password_argument
 from genlock.errors import Unavailable
 from genlock.sdk import local
 from genlock.server import choices
@@ -88,6 +89,7 @@ def worker(asked: Asked, database_url: DatabaseUrl = None, blobs: Blobs = None) 
 
 
 def _settings(asked: Asked, **said: Any) -> Settings:
+    refuse_password_argument(said.get("database_url"))
     return asked.settings(**{name: value for name, value in said.items() if value is not None})
 
 

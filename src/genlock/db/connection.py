@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from psycopg import sql
 from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.rows import class_row, dict_row
@@ -19,7 +20,7 @@ from psycopg.waiting import Ready, Wait
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from genlock.db.refusals import as_genlock_error
-from genlock.errors import GenlockError, Unavailable
+from genlock.errors import GenlockError, Invalid, Unavailable
 
 T = TypeVar("T")
 Conn = psycopg.AsyncConnection[Any]
@@ -46,7 +47,7 @@ class Database:
     """
 
     def __init__(self, conninfo: str, *, min_size: int = 1, max_size: int = 10, application: str = "genlock") -> None:
-        self.conninfo = conninfo
+        self.conninfo = checked_conninfo(conninfo)
         self.restricted = True
         self._last_used_s: WeakKeyDictionary[Conn, float] = WeakKeyDictionary()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
@@ -152,6 +153,26 @@ class Database:
             finally:
                 if not conn.closed:
                     await conn.set_autocommit(False)
+
+
+def checked_conninfo(conninfo: str) -> str:
+    """Return a connection string that libpq can parse.
+
+    Raise ``Invalid`` without repeating the string: it may hold a password.
+    """
+    try:
+        conninfo_to_dict(conninfo)
+    except psycopg.ProgrammingError:
+        malformed = True
+    else:
+        malformed = False
+    if malformed:  # outside of the except block: the cause quotes the string, and tracebacks print causes
+        raise Invalid(
+            "The database URL is malformed.",
+            hint="Write postgresql://USER@HOST:PORT/NAME in GENLOCK_DATABASE_URL, special characters percent-encoded.",
+            code="bad_database_url",
+        )
+    return conninfo
 
 
 def _has_something_to_read(conn: Conn) -> bool:

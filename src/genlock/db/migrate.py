@@ -9,6 +9,8 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from genlock.database_url import redact
+from genlock.db.connection import checked_conninfo
 from genlock.errors import Unavailable
 
 MINIMUM_SERVER = 15_00_00
@@ -19,8 +21,10 @@ def migrate(conninfo: str) -> None:
     """Apply every revision that the database at ``conninfo`` lacks, under an advisory lock.
 
     ``conninfo`` is a psycopg connection string of a role that may create schemas.
-    Raises ``Unavailable`` when the server cannot be reached or is older than PostgreSQL 15.
+    Raises ``Invalid`` for a malformed string, ``Unavailable`` when the server cannot be reached or is
+    older than PostgreSQL 15.
     """
+    checked_conninfo(conninfo)
     try:
         with psycopg.connect(conninfo, autocommit=True) as lock:
             if lock.info.server_version < MINIMUM_SERVER:
@@ -32,7 +36,7 @@ def migrate(conninfo: str) -> None:
             _upgrade(conninfo)
     except psycopg.OperationalError as error:
         raise Unavailable(
-            f"The database cannot be reached: {str(error).strip()}",
+            f"The database cannot be reached: {redact(str(error).strip())}",
             hint="Check the database URL and that the server is running.",
         ) from error
 

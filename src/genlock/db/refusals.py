@@ -3,6 +3,7 @@
 import psycopg
 from psycopg import errors
 
+from genlock.database_url import redact
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound, Unavailable
 
 _CONFLICTS = {
@@ -54,6 +55,6 @@ def as_genlock_error(error: psycopg.Error) -> GenlockError:
             hint="Text holds no NUL characters, and numbers stay within their range.",
         )
     return Unavailable(
-        f"The database did not finish this: {str(error).strip() or type(error).__name__}.",
+        f"The database did not finish this: {redact(str(error).strip()) or type(error).__name__}.",
         hint="Nothing of this request was kept. Try again; `genlock up` restarts the embedded server when it is down.",
     )

@@ -11,6 +11,7 @@ import logging
 import psycopg
 from psycopg import sql
 
+from genlock.database_url import redact
 from genlock.events.log import CHANNEL
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,9 @@ class Bell:
                         await conn.execute("SELECT 1")
             except Exception as error:
                 if isinstance(error, (psycopg.Error, OSError)):
-                    logger.warning("Lost the connection that listens for events. Next try in %.1f s. %s", pause, error)
+                    logger.warning(
+                        "Lost the connection that listens for events. Next try in %.1f s. %s", pause, redact(str(error))
+                    )
                 else:
                     logger.exception("Listening for events failed unexpectedly. Next try in %.1f s.", pause)
                 await asyncio.sleep(pause)

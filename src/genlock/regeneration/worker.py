@@ -32,6 +32,7 @@ from procrastinate.worker import Worker
 from genlock.background import alongside, repeat
 from genlock.blobs.opening import open_store
 from genlock.blobs.store import Store
+from genlock.database_url import refuse_password_argument
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
 from genlock.engines.model import Engine
@@ -312,6 +313,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Fault injection, for tests: the process kills itself (SIGKILL) when a step of its passes this point.
     parser.add_argument("--die-at", help=argparse.SUPPRESS)
     said = parser.parse_args(arguments)
+    try:
+        refuse_password_argument(said.database_url)
+    except GenlockError as error:
+        sys.exit(f"{error.message} {error.hint}")
     given = {name: getattr(said, name) for name in ("data", "database_url", "blobs") if getattr(said, name) is not None}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as SIGINT until it works, which has its own way to end
     settings = Settings(**given)

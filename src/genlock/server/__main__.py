@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from genlock.database_url import refuse_password_argument
 from genlock.errors import GenlockError
 from genlock.server.run import run
 from genlock.server.signals import handled, leave
@@ -27,12 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     except ValidationError as error:
         for found in error.errors():
             name = ".".join(str(part) for part in found["loc"])
-            _complain(f"The setting {name} cannot be {found['input']!r}: {found['msg']}.")
+            _complain(f"The setting {name} cannot be {_shown(name, found['input'])}: {found['msg']}.")
         return 2
     except GenlockError as error:
         _complain(error.message, error.hint)
         return 1
     return 0
+
+
+def _shown(name: str, value: Any) -> str:
+    field = Settings.model_fields.get(name)
+    return "what it is (not shown, it may be secret)" if field is not None and not field.repr else repr(value)
 
 
 def _quiet(*names: str) -> None:
@@ -55,7 +61,9 @@ def _given(arguments: list[str] | None) -> dict[str, Any]:
     parser.add_argument("--blobs", help="where bytes are stored instead of the data folder")
     parser.add_argument("--workers", type=int, help="how many workers to start (1)")
     parser.add_argument("--idle-minutes", type=float, help="end by itself after so long without a request")
-    return {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    refuse_password_argument(given.get("database_url"))
+    return given
 
 
 def _say(text: str) -> None:

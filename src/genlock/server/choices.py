@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from genlock.errors import Invalid
 from genlock.model import Model
@@ -29,13 +29,13 @@ class Choices(Model):
     And the ComfyUI in which its own workers render.
     """
 
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     blobs: str | None = None
     scan_folders: tuple[Path, ...] = ()
     scan_keep: bool | None = None
     comfyui_url: str | None = None
     comfyui_folder: Path | None = None
-    comfyui_secret: str | None = None
+    comfyui_secret: str | None = Field(default=None, repr=False)
 
 
 def recalled(settings: Settings) -> Settings:
