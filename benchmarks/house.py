@@ -48,7 +48,7 @@ def database(home: Path, given: str | None, say: Say) -> Generator[str]:
         yield given
         return
     with server.attach(home / "postgres", on_progress=say) as attached:
-        yield attached.conninfo
+        yield attached.owner_conninfo
 
 
 def filled(admin: str, receipts: int, say: Say) -> str:

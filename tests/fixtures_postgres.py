@@ -35,7 +35,7 @@ def server_url() -> Generator[str, None, None]:
             yield _without_password(given, folder / "passwords")
         return
     with temporary_folder() as folder, server.attach(folder / "postgres", durable=False) as attached:
-        yield attached.conninfo
+        yield attached.owner_conninfo
 
 
 def _without_password(url: str, passwords: Path) -> str:

@@ -29,8 +29,8 @@ ROLE = "genlock_tests"
 @contextmanager
 def stock_server(programs: Path) -> Generator[str, None, None]:
     """The URL of a new server, from the programs in a folder."""
-    owner = choose()
     folder = Path(tempfile.mkdtemp(prefix="genlock-stock-"))
+    owner = choose(folder)
     try:
         if owner.switches:
             os.chown(folder, owner.uid, owner.gid)

@@ -95,7 +95,7 @@ def _house() -> Generator[House]:
         data = stack.enter_context(temporary_folder()) / "data"
         data.mkdir(mode=0o711)
         attached = stack.enter_context(embedded.attach(data / "postgres"))
-        house = House(data, attached.conninfo, settings_of(None, None, data, port=0, workers=1))
+        house = House(data, attached.owner_conninfo, settings_of(None, None, data, port=0, workers=1))
         try:
             yield house
         finally:

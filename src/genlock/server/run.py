@@ -55,9 +55,9 @@ def run(settings: Settings, say: Say) -> None:
             say(f"Genlock is already running at {_other(settings).url}")
             return
         listener = listen(settings.host, settings.port)
-        with listener, _database(settings, say) as conninfo:
+        with listener, _database(settings, say) as (conninfo, owner_conninfo):
             say("Bringing the tables up to date.")
-            migrate(settings.database_owner_url or conninfo)
+            migrate(owner_conninfo)
             choices.keep(settings)
             with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
                 run_until_told(runner, lambda told: _serve(settings, conninfo, listener, say, told))
@@ -93,14 +93,14 @@ def _other(settings: Settings) -> Running:
 
 
 @contextmanager
-def _database(settings: Settings, say: Say) -> Generator[str]:
-    """A connection string: the one given, or of the embedded server, which is kept running meanwhile."""
+def _database(settings: Settings, say: Say) -> Generator[tuple[str, str]]:
+    """Yield the connection strings of the server and of the tables' owner, and keep the embedded server running."""
     if settings.database_url is not None:
-        yield settings.database_url
+        yield settings.database_url, settings.database_owner_url or settings.database_url
         return
     with embedded.attach(settings.data / "postgres", on_progress=say) as attached:
         attached.keep_running()
-        yield attached.conninfo
+        yield attached.conninfo, attached.owner_conninfo
 
 
 async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say, told: Told) -> None:

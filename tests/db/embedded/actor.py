@@ -53,7 +53,7 @@ def perform(request: dict[str, Any], attached: list[server.Attached], progress: 
                     durable=request.get("durable", True),
                 )
             )
-            return {"conninfo": attached[-1].conninfo}
+            return {"conninfo": attached[-1].conninfo, "owner_conninfo": attached[-1].owner_conninfo}
         case "ensure running":
             return {"restarted": attached[-1].ensure_running()}
         case "keep running":

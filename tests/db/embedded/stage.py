@@ -101,8 +101,8 @@ class Stage:
         return started
 
     def attached(self, actor: Actor) -> str:
-        """The connection string, after a process has attached."""
-        return str(self.attach(actor)["conninfo"])
+        """The connection string of the owner, after a process has attached."""
+        return str(self.attach(actor)["owner_conninfo"])
 
     def attach(self, actor: Actor) -> dict[str, Any]:
         """The answer, after a process has attached."""

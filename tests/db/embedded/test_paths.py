@@ -26,4 +26,4 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_folder(own_bare_stage
 
 def test_any_path_will_do(own_bare_stage: Stage) -> None:
     odd = own_bare_stage.request | {"home": str(own_bare_stage.home / 'it\'s, a "film" é 🎬 $HOME `x` \\')}
-    write_word(str(own_bare_stage.actor().ask("attach", **odd)["conninfo"]), "kept")
+    write_word(str(own_bare_stage.actor().ask("attach", **odd)["owner_conninfo"]), "kept")

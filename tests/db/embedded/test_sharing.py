@@ -84,7 +84,7 @@ def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same
     killed = stage.kill_server()
     answer = stage.attach(second)
     assert stage.server_pid() != killed
-    assert answer["conninfo"] == conninfo
+    assert answer["owner_conninfo"] == conninfo
     assert any("not stopped properly" in news for news in answer["progress"])
     assert words(conninfo) == ["kept"]
     assert first.ask("ensure running")["restarted"] is False
@@ -180,10 +180,10 @@ def test_stopping_a_folder_that_is_not_there_makes_none(own_bare_stage: Stage) -
 def test_one_process_may_attach_twice(own_stage: Stage) -> None:
     with server.attach(own_stage.home) as outer:
         with server.attach(own_stage.home) as inner:
-            assert inner.conninfo == outer.conninfo
-        write_word(outer.conninfo, "still here")
+            assert inner.owner_conninfo == outer.owner_conninfo
+        write_word(outer.owner_conninfo, "still here")
         inner.detach()  # a second time does nothing
-        assert words(outer.conninfo) == ["still here"]
+        assert words(outer.owner_conninfo) == ["still here"]
     assert own_stage.is_stopped()
 
 

@@ -24,7 +24,7 @@ with server_url() as url:
 
 def test_a_fresh_database_is_empty_or_a_copy_and_gone_afterwards(own_stage: Stage) -> None:
     with server.attach(own_stage.home, durable=False) as attached:
-        admin = attached.conninfo
+        admin = attached.owner_conninfo
         with fresh_database(admin) as one:
             with psycopg.connect(one) as conn:
                 conn.execute("CREATE TABLE takes (id int)")
@@ -53,9 +53,9 @@ def test_a_killed_session_is_swept_up_by_the_next(monkeypatch: pytest.MonkeyPatc
 
 def test_a_given_server_is_used_as_it_is(own_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with server.attach(own_stage.home, durable=False) as attached:
-        monkeypatch.setenv(VARIABLE, attached.conninfo)
+        monkeypatch.setenv(VARIABLE, attached.owner_conninfo)
         with server_url() as url:
-            assert url == attached.conninfo
+            assert url == attached.owner_conninfo
         with psycopg.connect(url) as conn:
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
@@ -65,7 +65,7 @@ def test_a_stock_server_lives_as_long_as_the_command_that_is_run_on_it(ground: P
     room.mkdir()
     room.chmod(0o711)
     given = binaries.installed()
-    programs = given.root if given.run_for(choose()) else copied_installation(ground / "venv")
+    programs = given.root if given.run_for(choose(ground)) else copied_installation(ground / "venv")
     asks = (
         f"import os, psycopg; print(psycopg.connect(os.environ['{VARIABLE}']).info.server_version); raise SystemExit(7)"
     )

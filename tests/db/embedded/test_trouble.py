@@ -213,7 +213,7 @@ def test_a_test_server_without_fsync_is_no_server_for_work(own_stage: Stage) -> 
             server.attach(own_stage.home)
         server.attach(own_stage.home, durable=False).detach()
     with server.attach(own_stage.home) as attached:
-        write_word(attached.conninfo, "durable now")
+        write_word(attached.owner_conninfo, "durable now")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ data folder/      belongs to whoever runs Genlock; root lets others pass through
 ├── cluster/      PostgreSQL's own files; belongs to the user that runs the server, 0700
 ├── run/          the socket; the same user, 0700. In a short temporary folder if this path is too long for a socket
 ├── run-folder    the path of that temporary folder, when there is one
+├── passwords     of the two roles that may log in, for libpq; belongs to whoever runs Genlock, 0600
+├── pg_hba.conf   asks every login for its password
 ├── users/        a locked file for each process that uses the server
 ├── lock          held while somebody starts or stops the server
 ├── server.log    what the server says
@@ -29,6 +31,7 @@ OURS = {"cluster", "users", "lock"}  # one of these marks a folder that the serv
 NEUTRAL = {"lost+found"}
 
 NAME = "genlock"  # of the database, and of the role that owns it
+SERVER_ROLE = "genlock_server"  # as which the server and its workers log in; no superuser, owns nothing
 
 PORT = 5432  # only a part of the socket's name: nothing listens on TCP
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -68,6 +71,16 @@ class Folders:
     def binaries(self) -> Path:
         """Copies of PostgreSQL, where its user cannot enter the installed one."""
         return self.home / "binaries"
+
+    @property
+    def passwords(self) -> Path:
+        """The passwords of the roles that may log in, as libpq reads them."""
+        return self.home / "passwords"
+
+    @property
+    def hba(self) -> Path:
+        """Who may log in how. Holds no secret: the server's user reads it."""
+        return self.home / "pg_hba.conf"
 
     @property
     def run_note(self) -> Path:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 VERSION_3 = 196_608
-TERMINATE = b"X\x00\x00\x00\x04"
+ASKS_PASSWORD = b"R"
 CANNOT_CONNECT_NOW = b"C57P03\x00"
 
 
@@ -28,8 +28,10 @@ def greet(path: Path, *, user: str, database: str) -> Answer:
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(os.fsencode(path))
         try:
-            caller.sendall(struct.pack("!ii", len(fields) + 8, VERSION_3) + fields + TERMINATE)
-            said = b"".join(iter(lambda: caller.recv(4096), b""))
+            caller.sendall(struct.pack("!ii", len(fields) + 8, VERSION_3) + fields)
+            said = caller.recv(4096)
+            if not said.startswith(ASKS_PASSWORD):
+                said += b"".join(iter(lambda: caller.recv(4096), b""))
         except (BrokenPipeError, ConnectionResetError):
             return Answer.LATER  # a server that goes down hangs up
     return Answer.LATER if not said or (said.startswith(b"E") and CANNOT_CONNECT_NOW in said) else Answer.WELCOME

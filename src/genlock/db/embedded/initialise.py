@@ -9,7 +9,7 @@ from genlock.db.embedded.binaries import MAJOR, Binaries
 from genlock.db.embedded.folders import NAME, Folders, own
 from genlock.db.embedded.owner import Owner
 from genlock.db.embedded.progress import OnProgress
-from genlock.db.embedded.trouble import said
+from genlock.db.embedded.single_user import run_program, run_statements
 from genlock.errors import Invalid
 
 UNFINISHED = "cluster.new-"
@@ -64,26 +64,16 @@ def initialise(
         "--encoding=UTF8",
         # Sorted the same on every system, because PostgreSQL brings this locale itself.
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-        # Whoever can enter the socket's folder is the owner or root.
-        *("--auth-local=trust", "--auth-host=reject"),
+        "--auth=reject",  # the server is started with rules of its own
         "--no-instructions",
         "--no-sync",
     ]
-    _run(initdb, "", folders, owner, start_lock)
-    single = [binaries.program("postgres"), "--single", "-D", making, "-c", "fsync=off", "postgres"]
-    _run(single, f"CREATE DATABASE {NAME}\n", folders, owner, start_lock)
+    run_program(initdb, folders, owner, start_lock)
+    run_statements([f"CREATE DATABASE {NAME}"], making, folders, owner, binaries, start_lock, "fsync=off")
     if durable:  # all files at once, and before they get their name
-        _run([binaries.program("initdb"), "--sync-only", "--pgdata", making], "", folders, owner, start_lock)
+        run_program([binaries.program("initdb"), "--sync-only", "--pgdata", making], folders, owner, start_lock)
     making.rename(folders.cluster)
     _sync(folders.home)
-
-
-def _run(command: list[str | Path], text: str, folders: Folders, owner: Owner, start_lock: int) -> None:
-    # The program inherits the lock: should this process be killed, the next one waits until the program has ended too.
-    done = owner.run_to_the_last(command, text=text, keep_open=[start_lock])
-    # In single-user mode a failed statement does not show in the exit code.
-    if done.returncode or "ERROR:" in done.stdout:
-        raise said(done.stdout, home=folders.home, doing="Making a new database")
 
 
 def _sync(folder: Path) -> None:

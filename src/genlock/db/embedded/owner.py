@@ -14,6 +14,8 @@ from genlock.db.embedded.trouble import BY_URL
 from genlock.errors import Unavailable
 
 NOBODY = 65534
+SYSTEM_USER = "genlock"
+"""The user who runs the server for root, where the system has one of this name: no other program runs as it."""
 
 # Nothing is inherited: PGDATA, PGPORT, LC_ALL or LD_PRELOAD of the caller must not reach the server.
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
@@ -123,12 +125,16 @@ class Owner:
         return not self.switches or self.run(["/bin/sh", "-c", 'cd "$1"', "sh", folder]).returncode == 0
 
 
-def choose() -> Owner:
-    """The owner for this process: itself, or uid 65534 for root. Raises ``Unavailable`` where neither can be."""
+def choose(home: Path, *, system_user: str = SYSTEM_USER) -> Owner:
+    """Return the owner of a data folder's cluster: this process's user, or for root an unprivileged one.
+
+    For root that is the user who owns the cluster, else the system user ``genlock`` if there is one, else ``nobody``.
+    Raises ``Unavailable`` where it cannot be.
+    """
     if sys.platform == "win32":
         raise Unavailable("The embedded PostgreSQL does not run on Windows yet.", hint=f"Use WSL, {BY_URL}.")
     uid = os.geteuid()
-    owner = Owner(uid, os.getegid(), switches=False) if uid else Owner(NOBODY, NOBODY, switches=True)
+    owner = _unprivileged(home, system_user) if uid == 0 else Owner(uid, os.getegid(), switches=False)
     try:
         pwd.getpwuid(owner.uid)
     except KeyError:
@@ -139,6 +145,18 @@ def choose() -> Owner:
     if owner.switches:
         _try_switching(owner)
     return owner
+
+
+def _unprivileged(home: Path, system_user: str) -> Owner:
+    owners = [Owner(NOBODY, NOBODY, switches=True)]
+    with contextlib.suppress(KeyError):
+        entry = pwd.getpwnam(system_user)
+        if entry.pw_uid != 0:
+            owners.insert(0, Owner(entry.pw_uid, entry.pw_gid, switches=True))
+    with contextlib.suppress(OSError):
+        holder = (home / "cluster").stat().st_uid
+        owners = [owner for owner in owners if owner.uid == holder] or owners
+    return owners[0]
 
 
 def _try_switching(owner: Owner) -> None:

@@ -56,17 +56,22 @@ def _noted(cluster: Path) -> Postmaster | None:
     return Postmaster(int(lines[0]), sockets, status)
 
 
+def clear(folders: Folders, sockets: Path, on_progress: OnProgress) -> None:
+    """Remove what a killed server has left, its processes first, so that another one can start."""
+    _end_survivors(folders, on_progress)
+    _clear_stale(folders, sockets)
+
+
 def start(
     folders: Folders, owner: Owner, binaries: Binaries, sockets: Path, *, durable: bool, on_progress: OnProgress
 ) -> Path:
-    """Starts a server on a cluster that has none and waits until it is ready, however long it recovers.
+    """Start a server on a cleared cluster and wait until it is ready, however long it recovers.
 
-    Gives the folder of its socket.
+    Return the folder of its socket.
     """
-    _end_survivors(folders, on_progress)
-    _clear_stale(folders, sockets)
     offset = _log_offset(folders.log)
     command: list[str | Path] = [binaries.program("postgres"), "-D", folders.cluster]
+    command += ["-c", f"hba_file={folders.hba}"]
     for name, value in tuning.settings(sockets, durable=durable).items():
         command += ["-c", f"{name}={value}"]
     with (

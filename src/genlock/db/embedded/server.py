@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from genlock.db.embedded import access, lease, postmaster
 from genlock.db.embedded import binaries as programs
 from genlock.db.embedded import folders as places
-from genlock.db.embedded import lease, postmaster
 from genlock.db.embedded import owner as owners
-from genlock.db.embedded.folders import NAME, PORT, Folders
+from genlock.db.embedded.folders import NAME, PORT, SERVER_ROLE, Folders
 from genlock.db.embedded.initialise import exists, initialise
 from genlock.db.embedded.owner import Owner
 from genlock.db.embedded.progress import Log, OnProgress, quiet
@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 class Attached:
     """One use of the running server, until it is detached or this process dies.
 
-    ``conninfo`` is a psycopg connection string of the database's owner. It stays valid when the server is restarted.
+    ``conninfo`` is a psycopg connection string of the application's login, ``owner_conninfo`` of the tables' owner, for
+    migrations. They name the file of the passwords and hold none, and stay valid when the server is restarted.
     """
 
     def __init__(self, recipe: "_Recipe", held: lease.Lease, sockets: Path) -> None:
@@ -36,7 +37,8 @@ class Attached:
         self._keeper: threading.Thread | None = None
         self._leaving = threading.Event()
         self.data_dir = recipe.folders.home
-        self.conninfo = conninfo(sockets)
+        self.conninfo = conninfo(recipe.folders, sockets, SERVER_ROLE)
+        self.owner_conninfo = conninfo(recipe.folders, sockets, NAME)
 
     def ensure_running(self) -> bool:
         """Starts the server again if it has died; whether it had."""
@@ -102,7 +104,7 @@ def attach(
     Raises ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or in the way,
     and ``Conflict`` when it runs with other promises about commits.
     """
-    owner = owners.choose()
+    owner = owners.choose(data_dir.expanduser())
     folders = places.prepare(data_dir, owner)
     recipe = _Recipe(folders, owner, binaries, durable, on_progress)
     with explained(folders.home), lease.start_lock(folders.lock, on_progress) as lock:
@@ -120,7 +122,7 @@ def attach(
 
 def stop(data_dir: Path, *, on_progress: OnProgress = quiet) -> bool:
     """Stops the server of a data folder; whether one ran. Raises ``Conflict`` while a living process uses it."""
-    owner = owners.choose()
+    owner = owners.choose(data_dir.expanduser())
     if not data_dir.expanduser().exists():
         return False
     folders = places.prepare(data_dir, owner)
@@ -134,10 +136,14 @@ def stop(data_dir: Path, *, on_progress: OnProgress = quiet) -> bool:
         return _stop(folders, owner, on_progress)
 
 
-def conninfo(sockets: Path) -> str:
-    """The psycopg connection string for a server whose socket is in a folder."""
-    escaped = str(sockets).replace("\\", "\\\\").replace("'", "\\'")
-    return f"host='{escaped}' port={PORT} dbname={NAME} user={NAME}"
+def conninfo(folders: Folders, sockets: Path, role: str) -> str:
+    """Return the psycopg connection string of a role for a server whose socket is in a folder."""
+    return f"host={_quoted(sockets)} port={PORT} dbname={NAME} user={role} passfile={_quoted(folders.passwords)}"
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 class _Recipe:
@@ -161,6 +167,7 @@ class _Recipe:
             found = None
         if found is None:
             return self._start(there, start_lock)
+        access.require(self.folders)
         postmaster.check_durable(self.folders.cluster, durable=self._durable)
         log = Log.since_start(self.folders.log)
         return postmaster.wait_until_ready(self.folders, found.pid, log, self.on_progress)
@@ -184,6 +191,8 @@ class _Recipe:
                 on_progress=self.on_progress,
             )
         sockets = places.choose_sockets(self.folders, self.owner)
+        postmaster.clear(self.folders, sockets, self.on_progress)
+        access.ensure(self.folders, self.owner, usable, start_lock)
         return postmaster.start(
             self.folders, self.owner, usable, sockets, durable=self._durable, on_progress=self.on_progress
         )
