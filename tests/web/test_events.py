@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import httpx
 import psycopg
 import pytest
+from fastapi import FastAPI
 from psycopg import sql
-from tests.conftest import LiveServer, client_of
+from tests.conftest import Issue, LiveServer, client_of
 from tests.web.test_problems import problem
 
 from genlock.access.actions import SYSTEM, create_token
@@ -51,7 +52,7 @@ async def test_times_are_utc_wherever_the_database_stands(database: str, store: 
     db = Database(database)
     await db.open()
     async with db.transaction() as conn:
-        secret = (await create_token(conn, NewToken(name="a", role=Role.VIEWER), SYSTEM)).secret
+        secret = (await create_token(conn, NewToken(name="a", role=Role.ADMIN), SYSTEM)).secret
     async with client_of(create_app(db, store, settings), secret) as client:
         assert (await client.get(EVENTS)).json()["items"][0]["at"].endswith("Z")
     await db.close()
@@ -62,6 +63,19 @@ async def test_events_of_one_project(client: httpx.AsyncClient) -> None:
         await client.post("/api/v1/projects", json={"slug": slug, "name": slug})
     found = (await client.get(EVENTS, params={"project_id": 2})).json()["items"]
     assert [(event["verb"], event["project_id"]) for event in found] == [("project.created", 2)]
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CREATOR])
+async def test_events_about_tokens_are_for_administrators(
+    client: httpx.AsyncClient, app: FastAPI, issue: Issue, role: Role
+) -> None:
+    await client.post("/api/v1/tokens", json={"name": "a secret partner", "role": "viewer"})
+    await client.post("/api/v1/projects", json={"slug": "a", "name": "A"})
+    assert "a secret partner" in (await client.get(EVENTS)).text
+    async with client_of(app, await issue(role)) as reader:
+        page = (await reader.get(EVENTS)).json()
+    assert [event["verb"] for event in page["items"]] == ["project.created"]
+    assert page["next"] is None
 
 
 @pytest.mark.parametrize("query", [{"after": -1}, {"after": "x"}, {"project_id": 0}, {"after": 2**63}, {"since": 1}])
@@ -123,6 +137,16 @@ def test_a_reader_goes_on_where_it_stopped(live_server: LiveServer) -> None:
     with stream(live_server, after=0, last=first["id"]) as events:
         next(events)
         assert next(events) == second, "Last-Event-ID counts more than the address"
+
+
+def test_a_stream_of_a_viewer_holds_no_events_about_tokens(live_server: LiveServer) -> None:
+    secret = make_token(live_server, "reader")
+    with stream(live_server, after=0, secret=secret) as events, live_server.client() as client:
+        next(events)
+        make_token(live_server, "a secret partner")
+        client.post("/api/v1/projects", json={"slug": "a", "name": "A"}).raise_for_status()
+        heard = next(event for event in events if event != {"": "keep-alive"})
+    assert heard["event"] == "project.created"
 
 
 def test_silence_has_signs_of_life(live_server: LiveServer, settings: Settings) -> None:

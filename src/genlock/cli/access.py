@@ -14,7 +14,10 @@ tokens = group("Tokens: who may come in, and what each may do.", example="genloc
 @command(tokens, "add", example="genlock token add ana --role creator")
 def add_token(
     asked: Asked,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is; written into what they do.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Whose token it is. Every reader sees this name on what its holder does."),
+    ],
     role: Annotated[Role, typer.Option(help="viewer reads, creator writes, admin manages.")] = Role.CREATOR,
 ) -> None:
     """Make a token. Its secret is shown this once and never kept."""

@@ -1,11 +1,17 @@
-"""Reads the log of events."""
+"""Read the event log."""
 
 from genlock.db.connection import Conn, many, scalar
 from genlock.events.model import Event
+from genlock.model import Role
 
 
-async def after(conn: Conn, after_id: int, project_id: int | None = None, limit: int = 100) -> tuple[Event, ...]:
-    """Up to ``limit`` events with an id above ``after_id``, oldest first; of one project if it is given."""
+async def after(
+    conn: Conn, after_id: int, project_id: int | None = None, limit: int = 100, *, reader: Role = Role.ADMIN
+) -> tuple[Event, ...]:
+    """Return up to ``limit`` events with an id above ``after_id``, oldest first; of one project if it is given.
+
+    Events about tokens are for administrators, as the list of tokens is.
+    """
     if project_id is None:
         return await many(
             conn,
@@ -13,12 +19,13 @@ async def after(conn: Conn, after_id: int, project_id: int | None = None, limit:
             """
             SELECT id, at, actor, verb, project_id, subject, data
               FROM events
-             WHERE id > %(after_id)s
+             WHERE id > %(after_id)s AND (%(tokens)s OR verb NOT LIKE 'token.%%')
              ORDER BY id
              LIMIT %(limit)s
             """,
             after_id=after_id,
             limit=limit,
+            tokens=reader is Role.ADMIN,
         )
     return await many(
         conn,
@@ -26,16 +33,17 @@ async def after(conn: Conn, after_id: int, project_id: int | None = None, limit:
         """
         SELECT id, at, actor, verb, project_id, subject, data
           FROM events
-         WHERE project_id = %(project_id)s AND id > %(after_id)s
+         WHERE project_id = %(project_id)s AND id > %(after_id)s AND (%(tokens)s OR verb NOT LIKE 'token.%%')
          ORDER BY id
          LIMIT %(limit)s
         """,
         project_id=project_id,
         after_id=after_id,
         limit=limit,
+        tokens=reader is Role.ADMIN,
     )
 
 
 async def newest_id(conn: Conn) -> int:
-    """The id of the newest event, 0 if nothing has happened yet."""
+    """Return the id of the newest event, or 0."""
     return await scalar(conn, "SELECT coalesce(max(id), 0) FROM events")

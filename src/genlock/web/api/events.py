@@ -12,7 +12,7 @@ from genlock.events import sql
 from genlock.events.model import Event
 from genlock.model import Page, Role
 from genlock.web.answers import answer
-from genlock.web.door import Door, Home, IdFilter, Limit, Transaction, Visitor, may
+from genlock.web.door import Door, Home, IdFilter, Limit, Transaction, Visitor, Who, may
 from genlock.web.house import House
 
 router = APIRouter(tags=["events"], route_class=Door)
@@ -32,10 +32,13 @@ class EventStream(StreamingResponse):
 
 @router.get("/events", response_model=Page[Event], **may(Role.VIEWER))
 async def list_events(
-    conn: Transaction, after: After = None, project_id: IdFilter = None, limit: Limit = 100
+    conn: Transaction, actor: Who, after: After = None, project_id: IdFilter = None, limit: Limit = 100
 ) -> Response:
-    """Events after one that is known, oldest first. ``next`` is the id to go on after, null at the end."""
-    found = await sql.after(conn, after or 0, project_id, limit + 1)
+    """Events after one that is known, oldest first. ``next`` is the id to continue after, null at the end.
+
+    Events about tokens are for administrators only.
+    """
+    found = await sql.after(conn, after or 0, project_id, limit + 1, reader=actor.role)
     items = found[:limit]
     return answer(Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None))
 
@@ -48,9 +51,12 @@ async def stream_events(
     project_id: IdFilter = None,
     last_event_id: Annotated[str | None, Header(max_length=30)] = None,
 ) -> Response:
-    """Events as they happen (server-sent events): from ``Last-Event-ID`` or ``after`` on, else from now on."""
+    """Events as they happen (server-sent events): from ``Last-Event-ID`` or ``after`` on, else from now on.
+
+    Events about tokens are for administrators only.
+    """
     if last_event_id and not (last_event_id.isdecimal() and int(last_event_id) <= _LARGEST_ID):
-        raise Invalid("Last-Event-ID is the id of an event.", hint="Send the `id` of the last event that came.")
+        raise Invalid("Last-Event-ID must be an integer event id.", hint="Send the `id` of the last event received.")
     known = int(last_event_id) if last_event_id else after
     if known is None:
         async with home.db.transaction() as conn:
@@ -64,8 +70,8 @@ async def _stream(home: House, secret: str, known: int, project_id: int | None) 
         seen = home.bell.count  # before reading: what commits after the read rings again
         try:
             async with home.db.transaction() as conn:
-                await authenticate(conn, secret)  # each time anew: a revoked token hears nothing more
-                found = await sql.after(conn, known, project_id, _AT_ONCE)
+                reader = await authenticate(conn, secret)  # at every read: a revoked token gets no more events
+                found = await sql.after(conn, known, project_id, _AT_ONCE, reader=reader.role)
         except (Denied, Unavailable):
             return  # the reader comes back with its Last-Event-ID, and is told why then
         for event in found:
