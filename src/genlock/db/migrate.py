@@ -1,5 +1,6 @@
 """Brings a database to the newest revision; safe when several processes start at once."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,57 @@ from sqlalchemy.pool import NullPool
 
 from genlock.database_url import redact
 from genlock.db.connection import checked_conninfo
-from genlock.errors import Unavailable
+from genlock.errors import Conflict, Unavailable
 
 MINIMUM_SERVER = 15_00_00
+MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x67656E6C6F636B  # "genlock": one migration at a time per database
 
 
-def migrate(conninfo: str) -> None:
+def migrate(conninfo: str, *, migrations: Path = MIGRATIONS) -> None:
     """Apply every revision that the database at ``conninfo`` lacks, under an advisory lock.
 
     ``conninfo`` is a psycopg connection string of a role that may create schemas.
-    Raises ``Invalid`` for a malformed string, ``Unavailable`` when the server cannot be reached or is
-    older than PostgreSQL 15.
+    Raises ``Invalid`` for a malformed string, ``Unavailable`` when the server cannot be reached or is older than
+    PostgreSQL 15, ``Conflict`` when a newer version of Genlock has written the database.
     """
+    with _connected(conninfo) as lock:
+        if lock.info.server_version < MINIMUM_SERVER:
+            raise Unavailable(
+                f"This PostgreSQL is version {lock.info.server_version // 10000}; Genlock needs 15 or newer.",
+                hint="Point GENLOCK_DATABASE_URL at a newer server, or leave it out to use the embedded one.",
+            )
+        lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        _require_known(_revision(lock))
+        _upgrade(conninfo, migrations)
+
+
+def require_current(conninfo: str) -> None:
+    """Raise ``Conflict`` unless the database is at the newest revision that this version of Genlock knows.
+
+    For processes that use a database and do not migrate it.
+    """
+    with _connected(conninfo) as conn:
+        revision = _revision(conn)
+    _require_known(revision)
+    newest = revisions()[-1]
+    if revision != newest:
+        raise Conflict(
+            f"The database is at revision {revision or 'none'}, and Genlock {version('genlock')} needs {newest}.",
+            hint="Start this version's server first (`genlock up`): it brings the tables up to date.",
+            code="older_database",
+        )
+
+
+def revisions() -> tuple[str, ...]:
+    """Return the revisions that this version of Genlock knows, oldest first."""
+    return tuple(sorted(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")))
+
+
+def _connected(conninfo: str) -> psycopg.Connection[Any]:
     checked_conninfo(conninfo)
     try:
-        with psycopg.connect(conninfo, autocommit=True) as lock:
-            if lock.info.server_version < MINIMUM_SERVER:
-                raise Unavailable(
-                    f"This PostgreSQL is version {lock.info.server_version // 10000}; Genlock needs 15 or newer.",
-                    hint="Point GENLOCK_DATABASE_URL at a newer server, or leave it out to use the embedded one.",
-                )
-            lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-            _upgrade(conninfo)
+        return psycopg.connect(conninfo, autocommit=True)
     except psycopg.OperationalError as error:
         raise Unavailable(
             f"The database cannot be reached: {redact(str(error).strip())}",
@@ -41,7 +70,26 @@ def migrate(conninfo: str) -> None:
         ) from error
 
 
-def _upgrade(conninfo: str) -> None:
+def _revision(conn: psycopg.Connection[Any]) -> str | None:
+    """Return the revision of a database; ``None`` for one that Genlock has not used."""
+    table = conn.execute("SELECT to_regclass('genlock.alembic_version') IS NOT NULL").fetchone()
+    if table is None or not table[0]:
+        return None
+    row = conn.execute("SELECT version_num FROM genlock.alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _require_known(revision: str | None) -> None:
+    if revision is not None and revision not in revisions():
+        raise Conflict(
+            f"The database is at revision {revision}, which Genlock {version('genlock')} does not know (its newest is "
+            f"{revisions()[-1]}): a newer version has written it.",
+            hint="Install that newer version of Genlock again, or restore a backup from before the upgrade.",
+            code="newer_database",
+        )
+
+
+def _upgrade(conninfo: str, migrations: Path) -> None:
     def connect() -> psycopg.Connection[Any]:
         return psycopg.connect(conninfo)
 
@@ -52,6 +100,6 @@ def _upgrade(conninfo: str) -> None:
         connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS queue")
         connection.exec_driver_sql("SET LOCAL search_path TO genlock, queue")
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(migrations))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -35,6 +35,7 @@ from genlock.blobs.store import Store
 from genlock.database_url import refuse_password_argument
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
+from genlock.db.migrate import require_current
 from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
@@ -229,6 +230,7 @@ def run(
 ) -> None:
     """Work until told to end, with the database and store that the settings name."""
     with _database(settings) as conninfo:
+        require_current(conninfo)
         asyncio.run(_main(settings, conninfo, name, concurrency, engines, pace or Pace(), fault))
 
 
