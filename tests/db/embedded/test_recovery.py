@@ -56,7 +56,7 @@ def recover_from(stage: Stage, rows: int) -> tuple[float, list[str]]:
     impatient.kill()
     answer = stage.attach(patient)
     assert stage.server_pid() == recovering
-    with psycopg.connect(str(answer["conninfo"])) as conn:
+    with psycopg.connect(str(answer["owner_conninfo"])) as conn:
         assert conn.execute("SELECT count(*), count(DISTINCT digest) FROM works").fetchone() == (rows, rows)
     patient.ask("detach")
     took = re.search(r"redo done .* elapsed: ([\d.]+) s", log.text())
