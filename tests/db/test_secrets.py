@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.fixtures_postgres import temporary_folder
 
 from genlock.database_url import redact
@@ -101,7 +102,9 @@ def test_settings_and_choices_show_no_secret(tmp_path: Path) -> None:
 def test_no_process_of_a_server_has_the_password_on_its_command_line(database: str) -> None:
     """The server, and the worker that it starts, get the URL by their environment."""
     with temporary_folder() as folder:
-        url = f"{database} password='{SECRET}'"
+        parts = conninfo_to_dict(database)
+        secret = Path(str(parts.pop("passfile"))).read_text().splitlines()[0].rpartition(":")[2]
+        url = make_conninfo(**parts, password=secret)  # pyright: ignore[reportArgumentType]
         environment = {**os.environ, "GENLOCK_DATABASE_URL": url, "GENLOCK_DATA": str(folder / "data")}
         command = [sys.executable, "-m", "genlock.cli", "up", "--port", "0", "--workers", "1"]
         server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -117,7 +120,7 @@ def test_no_process_of_a_server_has_the_password_on_its_command_line(database: s
             while not any("genlock.regeneration.worker" in line for line in lines):
                 assert time.monotonic() < until_s
                 lines = _command_lines(server.pid)
-            assert SECRET not in "".join(lines) + shown
+            assert secret not in "".join(lines) + shown
         finally:
             server.terminate()
             server.communicate(timeout=60)
