@@ -15,9 +15,9 @@ from tests.fixtures_postgres import fresh_database
 from genlock.db.migrate import MIGRATIONS, migrate, require_current, revisions
 from genlock.errors import Conflict
 
-HERE = Path(__file__).parent
-FROZEN = HERE / "frozen.sha256"
-AS_FIRST_USED = HERE / "as_first_used"
+FOLDER = Path(__file__).parent
+FROZEN = FOLDER / "frozen.sha256"
+AS_FIRST_USED = FOLDER / "as_first_used"
 VERSIONS = MIGRATIONS / "versions"
 SCHEMA: LiteralString = """
     WITH ours AS (SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('genlock', 'queue'))
@@ -66,10 +66,10 @@ def _schema(conninfo: str) -> list[tuple[Any, ...]]:
 def test_a_migration_is_never_changed() -> None:
     """A database that was made with the old text would never get the change: write another migration instead."""
     frozen = {name: digest for digest, name in map(str.split, FROZEN.read_text().splitlines())}
-    found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in _files()}
-    changed = [name for name in frozen if frozen[name] != found.get(name)]
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in _files()}
+    changed = [name for name in frozen if frozen[name] != digests.get(name)]
     assert not changed, f"changed or removed: {changed}"
-    added = [f"{digest}  {name}" for name, digest in found.items() if name not in frozen]
+    added = [f"{digest}  {name}" for name, digest in digests.items() if name not in frozen]
     assert not added, "add to tests/db/migrations/frozen.sha256:\n" + "\n".join(added)
 
 
