@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     comfyui_staging_bytes: int = Field(default=200 * GIB, ge=1)
     comfyui_secret: str | None = Field(default=None, repr=False)
 
-    # limits of the door
+    # limits of requests
     max_body_bytes: int = Field(default=1 * MIB, ge=1024)
     max_batch_bytes: int = Field(default=32 * MIB, ge=1024)
     max_field_bytes: int = Field(default=8 * MIB, ge=1024)

@@ -1,4 +1,4 @@
-"""The application's own table of routes: what tests of every door go through."""
+"""The table of routes of the application, for tests of every route."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from genlock.model import Role
 from genlock.web.app import assemble
-from genlock.web.door import ROLE, Door
+from genlock.web.route import ROLE, ApiRoute
 
 OPEN = {"/healthz", "/readyz"}
 _ANY_DIGEST = "sha256:" + "0" * 64
@@ -44,7 +44,7 @@ def entries() -> list[Entry]:
                     method=method,
                     path=str(context.path),
                     role=Role(extra[ROLE]) if ROLE in extra else None,
-                    behind_door=isinstance(context.original_route, Door),
+                    behind_door=isinstance(context.original_route, ApiRoute),
                     takes_body=method in {"POST", "PUT", "PATCH", "DELETE"},
                 )
             )

@@ -48,7 +48,7 @@ def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
         thread.start()
         server.wait()
         assert server.app
-        server.app.state.house.bell.closed = True
+        server.app.state.services.bell.closed = True
         with server.client() as client:
             fill(client)
             # A late one: deleting tokens with small ids must not end the test.

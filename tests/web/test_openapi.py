@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from tests.web.route_table import OPEN, entries
 
 from genlock.web.app import assemble
-from genlock.web.door import ROLE
 from genlock.web.examples import EXAMPLES
 from genlock.web.openapi import as_text
+from genlock.web.route import ROLE
 
 GOLDEN = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 DESCRIPTION = assemble().openapi()

@@ -131,7 +131,7 @@ async def test_a_body_where_none_belongs_is_refused(client: httpx.AsyncClient) -
 
 
 async def test_a_body_over_the_limit_is_refused_with_and_without_an_announcement(app: FastAPI, issue: Issue) -> None:
-    limit = app.state.house.settings.max_body_bytes
+    limit = app.state.services.settings.max_body_bytes
 
     async def unannounced() -> AsyncIterator[bytes]:
         for _ in range(limit // 2**20 + 1):

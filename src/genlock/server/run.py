@@ -145,7 +145,7 @@ def _settle_memory() -> None:
 async def _watching(app: FastAPI, settings: Settings) -> None:
     """Watch the folders that the settings name, if there are any."""
     if settings.scan_folders:
-        await app.state.house.scanner.watch(settings.scan_folders, keep=settings.keeps_scanned)
+        await app.state.services.scanner.watch(settings.scan_folders, keep=settings.keeps_scanned)
 
 
 async def _workers(settings: Settings) -> None:
@@ -174,8 +174,8 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._ready = ready
-        self._bell: Bell = app.state.house.bell
-        self._db: Database = app.state.house.db
+        self._bell: Bell = app.state.services.bell
+        self._db: Database = app.state.services.db
         self._metrics: RequestMetrics = app.state.metrics
         # Who watches folders has something to do, even when nobody asks.
         ends_by_itself = settings.idle_minutes is not None and not settings.scan_folders

@@ -6,7 +6,7 @@ import functools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from genlock.blobs.store import Store
@@ -15,17 +15,66 @@ from genlock.events.listen import Bell
 from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
 from genlock.web import problems
-from genlock.web.house import House
+from genlock.web.api import (
+    assets,
+    blobs,
+    captures,
+    events,
+    imports,
+    pins,
+    plans,
+    projects,
+    receipts,
+    report,
+    reproductions,
+    scans,
+    scenes,
+    segments,
+    system,
+    takes,
+    tokens,
+    versions,
+    waivers,
+    workers,
+    workflows,
+)
+from genlock.web.context import Services
 from genlock.web.metrics import MetricsMiddleware, RequestMetrics
 from genlock.web.openapi import description_of
-from genlock.web.routes import ROUTERS
+
+_API = "/api/v1"
+
+ROUTERS: tuple[tuple[str, APIRouter], ...] = (
+    ("", system.router),
+    ("", system.protected),
+    (_API, tokens.router),
+    (_API, projects.router),
+    (_API, scenes.router),
+    (_API, segments.router),
+    (_API, takes.router),
+    (_API, imports.router),
+    (_API, receipts.router),
+    (_API, captures.router),
+    (_API, reproductions.router),
+    (_API, report.router),
+    (_API, plans.router),
+    (_API, assets.router),
+    (_API, versions.router),
+    (_API, workflows.router),
+    (_API, scans.router),
+    (_API, pins.router),
+    (_API, waivers.router),
+    (_API, workers.router),
+    (_API, events.router),
+    (_API, blobs.router),
+)
 
 
 def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
     """The application over an open database and store. Its lifespan keeps the bell of the event log."""
     app = assemble()
     scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
-    app.state.house = House(db, store, settings, Bell(db.conninfo), scanner)
+    app.state.services = Services(db, store, settings, Bell(db.conninfo), scanner)
     return app
 
 
@@ -51,13 +100,13 @@ def assemble() -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    house: House = app.state.house
-    listening = asyncio.create_task(house.bell.run())
+    services: Services = app.state.services
+    listening = asyncio.create_task(services.bell.run())
     try:
         yield
     finally:
-        await house.scanner.close()
-        await house.bell.close()
+        await services.scanner.close()
+        await services.bell.close()
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening

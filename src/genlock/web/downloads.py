@@ -20,7 +20,7 @@ from genlock.web.in_place import open_in_place
 from genlock.web.problems import respond
 
 _BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
-ANSWERS: dict[int, dict[str, Any]] = {
+RESPONSES: dict[int, dict[str, Any]] = {
     200: {"description": "The bytes.", **_BYTES},
     206: {"description": "The range of them that was asked for.", **_BYTES},
     304: {"description": "The caller has them: `If-None-Match` names their digest."},

@@ -15,8 +15,8 @@ from starlette.routing import compile_path
 
 from genlock.errors import GenlockError
 from genlock.model import Model
-from genlock.web.lingering import LingeringResponse
 from genlock.web.parsing import MAX_LISTED_ERRORS, invalid_fields, printable
+from genlock.web.responses import LingeringResponse
 
 MEDIA_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)

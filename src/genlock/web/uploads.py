@@ -6,9 +6,11 @@ Whoever goes away in the middle leaves nothing: leaving the ``with`` block ends 
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -16,12 +18,14 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from genlock.blobs.model import Stored
-from genlock.blobs.store import CHUNK_BYTES, Draft, Hasher, Store
+from genlock.blobs.store import CHUNK_BYTES, Chunk, Draft, Hasher, Store
+from genlock.blobs.troubles import naming_trouble
+from genlock.digest import Digest, from_raw
 from genlock.errors import Invalid
 from genlock.model import Role
 from genlock.settings import Settings
 from genlock.web.bodies import MAX_FIELD, MAX_UPLOAD, body_limit, too_large
-from genlock.web.door import ROLE
+from genlock.web.route import ROLE
 
 _MOST_FIELDS = 1000
 _MOST_NAMED = 12
@@ -284,3 +288,30 @@ def form_body(
         if json_role is not None:
             content["application/json"][ROLE] = json_role.value
     return {"required": True, "content": content}
+
+
+class Spool:
+    """Counts the digest of what passes by, as a ``blobs.store.Hasher``, and writes it to ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._hash = hashlib.sha256()
+
+    def update(self, chunk: Chunk, /) -> None:
+        """Count ``chunk`` in, and write it."""
+        self._hash.update(chunk)
+        self.size_bytes += len(chunk)
+        # Opened for each chunk of a mebibyte, so that an upload that ends early leaves nothing open.
+        with naming_trouble("receiving a file"), self.path.open("ab") as target:
+            target.write(chunk)
+
+    def digest(self) -> bytes:
+        """The 32 bytes of the SHA-256 of everything so far."""
+        return self._hash.digest()
+
+    def whole(self) -> Digest:
+        """The digest of the file, which is there from now on even if it is empty."""
+        with naming_trouble("receiving a file"):
+            self.path.touch()
+        return from_raw(self._hash.digest())

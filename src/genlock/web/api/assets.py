@@ -13,21 +13,31 @@ from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
 from genlock.staleness.used_sql import used_by
 from genlock.timeline.model import NewName
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Home, Id, IdFilter, Limit, Transaction, Who, may, writes
-from genlock.web.keys import keyed
-from genlock.web.told import told
+from genlock.web.idempotency import idempotent_transaction
+from genlock.web.responses import json_response, respond_with_impact
+from genlock.web.route import (
+    ApiRoute,
+    Context,
+    CurrentActor,
+    Cursor,
+    Id,
+    IdFilter,
+    Limit,
+    Transaction,
+    readable_by,
+    writable_by,
+)
 
-router = APIRouter(tags=["assets"], route_class=Door)
+router = APIRouter(tags=["assets"], route_class=ApiRoute)
 
 
-@router.post("/assets", status_code=201, response_model=Asset, **writes(Role.CREATOR, 404))
-async def create_asset(new: NewAsset, conn: Transaction, actor: Who) -> Response:
+@router.post("/assets", status_code=201, response_model=Asset, **writable_by(Role.CREATOR, 404))
+async def create_asset(new: NewAsset, conn: Transaction, actor: CurrentActor) -> Response:
     """A new asset, without versions. Its kind and name are unique in its project, or among the shared ones."""
-    return answer(await actions.create_asset(conn, new, actor), 201)
+    return json_response(await actions.create_asset(conn, new, actor), 201)
 
 
-@router.get("/assets", response_model=Page[Asset], **may(Role.VIEWER))
+@router.get("/assets", response_model=Page[Asset], **readable_by(Role.VIEWER))
 async def list_assets(
     conn: Transaction,
     kind: Kind | None = None,
@@ -42,54 +52,56 @@ async def list_assets(
     found = await sql.list_assets(
         conn, kind=kind, project_id=project_id, q=q, digest=digest, archived=archived, after=cursor, limit=limit
     )
-    return answer(found)
+    return json_response(found)
 
 
-@router.get("/assets/{asset_id}", response_model=Asset, **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}", response_model=Asset, **readable_by(Role.VIEWER, 404))
 async def get_asset(asset_id: Id, conn: Transaction) -> Response:
     """One asset, with how many segments use it and how many of those are stale."""
     asset = await sql.get_asset(conn, asset_id)
-    return answer(asset.model_copy(update={"used_by": await used_by(conn, asset_id)}))
+    return json_response(asset.model_copy(update={"used_by": await used_by(conn, asset_id)}))
 
 
-@router.patch("/assets/{asset_id}", response_model=Asset, **writes(Role.CREATOR, 404))
-async def rename_asset(asset_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
+@router.patch("/assets/{asset_id}", response_model=Asset, **writable_by(Role.CREATOR, 404))
+async def rename_asset(asset_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
     """Give an asset another name. Receipts keep the one they were written with."""
-    return answer(await actions.rename_asset(conn, asset_id, new.name, actor))
+    return json_response(await actions.rename_asset(conn, asset_id, new.name, actor))
 
 
-@router.post("/assets/{asset_id}/archive", response_model=Asset, **writes(Role.CREATOR, 404))
-async def archive_asset(asset_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/assets/{asset_id}/archive", response_model=Asset, **writable_by(Role.CREATOR, 404))
+async def archive_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Hide an asset from new work. Nothing of it is deleted, and what was made with it is still judged."""
-    return answer(await actions.archive_asset(conn, asset_id, actor))
+    return json_response(await actions.archive_asset(conn, asset_id, actor))
 
 
-@router.post("/assets/{asset_id}/restore", response_model=Asset, **writes(Role.CREATOR, 404))
-async def restore_asset(asset_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/assets/{asset_id}/restore", response_model=Asset, **writable_by(Role.CREATOR, 404))
+async def restore_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Bring an archived asset back."""
-    return answer(await actions.restore_asset(conn, asset_id, actor))
+    return json_response(await actions.restore_asset(conn, asset_id, actor))
 
 
-@router.post("/assets/{asset_id}/activate", response_model=Activated, **writes(Role.CREATOR, 404))
-async def activate(asset_id: Id, wanted: ActivationRequest, request: Request, home: Home, actor: Who) -> Response:
+@router.post("/assets/{asset_id}/activate", response_model=Activated, **writable_by(Role.CREATOR, 404))
+async def activate(
+    asset_id: Id, wanted: ActivationRequest, request: Request, services: Context, actor: CurrentActor
+) -> Response:
     """Make a version the active one. ``report`` says what that made stale, and what fresh again."""
-    async with keyed(request) as conn:
+    async with idempotent_transaction(request) as conn:
         moved = await moves.activate(conn, asset_id, wanted.version, actor, wanted.note)
-    return await told(
+    return await respond_with_impact(
         request,
         lambda conn: impact.tell_moved(conn, moved),
-        lambda report: answer(Activated(previous=moved.previous, active=moved.active, report=report)),
+        lambda report: json_response(Activated(previous=moved.previous, active=moved.active, report=report)),
     )
 
 
-@router.get("/assets/{asset_id}/activations", response_model=Page[Activation], **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}/activations", response_model=Page[Activation], **readable_by(Role.VIEWER, 404))
 async def list_activations(asset_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """Who moved the active version, when, from where to where; newest first."""
     await sql.get_asset(conn, asset_id)
-    return answer(await sql.activations_of(conn, asset_id, after=cursor, limit=limit))
+    return json_response(await sql.activations_of(conn, asset_id, after=cursor, limit=limit))
 
 
-@router.get("/assets/{asset_id}/impact", response_model=Impact, **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}/impact", response_model=Impact, **readable_by(Role.VIEWER, 404))
 async def get_impact(asset_id: Id, version: Annotated[int, Query(ge=1, le=2**31 - 1)], conn: Transaction) -> Response:
     """What making a version active would make stale, and what fresh again. Changes nothing."""
-    return answer(await impact.impact(conn, asset_id, version))
+    return json_response(await impact.impact(conn, asset_id, version))

@@ -11,13 +11,13 @@ from genlock.capture.runs import MOST_OUTPUTS, RunRecord
 from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Page, Role
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
-from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.idempotency import digest_request, idempotent_transaction, store_response
 from genlock.web.parsing import single_fields, validate_fields, validate_json_field
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, CurrentActor, Cursor, Id, Limit, Transaction, readable_by, writable_by
 from genlock.web.uploads import Form, form_body, receive_form
 
-router = APIRouter(tags=["captures"], route_class=Door)
+router = APIRouter(tags=["captures"], route_class=ApiRoute)
 
 _FILES = tuple(f"output_{number}" for number in range(MOST_OUTPUTS))
 _FORM = form_body(
@@ -43,26 +43,28 @@ Shown = CaptureState | Literal["all"]
     "/captures",
     status_code=201,
     response_model=Captured,
-    **writes(Role.CREATOR, form=_FORM, answers={200: {"model": Captured, "description": "It had arrived before."}}),
+    **writable_by(
+        Role.CREATOR, form=_FORM, responses={200: {"model": Captured, "description": "It had arrived before."}}
+    ),
 )
-async def receive_run(request: Request, home: Home, actor: Who) -> Response:
+async def receive_run(request: Request, services: Context, actor: CurrentActor) -> Response:
     """Take in a run: a form with its ``record`` first and its outputs after it. The same run again changes nothing."""
-    async with receive_form(request, home.store, home.settings, fields=("record",), files=_FILES) as form:
+    async with receive_form(request, services.store, services.settings, fields=("record",), files=_FILES) as form:
         given = single_fields(form.fields, ("record",))
         run = validate_json_field("record", given["record"], RunRecord) if given else validate_fields(RunRecord, {})
         uploaded = await _keep(form, run)
-    came = await asyncio.to_thread(arrive.gather, home.store, run)
-    same = digest_of_parts(request, run.run, uploaded)
-    async with home.db.transaction() as conn:
+    came = await asyncio.to_thread(arrive.gather, services.store, run)
+    same = digest_request(request, run.run, uploaded)
+    async with services.db.transaction() as conn:
         await arrive.introduce(conn, run, actor)
-    async with keyed(request, same) as conn:
+    async with idempotent_transaction(request, same) as conn:
         captured, created = await arrive.arrive(conn, run, came, actor)
-        response = answer(captured, 201 if created else 200)
-        await keep_answer(request, conn, response)
+        response = json_response(captured, 201 if created else 200)
+        await store_response(request, conn, response)
     return response
 
 
-@router.get("/captures", response_model=Page[Capture], **may(Role.VIEWER))
+@router.get("/captures", response_model=Page[Capture], **readable_by(Role.VIEWER))
 async def list_captures(
     conn: Transaction,
     state: Annotated[Shown, Query(description="What became of them; `all` for any.")] = CaptureState.INBOX,
@@ -71,31 +73,33 @@ async def list_captures(
 ) -> Response:
     """Runs that arrived, newest first: those in the inbox, unless another state is asked for."""
     wanted = None if state == "all" else CaptureState(state)
-    return answer(await inbox_sql.captures(conn, state=wanted, after=cursor, limit=limit))
+    return json_response(await inbox_sql.captures(conn, state=wanted, after=cursor, limit=limit))
 
 
-@router.get("/captures/{capture_id}", response_model=CaptureDetails, **may(Role.VIEWER, 404))
+@router.get("/captures/{capture_id}", response_model=CaptureDetails, **readable_by(Role.VIEWER, 404))
 async def get_capture(capture_id: Id, conn: Transaction) -> Response:
     """One run that arrived, with its whole record."""
-    return answer(await inbox_sql.get_capture(conn, capture_id))
+    return json_response(await inbox_sql.get_capture(conn, capture_id))
 
 
-@router.post("/captures/{capture_id}/assign", response_model=Captured, **writes(Role.CREATOR, 404))
-async def assign_capture(capture_id: Id, wanted: Assignment, request: Request, home: Home, actor: Who) -> Response:
+@router.post("/captures/{capture_id}/assign", response_model=Captured, **writable_by(Role.CREATOR, 404))
+async def assign_capture(
+    capture_id: Id, wanted: Assignment, request: Request, services: Context, actor: CurrentActor
+) -> Response:
     """Record a run from the inbox as a take of a segment."""
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         capture = await inbox_sql.get_capture(conn, capture_id)
-    came = await asyncio.to_thread(arrive.gather, home.store, capture.record)
-    async with keyed(request) as conn:
-        response = answer(await arrive.assign(conn, capture_id, wanted, came, actor))
-        await keep_answer(request, conn, response)
+    came = await asyncio.to_thread(arrive.gather, services.store, capture.record)
+    async with idempotent_transaction(request) as conn:
+        response = json_response(await arrive.assign(conn, capture_id, wanted, came, actor))
+        await store_response(request, conn, response)
     return response
 
 
-@router.delete("/captures/{capture_id}", response_model=Capture, **writes(Role.CREATOR, 404))
-async def dismiss_capture(capture_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.delete("/captures/{capture_id}", response_model=Capture, **writable_by(Role.CREATOR, 404))
+async def dismiss_capture(capture_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Take a run out of the inbox. Its record stays, and it may still be assigned."""
-    return answer(await arrive.dismiss(conn, capture_id, actor))
+    return json_response(await arrive.dismiss(conn, capture_id, actor))
 
 
 async def _keep(form: Form, run: RunRecord) -> dict[str, Digest]:

@@ -11,11 +11,11 @@ from genlock.errors import Denied, Invalid, Unavailable
 from genlock.events import sql
 from genlock.events.model import Event
 from genlock.model import Page, Role
-from genlock.web.answers import answer
-from genlock.web.door import Door, Home, IdFilter, Limit, Transaction, Visitor, Who, may
-from genlock.web.house import House
+from genlock.web.context import Services
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, CurrentActor, CurrentCaller, IdFilter, Limit, Transaction, readable_by
 
-router = APIRouter(tags=["events"], route_class=Door)
+router = APIRouter(tags=["events"], route_class=ApiRoute)
 _AT_ONCE = 200
 _EXAMPLE = 'id: 7\nevent: project.created\ndata: {"id": 7, "actor": "ada", "verb": "project.created", …}\n\n'
 _STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}
@@ -30,9 +30,9 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-@router.get("/events", response_model=Page[Event], **may(Role.VIEWER))
+@router.get("/events", response_model=Page[Event], **readable_by(Role.VIEWER))
 async def list_events(
-    conn: Transaction, actor: Who, after: After = None, project_id: IdFilter = None, limit: Limit = 100
+    conn: Transaction, actor: CurrentActor, after: After = None, project_id: IdFilter = None, limit: Limit = 100
 ) -> Response:
     """Events after one that is known, oldest first. ``next`` is the id to continue after, null at the end.
 
@@ -40,13 +40,13 @@ async def list_events(
     """
     found = await sql.after(conn, after or 0, project_id, limit + 1, reader=actor.role)
     items = found[:limit]
-    return answer(Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None))
+    return json_response(Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None))
 
 
-@router.get("/events/stream", response_class=EventStream, **may(Role.VIEWER, answers={200: _STREAM}))
+@router.get("/events/stream", response_class=EventStream, **readable_by(Role.VIEWER, responses={200: _STREAM}))
 async def stream_events(
-    home: Home,
-    visitor: Visitor,
+    services: Context,
+    caller: CurrentCaller,
     after: After = None,
     project_id: IdFilter = None,
     last_event_id: Annotated[str | None, Header(max_length=30)] = None,
@@ -59,17 +59,17 @@ async def stream_events(
         raise Invalid("Last-Event-ID must be an integer event id.", hint="Send the `id` of the last event received.")
     known = int(last_event_id) if last_event_id else after
     if known is None:
-        async with home.db.transaction() as conn:
+        async with services.db.transaction() as conn:
             known = await sql.newest_id(conn)
-    return EventStream(_stream(home, visitor.secret, known, project_id))
+    return EventStream(_stream(services, caller.secret, known, project_id))
 
 
-async def _stream(home: House, secret: str, known: int, project_id: int | None) -> AsyncIterator[str]:
+async def _stream(services: Services, secret: str, known: int, project_id: int | None) -> AsyncIterator[str]:
     yield ": connected\n\n"
-    while not home.bell.closed:
-        seen = home.bell.count  # before reading: what commits after the read rings again
+    while not services.bell.closed:
+        seen = services.bell.count  # before reading: what commits after the read rings again
         try:
-            async with home.db.transaction() as conn:
+            async with services.db.transaction() as conn:
                 reader = await authenticate(conn, secret)  # at every read: a revoked token gets no more events
                 found = await sql.after(conn, known, project_id, _AT_ONCE, reader=reader.role)
         except (Denied, Unavailable):
@@ -77,5 +77,5 @@ async def _stream(home: House, secret: str, known: int, project_id: int | None) 
         for event in found:
             yield f"id: {event.id}\nevent: {event.verb}\ndata: {event.model_dump_json()}\n\n"
             known = event.id
-        if len(found) < _AT_ONCE and await home.bell.wait(seen, home.settings.events_keepalive_s) == seen:
+        if len(found) < _AT_ONCE and await services.bell.wait(seen, services.settings.events_keepalive_s) == seen:
             yield ": keep-alive\n\n"

@@ -20,15 +20,14 @@ from genlock.errors import Invalid, NotFound
 from genlock.library.kinds import JSON
 from genlock.model import Actor, Role
 from genlock.takes.claim import Output
-from genlock.web.answers import answer
-from genlock.web.door import Door, Home, Who, writes
-from genlock.web.house import House
-from genlock.web.keys import digest_of_parts, keep_answer, keyed
+from genlock.web.context import Services
+from genlock.web.idempotency import digest_request, idempotent_transaction, store_response
 from genlock.web.parsing import single_fields, validate_fields, validate_json_field
-from genlock.web.spool import Spool
-from genlock.web.uploads import FilePart, form_body, receive_form
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, CurrentActor, writable_by
+from genlock.web.uploads import FilePart, Spool, form_body, receive_form
 
-router = APIRouter(tags=["takes"], route_class=Door)
+router = APIRouter(tags=["takes"], route_class=ApiRoute)
 
 _BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
 _FORM = form_body(
@@ -52,21 +51,21 @@ _FORM = form_body(
     "/imports",
     status_code=201,
     response_model=Imported,
-    **writes(
+    **writable_by(
         Role.CREATOR,
         404,
         form=_FORM,
-        answers={200: {"model": Imported, "description": "It was there already, or this was a dry run."}},
+        responses={200: {"model": Imported, "description": "It was there already, or this was a dry run."}},
     ),
 )
-async def import_take(request: Request, home: Home, actor: Who) -> Response:
+async def import_take(request: Request, services: Context, actor: CurrentActor) -> Response:
     """Import one take: a form with ``take`` first, then its files. The same files again add nothing."""
     with tempfile.TemporaryDirectory(prefix="genlock-") as folder:
         numbers = itertools.count()
         async with receive_form(
             request,
-            home.store,
-            home.settings,
+            services.store,
+            services.settings,
             fields=("take",),
             files=CONTAINERS,
             hasher=lambda filename: Spool(Path(folder) / str(next(numbers))),
@@ -75,18 +74,18 @@ async def import_take(request: Request, home: Home, actor: Who) -> Response:
             new = validate_json_field("take", given["take"], NewImport) if given else validate_fields(NewImport, {})
             files = {container: _file(container, part, new.name) for container, part in form.files.items()}
             digest = video_of(files).digest if files else new.digest
-            async with home.db.snapshot() as conn:
+            async with services.db.snapshot() as conn:
                 known = await imports.known_already(conn, new, digest) if digest is not None else None
             if known is not None:
-                return answer(known)
+                return json_response(known)
             if not files:
                 raise _nothing_came(new)
             looked = await asyncio.to_thread(look_at, files, new.name)
             if new.dry_run:
-                return answer(await _try(home, new, looked, actor))
+                return json_response(await _try(services, new, looked, actor))
             for part in form.files.values():
                 await part.keep()
-    return await _record(request, home, new, looked, actor)
+    return await _record(request, services, new, looked, actor)
 
 
 def _nothing_came(new: NewImport) -> Invalid | NotFound:
@@ -102,27 +101,27 @@ def _file(container: str, part: FilePart, name: str) -> File:
     return File(part.hasher.path, digest, part.hasher.size_bytes, media_type)
 
 
-async def _try(home: House, new: NewImport, looked: Looked, actor: Actor) -> Imported:
+async def _try(services: Services, new: NewImport, looked: Looked, actor: Actor) -> Imported:
     """What would be recorded: everything is done, and taken back."""
     last_frame, graph = _decoded(looked)
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
         imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
         await conn.rollback()
     return imports.as_dry_run(imported)
 
 
-async def _record(request: Request, home: House, new: NewImport, looked: Looked, actor: Actor) -> Response:
+async def _record(request: Request, services: Services, new: NewImport, looked: Looked, actor: Actor) -> Response:
     last_frame, graph = _decoded(looked)
-    await asyncio.to_thread(_keep, home.store, looked)
+    await asyncio.to_thread(_keep, services.store, looked)
     digests = {container: file.digest for container, file in looked.files.items()}
     # The place first, by itself: its news would else hold up everybody else's until the take is written.
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
-    async with keyed(request, digest_of_parts(request, new.model_dump(mode="json"), digests)) as conn:
+    async with idempotent_transaction(request, digest_request(request, new.model_dump(mode="json"), digests)) as conn:
         imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
-        response = answer(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
-        await keep_answer(request, conn, response)
+        response = json_response(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
+        await store_response(request, conn, response)
     return response
 
 

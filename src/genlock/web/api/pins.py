@@ -7,43 +7,43 @@ from genlock.staleness import moves
 from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline
 from genlock.timeline.model import NewPin, Pin
-from genlock.web.answers import answer, nothing
-from genlock.web.door import Door, Id, Transaction, Who, may, writes
+from genlock.web.responses import json_response, no_content
+from genlock.web.route import ApiRoute, CurrentActor, Id, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["pins"], route_class=Door)
+router = APIRouter(tags=["pins"], route_class=ApiRoute)
 
 
-@router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **writes(Role.CREATOR, 404))
-async def pin_in_project(project_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: Who) -> Response:
+@router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
+async def pin_in_project(project_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a whole project follow a version, in place of an earlier pin of the same asset."""
-    return answer(await moves.pin(conn, project_id, None, asset_id, new, actor))
+    return json_response(await moves.pin(conn, project_id, None, asset_id, new, actor))
 
 
-@router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **writes(Role.CREATOR, 404))
-async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: Who) -> Response:
+@router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
+async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
     """Make one scene follow a version, whatever its project follows."""
     scene = await timeline.get_scene(conn, scene_id)
-    return answer(await moves.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
+    return json_response(await moves.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
 
 
-@router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writes(Role.CREATOR, 404))
-async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
+async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a project follow the active version again."""
     await moves.unpin(conn, project_id, None, asset_id, actor)
-    return nothing()
+    return no_content()
 
 
-@router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **writes(Role.CREATOR, 404))
-async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
+async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a scene follow what its project follows again."""
     scene = await timeline.get_scene(conn, scene_id)
     await moves.unpin(conn, scene.project_id, scene_id, asset_id, actor)
-    return nothing()
+    return no_content()
 
 
-@router.get("/projects/{project_id}/pins", response_model=Page[Pin], **may(Role.VIEWER, 404))
+@router.get("/projects/{project_id}/pins", response_model=Page[Pin], **readable_by(Role.VIEWER, 404))
 async def list_pins(project_id: Id, conn: Transaction) -> Response:
     """All pins of a project and of its scenes."""
     await timeline.get_project(conn, project_id)
     pins = await pin_sql.pins_of(conn, project_id)
-    return answer(Page[Pin](items=pins, total=len(pins)))
+    return json_response(Page[Pin](items=pins, total=len(pins)))

@@ -6,19 +6,19 @@ from genlock.model import Page, Role
 from genlock.regeneration import actions, render
 from genlock.regeneration.model import LeftOut, NewPlan, NewRender, Plan, PlanState, Start, Step
 from genlock.regeneration.plans import plan_sql
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, Who, may, writes
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, IdFilter, Limit, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["plans"], route_class=Door)
+router = APIRouter(tags=["plans"], route_class=ApiRoute)
 
 
-@router.post("/plans", status_code=201, response_model=Plan, **writes(Role.CREATOR, 404))
-async def create_plan(new: NewPlan, conn: Transaction, actor: Who) -> Response:
+@router.post("/plans", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def create_plan(new: NewPlan, conn: Transaction, actor: CurrentActor) -> Response:
     """A draft of what would be made again, in order, and what is left out. Nothing runs yet."""
-    return answer(await actions.create(conn, new, actor), 201)
+    return json_response(await actions.create(conn, new, actor), 201)
 
 
-@router.get("/plans", response_model=Page[Plan], **may(Role.VIEWER))
+@router.get("/plans", response_model=Page[Plan], **readable_by(Role.VIEWER))
 async def list_plans(
     conn: Transaction,
     project_id: IdFilter = None,
@@ -27,67 +27,67 @@ async def list_plans(
     limit: Limit = 100,
 ) -> Response:
     """Plans, newest first."""
-    return answer(await plan_sql.list_plans(conn, project_id=project_id, state=state, after=cursor, limit=limit))
+    return json_response(await plan_sql.list_plans(conn, project_id=project_id, state=state, after=cursor, limit=limit))
 
 
-@router.get("/plans/{plan_id}", response_model=Plan, **may(Role.VIEWER, 404))
+@router.get("/plans/{plan_id}", response_model=Plan, **readable_by(Role.VIEWER, 404))
 async def get_plan(plan_id: Id, conn: Transaction) -> Response:
     """A plan as it is now."""
-    return answer(await plan_sql.get_plan(conn, plan_id))
+    return json_response(await plan_sql.get_plan(conn, plan_id))
 
 
-@router.get("/plans/{plan_id}/steps", response_model=Page[Step], **may(Role.VIEWER, 404))
+@router.get("/plans/{plan_id}/steps", response_model=Page[Step], **readable_by(Role.VIEWER, 404))
 async def list_steps(plan_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """A plan's steps, in the order in which they can run."""
     await plan_sql.get_plan(conn, plan_id)
-    return answer(await plan_sql.steps_of(conn, plan_id, after=cursor, limit=limit))
+    return json_response(await plan_sql.steps_of(conn, plan_id, after=cursor, limit=limit))
 
 
-@router.get("/plans/{plan_id}/left-out", response_model=Page[LeftOut], **may(Role.VIEWER, 404))
+@router.get("/plans/{plan_id}/left-out", response_model=Page[LeftOut], **readable_by(Role.VIEWER, 404))
 async def list_left_out(plan_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """The segments that a plan leaves out, and why."""
     await plan_sql.get_plan(conn, plan_id)
-    return answer(await plan_sql.left_out_of(conn, plan_id, after=cursor, limit=limit))
+    return json_response(await plan_sql.left_out_of(conn, plan_id, after=cursor, limit=limit))
 
 
-@router.post("/plans/{plan_id}/start", response_model=Plan, **writes(Role.CREATOR, 404))
-async def start_plan(plan_id: Id, conn: Transaction, actor: Who, wanted: Start | None = None) -> Response:
+@router.post("/plans/{plan_id}/start", response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def start_plan(plan_id: Id, conn: Transaction, actor: CurrentActor, wanted: Start | None = None) -> Response:
     """Run a plan. 409 if something it was planned on has moved, unless ``as_planned``."""
     as_planned = wanted is not None and wanted.as_planned
-    return answer(await actions.start(conn, plan_id, actor, as_planned=as_planned))
+    return json_response(await actions.start(conn, plan_id, actor, as_planned=as_planned))
 
 
-@router.post("/plans/{plan_id}/cancel", response_model=Plan, **writes(Role.CREATOR, 404))
-async def cancel_plan(plan_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/plans/{plan_id}/cancel", response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def cancel_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """End a plan at once; what is finished stays."""
-    return answer(await actions.cancel(conn, plan_id, actor))
+    return json_response(await actions.cancel(conn, plan_id, actor))
 
 
-@router.post("/plans/{plan_id}/retry", response_model=Plan, **writes(Role.CREATOR, 404))
-async def retry_plan(plan_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/plans/{plan_id}/retry", response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def retry_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Run again what failed or was cancelled, and what depends on it."""
-    return answer(await actions.retry(conn, plan_id, actor))
+    return json_response(await actions.retry(conn, plan_id, actor))
 
 
-@router.post("/plans/{plan_id}/accept", response_model=Plan, **writes(Role.CREATOR, 404))
-async def accept_plan(plan_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/plans/{plan_id}/accept", response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def accept_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Put every take that a reviewed plan made into the cut."""
-    return answer(await actions.accept(conn, plan_id, actor))
+    return json_response(await actions.accept(conn, plan_id, actor))
 
 
-@router.post("/segments/{segment_id}/render", status_code=201, response_model=Plan, **writes(Role.CREATOR, 404))
-async def render_segment(segment_id: Id, new: NewRender, conn: Transaction, actor: Who) -> Response:
+@router.post("/segments/{segment_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def render_segment(segment_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
     """A started plan that makes a take of one segment."""
-    return answer(await render.render_segment(conn, segment_id, new, actor), 201)
+    return json_response(await render.render_segment(conn, segment_id, new, actor), 201)
 
 
-@router.post("/scenes/{scene_id}/render", status_code=201, response_model=Plan, **writes(Role.CREATOR, 404))
-async def render_scene(scene_id: Id, new: NewRender, conn: Transaction, actor: Who) -> Response:
+@router.post("/scenes/{scene_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def render_scene(scene_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
     """A started plan that makes a take of every segment of a scene, in order."""
-    return answer(await render.render_scene(conn, scene_id, new, actor), 201)
+    return json_response(await render.render_scene(conn, scene_id, new, actor), 201)
 
 
-@router.post("/assets/{asset_id}/render", status_code=201, response_model=Plan, **writes(Role.CREATOR, 404))
-async def render_asset(asset_id: Id, new: NewRender, conn: Transaction, actor: Who) -> Response:
+@router.post("/assets/{asset_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
+async def render_asset(asset_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
     """A started plan that makes a new version of an asset, such as a variant, with its receipt and derivation."""
-    return answer(await render.render_asset(conn, asset_id, new, actor), 201)
+    return json_response(await render.render_asset(conn, asset_id, new, actor), 201)

@@ -10,19 +10,19 @@ from genlock.staleness import states_sql
 from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewProject, Project, Slug
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, may, writes
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, Limit, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["projects"], route_class=Door)
+router = APIRouter(tags=["projects"], route_class=ApiRoute)
 
 
-@router.post("/projects", status_code=201, response_model=Project, **writes(Role.CREATOR))
-async def create_project(new: NewProject, conn: Transaction, actor: Who) -> Response:
+@router.post("/projects", status_code=201, response_model=Project, **writable_by(Role.CREATOR))
+async def create_project(new: NewProject, conn: Transaction, actor: CurrentActor) -> Response:
     """A new project. Its slug is unique and never changes."""
-    return answer(await _counted(conn, await actions.create_project(conn, new, actor)), 201)
+    return json_response(await _counted(conn, await actions.create_project(conn, new, actor)), 201)
 
 
-@router.get("/projects", response_model=Page[Project], **may(Role.VIEWER))
+@router.get("/projects", response_model=Page[Project], **readable_by(Role.VIEWER))
 async def list_projects(
     conn: Transaction,
     slug: Annotated[Slug | None, Query()] = None,
@@ -34,31 +34,31 @@ async def list_projects(
     page = await sql.list_projects(conn, slug=slug, archived=archived, after=cursor, limit=limit)
     counts = await states_sql.project_counts(conn, [project.id for project in page.items])
     items = tuple(project.model_copy(update={"counts": counts[project.id]}) for project in page.items)
-    return answer(page.model_copy(update={"items": items}))
+    return json_response(page.model_copy(update={"items": items}))
 
 
-@router.get("/projects/{project_id}", response_model=Project, **may(Role.VIEWER, 404))
+@router.get("/projects/{project_id}", response_model=Project, **readable_by(Role.VIEWER, 404))
 async def get_project(project_id: Id, conn: Transaction) -> Response:
     """One project."""
-    return answer(await _counted(conn, await sql.get_project(conn, project_id)))
+    return json_response(await _counted(conn, await sql.get_project(conn, project_id)))
 
 
-@router.patch("/projects/{project_id}", response_model=Project, **writes(Role.CREATOR, 404))
-async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
+@router.patch("/projects/{project_id}", response_model=Project, **writable_by(Role.CREATOR, 404))
+async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
     """Give a project another name; its slug stays."""
-    return answer(await _counted(conn, await actions.rename_project(conn, project_id, new.name, actor)))
+    return json_response(await _counted(conn, await actions.rename_project(conn, project_id, new.name, actor)))
 
 
-@router.post("/projects/{project_id}/archive", response_model=Project, **writes(Role.CREATOR, 404))
-async def archive_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/projects/{project_id}/archive", response_model=Project, **writable_by(Role.CREATOR, 404))
+async def archive_project(project_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Hide a project from counts and reports. Nothing of it is deleted."""
-    return answer(await _counted(conn, await editing.archive_project(conn, project_id, actor)))
+    return json_response(await _counted(conn, await editing.archive_project(conn, project_id, actor)))
 
 
-@router.post("/projects/{project_id}/restore", response_model=Project, **writes(Role.CREATOR, 404))
-async def restore_project(project_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/projects/{project_id}/restore", response_model=Project, **writable_by(Role.CREATOR, 404))
+async def restore_project(project_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Bring an archived project back as it was."""
-    return answer(await _counted(conn, await editing.restore_project(conn, project_id, actor)))
+    return json_response(await _counted(conn, await editing.restore_project(conn, project_id, actor)))
 
 
 async def _counted(conn: Conn, project: Project) -> Project:

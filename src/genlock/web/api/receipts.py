@@ -12,20 +12,20 @@ from genlock.takes import receipt_sql, search_sql
 from genlock.takes.difference import ReceiptDifference, difference
 from genlock.takes.model import Receipt, ReceiptLine, UsagePage
 from genlock.takes.usage_sql import Takes
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, may
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Cursor, Id, IdFilter, Limit, Transaction, readable_by
 
-router = APIRouter(tags=["receipts"], route_class=Door)
+router = APIRouter(tags=["receipts"], route_class=ApiRoute)
 _DOCUMENT = {200: {"description": "The bytes.", "content": {"application/json": {"schema": {"type": "object"}}}}}
 
 
-@router.get("/segments/{segment_id}/provenance", response_model=Provenance, **may(Role.VIEWER, 404))
+@router.get("/segments/{segment_id}/provenance", response_model=Provenance, **readable_by(Role.VIEWER, 404))
 async def get_provenance(segment_id: Id, conn: Transaction) -> Response:
     """What was used to make this segment, and whether that still holds."""
-    return answer(await lookups.provenance(conn, segment_id))
+    return json_response(await lookups.provenance(conn, segment_id))
 
 
-@router.get("/assets/{asset_id}/usage", response_model=UsagePage, **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}/usage", response_model=UsagePage, **readable_by(Role.VIEWER, 404))
 async def get_usage(
     asset_id: Id,
     conn: Transaction,
@@ -37,10 +37,10 @@ async def get_usage(
 ) -> Response:
     """Which takes used this asset, or exactly one version of it. ``total`` counts takes."""
     found = await lookups.usage(conn, asset_id, version, takes=takes, project_id=project_id, after=cursor, limit=limit)
-    return answer(found)
+    return json_response(found)
 
 
-@router.get("/receipts", response_model=Page[ReceiptLine], **may(Role.VIEWER))
+@router.get("/receipts", response_model=Page[ReceiptLine], **readable_by(Role.VIEWER))
 async def find_receipts(
     conn: Transaction,
     digest: Annotated[Digest | None, Query(description="Any digest that a receipt names.")] = None,
@@ -54,23 +54,27 @@ async def find_receipts(
     found = await search_sql.search(
         conn, digest=digest, output=output, seed=seed, prompt=prompt, after=cursor, limit=limit
     )
-    return answer(found)
+    return json_response(found)
 
 
-@router.get("/receipts/{receipt_id}", response_model=Receipt, **may(Role.VIEWER, 404))
+@router.get("/receipts/{receipt_id}", response_model=Receipt, **readable_by(Role.VIEWER, 404))
 async def get_receipt(receipt_id: Id, conn: Transaction) -> Response:
     """One receipt."""
-    return answer(await receipt_sql.get_receipt(conn, receipt_id))
+    return json_response(await receipt_sql.get_receipt(conn, receipt_id))
 
 
-@router.get("/receipts/{receipt_id}/document", response_class=Response, **may(Role.VIEWER, 404, 409, answers=_DOCUMENT))
+@router.get(
+    "/receipts/{receipt_id}/document",
+    response_class=Response,
+    **readable_by(Role.VIEWER, 404, 409, responses=_DOCUMENT),
+)
 async def get_document(receipt_id: Id, conn: Transaction) -> Response:
     """The verbatim bytes that were digested: canonical JSON (RFC 8785)."""
     return Response(await receipt_sql.document_of(conn, receipt_id), media_type="application/json")
 
 
-@router.get("/receipts/{receipt_id}/diff/{other_id}", response_model=ReceiptDifference, **may(Role.VIEWER, 404))
+@router.get("/receipts/{receipt_id}/diff/{other_id}", response_model=ReceiptDifference, **readable_by(Role.VIEWER, 404))
 async def compare_receipts(receipt_id: Id, other_id: Id, conn: Transaction) -> Response:
     """What differs between two receipts."""
     before = await receipt_sql.get_receipt(conn, receipt_id)
-    return answer(difference(before, await receipt_sql.get_receipt(conn, other_id)))
+    return json_response(difference(before, await receipt_sql.get_receipt(conn, other_id)))

@@ -8,16 +8,16 @@ from genlock.model import Role
 from genlock.regeneration.planning.restorable import with_restorable
 from genlock.staleness import report
 from genlock.staleness.model import Report
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, may
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Cursor, Id, Limit, Transaction, readable_by
 
-router = APIRouter(tags=["staleness"], route_class=Door)
+router = APIRouter(tags=["staleness"], route_class=ApiRoute)
 GroupId = Annotated[str, Path(max_length=100, pattern="^(chain|unmatched-[0-9]+|asset-[0-9]+-[0-9]+-[0-9]+)$")]
 
 
-@router.get("/projects/{project_id}/staleness-report", response_model=Report, **may(Role.VIEWER, 404))
+@router.get("/projects/{project_id}/staleness-report", response_model=Report, **readable_by(Role.VIEWER, 404))
 async def get_report(project_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """What is out of date, grouped by what changed, most segments first."""
     found = await report.report(conn, project_id, after=cursor, limit=limit)
     groups = await with_restorable(conn, project_id, found.groups)
-    return answer(found.model_copy(update={"groups": groups}))
+    return json_response(found.model_copy(update={"groups": groups}))

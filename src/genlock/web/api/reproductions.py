@@ -7,32 +7,32 @@ from genlock.regeneration.reproduction import asking as reproduce
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, Thresholds
 from genlock.takes import receipt_sql
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Home, Id, Limit, Transaction, Who, may, writes
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, CurrentActor, Cursor, Id, Limit, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["receipts"], route_class=Door)
+router = APIRouter(tags=["receipts"], route_class=ApiRoute)
 
 
 @router.post(
-    "/receipts/{receipt_id}/reproduce", status_code=201, response_model=Reproduction, **writes(Role.CREATOR, 404)
+    "/receipts/{receipt_id}/reproduce", status_code=201, response_model=Reproduction, **writable_by(Role.CREATOR, 404)
 )
 async def reproduce_receipt(
-    receipt_id: Id, conn: Transaction, home: Home, actor: Who, new: NewReproduction | None = None
+    receipt_id: Id, conn: Transaction, services: Context, actor: CurrentActor, new: NewReproduction | None = None
 ) -> Response:
     """Run a receipt again: the same inputs, graph and engine. It makes no take, and never touches the receipt."""
-    least = Thresholds(psnr_db=home.settings.reproduce_psnr_db, ssim=home.settings.reproduce_ssim)
+    least = Thresholds(psnr_db=services.settings.reproduce_psnr_db, ssim=services.settings.reproduce_ssim)
     asked = new or NewReproduction()
-    return answer(await reproduce.ask(conn, home.store, receipt_id, asked, least, actor), 201)
+    return json_response(await reproduce.ask(conn, services.store, receipt_id, asked, least, actor), 201)
 
 
-@router.get("/receipts/{receipt_id}/reproductions", response_model=Page[Reproduction], **may(Role.VIEWER, 404))
+@router.get("/receipts/{receipt_id}/reproductions", response_model=Page[Reproduction], **readable_by(Role.VIEWER, 404))
 async def list_reproductions(receipt_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """How often a receipt was run again, and with which verdict; newest first."""
     await receipt_sql.get_receipt(conn, receipt_id)
-    return answer(await reproduce_sql.reproductions_of(conn, receipt_id, after=cursor, limit=limit))
+    return json_response(await reproduce_sql.reproductions_of(conn, receipt_id, after=cursor, limit=limit))
 
 
-@router.get("/reproductions/{reproduction_id}", response_model=Reproduction, **may(Role.VIEWER, 404))
+@router.get("/reproductions/{reproduction_id}", response_model=Reproduction, **readable_by(Role.VIEWER, 404))
 async def get_reproduction(reproduction_id: Id, conn: Transaction) -> Response:
     """A reproduction as it is now: how far it is, or its verdict, with what was measured and what differs around it."""
-    return answer(await reproduce_sql.get_reproduction(conn, reproduction_id))
+    return json_response(await reproduce_sql.get_reproduction(conn, reproduction_id))

@@ -10,19 +10,19 @@ from genlock.staleness import states_sql
 from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewScene, Scene
-from genlock.web.answers import answer
-from genlock.web.door import Cursor, Door, Id, Limit, Transaction, Who, may, writes
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, Limit, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["scenes"], route_class=Door)
+router = APIRouter(tags=["scenes"], route_class=ApiRoute)
 
 
-@router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **writes(Role.CREATOR, 404))
-async def create_scene(project_id: Id, new: NewScene, conn: Transaction, actor: Who) -> Response:
+@router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **writable_by(Role.CREATOR, 404))
+async def create_scene(project_id: Id, new: NewScene, conn: Transaction, actor: CurrentActor) -> Response:
     """A new scene at the end of a project."""
-    return answer(await _counted(conn, await actions.create_scene(conn, project_id, new, actor)), 201)
+    return json_response(await _counted(conn, await actions.create_scene(conn, project_id, new, actor)), 201)
 
 
-@router.get("/projects/{project_id}/scenes", response_model=Page[Scene], **may(Role.VIEWER, 404))
+@router.get("/projects/{project_id}/scenes", response_model=Page[Scene], **readable_by(Role.VIEWER, 404))
 async def list_scenes(
     project_id: Id,
     conn: Transaction,
@@ -36,31 +36,31 @@ async def list_scenes(
     page = await sql.scenes_of(conn, project_id, name=name, archived=archived, after=cursor, limit=limit)
     counts = await states_sql.scene_counts(conn, project_id, [scene.id for scene in page.items])
     items = tuple(scene.model_copy(update={"counts": counts[scene.id]}) for scene in page.items)
-    return answer(page.model_copy(update={"items": items}))
+    return json_response(page.model_copy(update={"items": items}))
 
 
-@router.get("/scenes/{scene_id}", response_model=Scene, **may(Role.VIEWER, 404))
+@router.get("/scenes/{scene_id}", response_model=Scene, **readable_by(Role.VIEWER, 404))
 async def get_scene(scene_id: Id, conn: Transaction) -> Response:
     """One scene."""
-    return answer(await _counted(conn, await sql.get_scene(conn, scene_id)))
+    return json_response(await _counted(conn, await sql.get_scene(conn, scene_id)))
 
 
-@router.patch("/scenes/{scene_id}", response_model=Scene, **writes(Role.CREATOR, 404))
-async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: Who) -> Response:
+@router.patch("/scenes/{scene_id}", response_model=Scene, **writable_by(Role.CREATOR, 404))
+async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
     """Give a scene another name."""
-    return answer(await _counted(conn, await actions.rename_scene(conn, scene_id, new.name, actor)))
+    return json_response(await _counted(conn, await actions.rename_scene(conn, scene_id, new.name, actor)))
 
 
-@router.post("/scenes/{scene_id}/archive", response_model=Scene, **writes(Role.CREATOR, 404))
-async def archive_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/scenes/{scene_id}/archive", response_model=Scene, **writable_by(Role.CREATOR, 404))
+async def archive_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Hide a scene from counts and reports. Nothing of it is deleted."""
-    return answer(await _counted(conn, await editing.archive_scene(conn, scene_id, actor)))
+    return json_response(await _counted(conn, await editing.archive_scene(conn, scene_id, actor)))
 
 
-@router.post("/scenes/{scene_id}/restore", response_model=Scene, **writes(Role.CREATOR, 404))
-async def restore_scene(scene_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/scenes/{scene_id}/restore", response_model=Scene, **writable_by(Role.CREATOR, 404))
+async def restore_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Bring an archived scene back as it was."""
-    return answer(await _counted(conn, await editing.restore_scene(conn, scene_id, actor)))
+    return json_response(await _counted(conn, await editing.restore_scene(conn, scene_id, actor)))
 
 
 async def _counted(conn: Conn, scene: Scene) -> Scene:

@@ -14,11 +14,11 @@ from genlock.takes import editing
 from genlock.takes.model import Take
 from genlock.timeline import sql
 from genlock.timeline.model import NewSegments, Project, SegmentChange
-from genlock.web.answers import answer
 from genlock.web.api.report import GroupId
-from genlock.web.door import Cursor, Door, Id, IdFilter, Limit, Transaction, Who, may, writes
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, IdFilter, Limit, Transaction, readable_by, writable_by
 
-router = APIRouter(tags=["segments"], route_class=Door)
+router = APIRouter(tags=["segments"], route_class=ApiRoute)
 
 
 class TakeNumber(Model):
@@ -28,16 +28,16 @@ class TakeNumber(Model):
 
 
 @router.post(
-    "/scenes/{scene_id}/segments", status_code=201, response_model=Page[SegmentView], **writes(Role.CREATOR, 404)
+    "/scenes/{scene_id}/segments", status_code=201, response_model=Page[SegmentView], **writable_by(Role.CREATOR, 404)
 )
-async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: Who) -> Response:
+async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: CurrentActor) -> Response:
     """New segments in a scene, at its end or from ``position`` on; those behind move."""
     made = await editing.insert_segments(conn, scene_id, new, actor)
     found = await views.segment_views(conn, [segment.id for segment in made])
-    return answer(Page[SegmentView](items=found, total=len(found)), 201)
+    return json_response(Page[SegmentView](items=found, total=len(found)), 201)
 
 
-@router.get("/projects/{project_id}/segments", response_model=Page[SegmentView], **may(Role.VIEWER, 404))
+@router.get("/projects/{project_id}/segments", response_model=Page[SegmentView], **readable_by(Role.VIEWER, 404))
 async def list_segments(
     project_id: Id,
     conn: Transaction,
@@ -60,15 +60,15 @@ async def list_segments(
                 hint="Send `position` with `scene_id`, and without `state`, `q` or `cursor`.",
                 fields=[{"field": "query.position", "message": "not alone with scene_id"}],
             )
-        return answer(await _at(conn, project, scene_id, position))
+        return json_response(await _at(conn, project, scene_id, position))
     found = await views.list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit)
-    return answer(found)
+    return json_response(found)
 
 
 @router.get(
     "/projects/{project_id}/staleness-report/groups/{group}/segments",
     response_model=Page[SegmentView],
-    **may(Role.VIEWER, 404),
+    **readable_by(Role.VIEWER, 404),
 )
 async def list_group_segments(
     project_id: Id, group: GroupId, conn: Transaction, cursor: Cursor = None, limit: Limit = 100
@@ -76,40 +76,40 @@ async def list_group_segments(
     """The segments of one group of the report, each with its causes."""
     page, _ = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
     items = await views.segment_views(conn, page.segment_ids)
-    return answer(Page[SegmentView](items=items, next=page.next, total=page.total))
+    return json_response(Page[SegmentView](items=items, next=page.next, total=page.total))
 
 
-@router.get("/segments/{segment_id}", response_model=SegmentView, **may(Role.VIEWER, 404))
+@router.get("/segments/{segment_id}", response_model=SegmentView, **readable_by(Role.VIEWER, 404))
 async def get_segment(segment_id: Id, conn: Transaction) -> Response:
     """One segment: its state and why, its takes, and the pins that count for it."""
-    return answer(await views.segment_view(conn, segment_id))
+    return json_response(await views.segment_view(conn, segment_id))
 
 
-@router.patch("/segments/{segment_id}", response_model=SegmentView, **writes(Role.CREATOR, 404))
-async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: Who) -> Response:
+@router.patch("/segments/{segment_id}", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
+async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: CurrentActor) -> Response:
     """Rename or move a segment, or change whether it continues the one before; what is left out stays."""
     await editing.change_segment(conn, segment_id, change, actor)
     return await _viewed(conn, segment_id)
 
 
-@router.post("/segments/{segment_id}/archive", response_model=SegmentView, **writes(Role.CREATOR, 404))
-async def archive_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/segments/{segment_id}/archive", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
+async def archive_segment(segment_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Take a segment out of its scene's order. Nothing of it is deleted."""
     await editing.archive_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
-@router.post("/segments/{segment_id}/restore", response_model=SegmentView, **writes(Role.CREATOR, 404))
-async def restore_segment(segment_id: Id, conn: Transaction, actor: Who) -> Response:
+@router.post("/segments/{segment_id}/restore", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
+async def restore_segment(segment_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Put an archived segment back to where it stood, with the take that was in the cut."""
     await editing.restore_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
-@router.post("/segments/{segment_id}/select", response_model=Take, **writes(Role.CREATOR, 404))
-async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: Who) -> Response:
+@router.post("/segments/{segment_id}/select", response_model=Take, **writable_by(Role.CREATOR, 404))
+async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: CurrentActor) -> Response:
     """Put another take of a segment in the cut."""
-    return answer(await editing.select_take(conn, segment_id, wanted.take, actor))
+    return json_response(await editing.select_take(conn, segment_id, wanted.take, actor))
 
 
 async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Page[SegmentView]:
@@ -122,4 +122,4 @@ async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Pag
 
 
 async def _viewed(conn: Conn, segment_id: int) -> Response:
-    return answer(await views.segment_view(conn, segment_id))
+    return json_response(await views.segment_view(conn, segment_id))

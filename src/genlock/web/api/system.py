@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request, Response
 
 from genlock.db.connection import scalar
 from genlock.model import Model, Role
-from genlock.web.answers import answer
-from genlock.web.door import Door, Home, may, problem_answer
 from genlock.web.metrics import MEDIA_TYPE, exposition, read_state
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, problem_response, readable_by
 
 router = APIRouter(tags=["system"])
-behind_the_door = APIRouter(tags=["system"], route_class=Door)
+protected = APIRouter(tags=["system"], route_class=ApiRoute)
 _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
@@ -31,32 +31,32 @@ class Readiness(Model):
 @router.get("/healthz", response_model=Health)
 async def healthz() -> Response:
     """Whether the process lives. Asks nothing of the database."""
-    return answer(Health(status="ok"))
+    return json_response(Health(status="ok"))
 
 
-@router.get("/readyz", response_model=Readiness, responses={503: problem_answer(503)})
-async def readyz(home: Home) -> Response:
+@router.get("/readyz", response_model=Readiness, responses={503: problem_response(503)})
+async def readyz(services: Context) -> Response:
     """Whether work can be done now, and warnings where it is done with less protection than it could be."""
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         await scalar(conn, "SELECT 1")
     warnings: tuple[str, ...] = ()
-    if not home.db.restricted:
+    if not services.db.restricted:
         warnings = (
             "The database connection does not act as the restricted role genlock_app: what is written once is guarded "
             "by triggers alone. Let the owner run `GRANT genlock_app TO` the login role, or set "
             "GENLOCK_DATABASE_OWNER_URL.",
         )
-    return answer(Readiness(status="ready", warnings=warnings))
+    return json_response(Readiness(status="ready", warnings=warnings))
 
 
-@behind_the_door.get("/metrics", response_class=Response, **may(Role.VIEWER, answers={200: _TEXT}))
-async def metrics(request: Request, home: Home) -> Response:
+@protected.get("/metrics", response_class=Response, **readable_by(Role.VIEWER, responses={200: _TEXT}))
+async def metrics(request: Request, services: Context) -> Response:
     """Metrics in Prometheus' text format: requests by route, steps by state, database pool, workers."""
-    state = await read_state(home.db)
+    state = await read_state(services.db)
     return Response(exposition(request.app.state.metrics, state), media_type=MEDIA_TYPE)
 
 
-@behind_the_door.get("/api/v1/openapi.json", include_in_schema=False, **may(Role.VIEWER))
+@protected.get("/api/v1/openapi.json", include_in_schema=False, **readable_by(Role.VIEWER))
 async def openapi(request: Request) -> Response:
     """This description."""
     return Response(json.dumps(request.app.openapi()), media_type="application/json")

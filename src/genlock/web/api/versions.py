@@ -16,20 +16,29 @@ from genlock.model import Actor, Page, Role
 from genlock.staleness import impact, moves
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.staleness.used_sql import used_by
-from genlock.web.answers import answer
 from genlock.web.api.workflows import bindings_of
 from genlock.web.bodies import MAX_BODY, body_limit, check_announced_size, read_json
-from genlock.web.caller import require
-from genlock.web.door import Cursor, Door, Home, Id, Limit, Number, Transaction, Who, may, writes
-from genlock.web.downloads import ANSWERS, send_blob, send_in_place
-from genlock.web.house import House
+from genlock.web.context import Services, require_role
+from genlock.web.downloads import RESPONSES, send_blob, send_in_place
+from genlock.web.idempotency import digest_request, idempotent_transaction
 from genlock.web.in_place import allowed_path
-from genlock.web.keys import digest_of_parts, keyed
 from genlock.web.parsing import parse_json_field, single_fields, validate_fields
-from genlock.web.told import told
+from genlock.web.responses import json_response, respond_with_impact
+from genlock.web.route import (
+    ApiRoute,
+    Context,
+    CurrentActor,
+    Cursor,
+    Id,
+    Limit,
+    Number,
+    Transaction,
+    readable_by,
+    writable_by,
+)
 from genlock.web.uploads import display_name, form_body, receive_form
 
-router = APIRouter(tags=["assets"], route_class=Door)
+router = APIRouter(tags=["assets"], route_class=ApiRoute)
 
 _REFERENCE: dict[str, Any] = {"type": "string", "pattern": "^[1-9][0-9]{0,17}@[1-9][0-9]{0,8}$"}
 _FORM = form_body(
@@ -56,25 +65,27 @@ _IN_PLACE = TypeAdapter[Any](InPlaceVersion)
     "/assets/{asset_id}/versions",
     status_code=201,
     response_model=VersionAdded,
-    **writes(Role.CREATOR, 404, form=_FORM, answers={200: {"model": VersionAdded, "description": "It was there."}}),
+    **writable_by(
+        Role.CREATOR, 404, form=_FORM, responses={200: {"model": VersionAdded, "description": "It was there."}}
+    ),
 )
-async def add_version(asset_id: Id, request: Request, home: Home, actor: Who) -> Response:
+async def add_version(asset_id: Id, request: Request, services: Context, actor: CurrentActor) -> Response:
     """A new version: a form with the fields first and ``file`` last, or JSON with the ``path`` of a file in place."""
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         asset = await sql.get_asset(conn, asset_id)
     if asset.archived:
         raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before adding versions.")
     if request.headers.get("content-type", "").startswith("application/json"):
-        return await _register(request, home, asset, actor)
-    return await _upload(request, home, asset, actor)
+        return await _register(request, services, asset, actor)
+    return await _upload(request, services, asset, actor)
 
 
-async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
+async def _upload(request: Request, services: Services, asset: Asset, actor: Actor) -> Response:
     fields = ("note", "activate", "derived_from", "bindings", "digest")
     async with receive_form(
         request,
-        home.store,
-        home.settings,
+        services.store,
+        services.settings,
         fields=fields,
         files=("file",),
         hasher=lambda filename: Identifier(asset.kind, filename),
@@ -93,21 +104,21 @@ async def _upload(request: Request, home: House, asset: Asset, actor: Actor) -> 
         _check_digest(wanted, identity)
         await file.keep()
         if wanted.bindings is not None:
-            await asyncio.to_thread(bindings_of, home.store, asset, identity.digest, wanted.bindings)
-    same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
+            await asyncio.to_thread(bindings_of, services.store, asset, identity.digest, wanted.bindings)
+    same = digest_request(request, wanted.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, display_name(file.filename), wanted, actor, same)
 
 
-async def _register(request: Request, home: House, asset: Asset, actor: Actor) -> Response:
-    require(actor, Role.ADMIN)
-    limit = body_limit(home.settings, MAX_BODY)
+async def _register(request: Request, services: Services, asset: Asset, actor: Actor) -> Response:
+    require_role(actor, Role.ADMIN)
+    limit = body_limit(services.settings, MAX_BODY)
     check_announced_size(request, limit)
     body = await read_json(request, limit, _IN_PLACE)
     wanted: InPlaceVersion = await body.json() or validate_fields(InPlaceVersion, {})
-    path = await asyncio.to_thread(allowed_path, wanted.path, home.settings.register_roots)
+    path = await asyncio.to_thread(allowed_path, wanted.path, services.settings.register_roots)
     identity = await asyncio.to_thread(identify_file, path, asset.kind)
     _check_digest(wanted, identity)
-    same = digest_of_parts(request, wanted.model_dump(mode="json"), identity.digest)
+    same = digest_request(request, wanted.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, path.name, wanted, actor, same, in_place=str(path))
 
 
@@ -139,44 +150,44 @@ async def _add(
         derived_from=wanted.derived_from,
         in_place=in_place,
     )
-    async with keyed(request, same) as conn:
+    async with idempotent_transaction(request, same) as conn:
         if in_place is None:
             await blobs.note_blob(conn, new.digest, new.size_bytes, new.media_type)
         added, moved = await moves.add_version(conn, asset_id, new, actor, activate=wanted.activate)
     status = 200 if added.outcome is Outcome.EXISTS else 201
-    return await told(
+    return await respond_with_impact(
         request,
         lambda conn: impact.tell_added(conn, added, moved, actor),
-        lambda report: answer(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
+        lambda report: json_response(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
     )
 
 
-@router.get("/assets/{asset_id}/versions", response_model=Page[Version], **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}/versions", response_model=Page[Version], **readable_by(Role.VIEWER, 404))
 async def list_versions(asset_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
     """All versions of an asset, newest first."""
     await sql.get_asset(conn, asset_id)
-    return answer(await sql.versions_of(conn, asset_id, after=cursor, limit=limit))
+    return json_response(await sql.versions_of(conn, asset_id, after=cursor, limit=limit))
 
 
-@router.get("/assets/{asset_id}/versions/{number}", response_model=Version, **may(Role.VIEWER, 404))
+@router.get("/assets/{asset_id}/versions/{number}", response_model=Version, **readable_by(Role.VIEWER, 404))
 async def get_version(asset_id: Id, number: Number, conn: Transaction) -> Response:
     """One version, with what it was made from and how many segments use it."""
     version = await sql.get_version(conn, asset_id, number)
-    return answer(version.model_copy(update={"used_by": await used_by(conn, asset_id, number)}))
+    return json_response(version.model_copy(update={"used_by": await used_by(conn, asset_id, number)}))
 
 
 @router.get(
     "/assets/{asset_id}/versions/{number}/content",
     response_class=Response,
-    **may(Role.VIEWER, 404, 409, 416, answers=ANSWERS),
+    **readable_by(Role.VIEWER, 404, 409, 416, responses=RESPONSES),
 )
-async def get_content(asset_id: Id, number: Number, request: Request, home: Home) -> Response:
+async def get_content(asset_id: Id, number: Number, request: Request, services: Context) -> Response:
     """The bytes of a version, under its filename; ranges and ``If-None-Match`` are understood."""
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         version = await sql.get_version(conn, asset_id, number)
         path = await sql.in_place_path(conn, asset_id, number)
     if path is not None:
         return await send_in_place(request, path, version)
     return await send_blob(
-        request, home.db, home.store, version.digest, media_type=version.media_type, filename=version.filename
+        request, services.db, services.store, version.digest, media_type=version.media_type, filename=version.filename
     )

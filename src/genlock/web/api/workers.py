@@ -5,14 +5,14 @@ from fastapi import APIRouter, Response
 from genlock.model import Page, Role
 from genlock.regeneration import worker_sql
 from genlock.regeneration.model import WorkerView
-from genlock.web.answers import answer
-from genlock.web.door import Door, Transaction, may
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Transaction, readable_by
 
-router = APIRouter(tags=["workers"], route_class=Door)
+router = APIRouter(tags=["workers"], route_class=ApiRoute)
 
 
-@router.get("/workers", response_model=Page[WorkerView], **may(Role.ADMIN))
+@router.get("/workers", response_model=Page[WorkerView], **readable_by(Role.ADMIN))
 async def list_workers(conn: Transaction) -> Response:
     """The worker processes: which engines they have, and when they were heard of last."""
     workers = await worker_sql.list_workers(conn)
-    return answer(Page[WorkerView](items=workers, total=len(workers)))
+    return json_response(Page[WorkerView](items=workers, total=len(workers)))

@@ -14,21 +14,23 @@ from genlock.library import sql
 from genlock.library.model import Asset
 from genlock.library.skeleton import MAX_WORKFLOW_BYTES
 from genlock.model import Kind, Role
-from genlock.web.answers import answer
-from genlock.web.door import Door, Home, Id, Number, may
+from genlock.web.responses import json_response
+from genlock.web.route import ApiRoute, Context, Id, Number, readable_by
 
-router = APIRouter(tags=["assets"], route_class=Door)
+router = APIRouter(tags=["assets"], route_class=ApiRoute)
 
 
 @router.get(
-    "/assets/{asset_id}/versions/{number}/bindings", response_model=WorkflowBindings, **may(Role.VIEWER, 404, 409)
+    "/assets/{asset_id}/versions/{number}/bindings",
+    response_model=WorkflowBindings,
+    **readable_by(Role.VIEWER, 404, 409),
 )
-async def get_bindings(asset_id: Id, number: Number, home: Home) -> Response:
+async def get_bindings(asset_id: Id, number: Number, services: Context) -> Response:
     """Where a render puts what: found by walking upstream from the output, overridden by what was said at upload."""
-    async with home.db.transaction() as conn:
+    async with services.db.transaction() as conn:
         asset = await sql.get_asset(conn, asset_id)
         version = await sql.get_version(conn, asset_id, number)
-    return answer(await asyncio.to_thread(bindings_of, home.store, asset, version.digest, version.bindings))
+    return json_response(await asyncio.to_thread(bindings_of, services.store, asset, version.digest, version.bindings))
 
 
 def bindings_of(store: Store, asset: Asset, digest: Digest, said: dict[str, Any] | None) -> WorkflowBindings:

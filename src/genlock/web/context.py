@@ -1,0 +1,77 @@
+"""What a request has at hand: the services of the application, and the caller whom its token names."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from genlock.access.actions import authenticate
+from genlock.blobs.store import Store
+from genlock.db.connection import Database
+from genlock.errors import Denied
+from genlock.events.listen import Bell
+from genlock.model import Actor, Role
+from genlock.settings import Settings
+from genlock.watching.scanner import Scanner
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the application is built on, created when it starts."""
+
+    db: Database
+    store: Store
+    settings: Settings
+    bell: Bell
+    scanner: Scanner
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An actor, and the secret of their token."""
+
+    actor: Actor
+    secret: str
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the application that received the request."""
+    return request.app.state.services
+
+
+def caller_of(request: Request) -> Caller:
+    """Return the caller of an authorized request."""
+    return request.state.caller
+
+
+async def authorize(request: Request, role: Role) -> Caller:
+    """Return the caller and attach it to the request. ``Denied``: 401 for an unknown token, 403 for a low role."""
+    secret = bearer_token(request)
+    async with services_of(request).db.statements() as conn:
+        actor = await authenticate(conn, secret)
+    require_role(actor, role)
+    caller = Caller(actor, secret)
+    request.state.caller = caller
+    return caller
+
+
+def bearer_token(request: Request) -> str:
+    """Return the bearer token of a request (RFC 6750). ``Denied`` (401) without one."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Denied(
+            "This request needs a token.",
+            hint="Send the header `Authorization: Bearer …`; the administrator's token is in `admin.token`.",
+            code="no_token",
+            unauthenticated=True,
+        )
+    return secret.strip()
+
+
+def require_role(actor: Actor, role: Role) -> None:
+    """Raise ``Denied`` (403) unless the actor has the role or a higher one."""
+    if not actor.role.includes(role):
+        raise Denied(
+            f"This needs the role {role}; the token {actor.name!r} has {actor.role}.",
+            hint="Ask an administrator for a token with that role: `genlock token add NAME --role ROLE`.",
+            code="role_too_low",
+        )
