@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks import command_line, inside, questions, table
 from benchmarks import floors as bottoms
-from benchmarks import inside, questions, table
 from benchmarks.clock import Row
 from benchmarks.house import database, filled, folder, serving
 from benchmarks.keys import draw_keys
@@ -44,6 +44,7 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
     rows: list[Row] = []
     with serving(home, url) as server, server.client() as http:
         floors = bottoms.floors(url, http, home)
+        floors["import httpx"] = command_line.import_floor()
         outputs = questions.stored_outputs(http)
         with questions.writer(server, keys, outputs):
             rows += _told(questions.reads(http, keys))
@@ -57,6 +58,7 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
     rows.append(inside.register_file(home, floors["sha256"].value or 1))
     rows.append(inside.look_again(home))
     rows.append(inside.second_start(home / "up"))
+    rows += _told(command_line.starts(home / "up"))
     return rows, floors
 
 

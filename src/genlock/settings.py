@@ -5,11 +5,10 @@ Every setting is described in ``docs/reference/settings.md``, which a test holds
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import platformdirs
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 DEFAULT = "default"
 """Said in place of what a data folder keeps (its database, its store, the folders it watches): none of one's own."""
@@ -26,13 +25,11 @@ def default_data_folder() -> Path:
     return platformdirs.user_data_path("genlock", appauthor=False)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set. Arguments win over variables, variables over the defaults here."""
 
     # Fields with repr=False are secrets: they appear in no repr and no message.
-    model_config = SettingsConfigDict(
-        env_prefix="GENLOCK_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # who asks
     url: str | None = None
@@ -44,8 +41,8 @@ class Settings(BaseSettings):
     database_owner_url: str | None = Field(default=None, repr=False)
     database_connections: int = Field(default=10, ge=2, le=1000)
     blobs: str | None = None
-    register_roots: Annotated[tuple[Path, ...], NoDecode] = ()
-    scan_folders: Annotated[tuple[Path, ...], NoDecode] = ()
+    register_roots: tuple[Path, ...] = ()
+    scan_folders: tuple[Path, ...] = ()
     scan_keep: bool | None = None
 
     # the server
@@ -75,6 +72,13 @@ class Settings(BaseSettings):
     idle_timeout_s: float = Field(default=30, gt=0)
     max_connections: int = Field(default=1000, ge=2)
     events_keepalive_s: float = Field(default=15, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_environment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Add the ``GENLOCK_…`` variables that are set and not empty; arguments override them."""
+        variables = {name: os.environ.get(f"GENLOCK_{name.upper()}") for name in cls.model_fields}
+        return {**{name: value for name, value in variables.items() if value}, **values}
 
     @field_validator("register_roots", "scan_folders", mode="before")
     @classmethod

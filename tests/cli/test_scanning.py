@@ -11,7 +11,7 @@ from tests.cli.conftest import Run, in_process
 from tests.client.served import Served, served
 from tests.fixtures_postgres import fresh_database
 
-from genlock.cli.door import INTERRUPTED
+from genlock.cli.exit_codes import INTERRUPTED
 
 
 def test_a_folder_is_scanned_and_told(genlock: Run, slug: str, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.cli.conftest import Run, in_process, render
 
+from genlock.cli.formatting import many, seconds_word, size_word
 from genlock.cli.inputs import parse_input, parse_setting
 from genlock.cli.library import asset_name
-from genlock.cli.words import many, seconds_word, size_word
 from genlock.errors import Invalid
 
 

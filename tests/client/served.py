@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genlock.client import Genlock, settings_of
+from genlock.client import Genlock
 from genlock.sdk import local
+from genlock.sdk.connection import settings_of
 from genlock.settings import Settings
 
 

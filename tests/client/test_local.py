@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from tests.client.test_retries import QUICK, answer, listening, saying
 
-from genlock.client import Genlock, settings_of
+from genlock.client import Genlock
 from genlock.errors import Invalid, Unavailable
 from genlock.sdk import local
+from genlock.sdk.connection import settings_of
 from genlock.settings import Settings
 
 HEAVY = {

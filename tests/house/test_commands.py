@@ -14,6 +14,7 @@ from tests.house import tree
 from tests.house.tree import ROOT
 
 from genlock.cli.app import app
+from genlock.cli.lazy_group import LazyGroup
 
 CHEAP = (("make", "help"), ("genlock", "--help"), ("genlock", "--version"))
 
@@ -32,7 +33,8 @@ def _command(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that words name, and the rest of the words."""
     command: Any = typer.main.get_command(app)
     rest = list(words)
-    while commands := getattr(command, "commands", None):  # a group
+    while hasattr(command, "commands"):  # a group
+        commands = command.load_all() if isinstance(command, LazyGroup) else command.commands
         while rest and rest[0].startswith("--"):
             rest = rest[2:]  # a global option and its value
         if not rest or rest[0] not in commands:

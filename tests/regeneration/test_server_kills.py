@@ -15,10 +15,11 @@ import psycopg
 import pytest
 from tests.fixtures_postgres import temporary_folder
 
-from genlock.client import Genlock, settings_of
+from genlock.client import Genlock
 from genlock.db.embedded import server as embedded
 from genlock.regeneration.model import Plan, PlanState, StepState
 from genlock.sdk import local
+from genlock.sdk.connection import settings_of
 from genlock.settings import Settings
 from genlock.staleness.model import State
 

@@ -11,14 +11,19 @@ import httpx
 import typer
 from pydantic import ConfigDict, ValidationError
 
-from genlock.cli.door import FAILED, Asked, command, group
-from genlock.cli.words import table
+from genlock.cli.command import command, group
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.formatting import table
+from genlock.cli.session import Session
 from genlock.client import Genlock
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
 from genlock.model import Model, Role
 from genlock.private_file import write_private
 
-comfyui = group("ComfyUI: have every run there get its receipt.", example="genlock comfyui install ~/ComfyUI")
+comfyui = group(
+    "ComfyUI extension, which records every run: install and check it.",
+    example="genlock comfyui install ~/ComfyUI",
+)
 
 _PACK = "genlock"
 _CONFIG = "genlock.json"
@@ -53,7 +58,7 @@ class _Health(Model):
 
 @command(comfyui, "install", example="genlock comfyui install ~/ComfyUI")
 def install(
-    asked: Asked,
+    session: Session,
     folder: FolderArgument,
     reach: Annotated[
         str | None, typer.Option(metavar="URL", help="Genlock's address as ComfyUI reaches it, if it is another.")
@@ -63,24 +68,24 @@ def install(
     target = _pack_in(folder)
     if target.exists() and not (target / _MARK).is_file():
         raise Conflict(f"{target} is something else.", hint="Move it away, then install again.", code="not_ours")
-    url = reach or asked.gl.url
+    url = reach or session.gl.url
     config = _config_of(target)
     fresh = not _still_good(config, url)
     if fresh:
         name = f"ComfyUI in {folder.resolve().name}"
-        token = asked.gl.create_token(name, Role.CREATOR).secret
+        token = session.gl.create_token(name, Role.CREATOR).secret
         config = {"url": url, "token": token, "secret": config.get("secret") or secrets.token_urlsafe(32)}
     document = {**_said_in(target), **config}  # with what a person wrote into it
     _copy(target)
     write_private(target / _CONFIG, json.dumps(document, indent=1) + "\n")
     told = f"The extension is in {target}" + (", with a token of its own." if fresh else "; its token stays.")
     answer = {"folder": target, "url": url, "new_token": fresh}
-    asked.show(answer, f"{told}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
+    session.show(answer, f"{told}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
 
 
 @command(comfyui, "doctor", example="genlock comfyui doctor ~/ComfyUI --comfyui http://127.0.0.1:8188")
 def doctor(
-    asked: Asked,
+    session: Session,
     folder: FolderArgument,
     comfyui_url: Annotated[
         str, typer.Option("--comfyui", metavar="URL", help="Where that ComfyUI listens.")
@@ -92,7 +97,7 @@ def doctor(
     found = [*_look_at_files(target, config), *_look_at_genlock(config), *_look_at_comfyui(comfyui_url, config, target)]
     rows = [("✓" if good else "✗", what, said) for good, what, said in found]
     items = [{"good": good, "what": what, "said": said} for good, what, said in found]
-    asked.show({"items": items, "good": all(good for good, *_ in found)}, table(("", "what", ""), rows))
+    session.show({"items": items, "good": all(good for good, *_ in found)}, table(("", "what", ""), rows))
     if not all(good for good, *_ in found):
         raise typer.Exit(FAILED)
 

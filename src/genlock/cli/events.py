@@ -5,30 +5,29 @@ from typing import Annotated
 
 import typer
 
-from genlock.cli.door import Asked, command
-from genlock.cli.words import as_document, clean
+from genlock.cli.command import command
+from genlock.cli.formatting import as_document, clean
+from genlock.cli.session import Session
 from genlock.events.model import Event
 
-
-def register(app: typer.Typer) -> None:
-    """Add this command to ``app``."""
-    command(app, "events", example="genlock events rooftop --follow", panel="Look")(events)
+app = typer.Typer()
 
 
+@command(app, "events", example="genlock events rooftop --follow")
 def events(
-    asked: Asked,
+    session: Session,
     project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project's.")] = None,
     after: Annotated[int | None, typer.Option(min=0, help="Only those after the event with this id.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that happen from now on.")] = False,
 ) -> None:
-    """Show what happened, oldest first. With --follow and --json: one document a line."""
+    """Show events, oldest first. With --follow and --json: one document per line."""
     if not follow:
-        found = list(asked.gl.events(after=after or 0, project=project))
-        asked.show({"items": found, "total": len(found)}, *(_line(event) for event in found))
+        found = list(session.gl.events(after=after or 0, project=project))
+        session.show({"items": found, "total": len(found)}, *(_line(event) for event in found))
         return
-    for event in asked.gl.follow_events(after=after, project=project):
-        asked.out.out(json.dumps(as_document(event), ensure_ascii=False) if asked.as_json else _line(event))
-        asked.out.file.flush()
+    for event in session.gl.follow_events(after=after, project=project):
+        session.out.out(json.dumps(as_document(event), ensure_ascii=False) if session.as_json else _line(event))
+        session.out.file.flush()
 
 
 def _line(event: Event) -> str:

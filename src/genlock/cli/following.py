@@ -14,7 +14,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from genlock.cli.words import clean
+from genlock.cli.formatting import clean
 from genlock.regeneration.model import Plan, Step, StepKind, StepState
 
 _SMALL_BYTES = 8 * 2**20

@@ -11,23 +11,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from genlock.capture.import_model import NOT_COUNTED, Imported, ImportOutcome
-from genlock.cli.door import FAILED, Asked, command
-from genlock.cli.words import clean, heading, many, table
+from genlock.cli.command import command
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.formatting import clean, heading, many, table
+from genlock.cli.session import Session
 from genlock.sdk.imports import ImportedFile
 from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork
 from genlock.takes.claim import InputRole
 
 _MOST_REASONS = 15
 
-
-def register(app: typer.Typer, *, panel: str) -> None:
-    """Add the command to ``app``."""
-    example = "genlock import output --pattern '{project}/{scene}/{segment}' --dry-run"
-    command(app, "import", example=example, panel=panel)(import_folder)
+app = typer.Typer()
 
 
+@command(app, "import", example="genlock import output --pattern '{project}/{scene}/{segment}' --dry-run")
 def import_folder(
-    asked: Asked,
+    session: Session,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the old work.")],
     pattern: Annotated[
         str,
@@ -40,22 +39,22 @@ def import_folder(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be recorded, and write nothing.")] = False,
 ) -> None:
-    """Record takes made before Genlock, with what their files say of themselves. Doing it again adds nothing.
+    """Record takes made before Genlock, from the metadata of their files. Repeating it adds nothing.
 
     PNG, WEBP, MP4 and WEBM are read. The same name in several of them is one take; counters (`walk_00003_`) are takes
     of one segment, unless the pattern has {counter}: then each is a segment of its own.
     """
-    work = asked.gl.find_old_work(folder, pattern, project=project, scene=scene)
+    work = session.gl.find_old_work(folder, pattern, project=project, scene=scene)
     done: list[ImportedFile] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=asked.err, transient=True, disable=not asked.err.is_terminal) as progress:
+    with Progress(*columns, console=session.err, transient=True, disable=not session.err.is_terminal) as progress:
         task = progress.add_task("importing", total=len(work.takes))
-        for one in asked.gl.import_work(work, engine_version=engine_version, dry_run=dry_run):
+        for one in session.gl.import_work(work, engine_version=engine_version, dry_run=dry_run):
             done.append(one)
             progress.update(task, completed=len(done), description=clean(one.take.name))
     imported = [one.imported for one in done if one.imported is not None]
     refused = [one for one in done if one.refused is not None]
-    asked.show(_document(work, done, imported), *_lines(work, done, imported, dry_run=dry_run))
+    session.show(_document(work, done, imported), *_lines(work, done, imported, dry_run=dry_run))
     if refused:
         raise typer.Exit(FAILED)
 

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from genlock.capture.inbox import Capture, Captured
-from genlock.cli.door import Asked, command, group
+from genlock.cli.command import command, group
+from genlock.cli.formatting import ago, pairs, seconds_word, table
+from genlock.cli.session import Session
 from genlock.cli.timeline import SegmentArgument
-from genlock.cli.words import ago, pairs, seconds_word, table
 
 
 class Shown(StrEnum):
@@ -25,32 +26,32 @@ class Shown(StrEnum):
 CaptureArgument = Annotated[int, typer.Argument(metavar="ID", help="A run that arrived, by its id.")]
 
 
-def _list_alone(asked: Asked) -> None:
-    list_inbox(asked)
+def _list_default(session: Session) -> None:
+    list_inbox(session)
 
 
 inbox = group(
-    "Runs of ComfyUI that say no segment they belong to. Without a command: list them.",
+    "ComfyUI runs not yet assigned to a segment. Without a command: list them.",
     example="genlock inbox",
-    alone=_list_alone,
+    default=_list_default,
 )
 
 
 @command(inbox, "list", example="genlock inbox list --state failed")
 def list_inbox(
-    asked: Asked, state: Annotated[Shown, typer.Option(help="What became of them; all for any.")] = Shown.INBOX
+    session: Session, state: Annotated[Shown, typer.Option(help="What became of them; all for any.")] = Shown.INBOX
 ) -> None:
     """List runs that arrived, newest first."""
-    found = asked.gl.captures(state.value)
+    found = session.gl.captures(state.value)
     rows = [(one.id, ago(one.received_at), one.state.value, _where(one), one.why or "") for one in found]
     shown = table(("id", "arrived", "state", "where", "why"), rows)
-    asked.show(found, shown if rows else "Nothing waits here.")
+    session.show(found, shown if rows else "Nothing waits here.")
 
 
 @command(inbox, "show", example="genlock inbox show 12")
-def show_capture(asked: Asked, capture: CaptureArgument) -> None:
+def show_capture(session: Session, capture: CaptureArgument) -> None:
     """Show one run: what it used, what it saved, and what could not be seen."""
-    found = asked.gl.capture(capture)
+    found = session.gl.capture(capture)
     run = found.record
     blind = [name for name, works in run.capture.sees.items() if not works]
     files = [(one.node, one.name, one.digest or f"unknown: {one.missing}") for one in run.files]
@@ -64,25 +65,25 @@ def show_capture(asked: Asked, capture: CaptureArgument) -> None:
         ("not seen", ", ".join(blind)),
         ("saved", ", ".join(one.filename for one in run.outputs)),
     ]
-    asked.show(found, pairs(said), table(("node", "file", "digest as loaded"), files))
+    session.show(found, pairs(said), table(("node", "file", "digest as loaded"), files))
 
 
 @command(inbox, "assign", example="genlock inbox assign 12 rooftop/night/3")
 def assign_capture(
-    asked: Asked,
+    session: Session,
     capture: CaptureArgument,
     segment: SegmentArgument,
     select: Annotated[bool, typer.Option(help="Put the new take in the cut.")] = True,
 ) -> None:
     """Record a run as a take of a segment, with its receipt."""
-    told = asked.gl.assign_capture(capture, segment, select=select)
-    asked.show(told, _said(told, segment))
+    told = session.gl.assign_capture(capture, segment, select=select)
+    session.show(told, _said(told, segment))
 
 
 @command(inbox, "dismiss", example="genlock inbox dismiss 12")
-def dismiss_capture(asked: Asked, capture: CaptureArgument) -> None:
+def dismiss_capture(session: Session, capture: CaptureArgument) -> None:
     """Take a run out of the inbox. Its record stays, and it may still be assigned."""
-    asked.show(asked.gl.dismiss_capture(capture), f"Run {capture} is out of the inbox.")
+    session.show(session.gl.dismiss_capture(capture), f"Run {capture} is out of the inbox.")
 
 
 def _said(told: Captured, segment: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from genlock.errors import Invalid
 from genlock.model import Model
-from genlock.sdk.references import BAD_REFERENCE, parse_asset
+from genlock.sdk.references import parse_asset
+from genlock.sdk.usage_codes import BAD_REFERENCE
 from genlock.takes.claim import Parameters
 
 _STRENGTHS = re.compile(r"(?P<reference>.+)=(?P<model>[^=,]+)(?:,(?P<clip>[^=,]+))?")

@@ -8,10 +8,11 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from genlock.cli.door import Asked, command, group
+from genlock.cli.command import command, group
 from genlock.cli.following import transfer
+from genlock.cli.formatting import ago, heading, many, pairs, short, size_word, table
 from genlock.cli.reports import impact_lines
-from genlock.cli.words import ago, heading, many, pairs, short, size_word, table
+from genlock.cli.session import Session
 from genlock.cli.workflows import read_bindings
 from genlock.library.model import Asset, Outcome, Version
 from genlock.model import Kind
@@ -35,12 +36,13 @@ _OUTCOMES = {
     Outcome.EXISTS: "has these bytes already",
 }
 
-assets = group("Assets: what goes into a generation, in versions.", example="genlock asset list --kind lora")
+app = typer.Typer()
+assets = group("Assets: the versioned inputs of generations.", example="genlock asset list --kind lora")
 
 
 @command(assets, "add", example="genlock asset add rain_v2.safetensors --kind lora --note 'trained longer'")
 def add_assets(
-    asked: Asked,
+    session: Session,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files; each becomes a version.")],
     kind: Annotated[Kind, typer.Option(metavar="KIND", help=f"What they are: {', '.join(Kind)}.")],
     name: Annotated[str | None, typer.Option(help="The asset's name; the file's, without _vN, unless said.")] = None,
@@ -62,10 +64,10 @@ def add_assets(
         size_of(file)  # refuses what is no file before an asset is made for it
     for file in files:
         with (
-            asked.gl.asset_for_upload(kind, name or asset_name(file), project=project) as asset,
-            transfer(asked.err, file.name) as progress,
+            session.gl.asset_for_upload(kind, name or asset_name(file), project=project) as asset,
+            transfer(session.err, file.name) as progress,
         ):
-            one = asked.gl.add_version(
+            one = session.gl.add_version(
                 asset,
                 file,
                 note=note,
@@ -76,16 +78,16 @@ def add_assets(
                 on_progress=progress,
             )
         added.append(one)
-        if not asked.as_json:
-            for line in _added_lines(asked, asset, one):
-                asked.out.print(line)
-    if asked.as_json:
-        asked.show(added[0] if len(added) == 1 else {"items": added, "total": len(added)})
+        if not session.as_json:
+            for line in _added_lines(session, asset, one):
+                session.out.print(line)
+    if session.as_json:
+        session.show(added[0] if len(added) == 1 else {"items": added, "total": len(added)})
 
 
 @command(assets, "list", example="genlock asset list --kind lora")
 def list_assets(
-    asked: Asked,
+    session: Session,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only those whose name begins so.")] = None,
     kind: Annotated[Kind | None, typer.Option(metavar="KIND", help="Only this kind, such as lora.")] = None,
     project: Annotated[str | None, typer.Option(help="Only those that this project can use.")] = None,
@@ -93,11 +95,11 @@ def list_assets(
     archived: Annotated[bool, typer.Option("--archived", help="Those that are archived instead.")] = False,
 ) -> None:
     """List assets with their active version."""
-    found = asked.gl.assets(kind=kind, project=project, name=name, digest=digest, archived=archived, page_size=500)
-    if asked.as_json:
-        asked.show(found)
+    found = session.gl.assets(kind=kind, project=project, name=name, digest=digest, archived=archived, page_size=500)
+    if session.as_json:
+        session.show(found)
         return
-    slugs = _slugs(asked)
+    slugs = _slugs(session)
     rows = [
         (
             f"{one.kind}:{one.name}",
@@ -108,14 +110,14 @@ def list_assets(
         )
         for one in found
     ]
-    asked.show(found, table(("asset", "active", "versions", "project", "made by"), rows) if rows else _none())
+    session.show(found, table(("asset", "active", "versions", "project", "made by"), rows) if rows else _none())
 
 
 @command(assets, "show", example="genlock asset show lora:rain")
-def show_asset(asked: Asked, asset: AssetArgument, project: InProject = None) -> None:
+def show_asset(session: Session, asset: AssetArgument, project: InProject = None) -> None:
     """Show an asset and all its versions."""
-    found = asked.gl.asset(asset, project=project)
-    versions = list(asked.gl.versions(found))
+    found = session.gl.asset(asset, project=project)
+    versions = list(session.gl.versions(found))
     document = {**found.model_dump(mode="json"), "versions": versions}
     rows = [
         (
@@ -135,13 +137,13 @@ def show_asset(asked: Asked, asset: AssetArgument, project: InProject = None) ->
     headings = ("", "", "file", "size", "digest", "equals", "used by", "by", "when", "note")
     used = found.used_by and f"{many(found.used_by.segments, 'segment')}, {found.used_by.stale} stale"
     shown: list[RenderableType] = [heading(f"{found.kind}:{found.name}"), pairs([("used by", used)])]
-    asked.show(document, *shown, table(headings, rows) if rows else _none())
+    session.show(document, *shown, table(headings, rows) if rows else _none())
 
 
 @command(assets, "history", example="genlock asset history lora:rain")
-def show_history(asked: Asked, asset: AssetArgument, project: InProject = None) -> None:
+def show_history(session: Session, asset: AssetArgument, project: InProject = None) -> None:
     """Show who made which version active, and when; newest first."""
-    found = list(asked.gl.activations(asset, project=project))
+    found = list(session.gl.activations(asset, project=project))
     rows = [
         (
             one.at,
@@ -153,74 +155,74 @@ def show_history(asked: Asked, asset: AssetArgument, project: InProject = None) 
         for one in found
     ]
     document = {"items": found, "total": len(found)}
-    asked.show(document, table(("when", "who", "from", "to", "note"), rows) if rows else _none())
+    session.show(document, table(("when", "who", "from", "to", "note"), rows) if rows else _none())
 
 
 @command(assets, "activate", example="genlock asset activate lora:rain@1 --note 'back to the first'")
-def activate(asked: Asked, version: VersionArgument, note: Note = "", project: InProject = None) -> None:
+def activate(session: Session, version: VersionArgument, note: Note = "", project: InProject = None) -> None:
     """Make a version the active one, and say what that makes stale and what fresh again."""
-    moved = asked.gl.activate(version, note=note, project=project)
+    moved = session.gl.activate(version, note=note, project=project)
     was = "" if moved.previous is None else f" (was v{moved.previous})"
-    asked.show(moved, f"v{moved.active} is active{was}.", *_impact(asked, moved.report, would=False))
+    session.show(moved, f"v{moved.active} is active{was}.", *_impact(session, moved.report, would=False))
 
 
 @command(assets, "impact", example="genlock asset impact lora:rain@2")
-def impact(asked: Asked, version: VersionArgument, project: InProject = None) -> None:
+def impact(session: Session, version: VersionArgument, project: InProject = None) -> None:
     """Say what making a version active would make stale, and what fresh again. Changes nothing."""
-    found = asked.gl.impact(version, project=project)
-    asked.show(found, *_impact(asked, found, would=True))
+    found = session.gl.impact(version, project=project)
+    session.show(found, *_impact(session, found, would=True))
 
 
 @command(assets, "download", example="genlock asset download lora:rain@1 models/")
 def download(
-    asked: Asked,
+    session: Session,
     version: AnyArgument,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder, or the file to write.")],
     project: InProject = None,
 ) -> None:
     """Write a version's bytes to disk, verified against their digest."""
-    with transfer(asked.err, str(version)) as progress:
-        written = asked.gl.download_version(version, path, project=project, on_progress=progress)
-    asked.show({"path": written}, f"{written} was written and verified.")
+    with transfer(session.err, str(version)) as progress:
+        written = session.gl.download_version(version, path, project=project, on_progress=progress)
+    session.show({"path": written}, f"{written} was written and verified.")
 
 
 @command(assets, "rename", example="genlock asset rename lora:rain heavy-rain")
 def rename(
-    asked: Asked,
+    session: Session,
     asset: AssetArgument,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     project: InProject = None,
 ) -> None:
     """Give an asset another name. Receipts keep the one they were written with."""
-    renamed = asked.gl.rename_asset(asset, name, project=project)
-    asked.show(renamed, f"It is {renamed.kind}:{renamed.name} now.")
+    renamed = session.gl.rename_asset(asset, name, project=project)
+    session.show(renamed, f"It is {renamed.kind}:{renamed.name} now.")
 
 
 @command(assets, "archive", example="genlock asset archive lora:rain")
-def archive(asked: Asked, asset: AssetArgument, project: InProject = None) -> None:
+def archive(session: Session, asset: AssetArgument, project: InProject = None) -> None:
     """Hide an asset from new work. Nothing is deleted, and what was made with it is still judged."""
-    asked.show(asked.gl.archive_asset(asset, project=project), f"{asset} is archived.")
+    session.show(session.gl.archive_asset(asset, project=project), f"{asset} is archived.")
 
 
 @command(assets, "restore", example="genlock asset restore lora:rain")
-def restore(asked: Asked, asset: AssetArgument, project: InProject = None) -> None:
+def restore(session: Session, asset: AssetArgument, project: InProject = None) -> None:
     """Bring an archived asset back."""
-    asked.show(asked.gl.restore_asset(asset, project=project), f"{asset} is back.")
+    session.show(session.gl.restore_asset(asset, project=project), f"{asset} is back.")
 
 
 def show_usage(
-    asked: Asked,
+    session: Session,
     asset: AnyArgument,
     everything: Annotated[bool, typer.Option("--all", help="All takes, not only those in the cut.")] = False,
     within: Annotated[str | None, typer.Option("--in", metavar="PROJECT", help="Only in this project.")] = None,
     project: InProject = None,
 ) -> None:
-    """Show which takes used an asset, or exactly one version of it."""
-    found = asked.gl.usage(asset, all_takes=everything, in_project=within, project=project, page_size=500)
-    if asked.as_json:
-        asked.show({"items": list(found), "total": found.total, "versions": found.versions or None})
+    """Show which takes used an asset, or one version of it."""
+    found = session.gl.usage(asset, all_takes=everything, in_project=within, project=project, page_size=500)
+    if session.as_json:
+        session.show({"items": list(found), "total": found.total, "versions": found.versions or None})
         return
-    slugs = _slugs(asked)
+    slugs = _slugs(session)
     rows = [
         (
             slugs.get(one.project_id, one.project_id),
@@ -238,10 +240,11 @@ def show_usage(
     shown: list[RenderableType] = [heading(counted)]
     if rows:
         shown.append(table(("project", "scene", "segment", "take", "state", "as", "receipt"), rows))
-    asked.show(found, *shown, *([pairs(per_version)] if per_version else []))
+    session.show(found, *shown, *([pairs(per_version)] if per_version else []))
 
 
 command(assets, "usage", example="genlock asset usage lora:rain@1")(show_usage)
+command(app, "usage", example="genlock usage lora:rain@1")(show_usage)
 
 
 def asset_name(file: Path) -> str:
@@ -250,12 +253,12 @@ def asset_name(file: Path) -> str:
     return match["name"] if match else file.stem
 
 
-def _added_lines(asked: Asked, asset: Asset, added: VersionAdded) -> list[RenderableType]:
+def _added_lines(session: Session, asset: Asset, added: VersionAdded) -> list[RenderableType]:
     version = added.version
     what = _OUTCOMES[added.outcome].format(equal=version.equivalent_to)
     active = "now active" if version.active else "not active"
     said = Text(f"{asset.kind}:{asset.name}@{version.number} {what}, {active}.")
-    return [said, *_impact(asked, added.report, would=False)] if added.report.projects else [said]
+    return [said, *_impact(session, added.report, would=False)] if added.report.projects else [said]
 
 
 def _standing(version: Version) -> Text:
@@ -266,12 +269,12 @@ def _standing(version: Version) -> Text:
     return shown
 
 
-def _impact(asked: Asked, report: Impact, *, would: bool) -> list[RenderableType]:
-    return [] if asked.as_json else impact_lines(report, _slugs(asked), would=would)
+def _impact(session: Session, report: Impact, *, would: bool) -> list[RenderableType]:
+    return [] if session.as_json else impact_lines(report, _slugs(session), would=would)
 
 
-def _slugs(asked: Asked) -> dict[int, str]:
-    return {project.id: project.slug for project in asked.gl.projects()}
+def _slugs(session: Session) -> dict[int, str]:
+    return {project.id: project.slug for project in session.gl.projects()}
 
 
 def _use(role: str, via: str | None, strength: float | None) -> str:

@@ -6,9 +6,10 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from genlock.cli.door import FAILED, Asked
+from genlock.cli.exit_codes import FAILED
 from genlock.cli.following import PlanProgress
-from genlock.cli.words import clean, heading, many, seconds_word, table
+from genlock.cli.formatting import clean, heading, many, seconds_word, table
+from genlock.cli.session import Session
 from genlock.client import Genlock
 from genlock.regeneration.model import Plan, PlanState, Step, StepKind, StepState, Substitute
 
@@ -52,21 +53,21 @@ class StepNames:
         return self._places[segment_id]
 
 
-def follow_to_its_end(asked: Asked, started: Plan, follow: bool) -> None:
+def follow_to_its_end(session: Session, started: Plan, follow: bool) -> None:
     """Follow a plan until it ends; the exit code says whether everything was made."""
     ended = started
     if follow:
-        names = StepNames(asked.gl)
-        progress = PlanProgress(asked.err, names)
-        ended = progress.follow(asked.gl.follow_plan(started), lambda: asked.gl.steps(started)) or started
-    _show_ended(asked, ended)
+        names = StepNames(session.gl)
+        progress = PlanProgress(session.err, names)
+        ended = progress.follow(session.gl.follow_plan(started), lambda: session.gl.steps(started)) or started
+    _show_ended(session, ended)
     if ended.state in {PlanState.FAILED, PlanState.CANCELLED}:
         raise typer.Exit(FAILED)
 
 
-def _show_ended(asked: Asked, ended: Plan) -> None:
-    if asked.as_json:
-        show_plan(asked, ended)
+def _show_ended(session: Session, ended: Plan) -> None:
+    if session.as_json:
+        show_plan(session, ended)
         return
     totals = ended.totals
     did = [
@@ -78,30 +79,30 @@ def _show_ended(asked: Asked, ended: Plan) -> None:
         f"{totals.blocked} blocked" if totals.blocked else "",
     ]
     said = ", ".join(part for part in did if part) or ("" if totals.steps else "there was nothing to make again")
-    asked.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {said}." if said else "."))
-    names = StepNames(asked.gl)
-    for step in asked.gl.steps(ended) if totals.failed or totals.blocked else ():
+    session.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {said}." if said else "."))
+    names = StepNames(session.gl)
+    for step in session.gl.steps(ended) if totals.failed or totals.blocked else ():
         if step.error is not None:
             hint = f" {step.error.hint}" if step.error.hint else ""
-            asked.err.print(clean(f"  {names(step)}: {step.error.message}{hint}"), style="red")
+            session.err.print(clean(f"  {names(step)}: {step.error.message}{hint}"), style="red")
         elif step.kind is StepKind.BLOCKED:
-            asked.err.print(clean(f"  {names(step)}: {step.why}"), style="yellow")
+            session.err.print(clean(f"  {names(step)}: {step.why}"), style="yellow")
     for note in ended.notes:
-        asked.out.print(clean(f"  {note.message}"))
+        session.out.print(clean(f"  {note.message}"))
 
 
-def show_plan(asked: Asked, shown: Plan) -> None:
+def show_plan(session: Session, shown: Plan) -> None:
     """Show a plan with its steps and what it leaves out."""
-    if asked.as_json:
-        parts = {"steps": list(asked.gl.steps(shown)), "left_out": list(asked.gl.left_out(shown))}
-        asked.show({**shown.model_dump(mode="json"), **parts})
+    if session.as_json:
+        parts = {"steps": list(session.gl.steps(shown)), "left_out": list(session.gl.left_out(shown))}
+        session.show({**shown.model_dump(mode="json"), **parts})
     else:
-        print_plan(asked, shown)
+        print_plan(session, shown)
 
 
-def print_plan(asked: Asked, shown: Plan, *, starts: bool = False) -> None:
+def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
     """Show a plan to people; with ``starts`` it is about to run."""
-    names = StepNames(asked.gl)
+    names = StepNames(session.gl)
     totals = shown.totals
     parts = [
         many(totals.render, "render"),
@@ -120,11 +121,11 @@ def print_plan(asked: Asked, shown: Plan, *, starts: bool = False) -> None:
             ", ".join(_substitute(one) for one in step.substitutes) or (step.why or ""),
             seconds_word(step.estimate_s),
         )
-        for step in asked.gl.steps(shown)
+        for step in session.gl.steps(shown)
     ]
     if rows:
         lines.append(table(("", "what", "step", "state", "replaces", "estimate"), rows))
-    left_out = Counter(one.why.value for one in asked.gl.left_out(shown))
+    left_out = Counter(one.why.value for one in session.gl.left_out(shown))
     if left_out:
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.most_common())
         lines.append(Text(f"Left out: {why}.", style="dim"))
@@ -135,7 +136,7 @@ def print_plan(asked: Asked, shown: Plan, *, starts: bool = False) -> None:
     if shown.state is PlanState.DRAFT and rows and not starts:
         lines.append(Text(f"Nothing runs yet. Start it with: genlock plans start {shown.id}", style="dim"))
     for line in lines:
-        asked.out.print(line)
+        session.out.print(line)
 
 
 def _made_by(plan: Plan) -> str:

@@ -4,27 +4,23 @@ from typing import Annotated, Literal
 
 import typer
 
-from genlock.cli.door import Asked, command
+from genlock.cli.command import command
 from genlock.cli.inputs import parse_input, parse_setting
 from genlock.cli.plan_shown import follow_to_its_end, print_plan, show_plan
+from genlock.cli.session import Session
 from genlock.errors import NotFound
 from genlock.sdk.references import parse_asset
 from genlock.timeline.model import Project
 
-_PANEL = "Make again"
 Follow = Annotated[bool, typer.Option("--follow/--no-follow", help="Wait until it ends, showing how far it is.")]
 Review = Annotated[bool, typer.Option("--review", help="Leave it to a person which new takes go into the cut.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    command(app, "plan", example="genlock plan rooftop --asset lora:rain --yes", panel=_PANEL)(plan)
-    example = "genlock render rooftop/night --engine sketch --input workflow:walk --input model:tiny --set seed=42"
-    command(app, "render", example=example, panel=_PANEL)(render)
+app = typer.Typer()
 
 
+@command(app, "plan", example="genlock plan rooftop --asset lora:rain --yes")
 def plan(
-    asked: Asked,
+    session: Session,
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="A project, by its slug.")],
     assets: Annotated[
         list[str] | None, typer.Option("--asset", metavar="KIND:NAME", help="Only what is stale because of this asset.")
@@ -43,12 +39,12 @@ def plan(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Start it.")] = False,
     follow: Follow = True,
 ) -> None:
-    """Show what would be made again and what is left out; with --yes start it. Everything stale unless narrowed."""
-    found = asked.gl.project(project)
+    """Show what would be rendered again and what is left out; --yes starts it. Covers everything stale by default."""
+    found = session.gl.project(project)
     chosen = list(groups or [])
     for asset in assets or []:
-        chosen += _groups_of(asked, found, asset)
-    draft = asked.gl.plan(
+        chosen += _groups_of(session, found, asset)
+    draft = session.gl.plan(
         found,
         segments=[_within(found.slug, one, 1) for one in segments] if segments else None,
         scenes=[_within(found.slug, one, 0) for one in scenes] if scenes else None,
@@ -59,15 +55,20 @@ def plan(
         seed=seed,
     )
     if not yes:
-        show_plan(asked, draft)
+        show_plan(session, draft)
         return
-    if not asked.as_json:
-        print_plan(asked, draft, starts=True)
-    follow_to_its_end(asked, asked.gl.start_plan(draft), follow)
+    if not session.as_json:
+        print_plan(session, draft, starts=True)
+    follow_to_its_end(session, session.gl.start_plan(draft), follow)
 
 
+@command(
+    app,
+    "render",
+    example="genlock render rooftop/night --engine sketch --input workflow:walk --input model:tiny --set seed=42",
+)
 def render(
-    asked: Asked,
+    session: Session,
     place: Annotated[
         str,
         typer.Argument(metavar="PLACE", help="PROJECT/SCENE, PROJECT/SCENE/3, or KIND:NAME for a new version of it."),
@@ -93,19 +94,19 @@ def render(
     parameters = dict(parse_setting(text) for text in settings or [])
     slug = project if ":" in place else place.partition("/")[0]
     given = [
-        asked.gl.render_input(
+        session.gl.render_input(
             one.reference, strength_model=one.strength_model, strength_clip=one.strength_clip, project=slug
         )
         for one in said
     ]
     if ":" in place:
         parse_asset(place)
-        made = asked.gl.render_asset(
+        made = session.gl.render_asset(
             place, engine=engine, inputs=given, parameters=parameters, review=review, project=project
         )
     else:
-        made = asked.gl.render(place, engine=engine, inputs=given, parameters=parameters, review=review)
-    follow_to_its_end(asked, made, follow)
+        made = session.gl.render(place, engine=engine, inputs=given, parameters=parameters, review=review)
+    follow_to_its_end(session, made, follow)
 
 
 def _within(slug: str, given: str, slashes: int) -> str:
@@ -113,11 +114,11 @@ def _within(slug: str, given: str, slashes: int) -> str:
     return f"{slug}/{given}" if given.count("/") == slashes else given
 
 
-def _groups_of(asked: Asked, project: Project, asset: str) -> list[str]:
+def _groups_of(session: Session, project: Project, asset: str) -> list[str]:
     reference = parse_asset(asset)
     found = [
         group.id
-        for group in asked.gl.report(project).groups
+        for group in session.gl.report(project).groups
         if group.asset is not None
         and (group.asset.kind, group.asset.name) == (reference.kind, reference.name)
         and reference.version in {None, group.used}

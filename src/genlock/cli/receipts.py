@@ -7,91 +7,89 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from genlock.cli.door import Asked, command
+from genlock.cli.command import command
+from genlock.cli.formatting import ago, heading, pairs, seconds_word, short, state_word, table
+from genlock.cli.session import Session
 from genlock.cli.timeline import SegmentArgument, because
-from genlock.cli.words import ago, heading, pairs, seconds_word, short, state_word, table
 from genlock.digest import PREFIX
 from genlock.errors import Invalid, NotFound
 from genlock.takes.model import Receipt
 from genlock.takes.receipt import Input
 
-_PANEL = "Look"
 ReceiptArgument = Annotated[int, typer.Argument(metavar="ID", help="A receipt's id.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    command(app, "provenance", example="genlock provenance rooftop/night/3", panel=_PANEL)(provenance)
-    command(app, "receipt", example="genlock receipt 12 --save receipt.json", panel=_PANEL)(show_receipt)
-    command(app, "diff", example="genlock diff 12 15", panel=_PANEL)(diff)
-    command(app, "receipts", example="genlock receipts --seed 42", panel=_PANEL)(find_receipts)
+app = typer.Typer()
 
 
+@command(app, "provenance", example="genlock provenance rooftop/night/3")
 def provenance(
-    asked: Asked,
+    session: Session,
     segment: SegmentArgument,
     take: Annotated[int | None, typer.Option(min=1, help="Another take than the one in the cut.")] = None,
 ) -> None:
-    """Say what was used to make a segment, and why it is in the state it is in."""
-    found = asked.gl.provenance(segment)
+    """Show what a segment was made with, and why it is in its state."""
+    found = session.gl.provenance(segment)
     receipt, shown_take = found.receipt, found.take
     if take is not None:
         shown_take = next((one for one in found.takes if one.number == take), None)
         if shown_take is None:
             raise NotFound(f"{segment} has no take {take}.", hint=f"It has {len(found.takes)}.")
-        receipt = asked.gl.receipt(shown_take.receipt_id)
+        receipt = session.gl.receipt(shown_take.receipt_id)
     document = {**found.model_dump(mode="json", by_alias=True), "take": shown_take, "receipt": receipt}
     reasons = because(found.causes)
     lines: list[RenderableType] = [
         Text.assemble((segment, "bold"), "  ", state_word(found.state), f"  {'; '.join(reasons)}" if reasons else "")
     ]
     if receipt is None or shown_take is None:
-        asked.show(document, *lines, "Nothing was made for it yet.")
+        session.show(document, *lines, "Nothing was made for it yet.")
         return
     made = f"{shown_take.recorded_by}, {ago(shown_take.recorded_at)}"
     cut = "in the cut" if shown_take.selected else "not in the cut"
     lines.append(pairs([("take", f"{shown_take.number} of {len(found.takes)}, {cut}"), ("recorded by", made)]))
-    asked.show(document, *lines, *receipt_lines(receipt))
+    session.show(document, *lines, *receipt_lines(receipt))
 
 
+@command(app, "receipt", example="genlock receipt 12 --save receipt.json")
 def show_receipt(
-    asked: Asked,
+    session: Session,
     receipt: ReceiptArgument,
-    save: Annotated[Path | None, typer.Option(help="Write its verbatim document there, for `genlock verify`.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write its original document to this file.")] = None,
 ) -> None:
-    """Show a receipt, or save its verbatim document."""
-    found = asked.gl.receipt(receipt)
+    """Show a receipt, or save its original document."""
+    found = session.gl.receipt(receipt)
     if save is None:
-        asked.show(found, *receipt_lines(found))
+        session.show(found, *receipt_lines(found))
         return
-    content = asked.gl.document(found)
+    content = session.gl.document(found)
     try:
         save.write_bytes(content)
     except OSError as error:
         raise Invalid(f"{save} cannot be written: {error.strerror}.", hint="Name another place.") from error
     said = {"path": save, "receipt_digest": found.receipt_digest}
-    asked.show(said, f"{save} was written. Its digest is {found.receipt_digest}")
+    session.show(said, f"{save} was written. Its digest is {found.receipt_digest}")
 
 
+@command(app, "receipts", example="genlock receipts --seed 42")
 def find_receipts(
-    asked: Asked,
+    session: Session,
     digest: Annotated[str | None, typer.Option(help="That used bytes of this digest.")] = None,
     output: Annotated[str | None, typer.Option(help="That made bytes of this digest.")] = None,
     seed: Annotated[str | None, typer.Option(help="With this seed.")] = None,
     prompt: Annotated[str | None, typer.Option(help="Whose prompt says this (full text).")] = None,
 ) -> None:
-    """Find receipts by what they used, made, or were told."""
+    """Find receipts by input, output, seed or prompt."""
     if not (digest or output or seed or prompt):
         raise typer.BadParameter("Say what to look for: --digest, --output, --seed or --prompt.")
-    found = list(asked.gl.find_receipts(digest=digest, output=output, seed=seed, prompt=prompt))
+    found = list(session.gl.find_receipts(digest=digest, output=output, seed=seed, prompt=prompt))
     rows = [(one.id, one.segment_id, one.take, one.engine, one.seed, one.prompt, ago(one.recorded_at)) for one in found]
     headings = ("id", "segment", "take", "engine", "seed", "prompt", "when")
-    asked.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
 
 
-def diff(asked: Asked, before: ReceiptArgument, after: ReceiptArgument) -> None:
-    """Say what differs between two receipts: inputs, parameters, engine, outputs."""
-    found = asked.gl.compare_receipts(before, after)
+@command(app, "diff", example="genlock diff 12 15")
+def diff(session: Session, before: ReceiptArgument, after: ReceiptArgument) -> None:
+    """Show the differences between two receipts: inputs, parameters, engine, outputs."""
+    found = session.gl.compare_receipts(before, after)
     equal = "what determines the picture is equal" if found.same_wish else "they ask for different pictures"
     rows = [
         (f"{one.role} {one.ordinal}", _side(one.before), _side(one.after), "same content" if one.same_content else "")
@@ -100,7 +98,7 @@ def diff(asked: Asked, before: ReceiptArgument, after: ReceiptArgument) -> None:
     rows += [(one.name, _value(one.before), _value(one.after), "") for one in (*found.parameters, *found.engine)]
     rows += [(f"output {one.part}", short(one.before), short(one.after), "") for one in found.outputs]
     lines: list[RenderableType] = [heading(f"Receipts {before} and {after}: {equal}.")]
-    asked.show(found, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
+    session.show(found, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
 
 
 def receipt_lines(receipt: Receipt) -> list[RenderableType]:

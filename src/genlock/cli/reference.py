@@ -8,6 +8,7 @@ from typing import Any
 import typer.main
 
 from genlock.cli.app import app
+from genlock.cli.lazy_group import LazyGroup
 
 _WIDTH = 100
 _INTRODUCTION = """# The command line
@@ -56,8 +57,9 @@ def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
     )
     lines = (line.rstrip() for line in context.get_help().strip().splitlines())
     yield context.command_path, "\n".join(lines)
-    for child, found in getattr(command, "commands", {}).items():
-        yield from _walk(found, child, context)
+    subcommands = command.load_all() if isinstance(command, LazyGroup) else getattr(command, "commands", {})
+    for child_name, child in subcommands.items():
+        yield from _walk(child, child_name, context)
 
 
 def main() -> None:

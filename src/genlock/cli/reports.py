@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.console import RenderableType
 from rich.text import Text
 
-from genlock.cli.words import many, seconds_word
+from genlock.cli.formatting import many, seconds_word
 from genlock.staleness.model import Group, Impact, Report
 
 

@@ -7,13 +7,15 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from genlock.cli.door import FAILED, Asked, command
-from genlock.cli.words import ago, clean, heading, pairs, seconds_word, short, table
+from genlock.cli.command import command
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.formatting import ago, clean, heading, pairs, seconds_word, short, table
+from genlock.cli.session import Session
 from genlock.errors import Invalid, NotFound
 from genlock.regeneration.reproduction.model import Comparison, Reproduction, ReproductionState, Verdict
-from genlock.sdk.references import BAD_REFERENCE, parse_segment
+from genlock.sdk.references import parse_segment
+from genlock.sdk.usage_codes import BAD_REFERENCE
 
-_PANEL = "Look"
 _STYLES = {
     Verdict.IDENTICAL: "bold green",
     Verdict.SAME_FRAMES: "bold green",
@@ -25,35 +27,33 @@ What = Annotated[
 ]
 Take = Annotated[int | None, typer.Option(min=1, help="Another take of the segment than the one in the cut.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    command(app, "reproduce", example="genlock reproduce rooftop/night/3 --take 2", panel=_PANEL)(reproduce)
-    command(app, "reproductions", example="genlock reproductions rooftop/night/3", panel=_PANEL)(list_reproductions)
+app = typer.Typer()
 
 
+@command(app, "reproduce", example="genlock reproduce rooftop/night/3 --take 2")
 def reproduce(
-    asked: Asked,
+    session: Session,
     what: What,
     take: Take = None,
     runs: Annotated[int, typer.Option(min=1, max=2, help="Run it twice to see what chance alone does.")] = 1,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for the verdict.")] = True,
 ) -> None:
-    """Run a receipt again with the same inputs, graph and engine, and compare. Makes no take and changes nothing.
+    """Render a receipt again with the same inputs, graph and engine, and compare. Records no take.
 
-    Exit code 1 when the result is different, or there is none.
+    Exits with 1 if the result differs or the run fails.
     """
-    found = asked.gl.reproduce(_receipt(asked, what, take), runs=runs)
+    found = session.gl.reproduce(_receipt(session, what, take), runs=runs)
     if follow:
-        found = _follow(asked, found)
-    asked.show(found, *reproduction_lines(found))
+        found = _follow(session, found)
+    session.show(found, *reproduction_lines(found))
     if found.state is ReproductionState.FAILED or found.verdict is Verdict.DIFFERENT:
         raise typer.Exit(FAILED)
 
 
-def list_reproductions(asked: Asked, what: What, take: Take = None) -> None:
-    """List how often a receipt was run again, and with which verdict; newest first."""
-    found = list(asked.gl.reproductions(_receipt(asked, what, take)))
+@command(app, "reproductions", example="genlock reproductions rooftop/night/3")
+def list_reproductions(session: Session, what: What, take: Take = None) -> None:
+    """List the reproductions of a receipt with their verdicts, newest first."""
+    found = list(session.gl.reproductions(_receipt(session, what, take)))
     rows = [
         (
             one.id,
@@ -67,7 +67,7 @@ def list_reproductions(asked: Asked, what: What, take: Take = None) -> None:
         for one in found
     ]
     headings = ("id", "receipt", "verdict", "why", "runs", "asked by", "when")
-    asked.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
 
 
 def reproduction_lines(one: Reproduction) -> list[RenderableType]:
@@ -123,24 +123,24 @@ def _word(one: Reproduction) -> Text:
     return Text(one.verdict.value.replace("_", " "), style=_STYLES[one.verdict])
 
 
-def _follow(asked: Asked, started: Reproduction) -> Reproduction:
+def _follow(session: Session, started: Reproduction) -> Reproduction:
     last = started
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, console=asked.err, transient=True, disable=not asked.err.is_terminal) as progress:
+    with Progress(*columns, console=session.err, transient=True, disable=not session.err.is_terminal) as progress:
         task = progress.add_task(f"reproduction {started.id}", total=1.0)
-        for last in asked.gl.follow_reproduction(started):
+        for last in session.gl.follow_reproduction(started):
             progress.update(task, completed=last.progress)
     return last
 
 
-def _receipt(asked: Asked, what: str, take: int | None) -> int:
+def _receipt(session: Session, what: str, take: int | None) -> int:
     """The receipt that is meant: by its id, or of a segment's take."""
     if what.isdecimal():
         if take is not None:
             raise Invalid("A receipt is of one take already.", hint="Leave --take out.", code=BAD_REFERENCE)
         return int(what)
     parse_segment(what)
-    found = asked.gl.provenance(what)
+    found = session.gl.provenance(what)
     if take is None:
         if found.receipt is None:
             raise NotFound(f"{what} has no take in the cut.", hint="Render it first, or name a take with --take.")

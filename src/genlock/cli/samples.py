@@ -8,23 +8,24 @@ from typing import Annotated
 
 import typer
 
-from genlock.cli.door import Asked, command, group
-from genlock.cli.words import many
+from genlock.cli.command import command, group
+from genlock.cli.formatting import many
+from genlock.cli.session import Session
 from genlock.errors import Invalid
 from genlock.sdk.local import check_installed
 
 sketch = group(
-    "The built-in sketch engine: a small renderer to try everything with.", example="genlock sketch samples samples"
+    "Built-in sketch engine: a small renderer for trying things out.", example="genlock sketch samples samples"
 )
 
 
 @command(sketch, "samples", example="genlock sketch samples samples")
 def samples(
-    asked: Asked, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]
+    session: Session, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]
 ) -> None:
     """Write sample files for the sketch engine: a model, LoRAs, workflows and pictures."""
     paths = make_samples(folder)
-    asked.show({"folder": folder, "files": paths}, f"{many(len(paths), 'file')} in {folder}:", *paths)
+    session.show({"folder": folder, "files": paths}, f"{many(len(paths), 'file')} in {folder}:", *paths)
 
 
 def make_samples(folder: Path) -> list[str]:

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from genlock.cli.door import FAILED, Asked, command
-from genlock.cli.words import clean, many
+from genlock.cli.command import command
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.formatting import clean, many
+from genlock.cli.session import Session
 from genlock.errors import Denied, Unavailable
 from genlock.sdk.local import is_own
 from genlock.sdk.scanning import memory_of
@@ -26,14 +28,12 @@ _LOST = frozenset({ScanOutcome.GONE})
 
 Look = Callable[[], Scan]
 
-
-def register(app: typer.Typer, *, panel: str) -> None:
-    """Add the command to ``app``."""
-    command(app, "scan", example="genlock scan ~/ComfyUI/models ~/ComfyUI/input --watch", panel=panel)(scan)
+app = typer.Typer()
 
 
+@command(app, "scan", example="genlock scan ~/ComfyUI/models ~/ComfyUI/input --watch")
 def scan(
-    asked: Asked,
+    session: Session,
     folders: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -46,32 +46,32 @@ def scan(
         typer.Option("--keep/--in-place", help="Copy the bytes into the store, or register files where they lie."),
     ] = None,
 ) -> None:
-    """Make assets of new files in folders, and versions of changed ones. What did not change costs next to nothing.
+    """Register new and changed files in folders as assets and versions. Unchanged files cost next to nothing.
 
     The folder says the kind (loras, checkpoints, vae, …, input), the stem the name. This machine's own server looks by
     itself where it may (GENLOCK_SCAN_FOLDERS, GENLOCK_REGISTER_ROOTS); everywhere else files are read here and sent.
     """
-    look = _way(asked, tuple(folders or ()), keep)
+    look = _way(session, tuple(folders or ()), keep)
     seen: list[ScannedFile] = []
-    last = _until_done(asked, look, seen)
+    last = _until_done(session, look, seen)
     if watch:
-        _until_interrupted(asked, look)
+        _until_interrupted(session, look)
     document = last.model_copy(update={"news": tuple(seen)})
-    asked.show(document, *_summary(document))
+    session.show(document, *_summary(document))
     if any(one.outcome in _TROUBLES for one in seen) or last.remaining:
         raise typer.Exit(FAILED)
 
 
-def _way(asked: Asked, folders: Sequence[Path], keep: bool | None) -> Look:
+def _way(session: Session, folders: Sequence[Path], keep: bool | None) -> Look:
     """How to look: the server by itself, or this machine, which sends what is new."""
 
     def by_server() -> Scan:
-        return asked.gl.scan(*folders, keep=keep)
+        return session.gl.scan(*folders, keep=keep)
 
     def by_sending() -> Scan:
-        return asked.gl.send_folders(*folders, memory=memory_of(settings.data, settings.url or str(settings.data)))
+        return session.gl.send_folders(*folders, memory=memory_of(settings.data, settings.url or str(settings.data)))
 
-    settings = asked.settings()
+    settings = session.settings()
     if folders and keep is not False and not is_own(settings):
         return by_sending
     found: list[Scan] = []
@@ -80,17 +80,17 @@ def _way(asked: Asked, folders: Sequence[Path], keep: bool | None) -> Look:
     except Denied as denied:
         if not folders or keep is False or denied.code not in _NOT_ALLOWED:
             raise
-        asked.note("The server may not look there by itself: files are read here and sent.")
+        session.note("The server may not look there by itself: files are read here and sent.")
         return by_sending
     return lambda: found.pop() if found else by_server()
 
 
-def _until_done(asked: Asked, look: Look, seen: list[ScannedFile]) -> Scan:
+def _until_done(session: Session, look: Look, seen: list[ScannedFile]) -> Scan:
     """Look until nothing remains to be read, or what remains has kept changing for too long."""
     in_vain = 0
     while True:
         scan = look()
-        _tell(asked, scan.news)
+        _tell(session, scan.news)
         seen += scan.news
         in_vain = 0 if scan.news or scan.reading else in_vain + 1
         if not scan.remaining or in_vain >= _LOOKS_IN_VAIN:
@@ -98,24 +98,24 @@ def _until_done(asked: Asked, look: Look, seen: list[ScannedFile]) -> Scan:
         time.sleep(_PAUSE_S)
 
 
-def _until_interrupted(asked: Asked, look: Look) -> None:
+def _until_interrupted(session: Session, look: Look) -> None:
     pause_s = _PAUSE_S
-    asked.note("Watching. Ctrl+C ends it.")
+    session.note("Watching. Ctrl+C ends it.")
     while True:
         time.sleep(pause_s)
         try:
             scan = look()
         except Unavailable as error:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            asked.note(f"{error.message} Looking again in {pause_s:.0f} s.")
+            session.note(f"{error.message} Looking again in {pause_s:.0f} s.")
             continue
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if any(one.outcome in _TROUBLES for one in scan.news) else _PAUSE_S
-        _tell(asked, scan.news)
+        _tell(session, scan.news)
 
 
-def _tell(asked: Asked, news: Sequence[ScannedFile]) -> None:
+def _tell(session: Session, news: Sequence[ScannedFile]) -> None:
     """Say at once what was found; with ``--json`` on standard error, since the document comes at the end."""
-    to = asked.err if asked.as_json else asked.out
+    to = session.err if session.as_json else session.out
     for one in news:
         style = "red" if one.outcome in _TROUBLES else "yellow" if one.outcome in _LOST or one.becomes_stale else ""
         to.print(Text(clean(line_of(one)), style=style), soft_wrap=True)

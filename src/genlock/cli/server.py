@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from genlock.cli.door import Asked, command
-from genlock.cli.words import pairs
+from genlock.cli.command import command
+from genlock.cli.formatting import pairs
+from genlock.cli.session import Session
 from genlock.database_url import refuse_password_argument
 from genlock.errors import Unavailable
 from genlock.sdk import local
 from genlock.server import choices
 from genlock.settings import Settings
 
-_PANEL = "This machine"
 _WORKER = [sys.executable, "-P", "-m", "genlock.regeneration.worker"]
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
@@ -33,18 +33,12 @@ Scan = Annotated[
 ]
 Workers = Annotated[int | None, typer.Option(help="How many workers render (1).")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    command(app, "up", example="genlock up --port 8470", panel=_PANEL)(up)
-    command(app, "down", example="genlock down", panel=_PANEL)(down)
-    command(app, "worker", example="genlock worker --database-url postgresql://db.example/genlock", panel=_PANEL)(
-        worker
-    )
+app = typer.Typer()
 
 
+@command(app, "up", example="genlock up --port 8470")
 def up(
-    asked: Asked,
+    session: Session,
     host: Host = None,
     port: Port = None,
     database_url: DatabaseUrl = None,
@@ -52,45 +46,47 @@ def up(
     scan: Scan = None,
     workers: Workers = None,
 ) -> None:
-    """Run the server in the foreground: Ctrl-C or ``genlock down`` ends it."""
+    """Run the server in the foreground until Ctrl-C or ``genlock down``."""
     folders = tuple(scan) if scan else None
     settings = _settings(
-        asked, host=host, port=port, database_url=database_url, blobs=blobs, scan_folders=folders, workers=workers
+        session, host=host, port=port, database_url=database_url, blobs=blobs, scan_folders=folders, workers=workers
     )
     local.check_installed()
     running = local.find_ready(settings)
     if running is not None:
         shown = pairs([("running", running.url), ("data", str(settings.data)), ("to stop", "genlock down")])
-        asked.show({**running.model_dump(), "data": settings.data}, shown)
+        session.show({**running.model_dump(), "data": settings.data}, shown)
         if any(one is not None for one in (host, port, database_url, blobs, folders, workers)):
-            asked.note("It goes on as it was started. For other options: `genlock down`, then `genlock up` with them.")
+            session.note("Its options are unchanged. To change them: `genlock down`, then `genlock up` with them.")
         return
-    if asked.as_json:
-        _announced(asked, settings)
+    if session.as_json:
+        _announced(session, settings)
         return
-    asked.note("Starting. Press Ctrl-C to stop, or run `genlock down` elsewhere.")
+    session.note("Starting. Press Ctrl-C to stop, or run `genlock down` elsewhere.")
     _become(local.server_command(), settings)
 
 
-def down(asked: Asked) -> None:
-    """End the data folder's server, and its workers and embedded database with it."""
-    settings = asked.settings()
+@command(app, "down", example="genlock down")
+def down(session: Session) -> None:
+    """Stop the data folder's server, its workers and its embedded database."""
+    settings = session.settings()
     stopped = local.stop(settings)
     text = f"No server runs for {settings.data}." if stopped is None else f"The server at {stopped.url} has ended."
-    asked.show({"stopped": stopped and stopped.model_dump()}, text)
+    session.show({"stopped": stopped and stopped.model_dump()}, text)
 
 
-def worker(asked: Asked, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
-    """Run a worker in the foreground; on another machine, name the database and the store that the server uses."""
-    settings = choices.recalled(_settings(asked, database_url=database_url, blobs=blobs))
+@command(app, "worker", example="genlock worker --database-url postgresql://db.example/genlock")
+def worker(session: Session, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
+    """Run a worker in the foreground. On another machine, name the server's database and blob store."""
+    settings = choices.recalled(_settings(session, database_url=database_url, blobs=blobs))
     local.check_installed()
-    asked.note("The worker takes steps of running plans. Press Ctrl-C to stop.")
+    session.note("The worker takes steps of running plans. Press Ctrl-C to stop.")
     _become(_WORKER, settings)
 
 
-def _settings(asked: Asked, **said: Any) -> Settings:
+def _settings(session: Session, **said: Any) -> Settings:
     refuse_password_argument(said.get("database_url"))
-    return asked.settings(**{name: value for name, value in said.items() if value is not None})
+    return session.settings(**{name: value for name, value in said.items() if value is not None})
 
 
 def _become(arguments: list[str], settings: Settings) -> None:
@@ -100,7 +96,7 @@ def _become(arguments: list[str], settings: Settings) -> None:
     os.execve(arguments[0], arguments, settings.as_environment())  # noqa: S606 - no shell is wanted
 
 
-def _announced(asked: Asked, settings: Settings) -> None:
+def _announced(session: Session, settings: Settings) -> None:
     """Run the server with its prose on standard error, and say as JSON where it is once it is ready."""
     process = subprocess.Popen(
         local.server_command(), stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, env=settings.as_environment()
@@ -113,8 +109,8 @@ def _announced(asked: Asked, settings: Settings) -> None:
     try:
         running = local.wait_until_ready(settings, process.poll)
         if running is not None:
-            asked.show({**running.model_dump(), "data": settings.data})
-            asked.out.file.flush()
+            session.show({**running.model_dump(), "data": settings.data})
+            session.out.file.flush()
         status = process.wait()
     finally:
         for number, handler in before.items():

@@ -1,4 +1,4 @@
-"""``status`` and ``usage``: what is out of date, and who used what."""
+"""``status``: which segments are out of date."""
 
 from typing import Annotated
 
@@ -6,34 +6,37 @@ import typer
 from rich.console import RenderableType
 from rich.text import Text
 
-from genlock.cli.door import STALE, Asked, command
-from genlock.cli.library import show_usage
+from genlock.cli.command import command
+from genlock.cli.exit_codes import STALE
 from genlock.cli.reports import report_lines
+from genlock.cli.session import Session
+from genlock.sdk.connection import Connection
+from genlock.sdk.staleness import StalenessCalls
+from genlock.sdk.timeline import TimelineCalls
 
-_PANEL = "Look"
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to ``app``."""
-    command(app, "status", example="genlock status rooftop", panel=_PANEL)(status)
-    command(app, "usage", example="genlock usage lora:rain@1", panel=_PANEL)(show_usage)
+app = typer.Typer()
 
 
+class StatusClient(TimelineCalls, StalenessCalls, Connection):
+    """The calls that ``status`` needs; importing all of them takes twice as long."""
+
+
+@command(app, "status", example="genlock status rooftop")
 def status(
-    asked: Asked,
-    project: Annotated[
-        str | None, typer.Argument(metavar="PROJECT", help="One project; all of them unless said.")
-    ] = None,
+    session: Session,
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project.")] = None,
 ) -> None:
-    """Say what is out of date, why, and what fixing it takes. Exits with 3 if anything is stale."""
-    chosen = [asked.gl.project(project)] if project is not None else list(asked.gl.projects())
-    reports = [(one.slug, asked.gl.report(one)) for one in chosen]
-    unknown = {one.slug: one.counts.unknown if one.counts is not None else 0 for one in chosen}
+    """Show which segments are out of date, why, and what to do. Exits with 3 if any is stale."""
+    gl = session.connect(StatusClient)
+    projects = [gl.project(project)] if project is not None else list(gl.projects())
+    reports = [gl.report(project) for project in projects]
     lines: list[RenderableType] = [
-        line for slug, report in reports for line in report_lines(slug, report, unknown[slug])
+        line
+        for project, report in zip(projects, reports, strict=True)
+        for line in report_lines(project.slug, report, project.counts.unknown if project.counts else 0)
     ]
-    if not chosen:
-        lines.append(Text("There are no projects yet: genlock project add SLUG makes one.", style="dim"))
-    asked.show(reports[0][1] if project is not None else {"items": [report for _, report in reports]}, *lines)
-    if any(report.totals.segments for _, report in reports):
+    if not projects:
+        lines.append(Text("There are no projects yet. Create one with: genlock project add SLUG", style="dim"))
+    session.show(reports[0] if project is not None else {"items": reports}, *lines)
+    if any(report.totals.segments for report in reports):
         raise typer.Exit(STALE)

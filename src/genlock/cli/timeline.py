@@ -8,8 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from genlock.cli.door import Asked, command, group
-from genlock.cli.words import heading, many, state_word, table
+from genlock.cli.command import command, group
+from genlock.cli.formatting import heading, many, state_word, table
+from genlock.cli.session import Session
 from genlock.errors import Invalid
 from genlock.staleness.model import Cause, SegmentView, State
 from genlock.timeline.model import Counts, Project, Scene
@@ -22,9 +23,9 @@ Archived = Annotated[bool, typer.Option("--archived", help="Those that are archi
 
 _COUNTS = ("segments", "fresh", "stale", "waived", "unknown", "empty")
 
-projects = group("Projects: a production each.", example="genlock project list")
+projects = group("Projects: one for each production.", example="genlock project list")
 scenes = group("Scenes: the ordered parts of a project.", example="genlock scene list rooftop")
-segments = group("Segments: the ordered slots of a scene.", example="genlock segment list rooftop/night")
+segments = group("Segments: the ordered parts of a scene.", example="genlock segment list rooftop/night")
 
 
 # projects ----------------------------------------------------------------------------------------
@@ -32,29 +33,29 @@ segments = group("Segments: the ordered slots of a scene.", example="genlock seg
 
 @command(projects, "add", example="genlock project add rooftop --name 'On the roof'")
 def add_project(
-    asked: Asked,
+    session: Session,
     slug: Annotated[str, typer.Argument(metavar="SLUG", help="How it is referred to; it never changes.")],
     name: Annotated[str | None, typer.Option(help="What it is called; the slug unless said.")] = None,
 ) -> None:
     """Make a new project."""
-    made = asked.gl.create_project(slug, name)
-    asked.show(made, f"Project {made.slug} was made.")
+    made = session.gl.create_project(slug, name)
+    session.show(made, f"Project {made.slug} was made.")
 
 
 @command(projects, "list", example="genlock project list")
-def list_projects(asked: Asked, archived: Archived = False) -> None:
+def list_projects(session: Session, archived: Archived = False) -> None:
     """List all projects, with how many of their segments are in which state."""
-    found = list(asked.gl.projects(archived=archived))
+    found = list(session.gl.projects(archived=archived))
     rows = [(project.slug, project.name, *_counted(project)) for project in found]
-    asked.show({"items": found, "total": len(found)}, table(("project", "name", *_COUNTS), rows) if rows else _none())
+    session.show({"items": found, "total": len(found)}, table(("project", "name", *_COUNTS), rows) if rows else _none())
 
 
 @command(projects, "show", example="genlock project show rooftop")
-def show_project(asked: Asked, project: ProjectArgument) -> None:
+def show_project(session: Session, project: ProjectArgument) -> None:
     """Show a project: its scenes, what it is pinned to, and what state its segments are in."""
-    found = asked.gl.project(project)
-    its_scenes = list(asked.gl.scenes(found))
-    pins = list(asked.gl.pins(found))
+    found = session.gl.project(project)
+    its_scenes = list(session.gl.scenes(found))
+    pins = list(session.gl.pins(found))
     document = {**found.model_dump(mode="json"), "scenes": its_scenes, "pins": pins}
     rows = [(scene.position, scene.name, *_counted(scene)) for scene in its_scenes]
     shown: list[RenderableType] = [heading(f"{found.slug}: {found.name}"), table(("", "scene", *_COUNTS), rows)]
@@ -63,28 +64,28 @@ def show_project(asked: Asked, project: ProjectArgument) -> None:
         where = names.get(pin.scene_id, "the project") if pin.scene_id else "the project"
         behind = f", {pin.behind} behind" if pin.behind > 0 else ""
         shown.append(f"{where} is pinned to {pin.kind}:{pin.name}@{pin.version}{behind}: {pin.reason}")
-    asked.show(document, *shown)
+    session.show(document, *shown)
 
 
 @command(projects, "rename", example="genlock project rename rooftop 'Above the city'")
-def rename_project(asked: Asked, project: ProjectArgument, name: NewNameArgument) -> None:
+def rename_project(session: Session, project: ProjectArgument, name: NewNameArgument) -> None:
     """Give a project another name; its slug stays."""
-    renamed = asked.gl.rename_project(project, name)
-    asked.show(renamed, f"{renamed.slug} is called {renamed.name} now.")
+    renamed = session.gl.rename_project(project, name)
+    session.show(renamed, f"{renamed.slug} is called {renamed.name} now.")
 
 
 @command(projects, "archive", example="genlock project archive rooftop")
-def archive_project(asked: Asked, project: ProjectArgument) -> None:
+def archive_project(session: Session, project: ProjectArgument) -> None:
     """Hide a project from lists, counts and reports. Nothing is deleted."""
-    hidden = asked.gl.archive_project(project)
-    asked.show(hidden, f"{hidden.slug} is archived. `genlock project restore {hidden.slug}` brings it back.")
+    hidden = session.gl.archive_project(project)
+    session.show(hidden, f"{hidden.slug} is archived. `genlock project restore {hidden.slug}` brings it back.")
 
 
 @command(projects, "restore", example="genlock project restore rooftop")
-def restore_project(asked: Asked, project: ProjectArgument) -> None:
+def restore_project(session: Session, project: ProjectArgument) -> None:
     """Bring an archived project back as it was."""
-    restored = asked.gl.restore_project(project)
-    asked.show(restored, f"{restored.slug} is back.")
+    restored = session.gl.restore_project(project)
+    session.show(restored, f"{restored.slug} is back.")
 
 
 # scenes ------------------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ def restore_project(asked: Asked, project: ProjectArgument) -> None:
 
 @command(scenes, "add", example="genlock scene add rooftop/night --segments 4")
 def add_scene(
-    asked: Asked,
+    session: Session,
     project: Annotated[str, typer.Argument(metavar="PROJECT/SCENE", help="The scene's place; or its project alone.")],
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Its name, where the project stands alone.")
@@ -108,39 +109,41 @@ def add_scene(
                 hint=f"Name it after the project: {project}/night.",
                 code="no_name",
             )
-    made = asked.gl.create_scene(project, name)
+    made = session.gl.create_scene(project, name)
     if count:
-        asked.gl.create_segments(made, count)
-        made = asked.gl.scene(made.id)
+        session.gl.create_segments(made, count)
+        made = session.gl.scene(made.id)
     extra = f" with {many(count, 'segment')}" if count else ""
-    asked.show(made, f"Scene {project}/{made.name} was made{extra}.")
+    session.show(made, f"Scene {project}/{made.name} was made{extra}.")
 
 
 @command(scenes, "list", example="genlock scene list rooftop")
-def list_scenes(asked: Asked, project: ProjectArgument, archived: Archived = False) -> None:
+def list_scenes(session: Session, project: ProjectArgument, archived: Archived = False) -> None:
     """List a project's scenes in their order."""
-    found = list(asked.gl.scenes(project, archived=archived))
+    found = list(session.gl.scenes(project, archived=archived))
     rows = [(scene.position, scene.name, *_counted(scene)) for scene in found]
-    asked.show({"items": found, "total": len(found)}, table(("", "scene", *_COUNTS), rows) if rows else _none())
+    session.show({"items": found, "total": len(found)}, table(("", "scene", *_COUNTS), rows) if rows else _none())
 
 
 @command(scenes, "rename", example="genlock scene rename rooftop/night dusk")
-def rename_scene(asked: Asked, scene: SceneArgument, name: NewNameArgument) -> None:
+def rename_scene(session: Session, scene: SceneArgument, name: NewNameArgument) -> None:
     """Give a scene another name."""
-    renamed = asked.gl.rename_scene(scene, name)
-    asked.show(renamed, f"The scene is called {renamed.name} now.")
+    renamed = session.gl.rename_scene(scene, name)
+    session.show(renamed, f"The scene is called {renamed.name} now.")
 
 
 @command(scenes, "archive", example="genlock scene archive rooftop/night")
-def archive_scene(asked: Asked, scene: SceneArgument) -> None:
+def archive_scene(session: Session, scene: SceneArgument) -> None:
     """Hide a scene from lists, counts and reports. Nothing is deleted."""
-    asked.show(asked.gl.archive_scene(scene), f"{scene} is archived. `genlock scene restore {scene}` brings it back.")
+    session.show(
+        session.gl.archive_scene(scene), f"{scene} is archived. `genlock scene restore {scene}` brings it back."
+    )
 
 
 @command(scenes, "restore", example="genlock scene restore rooftop/night")
-def restore_scene(asked: Asked, scene: SceneArgument) -> None:
+def restore_scene(session: Session, scene: SceneArgument) -> None:
     """Bring an archived scene back as it was."""
-    asked.show(asked.gl.restore_scene(scene), f"{scene} is back.")
+    session.show(session.gl.restore_scene(scene), f"{scene} is back.")
 
 
 # segments ----------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def restore_scene(asked: Asked, scene: SceneArgument) -> None:
 
 @command(segments, "add", example="genlock segment add rooftop/night --count 4")
 def add_segments(
-    asked: Asked,
+    session: Session,
     scene: SceneArgument,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many.")] = 1,
     name: Annotated[str | None, typer.Option(help="What they are called; numbered unless said.")] = None,
@@ -156,29 +159,29 @@ def add_segments(
     chained: Annotated[bool, typer.Option(help="Each continues the segment before it.")] = True,
 ) -> None:
     """Add segments to a scene. Those behind an inserted one move."""
-    made = asked.gl.create_segments(scene, count, name=name, position=position, chained=chained)
+    made = session.gl.create_segments(scene, count, name=name, position=position, chained=chained)
     places = [one.position for one in made if one.position is not None]
     where = f"{places[0]}" if len(places) == 1 else f"{places[0]} to {places[-1]}" if places else ""
-    asked.show({"items": made, "total": len(made)}, f"{many(len(made), 'segment')} made in {scene}: {where}.")
+    session.show({"items": made, "total": len(made)}, f"{many(len(made), 'segment')} made in {scene}: {where}.")
 
 
 @command(segments, "list", example="genlock segment list rooftop/night --state stale")
 def list_segments(
-    asked: Asked,
+    session: Session,
     place: Annotated[str, typer.Argument(metavar="PROJECT[/SCENE]", help="A project, or a scene of it.")],
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     name: Annotated[str | None, typer.Option(help="Only those whose name begins so.")] = None,
 ) -> None:
     """List segments in their order, with their state and why they are in it."""
     project, _, scene = place.partition("/")
-    found = asked.gl.segments(project, state=state, scene=place if scene else None, name=name, page_size=500)
-    names = {scene.id: scene.name for scene in asked.gl.scenes(project)}
-    asked.show(found, _segment_table(list(found), names) if not asked.as_json else "")
+    found = session.gl.segments(project, state=state, scene=place if scene else None, name=name, page_size=500)
+    names = {scene.id: scene.name for scene in session.gl.scenes(project)}
+    session.show(found, _segment_table(list(found), names) if not session.as_json else "")
 
 
 @command(segments, "change", example="genlock segment change rooftop/night/3 --to 1 --not-chained")
 def change_segment(
-    asked: Asked,
+    session: Session,
     segment: SegmentArgument,
     name: Annotated[str | None, typer.Option(help="Call it so.")] = None,
     to: Annotated[int | None, typer.Option(min=1, help="Move it to this position of its scene.")] = None,
@@ -187,26 +190,26 @@ def change_segment(
     ] = None,
 ) -> None:
     """Rename a segment, move it within its scene, or chain or unchain it. No take is touched."""
-    changed = asked.gl.change_segment(segment, name=name, position=to, chained=chained)
+    changed = session.gl.change_segment(segment, name=name, position=to, chained=chained)
     chain = "continues the one before it" if changed.chained else "stands on its own"
-    asked.show(changed, f"{changed.name}: position {changed.position}, {chain}.")
+    session.show(changed, f"{changed.name}: position {changed.position}, {chain}.")
 
 
 @command(segments, "archive", example="genlock segment archive rooftop/night/3")
-def archive_segment(asked: Asked, segment: SegmentArgument) -> None:
+def archive_segment(session: Session, segment: SegmentArgument) -> None:
     """Take a segment out of its scene's order. Nothing is deleted."""
-    hidden = asked.gl.archive_segment(segment)
-    asked.show(hidden, f"{hidden.name} is archived. `genlock segment restore {hidden.id}` brings it back.")
+    hidden = session.gl.archive_segment(segment)
+    session.show(hidden, f"{hidden.name} is archived. `genlock segment restore {hidden.id}` brings it back.")
 
 
 @command(segments, "restore", example="genlock segment restore 42")
 def restore_segment(
-    asked: Asked,
+    session: Session,
     segment: Annotated[int, typer.Argument(metavar="ID", help="The segment's id: archived ones have no position.")],
 ) -> None:
     """Put an archived segment back where it stood."""
-    restored = asked.gl.restore_segment(segment)
-    asked.show(restored, f"{restored.name} is back at position {restored.position}.")
+    restored = session.gl.restore_segment(segment)
+    session.show(restored, f"{restored.name} is back at position {restored.position}.")
 
 
 def _counted(one: Project | Scene) -> tuple[int, ...]:

@@ -9,8 +9,10 @@ import typer
 from pydantic import ValidationError
 from rich.text import Text
 
-from genlock.cli.door import FAILED, Asked, command
-from genlock.cli.words import pairs, table
+from genlock.cli.command import command
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.formatting import pairs, table
+from genlock.cli.session import Session
 from genlock.digest import PREFIX, Digest, canonical, digest_of
 from genlock.errors import Invalid
 from genlock.model import Model
@@ -25,21 +27,19 @@ class Finding(Model):
     detail: str
 
 
-def register(app: typer.Typer) -> None:
-    """Add this command to ``app``."""
-    example = "genlock verify receipt.json take.mp4 --digest sha256:…"
-    command(app, "verify", example=example, panel="Look")(verify)
+app = typer.Typer()
 
 
+@command(app, "verify", example="genlock verify receipt.json take.mp4 --digest sha256:…")
 def verify(
-    asked: Asked,
+    session: Session,
     receipt: Annotated[Path, typer.Argument(metavar="RECEIPT.json", help="A receipt's document, as it was saved.")],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="Files that the receipt should name.")
     ] = None,
     digest: Annotated[str | None, typer.Option(help="The receipt's digest, as you know it from elsewhere.")] = None,
 ) -> None:
-    """Check a receipt without a server: its form, its digests, and that it names these files."""
+    """Check a receipt without a server: its format, its digests, and that it names these files."""
     content = _read(receipt)
     document = _document(receipt, content)
     found = [*check_document(content, document, digest), *(check_file(path, document) for path in files or [])]
@@ -49,7 +49,7 @@ def verify(
     rows = [
         (Text("✓", style="green") if one.holds else Text("✗", style="bold red"), one.what, one.detail) for one in found
     ]
-    asked.show(
+    session.show(
         said,
         pairs([("receipt", receipt_digest), ("inputs", said["inputs_digest"])]),
         table(("", "checked", "found"), rows),

@@ -7,17 +7,18 @@ from typing import Annotated, Any, cast
 import typer
 from rich.text import Text
 
-from genlock.cli.door import Asked, command, group
-from genlock.cli.words import heading, table
+from genlock.cli.command import command, group
+from genlock.cli.formatting import heading, table
+from genlock.cli.session import Session
 from genlock.errors import Invalid
 
-workflows = group("Workflows: what goes where in their graphs.", example="genlock workflow show walk")
+workflows = group("Workflows: which node input of a graph takes which value.", example="genlock workflow show walk")
 _LONGEST = 60
 
 
 @command(workflows, "show", example="genlock workflow show walk")
 def show_workflow(
-    asked: Asked,
+    session: Session,
     workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
     project: Annotated[
         str | None, typer.Option("--project", help="The project whose own workflow is meant; else the shared one.")
@@ -25,7 +26,7 @@ def show_workflow(
 ) -> None:
     """Show which input of which node takes what, as found in the graph or said at upload (`--bindings`)."""
     name = workflow if ":" in workflow else f"workflow:{workflow}"
-    found = asked.gl.bindings(name, project=project)
+    found = session.gl.bindings(name, project=project)
     said = found.said or {}
     rows = [
         (one.word, one.node, one.class_type, _inside(one.input, one.inside), str(one.value)[:_LONGEST])
@@ -34,7 +35,7 @@ def show_workflow(
     unknown = [Text(f"{word}: {why}", style="yellow") for word, why in found.unknown.items()]
     title = heading(f"{name}: a {found.produces}, saved by node {found.bindings.output}")
     note = [Text(f"said at upload: {', '.join(said)}", style="dim")] if said else []
-    asked.show(found, title, table(("what", "node", "class", "input", "now"), rows), *note, *unknown)
+    session.show(found, title, table(("what", "node", "class", "input", "now"), rows), *note, *unknown)
 
 
 def read_bindings(path: Path) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from genlock.sdk.calls import Calls
 from genlock.sdk.downloads import download
 from genlock.sdk.listing import Listing
 from genlock.sdk.names import AssetLike, ProjectLike
-from genlock.sdk.references import BAD_REFERENCE
 from genlock.sdk.uploads import Form, Progress
+from genlock.sdk.usage_codes import BAD_REFERENCE
 from genlock.staleness.bodies import Activated, ActivationRequest, InPlaceVersion, VersionAdded
 from genlock.staleness.model import Impact
 from genlock.takes.model import Usage, UsagePage, VersionUsage

@@ -9,7 +9,6 @@ from genlock.errors import Invalid, NotFound
 from genlock.library.model import Asset, Version
 from genlock.model import Kind, Page
 from genlock.sdk.references import (
-    BAD_REFERENCE,
     AssetReference,
     Place,
     did_you_mean,
@@ -19,6 +18,7 @@ from genlock.sdk.references import (
     parse_segment,
 )
 from genlock.sdk.transport import Transport
+from genlock.sdk.usage_codes import BAD_REFERENCE
 from genlock.staleness.model import SegmentView
 from genlock.timeline.model import Project, Scene, Segment
 

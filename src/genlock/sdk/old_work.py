@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from genlock.capture.import_model import CONTAINERS
 from genlock.errors import Invalid
+from genlock.sdk.usage_codes import BAD_PATTERN
 from genlock.watching.walking import NO_TEXT, shown_if_no_text
 
 DEFAULT_PATTERN = "{project}/{scene}/{segment}"
@@ -27,8 +28,6 @@ _FIELDS = {
 }
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _COUNTED = re.compile(r"(?P<stem>.+?)_(?P<counter>\d{3,})_?")
-BAD_PATTERN = "bad_pattern"
-"""The code of refusals that concern the pattern."""
 
 _SOUND = "-audio"
 """How VHS_VideoCombine ends the name of the second file of a take, the one with sound."""

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from genlock.errors import Invalid
 from genlock.model import Kind, Model, check_name
+from genlock.sdk.usage_codes import BAD_REFERENCE
 from genlock.timeline.model import check_slug
 
-BAD_REFERENCE = "bad_reference"
 _LARGEST_NUMBER = 2**31 - 1
 _LIKE_A_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?")
 _PLACES = "Places are written project, project/scene, or project/scene/3 for its third segment, or its name."

@@ -170,9 +170,13 @@ class Transport:
             if self._address.token:
                 headers["Authorization"] = f"Bearer {self._address.token}"
             # A proxy is for what is elsewhere; this machine reaches itself without one.
-            elsewhere = httpx.URL(self._address.url).host not in _LOOPBACK
+            url = httpx.URL(self._address.url)
             self._http = httpx.Client(
-                base_url=self._address.url, headers=headers, timeout=self._timeout, trust_env=elsewhere
+                base_url=url,
+                headers=headers,
+                timeout=self._timeout,
+                trust_env=url.host not in _LOOPBACK,
+                verify=url.scheme == "https",  # loading the certificates takes time, and plain HTTP has none
             )
         return self._http
 

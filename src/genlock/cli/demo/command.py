@@ -10,11 +10,12 @@ from typing import Annotated, Any
 
 import typer
 
+from genlock.cli.command import command
 from genlock.cli.demo.cast import Cast
 from genlock.cli.demo.story import Story
 from genlock.cli.demo.telling import Teller
-from genlock.cli.door import Asked, command
 from genlock.cli.samples import make_samples
+from genlock.cli.session import Session
 from genlock.client import Genlock
 from genlock.errors import GenlockError, Invalid
 from genlock.sdk.local import IDLE_MINUTES
@@ -25,20 +26,18 @@ FOLDER = "demo"
 Report = Annotated[Path, typer.Option("--report", help="Where to write every figure that was checked.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="How many workers render.")]
 
-
-def register(app: typer.Typer, panel: str | None = None) -> None:
-    """Add the command to ``app``."""
-    command(app, "demo", example="genlock demo", panel=panel)(demo)
+app = typer.Typer()
 
 
-def demo(asked: Asked, report: Report = Path("demo-report.json"), workers: Workers = 2) -> None:
-    """Play the whole story on real files: 60 segments, one asset moves, exactly 12 are made again.
+@command(app, "demo", example="genlock demo")
+def demo(session: Session, report: Report = Path("demo-report.json"), workers: Workers = 2) -> None:
+    """Run the demo on real files: 60 segments, one asset changes, exactly 12 are rendered again.
 
     It has a server and a data folder of its own, the folder `demo` in yours. Playing it again makes another project.
     Every figure is an answer of the API, and is checked: the exit code is 1 if one is off.
     """
-    settings = settings_of_demo(asked.settings(), workers)
-    teller = Teller(asked.err if asked.as_json else asked.out)
+    settings = settings_of_demo(session.settings(), workers)
+    teller = Teller(session.err if session.as_json else session.out)
     began = time.monotonic()
     _write(report, {"outcome": "unfinished"})
     with Genlock(settings=settings, on_progress=lambda text: teller.say(text, "dim")) as gl:
@@ -57,8 +56,8 @@ def demo(asked: Asked, report: Report = Path("demo-report.json"), workers: Worke
             document = _document(story, settings, gl.url, outcome, time.monotonic() - began)
             _write(report, document)
     _say_where(teller, story, settings, report, time.monotonic() - began)
-    if asked.as_json:
-        asked.show(document)
+    if session.as_json:
+        session.show(document)
 
 
 def settings_of_demo(users: Settings, workers: int) -> Settings:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Time(Model):
-    """How long an answer took, measured where it was asked."""
+    """How long an answer took, measured where it was session."""
 
     what: str
     milliseconds: float

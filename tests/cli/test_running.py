@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Run, in_process, out_of_process, render
 from tests.client.served import Served
 
-from genlock.cli.words import clean
+from genlock.cli.formatting import clean
 
 
 def test_done_is_0(typed: Run, slug: str) -> None:
@@ -206,7 +206,7 @@ def test_a_fault_of_ours_is_told_without_a_trace(tmp_path: Path, monkeypatch: py
     (tmp_path / "r.json").write_text("{}")
     ran = in_process({}, ("verify", str(tmp_path / "r.json")))
     assert ran.code == 1
-    assert "went wrong in Genlock itself: RuntimeError: on purpose" in ran.err
+    assert "Unexpected error in Genlock: RuntimeError: on purpose" in ran.err
     assert "Traceback" not in ran.err
     (log,) = tmp_path.glob("genlock-*.log")
     assert "on purpose" in log.read_text()

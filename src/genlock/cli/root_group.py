@@ -1,0 +1,61 @@
+"""The root group: how wrong usage and closed pipes end a command line."""
+
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.exceptions import TyperException
+
+from genlock.cli import pipes
+from genlock.cli.commands import COMMANDS
+from genlock.cli.exit_codes import FAILED
+from genlock.cli.lazy_group import LazyGroup
+
+
+class RootGroup(LazyGroup):
+    """The group ``genlock``."""
+
+    table = COMMANDS
+
+    def main(self, args: Sequence[str] | None = None, *positional: Any, **keywords: Any) -> Any:
+        """Run a command line and exit with its code."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(arguments, *positional, **{**keywords, "standalone_mode": False})
+            sys.stdout.flush()
+        except TyperException as error:
+            _print_usage_error(error, as_json=_wants_json(arguments))
+            code = error.exit_code
+        except typer.Abort:
+            typer.echo("Aborted.", err=True)
+            code = FAILED
+        except (BrokenPipeError, SystemExit) as error:
+            if not pipes.is_closed_pipe(error):
+                raise
+            pipes.discard_output()
+            code = 0
+        sys.exit(code or 0)
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether ``--json`` is given, for a command line that could not be parsed."""
+    return "--json" in itertools.takewhile(lambda argument: argument != "--", arguments)
+
+
+def _print_usage_error(error: TyperException, *, as_json: bool) -> None:
+    message = error.format_message()
+    if not message:  # no arguments: the help has been printed
+        return
+    context: typer.Context | None = getattr(error, "ctx", None)
+    hint = None if context is None else f"{context.command_path} --help"
+    if context is not None:
+        typer.echo(context.get_usage(), err=True)
+    typer.secho(f"Error: {message}", err=True, fg="red", bold=True)
+    if hint is not None:
+        typer.echo(f"Hint:  {hint}", err=True)
+    if as_json:
+        document: dict[str, object] = {"code": "wrong_usage", "message": message, "hint": hint, "errors": []}
+        typer.echo(json.dumps({"error": document}, ensure_ascii=False, indent=2))
