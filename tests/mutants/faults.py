@@ -104,9 +104,9 @@ FAULTS = (
         "a segment whose frame came from elsewhere is not told when its variant moves",
     ),
     Fault(
-        SELECTION,
-        "cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared')",
-        "cardinality(r.missing) > 0",
+        "takes/receipt.py",
+        "return bool(self.missing or self.unregistered) or self.evidence not in _GOOD_EVIDENCE",
+        "return bool(self.missing or self.unregistered)",
         "weak evidence passes as known",
     ),
     Fault(

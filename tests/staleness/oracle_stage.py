@@ -184,7 +184,7 @@ class OracleStage:
         outcome = "exists"
         if version is None:
             outcome = "equivalent" if effective in {row.effective_digest for row in theirs} else "created"
-            version = VersionRow(asset.id, len(theirs) + 1, digest, effective, filename)
+            version = VersionRow(asset.id, len(theirs) + 1, digest, effective, filename, next(self._ids))
             self._set(versions=(*self.world.versions, version))
         if sources:
             if would_be_own_ancestor(self.world, asset.id, version.number, sources):
@@ -263,9 +263,10 @@ class OracleStage:
 
     def _digest(self, use: Use) -> str:
         if use.version is not None:
+            assert use.asset is not None
             return self.world.version(use.asset, use.version).digest
         assert use.content is not None
-        return digests_of(Kind(self.world.asset(use.asset).kind), use.content)[0]
+        return digests_of(Kind(use.role), use.content)[0]
 
     async def select(self, segment: int, take: int) -> None:
         self._set(selected={**self.world.selected, segment: take})

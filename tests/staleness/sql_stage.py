@@ -179,9 +179,7 @@ class SqlStage:
     async def _claimed(self, use: Use) -> ClaimInput:
         digest = None
         if use.version is None:
-            async with self.db.transaction() as conn:
-                kind = (await library_sql.get_asset(conn, use.asset)).kind
-            digest = digests_of(kind, use.content or "")[0]
+            digest = digests_of(Kind(use.role), use.content or "")[0]
         return ClaimInput(
             role=InputRole(use.role),
             asset=use.asset,

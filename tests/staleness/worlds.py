@@ -19,10 +19,10 @@ Source = tuple[int, int]  # (asset, number)
 
 @dataclass(frozen=True)
 class Use:
-    """One input of a claim: a version of an asset, or instead ``content``, a file that may be no version of it."""
+    """An input of a claim: a version of an asset, or ``content``, a file of an asset or of none, maybe no version."""
 
     role: str
-    asset: int
+    asset: int | None
     version: int | None = None
     content: str | None = None
     strength: float | None = None

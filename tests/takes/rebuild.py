@@ -24,7 +24,15 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
     last = {row["segment_id"]: row["take_id"] for row in await rows(conn, "SELECT * FROM selections ORDER BY id")}
     receipts = {row["take_id"]: row for row in await rows(conn, "SELECT * FROM receipts")}
     takes = {row["id"]: row for row in await rows(conn, "SELECT * FROM takes")}
-    inputs = await rows(conn, "SELECT * FROM receipt_inputs ORDER BY receipt_id, role, ordinal")
+    inputs = await rows(
+        conn,
+        """
+        SELECT i.receipt_id, i.role, i.ordinal, i.digest, i.take_id, i.part, i.via,
+               coalesce(i.content_id, l.content_id) AS content_id
+          FROM receipt_inputs i LEFT JOIN input_links l USING (receipt_id, role, ordinal)
+         ORDER BY i.receipt_id, i.role, i.ordinal
+        """,
+    )
     outputs = {
         (row["receipt_id"], row["part"]): row["digest"] for row in await rows(conn, "SELECT * FROM receipt_outputs")
     }
@@ -53,7 +61,9 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
             "scene_id": segment["scene_id"],
             "take_id": take_id,
             "receipt_id": receipt["id"],
-            "unknown": bool(receipt["missing"]) or receipt["evidence"] in WEAK,
+            "unknown": bool(receipt["missing"])
+            or receipt["evidence"] in WEAK
+            or any(line["digest"] and not line["content_id"] and line["role"] != "seed_frame" for line in mine),
             "seed_digest": seed and seed["digest"],
             "seed_part": seed and seed["part"],
             "seed_take_id": seed and seed["take_id"],
@@ -116,7 +126,8 @@ async def counted(conn: Conn, *, selected: bool) -> Mapping[tuple[int, int | Non
           FROM takes k
           JOIN receipts r ON r.take_id = k.id
           JOIN receipt_inputs i ON i.receipt_id = r.id
-          JOIN contents c ON c.id = i.content_id
+          LEFT JOIN input_links l USING (receipt_id, role, ordinal)
+          JOIN contents c ON c.id IN (i.content_id, l.content_id)
          WHERE NOT %(selected)s OR k.id IN (SELECT take_id FROM selected_takes)
         """,
         selected=selected,

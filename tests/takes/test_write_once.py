@@ -14,6 +14,7 @@ HISTORY: tuple[LiteralString, ...] = (
     "receipts",
     "receipt_inputs",
     "receipt_outputs",
+    "input_links",
     "selections",
     "asset_versions",
     "derivations",

@@ -19,6 +19,7 @@ from genlock.library.kinds import OCTETS
 from genlock.library.model import NewAsset, NewVersion
 from genlock.model import FORBIDDEN_IN_NAMES, MAX_NAME, Actor, Kind, Model
 from genlock.staleness import moves
+from genlock.takes import input_links
 
 UNMANAGED = "unmanaged"
 _WEIGHTS = frozenset({Kind.MODEL, Kind.LORA, Kind.VAE, Kind.TEXT_ENCODER, Kind.CONTROLNET})
@@ -76,6 +77,8 @@ async def unmanaged_assets(conn: Conn, shelf: Shelf) -> frozenset[int]:
 async def register(conn: Conn, unknown: Iterable[Unknown], sizes: Mapping[Digest, int], actor: Actor) -> None:
     """Make the assets and versions. The library is locked."""
     made: dict[tuple[Kind, str], int] = {}
+    unknown = tuple(unknown)
+    await input_links.lock(conn, [one.digest for one in unknown])
     for one in unknown:  # a handful, once for each file that was never met before
         asset_id = one.asset_id or made.get((one.kind, one.name))
         if asset_id is None:

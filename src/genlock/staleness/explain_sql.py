@@ -17,7 +17,7 @@ SELECT o.run_id, o.run_position, o.segment_id, o.scene_id, o.root_kind, o.root_a
   JOIN selected_takes t ON t.segment_id = o.segment_id
   LEFT JOIN here p ON p.segment_id = o.segment_id
   LEFT JOIN contents c ON c.id = o.content_id
-  LEFT JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
+  LEFT JOIN resolved_inputs i ON i.receipt_id = t.receipt_id
        AND ((o.root_kind = 2 AND (i.role, i.ordinal) = ('seed_frame', (
                  SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = t.receipt_id AND f.role = i.role)))
             OR (i.content_id = o.content_id AND (i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))))

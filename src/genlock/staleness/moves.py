@@ -12,10 +12,11 @@ from genlock.errors import NotFound
 from genlock.events import log
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
-from genlock.library.model import Added, NewVersion
+from genlock.library.model import Added, NewVersion, Outcome
 from genlock.model import Actor, Model
 from genlock.staleness import moves_sql, outdated_sql
 from genlock.staleness.outdated import outdated
+from genlock.takes import input_links
 from genlock.timeline import actions as timeline
 from genlock.timeline import pin_sql
 from genlock.timeline.model import NewPin, Pin
@@ -35,7 +36,10 @@ async def add_version(
 ) -> tuple[Added, Moved | None]:
     """Register stored bytes as a version and, if asked or if it is the first, make it active."""
     await library_sql.lock(conn)
+    await input_links.lock(conn, [new.digest])
     added = await library.add_version(conn, asset_id, new, actor)
+    if added.outcome is not Outcome.EXISTS:
+        await input_links.link(conn, asset_id, added.version.number)
     asset = await library_sql.get_asset(conn, asset_id)
     moved = None
     if activate or asset.active_version is None:

@@ -85,6 +85,7 @@ def _unknown_because(state: State | None, take: Take | None) -> tuple[str, ...]:
     if state is not State.UNKNOWN or take is None:
         return ()
     reasons = [f"missing: {what}" for what in take.missing]
+    reasons += [f"unregistered: {line}" for line in take.unregistered]
     if take.evidence in (Evidence.MATCHED_BY_NAME, Evidence.DECLARED):
         reasons.append(f"evidence: {take.evidence}")
     return tuple(reasons) or ("upstream",)

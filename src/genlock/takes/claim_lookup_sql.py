@@ -9,6 +9,7 @@ from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Kind
 from genlock.takes.claim import Claim, ClaimInput, InputRole
 from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameFact
+from genlock.takes.input_links_sql import lock_unresolved
 from genlock.takes.receipt import Input
 
 Named = tuple[int | None, str | None, str | None, Digest | None, int | None]
@@ -34,7 +35,10 @@ async def load_facts(
     """
     plain = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
     bare = {(item.role.value, item.digest) for item in plain if item.asset is None and item.digest is not None}
-    owners = await _owners(conn, bare, project) if bare else {}
+    owners: dict[tuple[str, Digest], int] = {}
+    if bare:
+        await lock_unresolved(conn)
+        owners = await _owners(conn, bare, project)
     named = {_named(item, owners) for item in plain}
     found = await _find(conn, list(named), project)
     unheard = {(row["asset_id"], row["wanted_digest"]) for row in found if row["id"] is None and row["wanted_digest"]}
@@ -231,7 +235,7 @@ async def _frames(conn: Conn, take_ids: Collection[int]) -> dict[int, FrameFact]
                            'role', i.role, 'ordinal', i.ordinal, 'kind', coalesce(a.kind, i.role), 'asset', a.id,
                            'name', a.name, 'version', c.version, 'digest', digest_text(coalesce(c.digest, i.digest)),
                            'effective_digest', digest_text(c.effective_digest)) ORDER BY i.role DESC, i.ordinal)
-                  FROM receipt_inputs i
+                  FROM resolved_inputs i
                   LEFT JOIN contents c ON c.id = i.content_id
                   LEFT JOIN assets a ON a.id = c.asset_id
                  WHERE i.receipt_id = r.id AND i.role IN ('variant', 'source_image')

@@ -14,7 +14,10 @@ MAX_TAKES = 1000
 
 
 class Take(Model):
-    """A generated result for a segment, numbered from 1; never overwritten."""
+    """A generated result for a segment, numbered from 1; never overwritten.
+
+    ``unregistered`` are the inputs (``role[ordinal]``) with a digest that no asset has: they are not judged yet.
+    """
 
     id: int
     segment_id: int
@@ -27,6 +30,7 @@ class Take(Model):
     engine: str
     evidence: Evidence
     missing: tuple[str, ...]
+    unregistered: tuple[str, ...] = ()
     outputs: dict[str, Digest]
 
 

@@ -25,6 +25,7 @@ _REQUIRED_BY_ENGINE: Mapping[str, tuple[str, ...]] = {
     "sketch": ("negative_prompt", "steps", "sampler"),
     "comfyui": ("negative_prompt", "steps", "sampler"),
 }
+_GOOD_EVIDENCE = frozenset({Evidence.RECORDED, Evidence.MATCHED_BY_DIGEST})
 _ENGINES_THAT_NEED_AN_IMAGE = frozenset({"sketch"})
 _IMAGE_ROLES = frozenset({InputRole.SOURCE_IMAGE, InputRole.VARIANT, InputRole.SEED_FRAME})
 
@@ -201,6 +202,20 @@ class NewReceipt:
     inputs: tuple[Input, ...]
     outputs: Mapping[str, Output]
     workload: Workload | None
+
+    @property
+    def unregistered(self) -> tuple[str, ...]:
+        """The inputs with a digest that no asset has, as ``role[ordinal]``."""
+        return tuple(
+            f"{line.role.value}[{line.ordinal}]"
+            for line in self.inputs
+            if line.asset is None and line.digest is not None and line.role is not InputRole.SEED_FRAME
+        )
+
+    @property
+    def unknown(self) -> bool:
+        """Whether too little is known about the take to call it fresh."""
+        return bool(self.missing or self.unregistered) or self.evidence not in _GOOD_EVIDENCE
 
 
 def compose(

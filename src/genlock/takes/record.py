@@ -330,6 +330,7 @@ def _recorded(receipt: NewReceipt, place: Place, actor: Actor, *, selected: bool
         engine=receipt.claim.engine.name,
         evidence=receipt.evidence,
         missing=receipt.missing,
+        unregistered=receipt.unregistered,
         outputs={part: output.digest for part, output in receipt.outputs.items()},
     )
     stored = Receipt.model_construct(

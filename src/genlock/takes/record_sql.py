@@ -161,7 +161,7 @@ async def insert_history(
                    version int, derivation_id bigint, receipt_digest bytea, inputs_digest bytea, claim_digest bytea,
                    document text, engine text, engine_version text, evidence text, missing text[], seed numeric,
                    prompt text, graph_digest bytea, workload_id int, duration_s float8, step_id bigint,
-                   selected bool, seed_digest bytea, seed_part text, seed_take_id bigint)
+                   selected bool, unknown bool, seed_digest bytea, seed_part text, seed_take_id bigint)
         ), line AS MATERIALIZED (
             SELECT i.*, c.id AS content_id
               FROM json_to_recordset(%(inputs)s) AS i (
@@ -192,9 +192,7 @@ async def insert_history(
               FROM json_to_recordset(%(outputs)s)
                 AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
         ), selecting AS (
-            SELECT r.*, r.id AS receipt_id, g.scene_id, was.take_id AS previous_take_id, """
-        + selection_sql.UNKNOWN
-        + """ AS unknown
+            SELECT r.*, r.id AS receipt_id, g.scene_id, was.take_id AS previous_take_id
               FROM receipt r
               JOIN segments g ON g.id = r.segment_id
               LEFT JOIN selected_takes was ON was.segment_id = r.segment_id
@@ -270,6 +268,7 @@ def _receipt_row(receipt: NewReceipt, workloads: Mapping[Workload, int], selecte
         "duration_s": receipt.claim.observed and receipt.claim.observed.duration_s,
         "step_id": receipt.step_id,
         "selected": receipt.segment_id is not None and selected.get(receipt.segment_id) == receipt.take_id,
+        "unknown": receipt.unknown,
         "seed_digest": frame and frame.digest and to_hex(frame.digest),
         "seed_part": frame and frame.part,
         "seed_take_id": frame and frame.take,

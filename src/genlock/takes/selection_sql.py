@@ -11,9 +11,6 @@ from genlock.db.tables import table
 from genlock.model import Actor
 from genlock.takes.chain import Link, Run, Slot
 
-UNKNOWN: LiteralString = "cardinality(r.missing) > 0 OR r.evidence IN ('matched_by_name', 'declared')"
-"""Whether the receipt ``r`` of a take lacks something required, or its evidence is weak."""
-
 LOGGED: LiteralString = """
             INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
             SELECT segment_id, take_id, previous_take_id, %(actor)s FROM selecting WHERE %(actor)s::text IS NOT NULL
@@ -58,9 +55,7 @@ async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None
         """
         WITH selecting AS (
             SELECT w.segment_id, w.take_id, was.take_id AS previous_take_id, g.project_id, g.scene_id,
-                   r.id AS receipt_id, """
-        + UNKNOWN
-        + """ AS unknown,
+                   r.id AS receipt_id, take_is_unknown(r.id, r.missing, r.evidence) AS unknown,
                    r.workload_id, i.digest AS seed_digest, i.part AS seed_part, i.take_id AS seed_take_id
               FROM json_to_recordset(%(takes)s) AS w (segment_id bigint, take_id bigint)
               JOIN segments g ON g.id = w.segment_id
@@ -310,7 +305,7 @@ async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
                    bool_or(i.via IS NULL OR (i.via = 'seed_frame' AND c.via_judged)) AS judged
               FROM changed c
               JOIN selected_takes t ON t.segment_id = c.segment_id
-              JOIN receipt_inputs i ON i.receipt_id = t.receipt_id
+              JOIN resolved_inputs i ON i.receipt_id = t.receipt_id
              WHERE i.content_id IS NOT NULL AND c.via_judged IS NOT NULL
              GROUP BY 1, 2, 3, 4, 5, 6
         ), before AS MATERIALIZED (

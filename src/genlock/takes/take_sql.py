@@ -11,6 +11,10 @@ from genlock.takes.model import Take
 _SELECT_TAKE = """
         SELECT t.id, t.segment_id, t.number, r.id AS receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
                t.recorded_by, r.duration_s, r.engine, r.evidence, r.missing,
+               ARRAY(SELECT i.role || '[' || i.ordinal || ']' FROM resolved_inputs i
+                      WHERE i.receipt_id = r.id AND i.content_id IS NULL AND i.digest IS NOT NULL
+                        AND i.role <> 'seed_frame'
+                      ORDER BY i.role, i.ordinal) AS unregistered,
                coalesce((SELECT jsonb_object_agg(o.part, digest_text(o.digest))
                            FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
           FROM takes t
@@ -82,6 +86,10 @@ async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]
         """
         SELECT t.id, t.segment_id, t.number, s.receipt_id, true AS selected, t.recorded_at, t.recorded_by,
                r.duration_s, r.engine, r.evidence, r.missing,
+               ARRAY(SELECT i.role || '[' || i.ordinal || ']' FROM resolved_inputs i
+                      WHERE i.receipt_id = r.id AND i.content_id IS NULL AND i.digest IS NOT NULL
+                        AND i.role <> 'seed_frame'
+                      ORDER BY i.role, i.ordinal) AS unregistered,
                coalesce((SELECT jsonb_object_agg(o.part, digest_text(o.digest))
                            FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
           FROM selected_takes s JOIN takes t ON t.id = s.take_id JOIN receipts r ON r.id = s.receipt_id

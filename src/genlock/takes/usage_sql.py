@@ -216,7 +216,7 @@ async def _ask_history(
                        ) AS content
                  CROSS JOIN LATERAL (
                        SELECT DISTINCT i.project_id, i.receipt_id
-                         FROM receipt_inputs i
+                         FROM resolved_inputs i
                         WHERE i.content_id = content.id
                           AND (i.project_id, i.receipt_id) < (%(project)s::bigint, %(receipt)s::bigint)
                           AND i.project_id >= %(first_project)s
@@ -248,7 +248,7 @@ async def ask_items(conn: Conn, found: Found) -> Asked:
                (SELECT json_agg(json_strip_nulls(json_build_object(
                            'role', i.role, 'ordinal', i.ordinal, 'via', i.via, 'strength_model', i.strength_model,
                            'strength_clip', i.strength_clip)) ORDER BY i.role, i.ordinal)
-                  FROM receipt_inputs i
+                  FROM resolved_inputs i
                  WHERE i.receipt_id = page.receipt_id AND i.content_id = ANY(%(contents)s)) AS uses
           FROM unnest(%(takes)s::bigint[], %(receipts)s::bigint[], %(selected)s::bool[])
                WITH ORDINALITY AS page (take_id, receipt_id, selected, n)

@@ -111,6 +111,7 @@ class Story:
         variant: str | None = "clothed",
         clothed: int = 1,
         rain: int | str = 1,
+        bare: bool = False,
         last_frame: str | None = None,
         frames_of: Sequence[int] = (),
         seed: str | None = "1",
@@ -119,16 +120,17 @@ class Story:
     ) -> int:
         """A take for a segment: the first of a chain from the variant, others from the frame of the one before.
 
-        ``rain`` is a version's number, or the content of a file that may be none. Frames of other takes go in behind.
+        ``rain`` is a version's number, or the content of a file that may be none; ``bare`` names it by digest alone.
+        Frames of other takes go in behind.
         """
         scene, place = name.split("/")
         first = place == "1" if starts is None else starts
         lora = (
             Use(Kind.LORA, self.assets["rain"], version=rain, strength=0.8)
             if isinstance(rain, int)
-            else Use(Kind.LORA, self.assets["rain"], content=rain, strength=0.8)
+            else Use(Kind.LORA, None if bare else self.assets["rain"], content=rain, strength=0.8)
         )
-        uses = [lora, Use(Kind.WORKFLOW, self.assets["walk"], 1), Use(Kind.MODEL, self.assets["tiny"], 1)]
+        uses = [lora, *self.uses()]
         if first and variant is not None:
             uses.append(Use(Kind.VARIANT, self.assets[variant], clothed))
         before = None if first else await self.stage.selected(self.segment(f"{scene}/{int(place) - 1}"))
@@ -142,6 +144,15 @@ class Story:
             evidence=evidence,
             select=select,
         )
+
+    def uses(self, rain: int | None = None) -> list[Use]:
+        """The workflow and the model at v1, and if given a version of the LoRA."""
+        lora = [Use(Kind.LORA, self.assets["rain"], version=rain, strength=0.8)] if rain is not None else []
+        return [*lora, Use(Kind.WORKFLOW, self.assets["walk"], 1), Use(Kind.MODEL, self.assets["tiny"], 1)]
+
+    def bare(self, kind: Kind, content: str) -> Use:
+        """A file that is named by its digest alone."""
+        return Use(kind, None, content=content)
 
     async def redo(self, *scenes: str, clothed: int = 1, rain: int = 1) -> list[int]:
         """New takes for whole scenes, each segment after the one before; selected."""

@@ -70,11 +70,14 @@ async def load_world(conn: Conn) -> World:
             )
         ),
         versions=tuple(
-            VersionRow(row["asset_id"], row["number"], row["digest"], row["effective"], row["filename"])
+            VersionRow(
+                row["asset_id"], row["number"], row["digest"], row["effective"], row["filename"], row["registered"]
+            )
             for row in await rows(
                 conn,
                 """SELECT asset_id, number, digest_text(digest) AS digest, digest_text(effective_digest) AS effective,
-                          filename FROM asset_versions""",
+                          filename, row_number() OVER (ORDER BY created_at, asset_id, number) AS registered
+                     FROM asset_versions""",
             )
         ),
         derivations=tuple(

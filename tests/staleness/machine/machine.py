@@ -242,7 +242,7 @@ class Histories(RuleBasedStateMachine):
         self.run(self.studio.record(segment_id, versions=versions, continues=continues, frame=frame, select=select))
         reached["rule record"] += 1
 
-    @rule(choice=pick, how=st.sampled_from(["unmatched", "incomplete", "declared", "twice"]), label=labels)
+    @rule(choice=pick, how=st.sampled_from(["unmatched", "bare", "incomplete", "declared", "twice"]), label=labels)
     def record_oddly(self, choice: int, how: str, label: str) -> None:
         segment_id = self.segment(choice)
         if segment_id is None:
@@ -255,6 +255,7 @@ class Histories(RuleBasedStateMachine):
                 complete=how != "incomplete",
                 evidence=Evidence.DECLARED if how == "declared" else None,
                 unknown_lora=label if how == "unmatched" else None,
+                bare_lora=label if how == "bare" else None,
                 lora_twice=how == "twice",
             )
         )
@@ -368,7 +369,8 @@ EXPECTED = (
     "rule upload created", "rule upload equivalent", "rule upload exists", "rule derive from several",
     "rule redeclare exists", "rule refuse own ancestor", "rule activate", "rule revert", "rule pin project",
     "rule pin scene", "rule pin both", "rule unpin", "rule waive asset", "rule waive chain", "rule withdraw",
-    "rule record", "rule record unmatched", "rule record incomplete", "rule record declared", "rule record twice",
+    "rule record", "rule record unmatched", "rule record bare", "rule record incomplete", "rule record declared",
+    "rule record twice",
     "rule redo", "rule select", "rule chain", "rule move", "rule insert", "rule archive segment", "rule archive scene",
     "rule archive project", "rule restore segment", "rule restore scene", "rule restore project",
 )  # fmt: skip

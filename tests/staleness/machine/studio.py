@@ -98,6 +98,7 @@ class Studio:
         complete: bool = True,
         evidence: Evidence | None = None,
         unknown_lora: str | None = None,
+        bare_lora: str | None = None,
         lora_twice: bool = False,
         select: bool = True,
     ) -> int:
@@ -111,7 +112,10 @@ class Studio:
                 ClaimInput(role=InputRole.MODEL, asset=self.assets["tiny"], version=versions["tiny"]),
             ]
             rain = self.assets["rain"]
-            if unknown_lora is None:
+            if bare_lora is not None:
+                bare = digest(f"rain/{bare_lora}/{bare_lora}")
+                inputs.append(ClaimInput(role=InputRole.LORA, digest=bare, strength_model=0.8))
+            elif unknown_lora is None:
                 inputs.append(ClaimInput(role=InputRole.LORA, asset=rain, version=versions["rain"], strength_model=0.8))
             else:
                 unknown = digest(f"rain/{unknown_lora}/{unknown_lora}")

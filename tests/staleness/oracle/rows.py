@@ -4,7 +4,7 @@ Nothing here is fast or clever on purpose: every look-up walks the rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from genlock.model import SEED_FRAME
@@ -66,6 +66,7 @@ class VersionRow:
     digest: str
     effective_digest: str
     filename: str
+    registered: int = 0  # the order in which versions were registered, over all assets
 
     @property
     def content(self) -> tuple[int, str]:
@@ -201,8 +202,21 @@ class World:
         return next(row for row in self.takes if row.id == take_id)
 
     def receipt(self, receipt_id: int) -> ReceiptRow:
-        """The receipt with this id."""
-        return next(row for row in self.receipts if row.id == receipt_id)
+        """Return the receipt with this id, its bare digests with the assets that have registered them."""
+        row = next(row for row in self.receipts if row.id == receipt_id)
+        if row.take_id is None:
+            return row
+        project_id = self.segment(self.take(row.take_id).segment_id).project_id
+        return replace(row, inputs=tuple(self._registered(line, project_id) for line in row.inputs))
+
+    def _registered(self, line: InputRow, project_id: int) -> InputRow:
+        """Return a bare digest as an input of the first asset, of the project or shared, that registered it."""
+        if line.asset_id is not None or line.role == SEED_FRAME:
+            return line
+        visible = {row.id for row in self.assets if row.kind == line.role and row.project_id in (None, project_id)}
+        versions = [row for row in self.versions if row.asset_id in visible and row.digest == line.digest]
+        first = min(versions, key=lambda row: row.registered, default=None)
+        return line if first is None else replace(line, asset_id=first.asset_id)
 
     def selected_take(self, segment_id: int) -> TakeRow | None:
         """The take of a segment that is in the cut."""

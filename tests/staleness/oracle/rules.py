@@ -292,7 +292,11 @@ def _unknown(world: World, segment: SegmentRow) -> bool:
     """Whether too little is known of this take, or of one before it in its run."""
     receipt = _receipt(world, segment)
     before = continued(world, segment)
-    here = receipt is not None and (bool(receipt.missing) or receipt.evidence not in KNOWN)
+    here = receipt is not None and (
+        bool(receipt.missing)
+        or receipt.evidence not in KNOWN
+        or any(line.asset_id is None and line.role != SEED_FRAME for line in receipt.inputs)
+    )
     return here or (before is not None and _unknown(world, before))
 
 

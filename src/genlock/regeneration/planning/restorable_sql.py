@@ -57,9 +57,9 @@ SELECT w.place, array_agg(DISTINCT b.run_id) AS runs
           AND past.engine = now.engine AND cardinality(past.missing) = 0
           AND past.evidence IN ('recorded', 'matched_by_digest')
           AND NOT EXISTS (
-              SELECT FROM receipt_inputs was
+              SELECT FROM resolved_inputs was
                 JOIN contents c ON c.id = was.content_id
-                LEFT JOIN receipt_inputs i ON i.receipt_id = now.id AND i.role = was.role AND i.ordinal = was.ordinal
+                LEFT JOIN resolved_inputs i ON i.receipt_id = now.id AND i.role = was.role AND i.ordinal = was.ordinal
                 LEFT JOIN contents k ON k.id = i.content_id
                 LEFT JOIN assets a ON a.id = k.asset_id
                 LEFT JOIN pins of_scene ON of_scene.project_id = t.project_id AND of_scene.scene_id = t.scene_id
@@ -163,7 +163,7 @@ SELECT m.place, array_agg(DISTINCT ARRAY[h.scope_id, c.asset_id]) AS used
   FROM (SELECT * FROM unnest(%(places)s::int[], %(segments)s::bigint[]) AS m (place, segment_id)) m
   JOIN here h ON h.segment_id = m.segment_id
   JOIN selected_takes t ON t.segment_id = m.segment_id
-  JOIN receipt_inputs i ON i.receipt_id = t.receipt_id AND i.via IS NULL
+  JOIN resolved_inputs i ON i.receipt_id = t.receipt_id AND i.via IS NULL
   JOIN contents c ON c.id = i.content_id
   LEFT JOIN caused k ON k.segment_id = m.segment_id AND k.content_id = i.content_id
  WHERE k.waived IS NOT TRUE

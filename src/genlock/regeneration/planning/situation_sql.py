@@ -151,7 +151,7 @@ async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Inpu
         SELECT i.receipt_id, i.role, i.ordinal, a.kind, a.id AS asset, a.name, c.version,
                digest_text(coalesce(c.digest, i.digest)) AS digest, digest_text(c.effective_digest) AS effective_digest,
                i.strength_model, i.strength_clip, i.part, i.take_id AS take, i.via
-          FROM receipt_inputs i
+          FROM resolved_inputs i
           LEFT JOIN contents c ON c.id = i.content_id
           LEFT JOIN assets a ON a.id = c.asset_id
          WHERE i.receipt_id = ANY(%(receipts)s)
