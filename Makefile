@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Tests marked long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 # Each process starts its own PostgreSQL. Long tests, and those that kill or count processes, run in one process.
@@ -11,18 +12,22 @@ JOBS   ?= 2
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
+.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[server,dev]'
+	$(PIP) --require-hashes --requirement constraints.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-setup: $(STAMP) ## create .venv and install everything at the versions of constraints.txt
+setup: $(STAMP) ## create .venv and install everything, with the hashes of constraints.txt
+
+lock: setup ## resolve constraints.txt again for all platforms and Pythons, with hashes; keeps versions that still fit
+	$(BIN)/uv pip compile pyproject.toml --extra server --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --output-file constraints.txt
 
 demo: setup ## run the whole story on real files in a new project; writes demo-report.json
 	$(BIN)/genlock demo

@@ -12,6 +12,7 @@ WRITERS = {
     "openapi.json": ("-m", "genlock.web"),
     "cli.md": ("-m", "genlock.cli.reference"),
     "sdk.md": ("-m", "genlock.sdk.reference"),
+    "licences.md": (str(Path(__file__).parent / "licences.py"),),
 }
 
 
