@@ -3,7 +3,7 @@
 from tests.watching.disk import Disk
 
 from genlock.db.connection import rows
-from genlock.library import sql as library_sql
+from genlock.library import in_place_sql
 from genlock.watching.model import ScanOutcome
 
 
@@ -25,7 +25,7 @@ async def test_bytes_that_were_not_kept_are_gone_when_a_file_is_overwritten(disk
     assert [row["data"]["version"] for row in told] == [1]
 
     async with disk.db.transaction() as conn:
-        assert await library_sql.in_place_path(conn, first.asset_id, 1) is None
+        assert await in_place_sql.in_place_path(conn, first.asset_id, 1) is None
 
     # They come back with a copy, wherever that lies; what else it is called makes no difference to its bytes.
     copy = disk.folder / "models" / "loras" / "backup" / "rain.safetensors"
@@ -34,7 +34,7 @@ async def test_bytes_that_were_not_kept_are_gone_when_a_file_is_overwritten(disk
     assert await disk.news(keep=False) == [("created", "rain (backup)", 1)], "one file of that name is there already"
     assert (await disk.version("rain", 1)).gone_since is None
     async with disk.db.transaction() as conn:
-        assert await library_sql.in_place_path(conn, first.asset_id, 1) == str(copy)
+        assert await in_place_sql.in_place_path(conn, first.asset_id, 1) == str(copy)
 
 
 async def test_a_file_that_is_moved_stays_what_it_is(disk: Disk) -> None:
@@ -47,7 +47,7 @@ async def test_a_file_that_is_moved_stays_what_it_is(disk: Disk) -> None:
     version = await disk.version("rain", 1)
     assert version.gone_since is None
     async with disk.db.transaction() as conn:
-        assert await library_sql.in_place_path(conn, version.asset_id, 1) == str(moved)
+        assert await in_place_sql.in_place_path(conn, version.asset_id, 1) == str(moved)
     moved.rename(rain)
     assert [outcome for outcome, _, _ in await disk.news(keep=False)][-1] == "gone"
     assert await disk.all_versions() == [("rain", 1, True)]

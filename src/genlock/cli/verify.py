@@ -16,6 +16,7 @@ from genlock.cli.session import Session
 from genlock.digest import PREFIX, Digest, canonical, digest_of
 from genlock.errors import Invalid
 from genlock.model import Model
+from genlock.regular_file import open_regular
 from genlock.takes.receipt import SCHEMA, Input, inputs_digest
 
 
@@ -74,7 +75,7 @@ def check_document(content: bytes, document: dict[str, Any], digest: Digest | No
 def check_file(path: Path, document: dict[str, Any]) -> Finding:
     """Whether a document names the bytes of a file, as what it made or as what went in."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Invalid(f"{path} cannot be read: {error.strerror}.", hint="Check the path.", code="no_file") from error

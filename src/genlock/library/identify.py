@@ -12,19 +12,21 @@ also a ``blobs.store.Hasher``, so that an upload is written, hashed and understo
 """
 
 import hashlib
+import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from genlock.blobs.store import Store
 from genlock.digest import Digest, from_raw
-from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.errors import Conflict, Invalid, NotFound, Unavailable
 from genlock.library.kinds import RULES
 from genlock.library.readers import reader_for, shown_name
-from genlock.library.stamps import FileStamp, stamp_from, stamp_of
+from genlock.library.stamps import FileStamp, no_file, stamp_from
 from genlock.model import Kind, Model
+from genlock.regular_file import open_below, open_regular
 
 READ_BYTES = 2**20
 MAX_READINGS = 5
@@ -85,33 +87,40 @@ class Identifier:
 
 
 def identify_file(path: Path, kind: Kind) -> Identity:
-    """What the file at ``path`` is; read again if it changes meanwhile, ``Conflict`` if it never rests."""
+    """Return what the file at ``path`` is; read again if it changes meanwhile, ``Conflict`` if it never rests."""
     return identify_stamped(path, kind)[1]
 
 
 def identify_stamped(
-    path: Path, kind: Kind, *, store: Store | None = None, checkpoint: Callable[[], None] = lambda: None
+    path: Path,
+    kind: Kind,
+    *,
+    roots: Sequence[Path] | None = None,
+    store: Store | None = None,
+    checkpoint: Callable[[], None] = lambda: None,
 ) -> tuple[FileStamp, Identity]:
-    """The stamp and the identity of the file at ``path``, which belong together; with a ``store`` its bytes are kept.
+    """Return the stamp and the identity of the file at ``path``; with a ``store`` its bytes are kept.
 
+    With ``roots`` the file must lie below one of them without any link in its path (``regular_file.open_below``).
     ``checkpoint`` is called for every mebibyte, and may raise to break off.
     """
     for _ in range(MAX_READINGS):
-        before = stamp_of(path)
+        source, before = _open(path, roots)
         refusal: Invalid | None = None
         identity: Identity | None = None
+        with source:
+            try:
+                after, identity = _read_once(source, path.name, kind, before, store, checkpoint)
+            except Invalid as error:
+                after, refusal = before, error
+            except OSError as error:
+                raise _unreadable(path, error) from error
         try:
-            read_from, identity = _read_once(path, kind, before, store, checkpoint)
-        except FileNotFoundError:
-            continue  # replaced by unlinking first; the next look at it says whether it came back
-        except Invalid as error:
-            read_from, refusal = before, error
-        except OSError as error:
-            raise Unavailable(
-                f"{shown_name(path.name)} cannot be read: {error.strerror}.",
-                hint="See that the server may read it and that its disk is mounted.",
-            ) from error
-        if before == read_from == stamp_of(path):
+            replacement, at_path = _open(path, roots)
+        except NotFound:
+            continue  # it is being replaced by unlinking it first; the next reading shows whether it came back
+        replacement.close()
+        if before == after == at_path:
             if identity is not None:
                 return before, identity
             if refusal is not None:
@@ -123,14 +132,36 @@ def identify_stamped(
     )
 
 
+def _open(path: Path, roots: Sequence[Path] | None) -> tuple[io.BufferedReader, FileStamp]:
+    """Return the open file and its stamp. ``NotFound`` if there is none, ``Unavailable`` if it cannot be opened."""
+    try:
+        source = open_regular(path) if roots is None else open_below(path, roots)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise no_file(path.name) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return source, stamp_from(os.fstat(source.fileno()), path.name)
+
+
+def _unreadable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{shown_name(path.name)} cannot be read: {error.strerror}.",
+        hint="See that the server may read it and that its disk is mounted.",
+    )
+
+
 def _read_once(
-    path: Path, kind: Kind, before: FileStamp, store: Store | None, checkpoint: Callable[[], None]
+    source: io.BufferedReader,
+    filename: str,
+    kind: Kind,
+    before: FileStamp,
+    store: Store | None,
+    checkpoint: Callable[[], None],
 ) -> tuple[FileStamp, Identity]:
-    """The identity of what is read now, with the stamp of the very file that was open."""
-    identifier = Identifier(kind, path.name)
+    """Return the identity of what is read now, with the stamp that the file has afterwards."""
+    identifier = Identifier(kind, filename)
     buffer = memoryview(bytearray(READ_BYTES))
     with ExitStack() as stack:
-        source = stack.enter_context(path.open("rb", buffering=0))
         draft = None if store is None else stack.enter_context(store.begin(identifier))
         take = identifier.update if draft is None else draft.write
         left = before.size_bytes
@@ -139,7 +170,7 @@ def _read_once(
             take(buffer[:count])
             left -= count
             checkpoint()
-        stamp = stamp_from(os.fstat(source.fileno()), path.name)
+        stamp = stamp_from(os.fstat(source.fileno()), filename)
         identity = identifier.finish()
         if draft is not None and stamp == before:
             draft.commit()

@@ -352,21 +352,6 @@ async def rename_asset(conn: Conn, asset_id: int, name: str) -> None:
     await execute(conn, "UPDATE assets SET name = %(name)s WHERE id = %(id)s", name=name, id=asset_id)
 
 
-async def in_place_path(conn: Conn, asset_id: int, number: int) -> str | None:
-    """Where the bytes of a version lie, if it is outside of the store."""
-    return await scalar(
-        conn,
-        """
-        SELECT lies_at(v.asset_id, v.number, v.in_place)
-          FROM asset_versions v
-         WHERE v.asset_id = %(asset_id)s AND v.number = %(number)s
-           AND NOT EXISTS (SELECT FROM blobs b WHERE b.digest = v.digest AND b.gone_since IS NULL)
-        """,
-        asset_id=asset_id,
-        number=number,
-    )
-
-
 async def missing_versions(conn: Conn, refs: tuple[VersionRef, ...]) -> tuple[VersionRef, ...]:
     """Those of ``refs`` that name no version."""
     return await many(

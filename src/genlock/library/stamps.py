@@ -1,11 +1,11 @@
 """The stamp of a file: what ``stat`` says, by which a file that has not changed is recognised without reading it."""
 
 import os
-import stat
 from pathlib import Path
 
-from genlock.errors import Invalid, NotFound
+from genlock.errors import NotFound
 from genlock.model import Model
+from genlock.regular_file import require_regular
 
 SETTLED_NS = 2_000_000_000
 """Two seconds: the coarsest clock that a common file system writes its times with."""
@@ -33,13 +33,17 @@ def stamp_of(path: Path) -> FileStamp:
     try:
         return stamp_from(path.stat(), path.name)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFound(f"There is no file {path.name!r}.", hint="See that the path is right.") from error
+        raise no_file(path.name) from error
+
+
+def no_file(name: str) -> NotFound:
+    """Return the error for a file that does not exist."""
+    return NotFound(f"There is no file {name!r}.", hint="See that the path is right.")
 
 
 def stamp_from(status: os.stat_result, name: str) -> FileStamp:
     """The stamp in a ``stat`` result; ``Invalid`` for folders, devices and pipes."""
-    if not stat.S_ISREG(status.st_mode):
-        raise Invalid(f"{name!r} is not a regular file.", hint="Name a file, not a folder, device or pipe.")
+    require_regular(status, name)
     return FileStamp(
         device=status.st_dev,
         inode=status.st_ino,

@@ -16,7 +16,6 @@ import signal
 import socket
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,8 +39,8 @@ from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
 from genlock.regeneration import worker_sql
-from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
+from genlock.regeneration.making.scratch import scratch_folder
 from genlock.regeneration.making.work import do_step
 from genlock.regeneration.making.workshop import Workshop, no_fault
 from genlock.regeneration.patrol import patrol
@@ -50,7 +49,6 @@ from genlock.regeneration.reproduction.work import do_reproduction
 from genlock.settings import Settings
 
 logger = logging.getLogger(__name__)
-_SCRATCH = "genlock-worker-"
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _STDIN = 0
@@ -91,7 +89,7 @@ async def run_worker(
     if until_idle:
         orphaned.set()
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-    with _scratch() as scratch:
+    with scratch_folder() as scratch:
         shop = Workshop(
             db=db,
             store=store,
@@ -195,28 +193,6 @@ async def _patrol(shop: Workshop, pace: Pace) -> None:
     recovered = await patrol(shop.db, pace.silent_s)
     if recovered:
         logger.info("Set %d plans in motion again.", recovered)
-
-
-@contextmanager
-def _scratch() -> Generator[Path]:
-    """A folder for this worker's files; those of workers that were killed are removed first."""
-    root = Path(tempfile.gettempdir())
-    for folder in root.glob(f"{_SCRATCH}*"):
-        owner = folder.name.removeprefix(_SCRATCH).partition("-")[0]
-        if owner.isdigit() and not _lives(int(owner)):
-            materialise.remove(folder)
-    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def run(

@@ -21,6 +21,7 @@ from genlock.library.model import Asset
 from genlock.library.stamps import FileStamp, stamp_from, stamp_of
 from genlock.model import Kind, Model
 from genlock.private_file import write_private
+from genlock.regular_file import open_regular
 from genlock.sdk.bodies import body_of
 from genlock.sdk.library import LibraryCalls
 from genlock.watching.folders import names_of
@@ -187,7 +188,7 @@ def _read(path: Path) -> tuple[FileStamp, Digest]:
     """The stamp and digest of a file, which belong together. The server refuses what is changed after this."""
     for _ in range(_READINGS):
         before = stamp_of(path)
-        with path.open("rb") as source:
+        with open_regular(path) as source:
             raw = hashlib.file_digest(source, "sha256").digest()
             read_from = stamp_from(os.fstat(source.fileno()), path.name)
         if before == read_from == stamp_of(path):

@@ -274,7 +274,9 @@ class Scanner:
 
         store = self._store if keep else None
         path = Path(found.path)
-        stamp, identity = await asyncio.to_thread(identify_stamped, path, found.kind, store=store, checkpoint=go_on)
+        stamp, identity = await asyncio.to_thread(
+            identify_stamped, path, found.kind, roots=self._roots, store=store, checkpoint=go_on
+        )
         return Read(found, stamp, identity)
 
     # at rest -------------------------------------------------------------------------------------

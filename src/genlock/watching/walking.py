@@ -6,13 +6,15 @@ a name that is no text: bytes that are not UTF-8 fit into no answer, no log and 
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from genlock.errors import Denied, Invalid, NotFound
 from genlock.library.stamps import FileStamp, stamp_from
 from genlock.model import Kind
+from genlock.regular_file import open_folder_below
 from genlock.watching.folders import LEFT_OUT, kind_of
 
 NO_TEXT = "Its name is not UTF-8: rename it."
@@ -86,26 +88,45 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
             found.outside.append(real)
             continue
         try:
-            with os.scandir(real) as entries:
-                waiting += _look(sorted(entries, key=lambda entry: entry.name), shown, allowed, found)
+            with _listed(real, allowed) as entries:
+                waiting += _look(real, entries, shown, allowed, found)
+        except Denied as error:  # a part of it became a link just now
+            found.unreadable[real] = error.message
         except OSError as error:
             found.unreadable[real] = error.strerror or str(error)
 
 
+@contextmanager
+def _listed(real: str, allowed: tuple[Path, ...] | None) -> Generator[list[os.DirEntry[str]]]:
+    """The entries of a folder by name; with ``allowed`` it is opened without following links below those folders."""
+    if allowed is None:
+        with os.scandir(real) as entries:
+            yield sorted(entries, key=lambda entry: entry.name)
+        return
+    # The descriptor stays open meanwhile: entries are looked at relative to it.
+    with open_folder_below(Path(real), allowed) as folder, os.scandir(folder) as entries:
+        yield sorted(entries, key=lambda entry: entry.name)
+
+
 def _look(
-    entries: Sequence[os.DirEntry[str]], shown: tuple[str, ...], allowed: tuple[Path, ...] | None, found: Walked
+    real: str,
+    entries: Sequence[os.DirEntry[str]],
+    shown: tuple[str, ...],
+    allowed: tuple[Path, ...] | None,
+    found: Walked,
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Note the files of a folder, and give the folders in it."""
     for entry in entries:
         if entry.name.startswith(".") or entry.name.lower() in LEFT_OUT:
             continue
+        own_path = f"{real.rstrip('/')}/{entry.name}"
         try:
             status = entry.stat()
-            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            path = os.path.realpath(own_path) if entry.is_symlink() else own_path
         except FileNotFoundError:
             continue  # a link that leads nowhere, or a file that went just now
         except OSError as error:
-            found.unreadable[shown_if_no_text(entry.path) or entry.path] = error.strerror or str(error)
+            found.unreadable[shown_if_no_text(own_path) or own_path] = error.strerror or str(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield path, (*shown, entry.name)
@@ -116,8 +137,8 @@ def _look(
         if (name := shown_if_no_text(path)) is not None:
             found.unreadable[name] = NO_TEXT
             continue
-        if path != entry.path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-            found.outside.append(shown_if_no_text(entry.path) or entry.path)
+        if path != own_path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
+            found.outside.append(shown_if_no_text(own_path) or own_path)
             continue
         found.files.setdefault(path, Found(path, shown, kind, stamp_from(status, entry.name)))
 

@@ -39,6 +39,7 @@ from genlock.web.api import (
     workflows,
 )
 from genlock.web.context import Services
+from genlock.web.in_place import FilesInPlace
 from genlock.web.metrics import MetricsMiddleware, RequestMetrics
 from genlock.web.openapi import description_of
 
@@ -74,7 +75,7 @@ def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
     """The application over an open database and store. Its lifespan keeps the bell of the event log."""
     app = assemble()
     scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
-    app.state.services = Services(db, store, settings, Bell(db.conninfo), scanner)
+    app.state.services = Services(db, store, settings, Bell(db.conninfo), scanner, FilesInPlace(db, settings))
     return app
 
 

@@ -12,6 +12,7 @@ from genlock.events.listen import Bell
 from genlock.model import Actor, Role
 from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
+from genlock.web.in_place import FilesInPlace
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     bell: Bell
     scanner: Scanner
+    files_in_place: FilesInPlace
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -10,13 +11,13 @@ from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 
 from genlock.blobs import sql
-from genlock.blobs.store import CHUNK_BYTES, Store, checked
+from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.digest import Digest
 from genlock.errors import NotFound
 from genlock.library.kinds import OCTETS, safe_media_type
 from genlock.library.model import Version
-from genlock.web.in_place import open_in_place
+from genlock.web.in_place import FilesInPlace, range_of
 from genlock.web.problems import respond
 
 _BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
@@ -65,51 +66,68 @@ async def send_blob(
         async with db.transaction() as conn:
             await sql.mark_gone(conn, digest)
         raise
-    return await send_file(request, source, headers, etag, store.verified_chunks(digest))
+    return await send_file(
+        request, source, headers, etag, store.verified_chunks(digest), lambda length: range_of(source, length)
+    )
 
 
-async def send_in_place(request: Request, path: str, version: Version) -> Response:
-    """The same for the bytes of a version that lie elsewhere on the server's disk."""
+async def send_in_place(request: Request, files: FilesInPlace, path: Path, version: Version) -> Response:
+    """Send the bytes of a version that lie at ``path`` on the server's disk, in the same ways."""
     etag = f'"{version.digest}"'
     headers = {**safe_headers(version.media_type, version.filename), "ETag": etag, "Accept-Ranges": "bytes"}
     if _names(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    source = await asyncio.to_thread(open_in_place, path)
-    return await send_file(request, source, headers, etag, checked(source, version.digest))
+    file = await files.open(path, version)
+    read_range = file.range if file.has_ranges else None
+    return await send_file(request, file.source, headers, etag, file.chunks(version.digest), read_range)
 
 
 async def send_file(
-    request: Request, source: BinaryIO, headers: dict[str, str], etag: str, whole: Iterator[bytes]
+    request: Request,
+    source: BinaryIO,
+    headers: dict[str, str],
+    etag: str,
+    whole: Iterator[bytes],
+    read_range: Callable[[int], Iterator[bytes]] | None,
 ) -> Response:
-    """An open file, closed when it was sent: ``whole`` gives all of its bytes, ``source`` the range asked for."""
+    """Send an open file and close it: ``whole`` yields all bytes, ``read_range`` so many from where the file stands.
+
+    Without ``read_range`` a ``Range`` is ignored, as RFC 9110 allows, and everything is sent.
+    """
     size = source.seek(0, 2)
     source.seek(0)
-    wanted = request.headers.get("range")
-    if wanted is not None and request.headers.get("if-range", etag) == etag:
-        span = _span(wanted, size)
+    requested = request.headers.get("range")
+    if read_range is not None and requested is not None and request.headers.get("if-range", etag) == etag:
+        span = _span(requested, size)
         if span is not None and not span:
             source.close()
             return respond(
                 request,
                 status=416,
                 title="Range not satisfiable",
-                detail=f"These are {size} bytes; {wanted!r} is outside of them.",
+                detail=f"The file has {size} bytes; {requested!r} is outside of them.",
                 code="bad_range",
-                hint="Ask for a range inside, or for everything.",
+                hint="Request a range inside the file, or the whole file.",
                 headers={"Content-Range": f"bytes */{size}"},
             )
         if span is not None:
             source.seek(span.start)
             headers |= {"Content-Range": f"bytes {span.start}-{span.stop - 1}/{size}", "Content-Length": str(len(span))}
-            return StreamingResponse(_chunks(_part(source, len(span)), source), 206, headers)
+            return await _streamed(read_range(len(span)), source, 206, headers)
     headers["Content-Length"] = str(size)
-    # The first chunk before the answer begins: small bytes that are wrong are refused, not broken off.
+    return await _streamed(whole, source, 200, headers)
+
+
+async def _streamed(
+    chunks: Iterator[bytes], source: BinaryIO, status: int, headers: dict[str, str]
+) -> StreamingResponse:
+    """Return the response that sends ``chunks``. The first is read before it begins, so errors get their status."""
     try:
-        first_chunk = await asyncio.to_thread(next, whole, b"")
+        first_chunk = await asyncio.to_thread(next, chunks, b"")
     except BaseException:
         source.close()
         raise
-    return StreamingResponse(_chunks(whole, source, first_chunk), 200, headers)
+    return StreamingResponse(_chunks(chunks, source, first_chunk), status, headers)
 
 
 def _names(header: str | None, etag: str) -> bool:
@@ -131,17 +149,11 @@ def _span(wanted: str, size: int) -> range | None:
     return range(first, end)
 
 
-def _part(source: BinaryIO, length: int) -> Iterator[bytes]:
-    while length > 0 and (chunk := source.read(min(CHUNK_BYTES, length))):
-        length -= len(chunk)
-        yield chunk
-
-
-async def _chunks(whole: Iterator[bytes], source: BinaryIO, first: bytes = b"") -> AsyncIterator[bytes]:
+async def _chunks(chunks: Iterator[bytes], source: BinaryIO, first: bytes) -> AsyncIterator[bytes]:
     try:
         if first:
             yield first
-        while chunk := await asyncio.to_thread(next, whole, b""):
+        while chunk := await asyncio.to_thread(next, chunks, b""):
             yield chunk
     finally:
         source.close()

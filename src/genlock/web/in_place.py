@@ -1,39 +1,122 @@
-"""Files that are registered where they lie: only below the configured roots."""
+"""Sends the bytes of files in place. None is sent before the file is known to be the one that was registered.
 
-from collections.abc import Sequence
+    open without links ─▶ stamp ─▶ read before under this stamp? ── yes ───────────────────────▶ whole, or a range
+                                        └── no ─▶ hash all of it: right ─▶ record the stamp ──▶ whole, or a range
+                                                                   wrong ─▶ ``Tampered``
+
+The stamp is compared again after every chunk. A file that was written within the last two seconds is sent whole only,
+hashed on the way: a second write within one tick of the clock would leave its stamp as it is.
+"""
+
+import asyncio
+import io
+import os
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from genlock.errors import Denied, Invalid, NotFound
+from genlock.blobs.store import CHUNK_BYTES, checked
+from genlock.db.connection import Database
+from genlock.digest import Digest
+from genlock.errors import Tampered
+from genlock.library import in_place_sql
+from genlock.library.in_place import open_in_place, replaced
+from genlock.library.model import Version
+from genlock.library.stamps import FileStamp, stamp_from
+from genlock.settings import Settings
 
 
-def allowed_path(path: str, roots: Sequence[Path]) -> Path:
-    """The file that ``path`` leads to, links followed. ``Denied`` (403) when that is not below one of ``roots``."""
-    if "\x00" in path or not Path(path).is_absolute():
-        raise Invalid(
-            f"{path[:200]!r} is not an absolute path.", hint="Send the path from the root of the server's disk."
-        )
-    try:
-        found = Path(path).resolve()
-        inside = any(found.is_relative_to(root.resolve()) for root in roots)
-    except (OSError, RuntimeError) as error:
-        raise Invalid(f"{path[:200]!r} leads nowhere.", hint="Check the path and its links.") from error
-    if not inside:
-        raise Denied(
-            "This path is not below a folder whose files may be registered where they lie.",
-            hint="An administrator lists such folders in GENLOCK_REGISTER_ROOTS; or upload the file.",
-            code="outside_roots",
-        )
-    return found
+class VerifiedFile:
+    """An open file whose bytes had the digest of its version; every read refuses a file that has changed since."""
+
+    def __init__(self, source: io.BufferedReader, path: Path, stamp: FileStamp, *, has_ranges: bool) -> None:
+        self.source = source
+        self.has_ranges = has_ranges
+        self._path, self._stamp = path, stamp
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """Yield all bytes, hashed again on the way; the last chunk only when all of them match."""
+        return self._unchanged(checked(self.source, digest))
+
+    def range(self, length: int) -> Iterator[bytes]:
+        """Yield ``length`` bytes from where the file stands."""
+        return self._unchanged(range_of(self.source, length))
+
+    def _unchanged(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if _stamp_of(self.source, self._path) != self._stamp:
+                raise _changed(self._path)
+            yield chunk
 
 
-def open_in_place(path: str) -> BinaryIO:
-    """The file of a version that lies at ``path``; ``NotFound`` (``bytes_gone``) if it is there no more."""
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise NotFound(
-            f"The file of this version is no longer at {path}: {error.strerror}.",
-            hint="Put it back, or upload it: the version is the same.",
-            code="bytes_gone",
-        ) from error
+class FilesInPlace:
+    """Opens files in place below the folders that the settings name, and records verified stamps."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db, self._settings = db, settings
+        self._host = socket.gethostname()
+        # A player asks for many ranges at once; the file is read for the first of them, and not on every thread.
+        self._verifying = asyncio.Lock()
+
+    async def open(self, path: Path, version: Version) -> VerifiedFile:
+        """Open the file of ``version``. ``NotFound`` if it is gone, ``Tampered`` if replaced, ``Denied`` outside."""
+        roots = (*self._settings.register_roots, *self._settings.scan_folders)
+        source = await asyncio.to_thread(open_in_place, path, roots)
+        try:
+            stamp = _stamp_of(source, path)
+            if stamp.size_bytes != version.size_bytes:
+                raise replaced(path, f"it has {stamp.size_bytes:,} bytes, not {version.size_bytes:,}.")
+            started_ns = time.time_ns()
+            if not await self._is_verified(path, stamp, version.digest):
+                async with self._verifying:
+                    if not await self._is_verified(path, stamp, version.digest):
+                        await self._verify(source, path, stamp, version.digest)
+        except BaseException:
+            source.close()
+            raise
+        return VerifiedFile(source, path, stamp, has_ranges=stamp.is_settled(started_ns))
+
+    async def remember(self, path: Path, stamp: FileStamp, digest: Digest, *, started_ns: int) -> None:
+        """Record that a reading that began at ``started_ns`` found ``digest``, unless it was just written."""
+        if stamp.is_settled(started_ns):
+            async with self._db.transaction() as conn:
+                await in_place_sql.note_verified(conn, self._host, str(path), stamp, digest)
+
+    async def _is_verified(self, path: Path, stamp: FileStamp, digest: Digest) -> bool:
+        async with self._db.transaction() as conn:
+            return await in_place_sql.is_verified(conn, self._host, str(path), stamp, digest)
+
+    async def _verify(self, source: io.BufferedReader, path: Path, stamp: FileStamp, digest: Digest) -> None:
+        """Read the whole file. ``Tampered`` unless it has ``digest`` and is as it was when it was opened."""
+        started_ns = time.time_ns()
+        try:
+            await asyncio.to_thread(_read_all, source, digest)
+        except Tampered as error:
+            raise replaced(path, "its bytes have another digest.") from error
+        if _stamp_of(source, path) != stamp:
+            raise _changed(path)
+        await self.remember(path, stamp, digest, started_ns=started_ns)
+
+
+def range_of(source: BinaryIO, length: int) -> Iterator[bytes]:
+    """Yield ``length`` bytes of an open file from where it stands, in chunks."""
+    while length > 0 and (chunk := source.read(min(CHUNK_BYTES, length))):
+        length -= len(chunk)
+        yield chunk
+
+
+def _read_all(source: io.BufferedReader, digest: Digest) -> None:
+    source.seek(0)
+    for _ in checked(source, digest):
+        pass
+    source.seek(0)
+
+
+def _stamp_of(source: io.BufferedReader, path: Path) -> FileStamp:
+    return stamp_from(os.fstat(source.fileno()), path.name)
+
+
+def _changed(path: Path) -> Tampered:
+    return replaced(path, "it changed while it was read.")

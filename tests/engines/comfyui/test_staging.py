@@ -186,3 +186,20 @@ def test_no_category_leads_anywhere_else(staging: Staging, tmp_path: Path, categ
     with pytest.raises(Invalid, match="no folder of models"):
         stage(staging, file(tmp_path, "a"), category=category)
     assert list((staging.base / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("is_pipe", [False, True], ids=["link", "pipe"])
+def test_a_staged_file_that_was_replaced_by_something_else_is_given_up(
+    staging: Staging, tmp_path: Path, is_pipe: bool
+) -> None:
+    """A link to the same bytes, which may change behind it unnoticed; a pipe, which would block for ever."""
+    source = file(tmp_path, "a")
+    first = stage(staging, source)
+    first.path.unlink()
+    if is_pipe:
+        os.mkfifo(first.path)
+    else:
+        first.path.symlink_to(source)
+    second = stage(staging, source)
+    assert second.name != first.name
+    assert second.path.read_bytes() == source.read_bytes()

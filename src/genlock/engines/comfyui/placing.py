@@ -24,6 +24,7 @@ from genlock.engines.comfyui.client import ComfyClient
 from genlock.engines.comfyui.staging import FOLDER, Staged, Staging
 from genlock.engines.model import EngineInput
 from genlock.errors import Invalid, NotFound, Tampered, Unavailable
+from genlock.regular_file import open_regular
 
 Evidence = Literal["recorded", "matched_by_name", "declared"]
 _INPUT = "input"
@@ -125,7 +126,7 @@ async def placed(
 
 def digest_of_file(path: Path) -> Digest:
     """The digest of a file's bytes. Blocks."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from genlock.digest import PREFIX, Digest
 from genlock.errors import Invalid, Tampered, Unavailable
+from genlock.regular_file import is_regular, open_regular
 
 logger = logging.getLogger(__name__)
 FOLDER = "genlock"
@@ -160,7 +161,7 @@ class Staging:
         for path in sorted(place.iterdir()):
             if path.name.startswith("."):
                 continue
-            if self.digest_at(path) == digest:
+            if is_regular(path) and self.digest_at(path) == digest:
                 return path
             # Not repaired: the server may hold the wrong bytes under this name, and would not look again.
             logger.warning("%s was changed after it was staged: its name is not used any more.", path)
@@ -194,13 +195,13 @@ def _stamp(path: Path) -> _Stamp:
 
 
 def _digest_of(path: Path) -> Digest:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:
     """The bytes of one file in another: shared on disk where the file system can, and zeros left as holes."""
-    with source.open("rb") as there, target.open("xb") as here:
+    with open_regular(source) as there, target.open("xb") as here:
         try:
             fcntl.ioctl(here.fileno(), _FICLONE, there.fileno())
             return

@@ -10,7 +10,8 @@ from genlock.blobs.troubles import naming_trouble
 from genlock.digest import Digest, from_raw
 from genlock.engines.media import last_frame_of
 from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
-from genlock.errors import Tampered, Unavailable
+from genlock.errors import NotFound, Tampered, Unavailable
+from genlock.library.in_place import open_in_place
 from genlock.model import Kind
 from genlock.regeneration.plans.claiming import key_of
 from genlock.regeneration.plans.step_sql import VersionFile
@@ -89,11 +90,11 @@ def _suffix(filename: str | None) -> str:
 def _copy_in_place(source: Path, digest: Digest, path: Path) -> None:
     hasher = hashlib.sha256()
     try:
-        with naming_trouble(f"reading {source.name}"), source.open("rb") as there, path.open("xb") as here:
+        with open_in_place(source, None) as there, naming_trouble(f"reading {source.name}"), path.open("xb") as here:
             while chunk := there.read(CHUNK_BYTES):
                 hasher.update(chunk)
                 here.write(chunk)
-    except FileNotFoundError as error:
+    except NotFound as error:
         raise Unavailable(
             f"{source.name} is not where it was registered.", hint="Put it back, or scan its folder again."
         ) from error

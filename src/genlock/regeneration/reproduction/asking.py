@@ -25,6 +25,7 @@ from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, Thresholds
 from genlock.regeneration.reproduction.verdicts import FRAMES
 from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.regular_file import is_regular
 from genlock.takes import receipt_sql
 from genlock.takes.claim import InputRole
 from genlock.takes.model import Receipt
@@ -160,4 +161,4 @@ def _is_there(line: WishedInput, store: Store, places: Places) -> bool:
     if line.digest is not None and store.exists(line.digest):
         return True
     place = places.get((line.asset or 0, line.version or 0))
-    return place is not None and place.in_place is not None and Path(place.in_place).is_file()
+    return place is not None and place.in_place is not None and is_regular(Path(place.in_place))

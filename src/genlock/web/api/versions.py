@@ -1,6 +1,8 @@
 """Versions of assets: uploaded as a stream or registered where they lie, and read back."""
 
 import asyncio
+import time
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,8 +11,9 @@ from pydantic import TypeAdapter
 from genlock.blobs import sql as blobs
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid
-from genlock.library import sql
-from genlock.library.identify import Identifier, Identity, identify_file
+from genlock.library import in_place_sql, sql
+from genlock.library.identify import Identifier, Identity, identify_stamped
+from genlock.library.in_place import resolve_below
 from genlock.library.model import Asset, NewVersion, Outcome, Version
 from genlock.model import Actor, Page, Role
 from genlock.staleness import impact, moves
@@ -21,7 +24,6 @@ from genlock.web.bodies import MAX_BODY, body_limit, check_announced_size, read_
 from genlock.web.context import Services, require_role
 from genlock.web.downloads import RESPONSES, send_blob, send_in_place
 from genlock.web.idempotency import digest_request, idempotent_transaction
-from genlock.web.in_place import allowed_path
 from genlock.web.parsing import parse_json_field, single_fields, validate_fields
 from genlock.web.responses import json_response, respond_with_impact
 from genlock.web.route import (
@@ -115,9 +117,12 @@ async def _register(request: Request, services: Services, asset: Asset, actor: A
     check_announced_size(request, limit)
     body = await read_json(request, limit, _IN_PLACE)
     wanted: InPlaceVersion = await body.json() or validate_fields(InPlaceVersion, {})
-    path = await asyncio.to_thread(allowed_path, wanted.path, services.settings.register_roots)
-    identity = await asyncio.to_thread(identify_file, path, asset.kind)
+    roots = services.settings.register_roots
+    path = await asyncio.to_thread(resolve_below, wanted.path, roots)
+    started_ns = time.time_ns()
+    stamp, identity = await asyncio.to_thread(identify_stamped, path, asset.kind, roots=roots)
     _check_digest(wanted, identity)
+    await services.files_in_place.remember(path, stamp, identity.digest, started_ns=started_ns)
     same = digest_request(request, wanted.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, path.name, wanted, actor, same, in_place=str(path))
 
@@ -185,9 +190,9 @@ async def get_content(asset_id: Id, number: Number, request: Request, services: 
     """The bytes of a version, under its filename; ranges and ``If-None-Match`` are understood."""
     async with services.db.transaction() as conn:
         version = await sql.get_version(conn, asset_id, number)
-        path = await sql.in_place_path(conn, asset_id, number)
+        path = await in_place_sql.in_place_path(conn, asset_id, number)
     if path is not None:
-        return await send_in_place(request, path, version)
+        return await send_in_place(request, services.files_in_place, Path(path), version)
     return await send_blob(
         request, services.db, services.store, version.digest, media_type=version.media_type, filename=version.filename
     )
