@@ -229,40 +229,6 @@ async def test_a_failing_step_stops_only_what_depends_on_it(studio: Studio) -> N
     assert await studio.states() == [State.FRESH] * 8
 
 
-async def test_with_review_a_person_accepts_the_new_takes(studio: Studio) -> None:
-    segments = await studio.shoot("A")
-    await _new_clothes(studio)
-    plan = await studio.run(await studio.plan(review=True))
-    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 4)
-    assert [await studio.takes(segment) for segment in segments] == [(2, 1)] * 4
-    async with studio.db.transaction() as conn:
-        plan = await actions.accept(conn, plan.id, studio.actor)
-    assert plan.state is PlanState.SUCCEEDED
-    assert [await studio.takes(segment) for segment in segments] == [(2, 2)] * 4
-    # Each continued the take that the plan had made before it, though that was not selected.
-    assert await studio.states() == [State.FRESH] * 4
-
-
-async def test_with_review_a_plan_waits_until_a_person_activates_its_version(engine_studio: Studio) -> None:
-    studio = engine_studio
-    await studio.shoot("A", 2)
-    await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
-    plan = await studio.run(await studio.plan(review=True))
-    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 1)
-    assert await studio.active("clothed") == 1
-    with pytest.raises(Conflict, match="waits for a version"):
-        async with studio.db.transaction() as conn:
-            await actions.accept(conn, plan.id, studio.actor)
-    await studio.activate("clothed", 2)
-    await studio.patrol()
-    await studio.work()
-    plan = await studio.read(plan)
-    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 3)
-    async with studio.db.transaction() as conn:
-        await actions.accept(conn, plan.id, studio.actor)
-    assert await studio.states() == [State.FRESH] * 2
-
-
 async def test_bytes_that_are_gone_block_and_are_noticed_by_a_failing_step(studio: Studio) -> None:
     await studio.shoot("A", 2)
     await _new_clothes(studio)

@@ -16,7 +16,7 @@ from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selecti
 from genlock.regeneration.planning import choose_sql, outside, situation_sql
 from genlock.regeneration.planning.draft import Ask
 from genlock.regeneration.planning.planner import plan as plan_of
-from genlock.regeneration.plans import draft_sql, expected_sql, finish, plan_sql, plan_write_sql, queue_sql
+from genlock.regeneration.plans import draft_sql, expected_sql, finish, plan_sql, plan_write_sql, queue_sql, review_sql
 from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.plans.expected_sql import Moved
 from genlock.staleness import causes_sql
@@ -152,7 +152,7 @@ async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
             hint="Activate that version, and the plan goes on; or cancel the plan.",
             code="activate_first",
         )
-    offered = await plan_write_sql.offered_takes(conn, plan_id)
+    offered = await review_sql.offered_takes(conn, plan_id)
     if offered:
         await lock_scenes(conn, [one["segment_id"] for one in offered])
         takes = {one["segment_id"]: one["take_id"] for one in offered}

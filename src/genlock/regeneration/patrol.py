@@ -1,4 +1,4 @@
-"""Recovers lost work: jobs of dead workers, steps and reproductions without a job, plans that can continue.
+"""Recovers lost work: jobs of dead workers, steps and reproductions without a job.
 
 Every worker runs it alongside its work, never as a job: a worker that is busy for an hour must still notice that
 another one has died.
@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from genlock.db.connection import Conn, Database
 from genlock.errors import GenlockError
-from genlock.regeneration import worker_sql
 from genlock.regeneration.plans import finish, plan_sql, queue_sql
 from genlock.regeneration.plans.conclude import WORKER
 from genlock.regeneration.reproduction import sql as reproduce_sql
@@ -25,13 +24,10 @@ async def patrol(db: Database, silent_s: float) -> int:
         await reproduce_sql.hand_over(conn, await reproduce_sql.requeue_abandoned(conn, silent_s))
     async with db.transaction() as conn:
         stalled = await queue_sql.stalled_plans(conn, silent_s)
-        waiting = await worker_sql.plans_to_resume(conn)
-    recovered = await _each_plan(db, stalled, lambda conn, plan_id: _recover(conn, plan_id, silent_s))
-    await _each_plan(db, waiting, _resume)
-    return recovered
+    return await each_plan(db, stalled, lambda conn, plan_id: _recover(conn, plan_id, silent_s))
 
 
-async def _each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Conn, int], Awaitable[None]]) -> int:
+async def each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Conn, int], Awaitable[None]]) -> int:
     """Run ``action`` for each plan in a transaction of its own; return how many succeeded.
 
     A plan that fails is logged and does not keep the others from their turn.
@@ -52,9 +48,4 @@ async def _each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Co
 async def _recover(conn: Conn, plan_id: int, silent_s: float) -> None:
     await plan_sql.lock_plan(conn, plan_id)
     await queue_sql.requeue_abandoned_steps(conn, plan_id, silent_s)
-    await finish.go_on(conn, plan_id, WORKER)
-
-
-async def _resume(conn: Conn, plan_id: int) -> None:
-    await plan_sql.lock_plan(conn, plan_id)
     await finish.go_on(conn, plan_id, WORKER)

@@ -38,6 +38,7 @@ from genlock.db.migrate import require_current
 from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
+from genlock.events.listen import Bell
 from genlock.regeneration import worker_sql
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.scratch import scratch_folder
@@ -46,6 +47,7 @@ from genlock.regeneration.making.workshop import Workshop, no_fault
 from genlock.regeneration.patrol import patrol
 from genlock.regeneration.plans import queue_sql
 from genlock.regeneration.reproduction.work import do_reproduction
+from genlock.regeneration.review import ReviewWatch
 from genlock.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -100,6 +102,7 @@ async def run_worker(
             tick_s=pace.tick_s,
             fault=fault,
         )
+        bell = Bell(db.conninfo)
         await shop.health.probe(engines, engines.keys())
         worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.health.reachable(engines)))
         try:
@@ -112,6 +115,8 @@ async def run_worker(
                 ),
                 repeat("patrol for lost work", lambda: _patrol(shop, pace), every_s=pace.patrol_s),
                 shop.health.watch(engines, pace.patrol_s),
+                bell.run(),
+                ReviewWatch(db, bell, pace.patrol_s).run(),
             ):
                 await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:

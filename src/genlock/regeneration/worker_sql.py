@@ -1,6 +1,6 @@
 """The rows of workers, and the sweep that brings lost work back."""
 
-from genlock.db.connection import Conn, execute, many, rows, scalar
+from genlock.db.connection import Conn, execute, many, scalar
 from genlock.regeneration.model import WorkerView
 
 
@@ -43,17 +43,3 @@ async def list_workers(conn: Conn, silent_s: float = 30) -> tuple[WorkerView, ..
         """,
         silent_s=silent_s,
     )
-
-
-async def plans_to_resume(conn: Conn) -> list[int]:
-    """Plans that wait for a person to make a version active, with steps behind it."""
-    found = await rows(
-        conn,
-        """
-        SELECT p.id FROM plans p
-         WHERE p.state = 'review'
-           AND EXISTS (SELECT FROM plan_steps s WHERE s.plan_id = p.id AND s.state = 'waiting')
-         ORDER BY p.id
-        """,
-    )
-    return [row["id"] for row in found]

@@ -6,7 +6,7 @@ from genlock.db.connection import Conn
 from genlock.events import log
 from genlock.model import Actor
 from genlock.regeneration.model import PlanNote, PlanState
-from genlock.regeneration.plans import expected_sql, plan_sql, plan_write_sql, queue_sql
+from genlock.regeneration.plans import expected_sql, plan_sql, plan_write_sql, queue_sql, review_sql
 from genlock.regeneration.plans.expected_sql import Moved
 from genlock.regeneration.plans.plan_write_sql import Standing
 
@@ -52,7 +52,7 @@ async def _state_of(conn: Conn, plan_id: int, where: Standing) -> PlanState:
         return PlanState.REVIEW  # the rest waits for a person to activate a version
     if where.failed:
         return PlanState.FAILED
-    if where.review and await plan_write_sql.waits_for_a_person(conn, plan_id):
+    if where.review and await review_sql.has_unused_results(conn, plan_id):
         return PlanState.REVIEW
     return PlanState.SUCCEEDED
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from genlock.db.connection import Conn, execute, rows, scalar
+from genlock.db.connection import Conn, execute, rows
 from genlock.model import Actor, Model
 from genlock.regeneration.model import PlanNote, PlanState
 
@@ -204,37 +204,3 @@ async def standing(conn: Conn, plan_id: int) -> Standing:
         plan_id=plan_id,
     )
     return Standing.model_validate(found[0])
-
-
-async def waits_for_a_person(conn: Conn, plan_id: int) -> bool:
-    """Whether a plan made takes or versions that are not in use."""
-    return await scalar(
-        conn,
-        """
-        SELECT EXISTS (
-            SELECT FROM plan_steps s
-              LEFT JOIN selected_takes t ON t.segment_id = s.segment_id
-              LEFT JOIN assets a ON a.id = s.asset_id
-             WHERE s.plan_id = %(plan_id)s AND s.state IN ('succeeded', 'skipped')
-               AND ((s.take_id IS NOT NULL AND t.take_id IS DISTINCT FROM s.take_id)
-                    OR (s.version IS NOT NULL AND a.active_version IS DISTINCT FROM s.version)))
-        """,
-        plan_id=plan_id,
-    )
-
-
-async def offered_takes(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
-    """The takes that a plan made, restored or found, and that are not in the cut: segment, scene and take ids."""
-    return await rows(
-        conn,
-        """
-        SELECT s.segment_id, g.scene_id, s.take_id
-          FROM plan_steps s
-          JOIN segments g ON g.id = s.segment_id AND g.position IS NOT NULL
-          LEFT JOIN selected_takes t ON t.segment_id = s.segment_id
-         WHERE s.plan_id = %(plan_id)s AND s.state IN ('succeeded', 'skipped') AND s.take_id IS NOT NULL
-           AND t.take_id IS DISTINCT FROM s.take_id
-         ORDER BY g.scene_id, g.position
-        """,
-        plan_id=plan_id,
-    )

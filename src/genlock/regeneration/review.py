@@ -1,0 +1,49 @@
+"""Continues plans in review within a second of the activation or selection that they wait for.
+
+a version is activated, a take selected ─▶ event ─▶ the bell rings ─▶ every plan in review that can continue does
+"""
+
+from genlock.background import repeat
+from genlock.db.connection import Conn, Database
+from genlock.events.listen import Bell
+from genlock.regeneration.patrol import each_plan
+from genlock.regeneration.plans import finish, plan_sql, review_sql
+from genlock.regeneration.plans.conclude import WORKER
+
+_LEAST_PAUSE_S = 0.1
+"""Many takes may be selected one by one: they are looked at together."""
+
+
+class ReviewWatch:
+    """Continues plans in review whenever the bell of the event log rings, and at the latest after ``within_s``."""
+
+    def __init__(self, db: Database, bell: Bell, within_s: float) -> None:
+        self._db = db
+        self._bell = bell
+        self._within_s = within_s
+        self._rings = -1  # differs from every count: the first wait returns at once
+        self._event_id: int | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await repeat("continuing plans in review", self._wait_and_continue, every_s=_LEAST_PAUSE_S)
+
+    async def _wait_and_continue(self) -> None:
+        rings = await self._bell.wait(self._rings, self._within_s)
+        async with self._db.transaction() as conn:
+            newest, is_decided = await review_sql.decided_since(conn, self._event_id)
+        if is_decided:
+            await continue_plans(self._db)
+        self._rings, self._event_id = rings, newest  # not before: what failed is tried again
+
+
+async def continue_plans(db: Database) -> None:
+    """Continue every plan with *review* that can: its steps are queued, or it ends."""
+    async with db.transaction() as conn:
+        plans = await review_sql.reviewed_plans(conn)
+    await each_plan(db, plans, _continue)
+
+
+async def _continue(conn: Conn, plan_id: int) -> None:
+    await plan_sql.lock_plan(conn, plan_id)
+    await finish.go_on(conn, plan_id, WORKER)

@@ -1,0 +1,157 @@
+"""With *review* a plan waits for a person, and continues within a second of what the person does."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import pytest
+from tests.regeneration.processes import SLOW
+from tests.regeneration.studio import Studio
+
+from genlock.db.connection import scalar
+from genlock.engines.registry import engines_here
+from genlock.errors import Conflict
+from genlock.model import Kind
+from genlock.regeneration import actions
+from genlock.regeneration.model import Plan, PlanState
+from genlock.regeneration.review import continue_plans
+from genlock.regeneration.worker import Pace, run_worker
+from genlock.settings import Settings
+from genlock.staleness.model import State
+
+DEAF = Pace(heartbeat_s=5, silent_s=120, poll_s=60, patrol_s=60, grace_s=1)
+"""A worker that looks at nothing for a minute, unless it is notified."""
+PROMISED_S = 1.0
+
+
+async def test_a_person_accepts_the_new_takes(studio: Studio) -> None:
+    segments = await studio.shoot("A")
+    await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
+    plan = await studio.run(await studio.plan(review=True))
+    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 4)
+    assert [await studio.takes(segment) for segment in segments] == [(2, 1)] * 4
+    async with studio.db.transaction() as conn:
+        plan = await actions.accept(conn, plan.id, studio.actor)
+    assert plan.state is PlanState.SUCCEEDED
+    assert [await studio.takes(segment) for segment in segments] == [(2, 2)] * 4
+    # Each continued the take that the plan had made before it, though that was not selected.
+    assert await studio.states() == [State.FRESH] * 4
+
+
+async def test_with_review_a_plan_waits_until_a_person_activates_its_version(engine_studio: Studio) -> None:
+    studio = engine_studio
+    await studio.shoot("A", 2)
+    await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
+    plan = await studio.run(await studio.plan(review=True))
+    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 1)
+    assert await studio.active("clothed") == 1
+    with pytest.raises(Conflict, match="waits for a version"):
+        async with studio.db.transaction() as conn:
+            await actions.accept(conn, plan.id, studio.actor)
+    await studio.activate("clothed", 2)
+    await continue_plans(studio.db)
+    await studio.work()
+    plan = await studio.read(plan)
+    assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 3)
+    async with studio.db.transaction() as conn:
+        await actions.accept(conn, plan.id, studio.actor)
+    assert await studio.states() == [State.FRESH] * 2
+
+
+async def test_a_plan_continues_within_a_second_of_the_activation(engine_studio: Studio) -> None:
+    studio = engine_studio
+    await studio.shoot("A", 2)
+    await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
+    plan = await studio.run(await studio.plan(review=True))
+    assert plan.state is PlanState.REVIEW
+    async with _worker(studio):
+        await asyncio.sleep(0.5)  # it has seen that the plan has to wait
+        await studio.activate("clothed", 2)
+        resumed_s = await _seconds_between(studio, "asset.activated", "plan.resumed", plan)
+        started_s = await _seconds_to_claim(studio, plan, studio.segments["A"][0])
+    assert resumed_s < PROMISED_S
+    assert started_s < PROMISED_S
+
+
+async def test_a_running_plan_takes_up_an_activated_version_while_other_steps_render(engine_studio: Studio) -> None:
+    studio = engine_studio
+    await studio.shoot("A", 1)
+    await studio.shoot("B", 3, start="portrait", **SLOW)
+    await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
+    plan = await studio.start(await studio.plan(review=True))
+    async with _worker(studio, concurrency=2):
+        async with asyncio.timeout(20):
+            while not any(step.version for step in await studio.steps(plan)):  # noqa: ASYNC110 - in the worker
+                await asyncio.sleep(0.05)
+        await studio.activate("clothed", 2)
+        started_s = await _seconds_to_claim(studio, plan, studio.segments["A"][0])
+        assert (await studio.read(plan)).state is PlanState.RUNNING
+    assert started_s < PROMISED_S
+
+
+async def test_a_plan_ends_within_a_second_of_the_selection_of_its_takes(studio: Studio) -> None:
+    segments = await studio.shoot("A", 2)
+    await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
+    plan = await studio.run(await studio.plan(review=True))
+    async with _worker(studio):
+        await studio.select(segments[0], 2)
+        await asyncio.sleep(0.5)
+        assert (await studio.read(plan)).state is PlanState.REVIEW
+        await studio.select(segments[1], 2)
+        assert await _seconds_between(studio, "take.selected", "plan.finished", plan) < PROMISED_S
+    assert (await studio.read(plan)).state is PlanState.SUCCEEDED
+
+
+async def test_what_happened_while_no_worker_ran_is_noticed_at_its_start(engine_studio: Studio) -> None:
+    studio = engine_studio
+    await studio.shoot("A", 1)
+    await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
+    plan = await studio.run(await studio.plan(review=True))
+    await studio.activate("clothed", 2)
+    async with _worker(studio):
+        await _seconds_to_claim(studio, plan, studio.segments["A"][0])
+
+
+@asynccontextmanager
+async def _worker(studio: Studio, concurrency: int = 1) -> AsyncGenerator[None]:
+    stop = asyncio.Event()
+    engines = engines_here(Settings())
+    work = asyncio.create_task(
+        run_worker(studio.db, studio.store, stop=stop, engines=engines, pace=DEAF, concurrency=concurrency)
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        await work
+
+
+async def _seconds_between(studio: Studio, first: str, then: str, plan: Plan) -> float:
+    """Return the seconds from the last event ``first`` to the plan's event ``then``; wait up to 10 s for it."""
+    query = """
+        SELECT extract(epoch FROM reaction.at - trigger.at)::float8
+          FROM (SELECT id, at FROM events WHERE verb = %(first)s ORDER BY id DESC LIMIT 1) AS trigger
+          JOIN events reaction ON reaction.id > trigger.id
+                              AND reaction.verb = %(then)s AND reaction.subject = %(plan)s
+    """
+    async with asyncio.timeout(10):
+        while True:
+            async with studio.db.transaction() as conn:
+                seconds = await scalar(conn, query, first=first, then=then, plan=f"plan/{plan.id}")
+            if seconds is not None:
+                return seconds
+            await asyncio.sleep(0.05)
+
+
+async def _seconds_to_claim(studio: Studio, plan: Plan, segment_id: int) -> float:
+    """Return the seconds from the last activation to the start of a segment's step; wait up to 10 s for it."""
+    query = "SELECT at FROM events WHERE verb = 'asset.activated' ORDER BY id DESC LIMIT 1"
+    async with studio.db.transaction() as conn:
+        activated: datetime = await scalar(conn, query)
+    async with asyncio.timeout(10):
+        while True:
+            (step,) = [step for step in await studio.steps(plan) if step.segment_id == segment_id]
+            if step.started_at is not None:
+                return (step.started_at - activated).total_seconds()
+            await asyncio.sleep(0.05)
