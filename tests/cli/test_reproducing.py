@@ -31,7 +31,7 @@ def test_a_receipt_is_run_again_and_the_verdict_read(genlock: Run, film: str, sa
 
 def test_what_cannot_be_run_again_is_told(genlock: Run, film: str) -> None:
     nothing = genlock("reproduce", f"{film}/night/1")
-    assert (nothing.code, "no take in the cut" in nothing.err) == (1, True)
+    assert (nothing.code, "no selected take" in nothing.err) == (1, True)
     assert genlock("reproduce", "999999").code == 1
     assert genlock("reproduce", film).code == 2
     assert genlock("reproduce", "1", "--take", "2").code == 2

@@ -200,7 +200,6 @@ def test_a_reader_that_goes_away_is_no_trouble(studio: Served, film: str) -> Non
 
 
 def test_a_fault_of_ours_is_told_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genlock.cli.decisions.short", _fail)
     monkeypatch.setattr("genlock.cli.verify.digest_of", _fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "r.json").write_text("{}")

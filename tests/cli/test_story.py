@@ -54,7 +54,14 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
     assert used.out.startswith("3 takes used variant:clothed@1.\n")
     assert genlock("usage", "variant:clothed@1", "--project", film, "--json").document["total"] == 0
     old = genlock("provenance", f"{film}/night/1", "--take", "1")
-    assert "1 of 2, not in the cut" in old.out
+    assert old.out.startswith(f"{film}/night/1, take 1  not selected; take 2 is\n"), (
+        "no state: only the selected take has one"
+    )
+    document = genlock("provenance", f"{film}/night/1", "--take", "1", "--json").document
+    assert (document["state"], document["causes"], document["take"]["number"]) == (None, [], 1)
+    listed = genlock("takes", f"{film}/night/1", "--json").document
+    assert [take["number"] for take in listed["items"]] == [2, 1]
+    assert "selected" in genlock("takes", f"{film}/night/1").out
     assert genlock("provenance", f"{film}/night/1", "--take", "9").code == 1
 
     receipts = [take["receipt_id"] for take in genlock("provenance", f"{film}/night/1", "--json").document["takes"]]
@@ -120,12 +127,12 @@ def test_decisions(genlock: Run, film: str, samples: Path) -> None:
     assert genlock("unwaive", *(str(one["id"]) for one in waived["items"])).out == "3 waivers withdrawn.\n"
     assert genlock("status", film).code == 3
     pinned = genlock("pin", f"{film}/night", "lora:rain@1", "--reason", "approved")
-    assert pinned.out == f"{film}/night is pinned to lora:rain@1, 1 behind the active one.\n"
+    assert pinned.out == f"{film}/night is pinned to lora:rain@1, 1 behind the active version.\n"
     assert genlock("status", film).code == 0
     assert "lora:rain@1" in genlock("pins", film).out
     assert "approved" in genlock("project", "show", film).out
     assert genlock("unpin", f"{film}/night", "lora:rain").code == 0
     assert genlock("status", film).code == 3
     assert genlock("plan", film, "--yes").code == 0
-    assert genlock("select", f"{film}/night/2", "1").out == f"Take 1 of {film}/night/2 is in the cut.\n"
+    assert genlock("select", f"{film}/night/2", "1").out == f"Take 1 of {film}/night/2 is selected.\n"
     assert genlock("status", film).code == 3

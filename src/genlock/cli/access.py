@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from genlock.cli.command import command, group
-from genlock.cli.formatting import ago, pairs, table
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
+from genlock.cli.times import ago
 from genlock.model import Role
 
 tokens = group("Access tokens: who may use the server, and with which role.", example="genlock token list")
@@ -35,7 +36,10 @@ def list_tokens(session: Session) -> None:
         (one.id, one.name, one.role.value, one.created_by, ago(one.created_at), "revoked" if one.revoked_at else "")
         for one in found
     ]
-    session.show({"items": found, "total": len(found)}, table(("id", "name", "role", "made by", "when", ""), rows))
+    session.show(
+        {"items": found, "total": len(found)},
+        table(("id", "name", "role", "made by", "when", ""), rows, title_columns=2),
+    )
 
 
 @command(tokens, "revoke", example="genlock token revoke 3")

@@ -13,8 +13,8 @@ from pydantic import ConfigDict, ValidationError
 
 from genlock.cli.command import command, group
 from genlock.cli.exit_codes import FAILED
-from genlock.cli.formatting import table
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.client import Genlock
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
 from genlock.model import Model, Role

@@ -9,18 +9,19 @@ import typer
 
 from genlock.cli import failures, pipes
 from genlock.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
-from genlock.cli.options import CommonOptions, Data, Json, Token, Url
+from genlock.cli.options import CommonOptions, Data, HiddenToken, HiddenUrl, Json, Token, Url
 from genlock.cli.session import Session
-from genlock.errors import GenlockError
-from genlock.sdk.usage_codes import USAGE_CODES
+from genlock.errors import GenlockError, Invalid
+from genlock.sdk.usage_codes import BAD_SETTING, USAGE_CODES
 
 F = TypeVar("F", bound=Callable[..., None])
 
 
-def command(app: typer.Typer, name: str, *, example: str) -> Callable[[F], F]:
+def command(app: typer.Typer, name: str, *, example: str, ignores_url: str | None = None) -> Callable[[F], F]:
     """Register a function as a command of ``app``.
 
-    The function takes ``session`` first. Typer sees its other parameters and the common options.
+    The function takes ``session`` first. Typer sees its other parameters and the common options. ``ignores_url`` says
+    why the command does not use the server that ``--url`` or ``GENLOCK_URL`` names.
     """
 
     def register(function: F) -> F:
@@ -32,10 +33,18 @@ def command(app: typer.Typer, name: str, *, example: str) -> Callable[[F], F]:
 
         def run(ctx: typer.Context, **arguments: Any) -> None:
             session = Session(_take_common_options(ctx, arguments))
-            raise typer.Exit(_run(session, lambda: function(session, **arguments)))
 
-        _set_signature(run, parameters)
+            def work() -> None:
+                if ignores_url is not None:
+                    _check_ignored_url(session, ctx.command_path, ignores_url)
+                function(session, **arguments)
+
+            raise typer.Exit(_run(session, work))
+
+        _set_signature(run, parameters, hide_url=ignores_url is not None)
         help_text = (inspect.getdoc(function) or "").replace("``", "`")
+        if ignores_url is not None:
+            help_text += f"\n\nDoes not use --url or GENLOCK_URL: {ignores_url}."
         app.command(name, help=help_text, epilog=f"Example: {example}")(run)
         return function
 
@@ -71,9 +80,21 @@ def _take_common_options(ctx: typer.Context, arguments: dict[str, Any]) -> Commo
     return options.override(ctx.obj or CommonOptions())
 
 
-def _set_signature(run: Callable[..., None], parameters: list[inspect.Parameter]) -> None:
+def _check_ignored_url(session: Session, command_path: str, reason: str) -> None:
+    """Refuse a server given as an option, and report one given in the environment, for a command that ignores it."""
+    if session.options.url is not None or session.options.token is not None:
+        raise Invalid(
+            f"`{command_path}` does not use --url or --token: {reason}.", hint="Leave them out.", code=BAD_SETTING
+        )
+    url = session.settings().url
+    if url is not None:
+        session.note(f"GENLOCK_URL ({url}) is not used: {reason}.")
+
+
+def _set_signature(run: Callable[..., None], parameters: list[inspect.Parameter], *, hide_url: bool = False) -> None:
     """Make Typer see ``parameters`` and the common options."""
-    signature = inspect.Signature([_parameter("ctx", typer.Context), *parameters, *_common_parameters()])
+    common = _common_parameters(hide_url=hide_url)
+    signature = inspect.Signature([_parameter("ctx", typer.Context), *parameters, *common])
     run.__signature__ = signature  # pyright: ignore[reportFunctionMemberAccess]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in signature.parameters.values()}
 
@@ -82,12 +103,12 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _common_parameters() -> list[inspect.Parameter]:
+def _common_parameters(*, hide_url: bool = False) -> list[inspect.Parameter]:
     return [
         _parameter("as_json", Json, False),
         _parameter("at_data", Data, None),
-        _parameter("at_url", Url, None),
-        _parameter("at_token", Token, None),
+        _parameter("at_url", HiddenUrl if hide_url else Url, None),
+        _parameter("at_token", HiddenToken if hide_url else Token, None),
     ]
 
 
@@ -109,7 +130,7 @@ def _run(session: Session, work: Callable[[], None]) -> int:
     except (typer.Abort, typer.BadParameter):
         raise
     except Exception:  # noqa: BLE001 - the outermost handler: users get a message, the traceback goes to a file
-        failures.print_unexpected(session.err)
+        failures.print_unexpected(session)
         return FAILED
     finally:
         session.close()

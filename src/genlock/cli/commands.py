@@ -40,6 +40,7 @@ COMMANDS = {
             "status": ("status:app", "Show which segments are out of date, why, and what to do."),
             "usage": ("library:app", "Show which takes used an asset, or one version of it."),
             "provenance": ("receipts:app", "Show what a segment was made with, and why it is in its state."),
+            "takes": ("receipts:app", "List all takes of a segment, newest first."),
             "receipt": ("receipts:app", "Show a receipt, or save its original document."),
             "receipts": ("receipts:app", "Find receipts by input, output, seed or prompt."),
             "diff": ("receipts:app", "Show the differences between two receipts: inputs, parameters, engine, outputs."),

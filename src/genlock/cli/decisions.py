@@ -1,17 +1,20 @@
-"""``waive``, ``pin``, ``select`` and their opposites: what a person decides."""
+"""``waive``, ``pin``, ``select`` and the commands that undo them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from genlock.cli.command import command
-from genlock.cli.formatting import many, short, table
+from genlock.cli.formatting import many
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.cli.timeline import ProjectArgument, SegmentArgument
+from genlock.cli.times import local_time, parse_time
 from genlock.errors import Invalid
 from genlock.sdk.references import parse_asset
 from genlock.sdk.usage_codes import BAD_REFERENCE
+from genlock.staleness.model import Waiver
 
 PlaceArgument = Annotated[
     str, typer.Argument(metavar="PROJECT[/SCENE[/3]]", help="A project, a scene of it, or one segment.")
@@ -33,15 +36,19 @@ def waive(
     place: PlaceArgument,
     cause: Annotated[str, typer.Argument(metavar="KIND:NAME|chain", help="The asset whose change is accepted.")],
     reason: Reason,
-    expires: Annotated[datetime | None, typer.Option(help="When the waiver ends by itself (UTC).")] = None,
+    expires: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_time, metavar="TIME", help="When the waiver expires, such as 2026-12-01T18:00+01:00."
+        ),
+    ] = None,
 ) -> None:
     """Accept a cause: its segments count as waived until that asset changes again."""
-    until = expires.replace(tzinfo=UTC) if expires is not None else None
-    made = session.gl.waive(place, cause, reason, expires_at=until)
-    numbers = ", ".join(str(one.id) for one in made[:20]) + (" …" if len(made) > 20 else "")
+    waivers = session.gl.waive(place, cause, reason, expires_at=expires)
+    ids = " ".join(str(waiver.id) for waiver in waivers[:20]) + (" …" if len(waivers) > 20 else "")
     session.show(
-        {"items": made, "total": len(made)},
-        f"{many(len(made), 'segment')} waived for {cause}. Withdraw with: genlock unwaive {numbers}",
+        {"items": waivers, "total": len(waivers)},
+        f"{many(len(waivers), 'segment')} waived for {cause}. To withdraw: genlock unwaive {ids}",
     )
 
 
@@ -50,7 +57,7 @@ def unwaive(
     session: Session, waivers: Annotated[list[int], typer.Argument(metavar="ID", help="Waivers, by their ids.")]
 ) -> None:
     """Withdraw waivers, so that their causes count again."""
-    withdrawn = [session.gl.withdraw_waiver(one) for one in waivers]
+    withdrawn = [session.gl.withdraw_waiver(waiver) for waiver in waivers]
     session.show({"items": withdrawn, "total": len(withdrawn)}, f"{many(len(withdrawn), 'waiver')} withdrawn.")
 
 
@@ -59,26 +66,35 @@ def list_waivers(
     session: Session, project: Annotated[str, typer.Argument(metavar="PROJECT", help="A project.")]
 ) -> None:
     """List a project's waivers, newest first, including withdrawn and expired ones."""
-    found = list(session.gl.waivers(project))
+    waivers = list(session.gl.waivers(project))
+    document = {"items": waivers, "total": len(waivers)}
+    if session.as_json or not waivers:
+        session.show(document, "None.")
+        return
+    scenes = {scene.id: scene.name for scene in session.gl.scenes(project)}
+    segments = {
+        segment.id: f"{scenes.get(segment.scene_id, '')}/{segment.position}"
+        for segment in session.gl.segments(project, page_size=500)
+    }
+    assets = {asset.id: f"{asset.kind}:{asset.name}" for asset in session.gl.assets(project=project, page_size=500)}
     rows = [
         (
-            one.id,
-            one.segment_id,
-            "chain" if one.asset_id is None else one.asset_id,
-            f"{short(one.used_digest)} → {short(one.expected_digest)}",
-            one.created_by,
-            one.created_at,
-            "withdrawn" if one.withdrawn_at else f"until {one.expires_at:%Y-%m-%d %H:%M}" if one.expires_at else "",
-            one.reason,
+            waiver.id,
+            segments.get(waiver.segment_id, f"segment {waiver.segment_id}"),
+            "chain" if waiver.asset_id is None else assets.get(waiver.asset_id, f"asset {waiver.asset_id}"),
+            _waiver_end(waiver),
+            waiver.created_by,
+            waiver.created_at,
+            waiver.reason,
         )
-        for one in found
+        for waiver in waivers
     ]
-    headings = ("id", "segment", "asset", "accepted", "by", "when", "", "reason")
-    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    headings = ("id", "segment", "cause", "", "by", "when", "reason")
+    session.show(document, table(headings, rows, title_columns=3))
 
 
 @command(app, "pin", example="genlock pin rooftop/night lora:rain@1 --reason 'approved'")
-def pin(
+def pin_version(
     session: Session,
     place: ScopeArgument,
     version: Annotated[str, typer.Argument(metavar="KIND:NAME@N", help="The version to follow.")],
@@ -88,11 +104,13 @@ def pin(
     reference = parse_asset(version)
     if reference.version is None:
         raise Invalid(
-            f"{version!r} names no version.", hint=f"Write which one to follow: {version}@1", code=BAD_REFERENCE
+            f"{version!r} has no version number.",
+            hint=f"Name the version to follow, such as {version}@1.",
+            code=BAD_REFERENCE,
         )
-    made = session.gl.pin(place, f"{reference.kind}:{reference.name}", reference.version, reason)
-    behind = f", {made.behind} behind the active one" if made.behind > 0 else ""
-    session.show(made, f"{place} is pinned to {made.kind}:{made.name}@{made.version}{behind}.")
+    pin = session.gl.pin(place, f"{reference.kind}:{reference.name}", reference.version, reason)
+    behind = f", {pin.behind} behind the active version" if pin.behind > 0 else ""
+    session.show(pin, f"{place} is pinned to {pin.kind}:{pin.name}@{pin.version}{behind}.")
 
 
 @command(app, "unpin", example="genlock unpin rooftop/night lora:rain")
@@ -110,21 +128,21 @@ def unpin(
 @command(app, "pins", example="genlock pins rooftop")
 def list_pins(session: Session, project: ProjectArgument) -> None:
     """List the pins of a project and its scenes."""
-    found = list(session.gl.pins(project))
-    names = {scene.id: scene.name for scene in session.gl.scenes(project)}
+    pins = list(session.gl.pins(project))
+    scenes = {scene.id: scene.name for scene in session.gl.scenes(project)}
     rows = [
         (
-            project if one.scene_id is None else f"{project}/{names.get(one.scene_id, one.scene_id)}",
-            f"{one.kind}:{one.name}@{one.version}",
-            f"v{one.active_version}",
-            one.created_by,
-            one.created_at,
-            one.reason,
+            project if pin.scene_id is None else f"{project}/{scenes.get(pin.scene_id, pin.scene_id)}",
+            f"{pin.kind}:{pin.name}@{pin.version}",
+            f"v{pin.active_version}",
+            pin.created_by,
+            pin.created_at,
+            pin.reason,
         )
-        for one in found
+        for pin in pins
     ]
     headings = ("where", "pinned to", "active", "by", "when", "reason")
-    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    session.show({"items": pins, "total": len(pins)}, table(headings, rows, title_columns=2) if rows else "None.")
 
 
 @command(app, "select", example="genlock select rooftop/night/3 1")
@@ -134,5 +152,11 @@ def select(
     take: Annotated[int, typer.Argument(metavar="TAKE", min=1, help="The take's number.")],
 ) -> None:
     """Select another take of a segment. The previous take is kept."""
-    chosen = session.gl.select_take(segment, take)
-    session.show(chosen, f"Take {chosen.number} of {segment} is in the cut.")
+    selected = session.gl.select_take(segment, take)
+    session.show(selected, f"Take {selected.number} of {segment} is selected.")
+
+
+def _waiver_end(waiver: Waiver) -> str:
+    if waiver.withdrawn_at is not None:
+        return "withdrawn"
+    return "" if waiver.expires_at is None else f"until {local_time(waiver.expires_at)}"

@@ -1,4 +1,4 @@
-"""``events``: what happened, and what happens now."""
+"""``events``: the event log, and events as they happen."""
 
 import json
 from typing import Annotated
@@ -8,6 +8,7 @@ import typer
 from genlock.cli.command import command
 from genlock.cli.formatting import as_document, clean
 from genlock.cli.session import Session
+from genlock.cli.times import local_time
 from genlock.events.model import Event
 
 app = typer.Typer()
@@ -17,13 +18,13 @@ app = typer.Typer()
 def events(
     session: Session,
     project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project's.")] = None,
-    after: Annotated[int | None, typer.Option(min=0, help="Only those after the event with this id.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with those that happen from now on.")] = False,
+    after: Annotated[int | None, typer.Option(min=0, help="Only events after the one with this id.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep showing events as they happen.")] = False,
 ) -> None:
     """Show events, oldest first. With --follow and --json: one document per line."""
     if not follow:
-        found = list(session.gl.events(after=after or 0, project=project))
-        session.show({"items": found, "total": len(found)}, *(_line(event) for event in found))
+        past = list(session.gl.events(after=after or 0, project=project))
+        session.show({"items": past, "total": len(past)}, *(_line(event) for event in past))
         return
     for event in session.gl.follow_events(after=after, project=project):
         session.out.out(json.dumps(as_document(event), ensure_ascii=False) if session.as_json else _line(event))
@@ -31,5 +32,5 @@ def events(
 
 
 def _line(event: Event) -> str:
-    said = ", ".join(f"{name} {value}" for name, value in event.data.items() if isinstance(value, str | int | float))
-    return clean(f"{event.id:>6}  {event.at:%Y-%m-%d %H:%M:%S}  {event.verb:<24} {event.actor}  {said}")
+    facts = ", ".join(f"{name} {value}" for name, value in event.data.items() if isinstance(value, str | int | float))
+    return clean(f"{event.id:>6}  {local_time(event.at)}  {event.verb:<24} {event.actor}  {facts}")

@@ -3,8 +3,8 @@
 import sys
 import tempfile
 import traceback
-
-from rich.console import Console
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from genlock.cli.formatting import clean
 from genlock.cli.session import Session
@@ -19,14 +19,23 @@ def print_error(session: Session, error: GenlockError) -> None:
     if error.hint:
         session.err.print(f"Hint:  {clean(error.hint)}")
     if session.as_json:
-        problem = {"code": error.code, "message": error.message, "hint": error.hint, "errors": error.fields}
-        session.show({"error": problem})
+        _show_problem(session, error.code, error.message, error.hint, error.fields)
 
 
-def print_unexpected(err: Console) -> None:
+def print_unexpected(session: Session) -> None:
     """Print that a defect of Genlock was hit, and save the traceback of the current exception."""
     with tempfile.NamedTemporaryFile("w", prefix="genlock-", suffix=".log", delete=False, encoding="utf-8") as file:
         traceback.print_exc(file=file)
     kind, error, _ = sys.exc_info()
-    err.print(f"Error: Unexpected error in Genlock: {kind and kind.__name__}: {error}", style="bold red")
-    err.print(f"Hint:  The traceback is in {file.name}. Please report it.")
+    message = f"Unexpected error in Genlock: {kind and kind.__name__}: {error}"
+    hint = f"The traceback is in {file.name}. Please report it."
+    session.err.print(f"Error: {clean(message)}", style="bold red")
+    session.err.print(f"Hint:  {hint}")
+    if session.as_json:
+        _show_problem(session, "unexpected", message, hint)
+
+
+def _show_problem(
+    session: Session, code: str, message: str, hint: str | None, fields: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    session.show({"error": {"code": code, "message": message, "hint": hint, "errors": fields}})

@@ -13,8 +13,9 @@ from rich.text import Text
 from genlock.capture.import_model import NOT_COUNTED, Imported, ImportOutcome
 from genlock.cli.command import command
 from genlock.cli.exit_codes import FAILED
-from genlock.cli.formatting import clean, heading, many, table
+from genlock.cli.formatting import clean, heading, many
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.sdk.imports import ImportedFile
 from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork
 from genlock.takes.claim import InputRole

@@ -7,9 +7,11 @@ import typer
 
 from genlock.capture.inbox import Capture, Captured
 from genlock.cli.command import command, group
-from genlock.cli.formatting import ago, pairs, seconds_word, table
+from genlock.cli.formatting import seconds_word
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
 from genlock.cli.timeline import SegmentArgument
+from genlock.cli.times import ago
 
 
 class Shown(StrEnum):

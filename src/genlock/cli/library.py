@@ -10,9 +10,11 @@ from rich.text import Text
 
 from genlock.cli.command import command, group
 from genlock.cli.following import transfer
-from genlock.cli.formatting import ago, heading, many, pairs, short, size_word, table
+from genlock.cli.formatting import heading, many, short, size_word
 from genlock.cli.reports import impact_lines
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
+from genlock.cli.times import ago
 from genlock.cli.workflows import read_bindings
 from genlock.library.model import Asset, Outcome, Version
 from genlock.model import Kind
@@ -137,7 +139,7 @@ def show_asset(session: Session, asset: AssetArgument, project: InProject = None
     headings = ("", "", "file", "size", "digest", "equals", "used by", "by", "when", "note")
     used = found.used_by and f"{many(found.used_by.segments, 'segment')}, {found.used_by.stale} stale"
     shown: list[RenderableType] = [heading(f"{found.kind}:{found.name}"), pairs([("used by", used)])]
-    session.show(document, *shown, table(headings, rows) if rows else _none())
+    session.show(document, *shown, table(headings, rows, title_columns=3) if rows else _none())
 
 
 @command(assets, "history", example="genlock asset history lora:rain")
@@ -239,7 +241,7 @@ def show_usage(
     per_version = [(f"v{one.number}", many(one.total, "take")) for one in found.versions]
     shown: list[RenderableType] = [heading(counted)]
     if rows:
-        shown.append(table(("project", "scene", "segment", "take", "state", "as", "receipt"), rows))
+        shown.append(table(("project", "scene", "segment", "take", "state", "as", "receipt"), rows, title_columns=3))
     session.show(found, *shown, *([pairs(per_version)] if per_version else []))
 
 

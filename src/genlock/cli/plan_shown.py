@@ -8,8 +8,9 @@ from rich.text import Text
 
 from genlock.cli.exit_codes import FAILED
 from genlock.cli.following import PlanProgress
-from genlock.cli.formatting import clean, heading, many, seconds_word, table
+from genlock.cli.formatting import clean, heading, many, seconds_word
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.client import Genlock
 from genlock.regeneration.model import Plan, PlanState, Step, StepKind, StepState, Substitute
 
@@ -124,7 +125,7 @@ def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
         for step in session.gl.steps(shown)
     ]
     if rows:
-        lines.append(table(("", "what", "step", "state", "replaces", "estimate"), rows))
+        lines.append(table(("", "what", "step", "state", "replaces", "estimate"), rows, title_columns=2))
     left_out = Counter(one.why.value for one in session.gl.left_out(shown))
     if left_out:
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.most_common())

@@ -6,9 +6,10 @@ import typer
 
 from genlock.cli import plan_shown
 from genlock.cli.command import command, group
-from genlock.cli.formatting import ago, table
 from genlock.cli.planning import Follow
 from genlock.cli.session import Session
+from genlock.cli.tables import table
+from genlock.cli.times import ago
 from genlock.regeneration.model import PlanState
 
 PlanArgument = Annotated[int, typer.Argument(metavar="ID", help="The plan's id.")]
@@ -29,7 +30,7 @@ def list_plans(
         for one in found
     ]
     headings = ("id", "state", "steps", "done", "by", "when")
-    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    session.show({"items": found, "total": len(found)}, table(headings, rows, title_columns=2) if rows else "None.")
 
 
 @command(plans, "show", example="genlock plans show 12")

@@ -1,4 +1,4 @@
-"""``provenance``, ``receipt``, ``receipts``, ``diff``: how something was made."""
+"""``provenance``, ``takes``, ``receipt``, ``receipts``, ``diff``: how something was made."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +8,15 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from genlock.cli.command import command
-from genlock.cli.formatting import ago, heading, pairs, seconds_word, short, state_word, table
+from genlock.cli.formatting import heading, many, seconds_word, short, state_word
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
 from genlock.cli.timeline import SegmentArgument, because
+from genlock.cli.times import ago
+from genlock.client import Genlock
 from genlock.digest import PREFIX
 from genlock.errors import Invalid, NotFound
-from genlock.takes.model import Receipt
+from genlock.takes.model import Receipt, Take
 from genlock.takes.receipt import Input
 
 ReceiptArgument = Annotated[int, typer.Argument(metavar="ID", help="A receipt's id.")]
@@ -25,28 +28,56 @@ app = typer.Typer()
 def provenance(
     session: Session,
     segment: SegmentArgument,
-    take: Annotated[int | None, typer.Option(min=1, help="Another take than the one in the cut.")] = None,
+    number: Annotated[int | None, typer.Option("--take", min=1, help="A take other than the selected one.")] = None,
 ) -> None:
-    """Show what a segment was made with, and why it is in its state."""
-    found = session.gl.provenance(segment)
-    receipt, shown_take = found.receipt, found.take
-    if take is not None:
-        shown_take = next((one for one in found.takes if one.number == take), None)
-        if shown_take is None:
-            raise NotFound(f"{segment} has no take {take}.", hint=f"It has {len(found.takes)}.")
-        receipt = session.gl.receipt(shown_take.receipt_id)
-    document = {**found.model_dump(mode="json", by_alias=True), "take": shown_take, "receipt": receipt}
-    reasons = because(found.causes)
-    lines: list[RenderableType] = [
-        Text.assemble((segment, "bold"), "  ", state_word(found.state), f"  {'; '.join(reasons)}" if reasons else "")
-    ]
-    if receipt is None or shown_take is None:
-        session.show(document, *lines, "Nothing was made for it yet.")
+    """Show what a segment was made with, and why it is in its state.
+
+    Only the selected take has a state: with another --take, `state` is null in --json.
+    """
+    answer = session.gl.provenance(segment)
+    document: dict[str, Any] = answer.model_dump(mode="json", by_alias=True)
+    take, receipt = answer.take, answer.receipt
+    if number is not None and (take is None or take.number != number):
+        take = find_take(session.gl, segment, number)
+        receipt = session.gl.receipt(take.receipt_id)
+        document |= {"state": None, "causes": [], "take": take, "receipt": receipt}
+    if take is not None and not take.selected:
+        standing = Text("not selected", style="dim")
+        if answer.take is not None:
+            standing.append(f"; take {answer.take.number} is")
+    else:
+        reasons = because(answer.causes)
+        standing = Text.assemble(state_word(answer.state), f"  {'; '.join(reasons)}" if reasons else "")
+    title = Text.assemble((segment if take is None else f"{segment}, take {take.number}", "bold"), "  ", standing)
+    if receipt is None or take is None:
+        session.show(document, title, "It has no takes yet.")
         return
-    made = f"{shown_take.recorded_by}, {ago(shown_take.recorded_at)}"
-    cut = "in the cut" if shown_take.selected else "not in the cut"
-    lines.append(pairs([("take", f"{shown_take.number} of {len(found.takes)}, {cut}"), ("recorded by", made)]))
-    session.show(document, *lines, *receipt_lines(receipt))
+    recorded = f"{take.recorded_by}, {ago(take.recorded_at)}"
+    session.show(document, title, pairs([("recorded by", recorded)]), *receipt_lines(receipt))
+
+
+@command(app, "takes", example="genlock takes rooftop/night/3")
+def list_takes(session: Session, segment: SegmentArgument) -> None:
+    """List all takes of a segment, newest first."""
+    takes = session.gl.takes(segment)
+    if session.as_json:
+        session.show(takes)
+        return
+    rows = [
+        (
+            take.number,
+            "selected" if take.selected else "",
+            take.engine,
+            seconds_word(take.duration_s),
+            take.evidence.value,
+            take.recorded_by,
+            take.recorded_at,
+            take.receipt_id,
+        )
+        for take in takes
+    ]
+    headings = ("take", "", "engine", "took", "evidence", "by", "when", "receipt")
+    session.show(takes, table(headings, rows, title_columns=2) if rows else "None.")
 
 
 @command(app, "receipt", example="genlock receipt 12 --save receipt.json")
@@ -101,6 +132,15 @@ def diff(session: Session, before: ReceiptArgument, after: ReceiptArgument) -> N
     session.show(found, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
 
 
+def find_take(gl: Genlock, segment: str, number: int) -> Take:
+    """Return a segment's take by its number. Raises ``NotFound``."""
+    takes = gl.takes(segment)
+    take = next((take for take in takes if take.number == number), None)
+    if take is None:
+        raise NotFound(f"{segment} has no take {number}.", hint=f"It has {many(takes.total or 0, 'take')}.")
+    return take
+
+
 def receipt_lines(receipt: Receipt) -> list[RenderableType]:
     """A receipt for people: what went in, how it was set, what came out."""
     document = receipt.document
@@ -120,7 +160,7 @@ def receipt_lines(receipt: Receipt) -> list[RenderableType]:
     return [
         pairs(head),
         heading("What went in"),
-        table(("role", "what", "strength", "via", "digest"), inputs),
+        table(("role", "what", "strength", "via", "digest"), inputs, title_columns=2),
         heading("How"),
         pairs((name, value if value != "" else Text("(empty)")) for name, value in _parameters(document)),
         heading("What came out"),

@@ -9,8 +9,11 @@ from rich.text import Text
 
 from genlock.cli.command import command
 from genlock.cli.exit_codes import FAILED
-from genlock.cli.formatting import ago, clean, heading, pairs, seconds_word, short, table
+from genlock.cli.formatting import clean, heading, seconds_word, short
+from genlock.cli.receipts import find_take
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
+from genlock.cli.times import ago
 from genlock.errors import Invalid, NotFound
 from genlock.regeneration.reproduction.model import Comparison, Reproduction, ReproductionState, Verdict
 from genlock.sdk.references import parse_segment
@@ -134,18 +137,15 @@ def _follow(session: Session, started: Reproduction) -> Reproduction:
 
 
 def _receipt(session: Session, what: str, take: int | None) -> int:
-    """The receipt that is meant: by its id, or of a segment's take."""
+    """Return the id of a receipt that is named by its id or by a segment and a take."""
     if what.isdecimal():
         if take is not None:
             raise Invalid("A receipt is of one take already.", hint="Leave --take out.", code=BAD_REFERENCE)
         return int(what)
     parse_segment(what)
-    found = session.gl.provenance(what)
     if take is None:
-        if found.receipt is None:
-            raise NotFound(f"{what} has no take in the cut.", hint="Render it first, or name a take with --take.")
-        return found.receipt.id
-    chosen = next((one for one in found.takes if one.number == take), None)
-    if chosen is None:
-        raise NotFound(f"{what} has no take {take}.", hint=f"It has {len(found.takes)}.")
-    return chosen.receipt_id
+        receipt = session.gl.provenance(what).receipt
+        if receipt is None:
+            raise NotFound(f"{what} has no selected take.", hint="Render it first, or name a take with --take.")
+        return receipt.id
+    return find_take(session.gl, what, take).receipt_id

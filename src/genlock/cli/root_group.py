@@ -25,7 +25,8 @@ class RootGroup(LazyGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             code = super().main(arguments, *positional, **{**keywords, "standalone_mode": False})
-            sys.stdout.flush()
+            if sys.stdout is not None:  # a process may be started without one  # pyright: ignore[reportUnnecessaryComparison]
+                sys.stdout.flush()
         except TyperException as error:
             _print_usage_error(error, as_json=_wants_json(arguments))
             code = error.exit_code
@@ -46,7 +47,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _print_usage_error(error: TyperException, *, as_json: bool) -> None:
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # how pydantic marks what a parser raised
     if not message:  # no arguments: the help has been printed
         return
     context: typer.Context | None = getattr(error, "ctx", None)

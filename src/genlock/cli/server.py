@@ -11,14 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from genlock.cli.command import command
-from genlock.cli.formatting import pairs
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs
 from genlock.database_url import refuse_password_argument
 from genlock.errors import Unavailable
 from genlock.sdk import local
 from genlock.server import choices
 from genlock.settings import Settings
 
+_OWN_SERVER = "it controls the server of the data folder"
 _WORKER = [sys.executable, "-P", "-m", "genlock.regeneration.worker"]
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
@@ -36,7 +37,7 @@ Workers = Annotated[int | None, typer.Option(help="How many workers render (1)."
 app = typer.Typer()
 
 
-@command(app, "up", example="genlock up --port 8470")
+@command(app, "up", example="genlock up --port 8470", ignores_url=_OWN_SERVER)
 def up(
     session: Session,
     host: Host = None,
@@ -66,7 +67,7 @@ def up(
     _become(local.server_command(), settings)
 
 
-@command(app, "down", example="genlock down")
+@command(app, "down", example="genlock down", ignores_url=_OWN_SERVER)
 def down(session: Session) -> None:
     """Stop the data folder's server, its workers and its embedded database."""
     settings = session.settings()
@@ -75,7 +76,12 @@ def down(session: Session) -> None:
     session.show({"stopped": stopped and stopped.model_dump()}, text)
 
 
-@command(app, "worker", example="genlock worker --database-url postgresql://db.example/genlock")
+@command(
+    app,
+    "worker",
+    example="genlock worker --database-url postgresql://db.example/genlock",
+    ignores_url="a worker connects to the database",
+)
 def worker(session: Session, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
     """Run a worker in the foreground. On another machine, name the server's database and blob store."""
     settings = choices.recalled(_settings(session, database_url=database_url, blobs=blobs))

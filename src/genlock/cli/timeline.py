@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from genlock.cli.command import command, group
-from genlock.cli.formatting import heading, many, state_word, table
+from genlock.cli.formatting import heading, many, state_word
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.errors import Invalid
 from genlock.staleness.model import Cause, SegmentView, State
 from genlock.timeline.model import Counts, Project, Scene
@@ -58,7 +58,10 @@ def show_project(session: Session, project: ProjectArgument) -> None:
     pins = list(session.gl.pins(found))
     document = {**found.model_dump(mode="json"), "scenes": its_scenes, "pins": pins}
     rows = [(scene.position, scene.name, *_counted(scene)) for scene in its_scenes]
-    shown: list[RenderableType] = [heading(f"{found.slug}: {found.name}"), table(("", "scene", *_COUNTS), rows)]
+    shown: list[RenderableType] = [
+        heading(f"{found.slug}: {found.name}"),
+        table(("", "scene", *_COUNTS), rows, title_columns=2),
+    ]
     names = {scene.id: scene.name for scene in its_scenes}
     for pin in pins:
         where = names.get(pin.scene_id, "the project") if pin.scene_id else "the project"
@@ -122,7 +125,10 @@ def list_scenes(session: Session, project: ProjectArgument, archived: Archived =
     """List a project's scenes in their order."""
     found = list(session.gl.scenes(project, archived=archived))
     rows = [(scene.position, scene.name, *_counted(scene)) for scene in found]
-    session.show({"items": found, "total": len(found)}, table(("", "scene", *_COUNTS), rows) if rows else _none())
+    session.show(
+        {"items": found, "total": len(found)},
+        table(("", "scene", *_COUNTS), rows, title_columns=2) if rows else _none(),
+    )
 
 
 @command(scenes, "rename", example="genlock scene rename rooftop/night dusk")
@@ -217,7 +223,7 @@ def _counted(one: Project | Scene) -> tuple[int, ...]:
     return tuple(getattr(counts, name) for name in _COUNTS)
 
 
-def _segment_table(found: list[SegmentView], names: dict[int, str]) -> Table | Text:
+def _segment_table(found: list[SegmentView], names: dict[int, str]) -> RenderableType:
     if not found:
         return _none()
     rows = [
@@ -231,7 +237,7 @@ def _segment_table(found: list[SegmentView], names: dict[int, str]) -> Table | T
         )
         for one in found
     ]
-    return table(("scene", "", "segment", "state", "take", "why"), rows)
+    return table(("scene", "", "segment", "state", "take", "why"), rows, title_columns=4)
 
 
 def because(causes: Iterable[Cause], unknown: Iterable[str] = ()) -> list[str]:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from genlock.cli.command import command
 from genlock.cli.exit_codes import FAILED
-from genlock.cli.formatting import pairs, table
 from genlock.cli.session import Session
+from genlock.cli.tables import pairs, table
 from genlock.digest import PREFIX, Digest, canonical, digest_of
 from genlock.errors import Invalid
 from genlock.model import Model

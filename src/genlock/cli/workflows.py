@@ -8,8 +8,9 @@ import typer
 from rich.text import Text
 
 from genlock.cli.command import command, group
-from genlock.cli.formatting import heading, table
+from genlock.cli.formatting import heading
 from genlock.cli.session import Session
+from genlock.cli.tables import table
 from genlock.errors import Invalid
 
 workflows = group("Workflows: which node input of a graph takes which value.", example="genlock workflow show walk")

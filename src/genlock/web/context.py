@@ -62,7 +62,7 @@ def bearer_token(request: Request) -> str:
     if scheme.lower() != "bearer" or not secret.strip():
         raise Denied(
             "This request needs a token.",
-            hint="Send the header `Authorization: Bearer …`; the administrator's token is in `admin.token`.",
+            hint="Give one with --token or GENLOCK_TOKEN; over HTTP, send it as `Authorization: Bearer …`.",
             code="no_token",
             unauthenticated=True,
         )

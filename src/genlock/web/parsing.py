@@ -122,7 +122,7 @@ def invalid_fields(errors: Sequence[ErrorDetails], total: int, *, prefix: str | 
     first = f"{fields[0]['field']}: {fields[0]['message']}"
     return Invalid(
         first if total == 1 else f"{first}, and {total - 1:,} more.",
-        hint="`errors` lists the invalid fields; /api/v1/openapi.json describes the request.",
+        hint="Correct what is named here, then try again. In the API, `errors` lists every invalid field.",
         code="invalid",
         fields=fields,
     )

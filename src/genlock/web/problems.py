@@ -120,7 +120,11 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     status = error.status_code
     path = printable(request.url.path)
     detail, code, hint = {
-        404: (f"There is nothing at {path}.", "no_such_route", "The API is described at /api/v1/openapi.json."),
+        404: (
+            f"There is nothing at {path}.",
+            "no_such_route",
+            "Check the URL, and that the client has the server's version.",
+        ),
         405: (
             f"{printable(request.method)} is not possible at {path}.",
             "method_not_allowed",

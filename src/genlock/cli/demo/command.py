@@ -29,7 +29,7 @@ Workers = Annotated[int, typer.Option(min=1, max=64, help="How many workers rend
 app = typer.Typer()
 
 
-@command(app, "demo", example="genlock demo")
+@command(app, "demo", example="genlock demo", ignores_url="the demo starts its own server, in the folder `demo`")
 def demo(session: Session, report: Report = Path("demo-report.json"), workers: Workers = 2) -> None:
     """Run the demo on real files: 60 segments, one asset changes, exactly 12 are rendered again.
 

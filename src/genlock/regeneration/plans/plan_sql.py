@@ -157,4 +157,4 @@ async def _count_left_out(conn: Conn, plan_id: int) -> int:
 
 
 def _missing(plan_id: int) -> NotFound:
-    return NotFound(f"There is no plan {plan_id}.", hint="`GET /plans` lists plans.")
+    return NotFound(f"There is no plan {plan_id}.", hint="`genlock plans list` shows all plans.")
