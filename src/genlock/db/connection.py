@@ -75,6 +75,11 @@ class Database:
         """Close the pool and its connections."""
         await self._pool.close()
 
+    async def ping(self) -> None:
+        """Run a statement; raise ``Unavailable`` if the server does not answer."""
+        async with self.transaction() as conn:
+            await conn.execute("SELECT")
+
     @property
     def pool(self) -> AsyncConnectionPool[Conn]:
         """The pool itself, for a library that brings its own queries."""

@@ -1,6 +1,7 @@
 """The skeleton of a workflow: what stays of its graph when titles, ids, order, and what receipts record are taken away.
 
-Two graphs with one skeleton are versions of the same workflow to every judgement. The digest is taken of RFC 8785 of
+Pure. Two graphs with one skeleton are versions of the same workflow to every judgement. The digest is taken of
+RFC 8785 of
 
     {"skeleton": 1, "nodes": [{"class_type": …, "inputs": {name: …}}, …]}
 

@@ -1,4 +1,4 @@
-"""The one sentence that says what a group of stale segments has in common."""
+"""The one sentence that says what a group of stale segments has in common. Pure."""
 
 import re
 

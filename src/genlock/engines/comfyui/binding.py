@@ -6,8 +6,8 @@ The spec wins over the graph. A word with several places is set in those that ag
 gives its second sampler a value of its own, it stays.
 """
 
+import hashlib
 import re
-import secrets
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) ->
 
 def written(graph: Mapping[str, Any]) -> bytes:
     """A graph as it is sent and kept: canonical JSON, in which seeds beyond 2^53 stand digit by digit."""
-    mark = secrets.token_hex(16)
+    mark = hashlib.sha256(repr(graph).encode(errors="surrogatepass")).hexdigest()  # no text in the graph holds it
 
     def marked(value: Any) -> Any:
         if isinstance(value, dict):

@@ -4,7 +4,6 @@ import json
 
 from fastapi import APIRouter, Request, Response
 
-from genlock.db.connection import scalar
 from genlock.model import Model, Role
 from genlock.web.metrics import MEDIA_TYPE, exposition, read_state
 from genlock.web.responses import json_response
@@ -37,8 +36,7 @@ async def healthz() -> Response:
 @router.get("/readyz", response_model=Readiness, responses={503: problem_response(503)})
 async def readyz(services: Context) -> Response:
     """Whether work can be done now, and warnings where it is done with less protection than it could be."""
-    async with services.db.transaction() as conn:
-        await scalar(conn, "SELECT 1")
+    await services.db.ping()
     warnings: tuple[str, ...] = ()
     if not services.db.restricted:
         warnings = (
