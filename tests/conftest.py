@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from psycopg.conninfo import conninfo_to_dict
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.comfyui.server import ComfyServer, require_comfyui, serving
+from tests.database_pool import DatabasePool
 from tests.fixtures_postgres import fresh_database, server_url
 
 from genlock.access.actions import SYSTEM, create_token
@@ -44,10 +45,17 @@ def template(postgres: str) -> Generator[str]:
         yield str(conninfo_to_dict(conninfo)["dbname"])
 
 
+@pytest.fixture(scope="session")
+def pool(postgres: str, template: str) -> Generator[DatabasePool]:
+    """Return the databases of this process that tests borrow."""
+    with closing(DatabasePool(postgres, template)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def database(postgres: str, template: str) -> Generator[str]:
-    """A connection string of a database of this test's own, migrated and empty."""
-    with fresh_database(postgres, template) as conninfo:
+def database(pool: DatabasePool) -> Generator[str]:
+    """Return a connection string of a database for this test alone, migrated and empty."""
+    with pool.borrowed() as conninfo:
         yield conninfo
 
 

@@ -32,7 +32,9 @@ NOT_YET_WITHOUT_SQL = frozenset(
 def test_the_contract_lists_exactly_the_modules_that_say_they_are_pure() -> None:
     contract = _contract(PURE)
     pure = {name for name, module in _modules() if PURITY.search(ast.get_docstring(module) or "")}
-    assert set(contract["source_modules"]) - PURE_WITHOUT_SAYING_SO == pure, f'"{PURE}" in pyproject.toml and the docstrings differ'
+    assert set(contract["source_modules"]) - PURE_WITHOUT_SAYING_SO == pure, (
+        f'"{PURE}" in pyproject.toml and the docstrings differ'
+    )
 
 
 def test_only_sql_modules_the_connection_and_events_use_the_driver() -> None:
