@@ -5,7 +5,7 @@ from psycopg import sql
 
 from benchmarks.layout import TAKES
 from genlock.db.connection import Database
-from genlock.staleness.moves import recompute
+from genlock.staleness.activation import recompute
 
 Connection = psycopg.Connection[tuple[object, ...]]
 

@@ -12,7 +12,9 @@ from genlock.db.connection import Database
 from genlock.library.identify import identify_file
 from genlock.library.stamps import stamp_of
 from genlock.model import Actor, Kind, Role
-from genlock.staleness import impact, moves, moves_sql, report_sql
+from genlock.staleness import activation, activation_sql
+from genlock.staleness.report import report as report_of
+from genlock.staleness.what_if import impact
 
 ACTOR = Actor(token_id=None, name="bench", role=Role.ADMIN)
 FILES = 2000
@@ -27,11 +29,11 @@ async def activation_transaction(url: str, keys: Keys) -> Row:
 
         async def activate(number: int) -> None:
             async with db.transaction() as conn:
-                await moves.activate(conn, keys.wide, 2 - number % 2, ACTOR)
+                await activation.activate(conn, keys.wide, 2 - number % 2, ACTOR)
 
         await repeat_async(row, activate, count=59, seconds=5)
         async with db.transaction() as conn:
-            await moves_sql.take_untold(conn)  # nobody is to be told: the next server would, while it is measured
+            await activation_sql.take_pending(conn)  # nobody is to be told: the next server would, while it is measured
         return row
     finally:
         await db.close()
@@ -48,11 +50,11 @@ async def reports_alone(url: str, keys: Keys) -> list[Row]:
 
         async def report(project_id: int) -> None:
             async with db.transaction() as conn:
-                await report_sql.page_of_groups(conn, project_id, None, 101)
+                await report_of(conn, project_id)
 
         async def ask(_: int) -> None:
             async with db.transaction() as conn:
-                await impact.impact(conn, keys.wide, 2)
+                await impact(conn, keys.wide, 2)
 
         await repeat_async(small, lambda number: report(cycle(keys.projects, number)), count=100, seconds=4)
         await repeat_async(giant, lambda _: report(keys.giant), count=15, seconds=5)

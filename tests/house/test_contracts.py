@@ -23,7 +23,6 @@ NOT_YET_WITHOUT_SQL = frozenset(
         "genlock.capture.unmanaged",
         "genlock.library.actions",
         "genlock.regeneration.making.patience",
-        "genlock.regeneration.planning.outside",
         "genlock.regeneration.worker",
     }
 )

@@ -22,11 +22,11 @@ from genlock.regeneration.patrol import patrol
 from genlock.regeneration.plans import plan_sql
 from genlock.regeneration.worker import Pace, run_worker
 from genlock.settings import Settings
-from genlock.staleness import impact, moves
+from genlock.staleness import activation, what_if
 from genlock.staleness.model import NewWaiver, Report, State
+from genlock.staleness.places_sql import states_of
 from genlock.staleness.report import report
-from genlock.staleness.states_sql import states_of
-from genlock.staleness.waive import waive
+from genlock.staleness.waivers import waive
 from genlock.takes import editing
 from genlock.takes.claim import InputRole, Parameters
 from genlock.timeline import actions as timeline
@@ -88,16 +88,16 @@ class Studio:
                     VersionRef(asset_id=self.assets[source], number=number) for source, number in made_from
                 ),
             )
-            added, moved = await moves.add_version(conn, self.assets[name], new, self.actor, activate=activate)
+            added, moved = await activation.add_version(conn, self.assets[name], new, self.actor, activate=activate)
         async with self.db.transaction() as conn:
-            await impact.tell_moved(conn, moved)
+            await what_if.publish_change(conn, moved)
         return added.version.number
 
     async def activate(self, name: str, number: int) -> None:
         async with self.db.transaction() as conn:
-            moved = await moves.activate(conn, self.assets[name], number, self.actor)
+            moved = await activation.activate(conn, self.assets[name], number, self.actor)
         async with self.db.transaction() as conn:
-            await impact.tell_moved(conn, moved)
+            await what_if.publish_change(conn, moved)
 
     async def furnish(self, *, by_hand: bool = True) -> None:
         """The worked examples' library: portrait, rain, walk, tiny, and clothed, by hand or by the engine."""
@@ -176,7 +176,7 @@ class Studio:
 
     async def pin(self, name: str, number: int, *, scene: str | None = None) -> None:
         async with self.db.transaction() as conn:
-            await moves.pin(
+            await activation.pin(
                 conn,
                 self.project_id,
                 None if scene is None else self.scenes[scene],
@@ -193,7 +193,7 @@ class Studio:
         for pin in pins:
             if pin.scene_id == scene_id:
                 async with self.db.transaction() as conn:
-                    await moves.unpin(conn, self.project_id, scene_id, pin.asset_id, self.actor)
+                    await activation.unpin(conn, self.project_id, scene_id, pin.asset_id, self.actor)
 
     async def versions(self, name: str) -> int:
         async with self.db.transaction() as conn:
@@ -261,7 +261,7 @@ class Studio:
 
     async def report(self) -> Report:
         async with self.db.transaction() as conn:
-            return await report(conn, self.project_id)
+            return (await report(conn, self.project_id)).report
 
     async def states(self, *names: str) -> list[State]:
         """The states of the segments of scenes, in order."""

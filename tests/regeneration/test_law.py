@@ -20,7 +20,7 @@ from genlock.regeneration.planning.draft import Ask
 from genlock.regeneration.planning.planner import plan
 from genlock.regeneration.planning.restorable import with_restorable
 from genlock.staleness.model import State
-from genlock.staleness.report import all_groups, parse_group
+from genlock.staleness.report import parse_group, report
 
 ROUNDS = 5
 CHANGES = 4
@@ -145,7 +145,8 @@ async def _require_counts(studio: Studio, history: History) -> None:
     async with studio.db.snapshot() as conn:
         scenes = sorted(studio.scenes.values())
         situation = await situation_sql.load(conn, studio.project_id, scenes)
-        groups = await with_restorable(conn, studio.project_id, await all_groups(conn, studio.project_id))
+        page, judged = await report(conn, studio.project_id, limit=500)
+        groups = await with_restorable(conn, studio.project_id, page.groups, judged)
         for group in groups:
             reported = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
             draft = plan(situation, Ask(chosen=frozenset(reported.stale), engines=frozenset(engine_names())))

@@ -19,7 +19,6 @@ from genlock.regeneration.planning.situation import (
     AssetFact,
     Chosen,
     Judgement,
-    Key,
     Made,
     OwnCause,
     Past,
@@ -28,13 +27,14 @@ from genlock.regeneration.planning.situation import (
     Target,
 )
 from genlock.regeneration.wanted import Settled, Wish, WishedInput
+from genlock.staleness.model import RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import InputRole
 from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input
 
 RAIN = ReferencedAsset(id=7, kind=Kind.LORA, name="rain")
-ROOT: Key = (0, RAIN.id, 1, 2)
+ROOT = RootKey(RootKind.ASSET, RAIN.id, 1, 2)
 DIGESTS = {number: digest_of(f"rain {number}".encode()) for number in (1, 2)}
 ENGINES = frozenset({"sketch"})
 
@@ -112,7 +112,7 @@ def _situation(drawn: list[list[Drawn]]) -> Situation:
         seats=tuple(seats),
         judgements=judgements,
         assets={RAIN.id: AssetFact(RAIN, None, 2, False)},
-        pins={},
+        scopes={},
         versions={(RAIN.id, number): Target(RAIN, number, DIGESTS[number], DIGESTS[number]) for number in (1, 2)},
         outdated=frozenset(),
         past=past,

@@ -13,7 +13,7 @@ from genlock.regeneration.model import NewPlan, Plan, PlanState, Selection, Step
 from genlock.regeneration.planning import restorable
 from genlock.regeneration.plans import plan_sql
 from genlock.staleness.model import State
-from genlock.staleness.report import all_groups
+from genlock.staleness.report import report
 
 
 async def _new_clothes(studio: Studio) -> None:
@@ -264,8 +264,9 @@ async def test_the_report_says_how_many_segments_could_be_restored(studio: Studi
 
     async def counts() -> list[int | None]:
         async with studio.db.transaction() as conn:
-            groups = await all_groups(conn, studio.project_id)
-            return [one.restorable for one in await restorable.with_restorable(conn, studio.project_id, groups)]
+            page, judged = await report(conn, studio.project_id)
+            groups = await restorable.with_restorable(conn, studio.project_id, page.groups, judged)
+            return [group.restorable for group in groups]
 
     assert await counts() == [0]
     await studio.run(await studio.plan())

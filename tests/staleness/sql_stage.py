@@ -11,8 +11,12 @@ from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.model import NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind, Role
-from genlock.staleness import explain, impact, moves, report_sql, states_sql, waive
+from genlock.staleness import activation, what_if
+from genlock.staleness.explanation import causes_of
 from genlock.staleness.model import CHAIN, Cause, Group, GroupKind, NewWaiver, Totals
+from genlock.staleness.places_sql import judge_segments, states_of
+from genlock.staleness.report import reports
+from genlock.staleness.waivers import waive, withdraw
 from genlock.takes import editing, usage_sql
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Output, Parameters
 from genlock.takes.parts import Parts
@@ -96,7 +100,7 @@ class SqlStage:
             found = await library_sql.assets_named(conn, [(kind, name)], None)
             asset = found[0] if found else await library.create_asset(conn, NewAsset(kind=kind, name=name), ACTOR)
         async with self.db.transaction() as conn:
-            added, _ = await moves.add_version(conn, asset.id, new, ACTOR, activate=activate)
+            added, _ = await activation.add_version(conn, asset.id, new, ACTOR, activate=activate)
             self._derivation = added.derivation_id
         return Uploaded(added.outcome.value, asset.id, added.version.number)
 
@@ -122,16 +126,16 @@ class SqlStage:
 
     async def activate(self, asset: int, version: int) -> None:
         async with self.db.transaction() as conn:
-            await moves.activate(conn, asset, version, ACTOR)
+            await activation.activate(conn, asset, version, ACTOR)
 
     async def pin(self, asset: int, version: int, *, project: int | None = None, scene: int | None = None) -> None:
         async with self.db.transaction() as conn:
             where = await self._project_of(project, scene)
-            await moves.pin(conn, where, scene, asset, NewPin(version=version, reason="as it was"), ACTOR)
+            await activation.pin(conn, where, scene, asset, NewPin(version=version, reason="as it was"), ACTOR)
 
     async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None:
         async with self.db.transaction() as conn:
-            await moves.unpin(conn, await self._project_of(project, scene), scene, asset, ACTOR)
+            await activation.unpin(conn, await self._project_of(project, scene), scene, asset, ACTOR)
 
     async def _project_of(self, project: int | None, scene: int | None) -> int:
         async with self.db.transaction() as conn:
@@ -141,11 +145,11 @@ class SqlStage:
     async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
         new = NewWaiver(segment_ids=(segment,), asset_id=CHAIN if asset is None else asset, reason="good enough")
         async with self.db.transaction() as conn:
-            return tuple(waiver.id for waiver in await waive.waive(conn, new, ACTOR))
+            return tuple(waiver.id for waiver in (await waive(conn, new, ACTOR)).items)
 
     async def withdraw(self, waiver: int) -> None:
         async with self.db.transaction() as conn:
-            await waive.withdraw(conn, waiver, ACTOR)
+            await withdraw(conn, waiver, ACTOR)
 
     async def record(
         self,
@@ -204,20 +208,21 @@ class SqlStage:
 
     async def state(self, segment: int) -> str:
         async with self.db.transaction() as conn:
-            return (await states_sql.states_of(conn, [segment]))[segment].value
+            return (await states_of(conn, [segment]))[segment].value
 
     async def causes(self, segment: int) -> frozenset[SeenCause]:
         async with self.db.transaction() as conn:
-            return frozenset(map(seen_cause, (await explain.causes_of(conn, [segment]))[segment]))
+            judged = await judge_segments(conn, [segment])
+            return frozenset(map(seen_cause, (await causes_of(conn, judged, [segment]))[segment]))
 
     async def report(self, project: int) -> SeenReport:
         async with self.db.transaction() as conn:
-            _, totals, groups, _ = (await report_sql.reports(conn, [project]))[project]
-        return seen_report(totals, groups)
+            report = (await reports(conn, [project]))[project]
+        return seen_report(report.totals, report.groups)
 
     async def impact(self, asset: int, version: int) -> SeenImpact:
         async with self.db.transaction() as conn:
-            found = await impact.impact(conn, asset, version)
+            found = await what_if.impact(conn, asset, version)
         reports = {project.project_id: seen_report(project.totals, project.groups) for project in found.projects}
         return SeenImpact(found.segments.becomes_stale, found.segments.becomes_fresh, reports)
 

@@ -13,7 +13,7 @@ from genlock.db.migrate import MIGRATIONS
 from genlock.library import actions as library
 from genlock.library.model import NewAsset, NewVersion
 from genlock.model import Kind
-from genlock.staleness import moves
+from genlock.staleness import activation
 from genlock.takes import take_sql, usage_sql
 from genlock.takes.claim import Claim
 
@@ -38,7 +38,7 @@ async def add_version(conn: Conn, asset_id: int, content: str) -> None:
         media_type="application/octet-stream",
         filename="file.bin",
     )
-    await moves.add_version(conn, asset_id, new, ADA)
+    await activation.add_version(conn, asset_id, new, ADA)
 
 
 async def check(stage: Stage) -> None:

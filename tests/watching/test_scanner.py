@@ -19,7 +19,7 @@ from genlock.library import sql as library_sql
 from genlock.library.identify import identify_stamped
 from genlock.library.model import NewAsset
 from genlock.model import Actor, Kind
-from genlock.staleness import moves
+from genlock.staleness import activation
 from genlock.watching.model import ScannedFile, ScanOutcome, line_of
 from genlock.watching.scanner import Scanner
 
@@ -222,7 +222,7 @@ async def test_an_asset_of_that_name_is_adopted_and_a_known_file_moves_nothing(d
     await disk.look()
     async with disk.db.transaction() as conn:
         (asset,) = await library_sql.assets_named(conn, [(Kind.LORA, "rain")], None)
-        await moves.activate(conn, asset.id, 1, actor)
+        await activation.activate(conn, asset.id, 1, actor)
     rain.touch()
     assert await disk.news() == []
     other = disk.folder / "models" / "loras" / "again" / "rain.safetensors"

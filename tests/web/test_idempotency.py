@@ -13,7 +13,7 @@ from genlock.access.model import RememberedAnswer
 from genlock.db.connection import Database, execute, scalar
 from genlock.digest import digest_of, digest_of_json
 from genlock.model import Actor, Role
-from genlock.staleness import moves
+from genlock.staleness import activation
 
 PROJECTS = "/api/v1/projects"
 TOKENS = "/api/v1/tokens"
@@ -120,10 +120,13 @@ async def test_after_a_death_between_a_move_and_its_report_the_request_is_carrie
     for content in (b"v1", b"v2"):
         await client.post(f"{url}/versions", files={"file": ("rain.bin", content)}, data={"activate": "false"})
     async with db.transaction() as conn:  # all that a server which died in between has left
-        assert (await moves.activate(conn, asset, 2, actor)).previous == 1
+        assert (await activation.activate(conn, asset, 2, actor)).previous == 1
     first = await client.post(f"{url}/activate", json={"version": 2}, headers=key)
     assert (first.status_code, first.json()["previous"], first.json()["active"]) == (200, 2, 2)
-    assert first.json()["report"] == {"segments": {"becomes_stale": 0, "becomes_fresh": 0}, "projects": []}
+    assert first.json()["report"] == {
+        "segments": {"becomes_stale": 0, "becomes_unknown": 0, "becomes_fresh": 0},
+        "projects": [],
+    }
     again = await client.post(f"{url}/activate", json={"version": 2}, headers=key)
     assert again.content == first.content and again.headers["idempotency-replayed"] == "true"
     assert len((await client.get(f"{url}/activations")).json()["items"]) == 2, "it was moved once, and before to 1"

@@ -52,7 +52,8 @@ async def test_a_list_says_what_each_segment_says_alone(film: httpx.AsyncClient)
     listed = (await get(film, "/projects/1/segments"))["items"]
     alone = [await get(film, f"/segments/{one['id']}") for one in listed]
     assert [len(one["takes"]) for one in alone] == [1, 1, 0, 0]
-    assert listed == [{**one, "takes": []} for one in alone]
+    assert [one["takes_total"] for one in alone] == [1, 1, 0, 0]
+    assert listed == [{**one, "takes": [], "takes_total": None} for one in alone]
     assert [[pin["name"] for pin in one["pins"]] for one in listed] == [["tone", "voice"]] * 2 + [["tone"]] * 2
     (group,) = (await get(film, "/projects/1/staleness-report"))["groups"][:1]
     grouped = (await get(film, f"/projects/1/staleness-report/groups/{group['id']}/segments"))["items"]

@@ -65,7 +65,10 @@ async def test_an_upload_makes_a_version_with_its_bytes(client: httpx.AsyncClien
     version = added["version"]
     assert (version["number"], version["digest"], version["size_bytes"]) == (1, digest_of(content), len(content))
     assert (version["filename"], version["note"], version["active"]) == ("coat_v1.bin", "rot ☂", True)
-    assert added["report"] == {"segments": {"becomes_stale": 0, "becomes_fresh": 0}, "projects": []}
+    assert added["report"] == {
+        "segments": {"becomes_stale": 0, "becomes_unknown": 0, "becomes_fresh": 0},
+        "projects": [],
+    }
     assert store.read_verified(version["digest"]) == content
     back = await client.get(f"/api/v1/assets/{asset}/versions/1/content")
     assert back.content == content

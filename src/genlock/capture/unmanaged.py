@@ -18,7 +18,7 @@ from genlock.library import sql as library_sql
 from genlock.library.kinds import OCTETS
 from genlock.library.model import NewAsset, NewVersion
 from genlock.model import FORBIDDEN_IN_NAMES, MAX_NAME, Actor, Kind, Model
-from genlock.staleness import moves
+from genlock.staleness import activation
 from genlock.takes import input_links
 
 UNMANAGED = "unmanaged"
@@ -96,7 +96,7 @@ async def register(conn: Conn, unknown: Iterable[Unknown], sizes: Mapping[Digest
             note="seen in ComfyUI; its bytes are not kept here",
             details={UNMANAGED: True},
         )
-        await moves.add_version(conn, asset_id, new, actor)
+        await activation.add_version(conn, asset_id, new, actor)
 
 
 def _asset_name(filename: str) -> str:

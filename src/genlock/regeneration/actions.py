@@ -19,7 +19,7 @@ from genlock.regeneration.planning.planner import plan as plan_of
 from genlock.regeneration.plans import draft_sql, expected_sql, finish, plan_sql, plan_write_sql, queue_sql, review_sql
 from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.plans.expected_sql import Moved
-from genlock.staleness import causes_sql
+from genlock.staleness.model import RootKind
 from genlock.staleness.report import parse_group
 from genlock.takes import selection
 from genlock.takes.record_sql import lock_scenes
@@ -193,7 +193,7 @@ async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[se
             )
         chosen |= reported.stale
         waived = reported.waived
-        assets = None if roots is None else [asset for kind, asset, _, _ in roots if kind == causes_sql.ASSET]
+        assets = None if roots is None else [root.asset for root in roots if root.kind == RootKind.ASSET]
         pinned = await choose_sql.pinned(conn, project_id, assets)
     aside = dict.fromkeys(pinned, Reason.PINNED) | dict.fromkeys(waived, Reason.WAIVED)
     return chosen, {segment: reason for segment, reason in aside.items() if segment not in chosen}

@@ -2,7 +2,7 @@
 
 from genlock.background import repeat
 from genlock.db.connection import Database
-from genlock.staleness import impact
+from genlock.staleness import what_if
 from genlock.takes import usage_sql
 
 _EVERY_S = 2.0
@@ -21,4 +21,4 @@ async def once(db: Database, untold_for_s: float = _UNTOLD_FOR_S) -> None:
         async with db.transaction() as conn:
             folded = await usage_sql.fold(conn)
     async with db.transaction() as conn:
-        await impact.tell_left_over(conn, untold_for_s)
+        await what_if.publish_pending(conn, untold_for_s)

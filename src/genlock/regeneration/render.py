@@ -45,7 +45,7 @@ async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Act
                 hint=f"Render {before.name!r} first, or the whole scene; or make {segment.name!r} unchained.",
                 code="nothing_to_continue",
             )
-    known = await _load(conn, segment.project_id, new)
+    known = await _load(conn, segment.project_id, segment.scene_id, new)
     inputs = _inputs(known, segment.scene_id, segment.project_id, new)
     step = _segment_step(1, 1, segment.id, _wish(new, inputs, continues=continues), ())
     return await _start(conn, segment.project_id, [step], known, new, {"segment": segment_id}, actor, segment.scene_id)
@@ -58,7 +58,7 @@ async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) 
     if not segments:
         raise Invalid(f"The scene {scene.name!r} has no segments.", hint="Add segments first.", code="no_segments")
     info = _engine(new, "video")
-    known = await _load(conn, scene.project_id, new)
+    known = await _load(conn, scene.project_id, scene_id, new)
     inputs = _inputs(known, scene_id, scene.project_id, new)
     steps: list[DraftStep] = []
     for position, segment in enumerate(segments, start=1):
@@ -81,7 +81,7 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
             code="not_rendered",
         )
     _engine(new, "image")
-    known = await _load(conn, asset.project_id, new)
+    known = await _load(conn, asset.project_id, None, new)
     inputs = _inputs(known, None, asset.project_id, new)
     step = DraftStep(
         position=1,
@@ -136,11 +136,11 @@ def _continues(segment: Segment, info: Offer) -> bool:
     return segment.chained and (segment.position or 1) > 1 and SEED_FRAME in info.roles
 
 
-async def _load(conn: Conn, project_id: int | None, new: NewRender) -> Situation:
+async def _load(conn: Conn, project_id: int | None, scene_id: int | None, new: NewRender) -> Situation:
     assets = await situation_sql.assets_of(conn, sorted({line.asset_id for line in new.inputs}))
-    pins = {} if project_id is None else await situation_sql.pins_of(conn, project_id)
+    scopes = {} if scene_id is None else await situation_sql.scopes_of(conn, [scene_id])
     refs = {(asset_id, fact.active) for asset_id, fact in assets.items() if fact.active is not None}
-    refs |= {(asset_id, number) for (_, asset_id), number in pins.items() if asset_id in assets}
+    refs |= {ref for scope in scopes.values() for ref in scope.pins.items() if ref[0] in assets}
     refs |= {(line.asset_id, line.version) for line in new.inputs if line.version is not None}
     versions = await situation_sql.versions_of(conn, sorted(refs))
     return Situation(
@@ -148,7 +148,7 @@ async def _load(conn: Conn, project_id: int | None, new: NewRender) -> Situation
         seats=(),
         judgements={},
         assets=assets,
-        pins=pins,
+        scopes=scopes,
         versions=versions,
         outdated=frozenset(),
         past={},

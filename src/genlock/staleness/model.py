@@ -1,8 +1,8 @@
 """Staleness as it is answered: states, causes, groups, the report, what-if, waivers."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Literal
+from enum import IntEnum, StrEnum
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -41,6 +41,31 @@ class GroupKind(StrEnum):
     CHAIN = "chain"
 
 
+class RootKind(IntEnum):
+    """The kind of a root as the database stores it. Names are those of ``GroupKind``."""
+
+    ASSET = 0
+    UNMATCHED = 1
+    CHAIN = 2
+
+    @property
+    def group(self) -> GroupKind:
+        """The kind of the groups with this kind of root."""
+        return GroupKind[self.name]
+
+
+class RootKey(NamedTuple):
+    """What makes two roots the same: asset and version numbers, 0 where there is none.
+
+    ``expected`` is 0 except for ``RootKind.ASSET``: one group holds all segments that used unmatched bytes of an asset.
+    """
+
+    kind: int
+    asset: int
+    used: int
+    expected: int
+
+
 class Side(Model):
     """One side of a change: the version, where it has a number, and the digest."""
 
@@ -67,7 +92,11 @@ class PathStep(Model):
 
 
 class Cause(Model):
-    """One reason why a segment's selected take is stale, as data. Waived when ``waiver_id`` is set."""
+    """One reason why a segment's selected take is stale, as data. Waived when ``waiver_id`` is set.
+
+    ``path`` leads from the root to the segment and holds its first six steps; ``path_total`` counts them all, and
+    ``path_rest`` is the URL of the rest, null when nothing is left out.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
@@ -82,6 +111,8 @@ class Cause(Model):
     decided_by: Literal["effective_digest", "digest"]
     root: Root
     path: tuple[PathStep, ...]
+    path_total: int
+    path_rest: str | None
     since: datetime | None
     moved_by: str | None
     waiver_id: int | None
@@ -90,7 +121,7 @@ class Cause(Model):
 class SegmentView(Segment):
     """A segment with its state, why it is in it, and its takes.
 
-    ``takes`` come with a single segment alone: in lists they are left out, and ``selected_take`` is the one in the cut.
+    ``takes`` are the newest ones, at most 100, and come only with a single segment; ``takes_total`` counts them all.
     ``pins`` are those that count for it. ``unknown_because`` says why it is ``unknown``, and is empty otherwise.
     """
 
@@ -98,12 +129,16 @@ class SegmentView(Segment):
     causes: tuple[Cause, ...] = ()
     selected_take: Take | None = None
     takes: tuple[Take, ...] = ()
+    takes_total: int | None = None
     pins: tuple[Pin, ...] = ()
     unknown_because: tuple[str, ...] = ()
 
 
 class Provenance(Model):
-    """What was used to make a segment as it is in the cut, and whether that still holds."""
+    """What was used to make a segment's selected take, and whether that is up to date.
+
+    ``takes`` are the segment's newest ones, at most 100; ``takes_total`` counts them all.
+    """
 
     segment: Segment
     state: State
@@ -111,6 +146,7 @@ class Provenance(Model):
     take: Take | None
     receipt: Receipt | None
     takes: tuple[Take, ...]
+    takes_total: int
 
 
 class Totals(Model):
@@ -166,19 +202,29 @@ class Report(Model):
 
 
 class SegmentChanges(Model):
-    """How many segments a move makes stale, and how many it makes fresh again."""
+    """How many segments are in a state after a change and were in another one before it.
+
+    ``becomes_fresh`` counts those that were stale, unknown or waived; ``becomes_unknown`` those of which too little is
+    known to call them fresh once nothing is out of date any more.
+    """
 
     becomes_stale: int
+    becomes_unknown: int
     becomes_fresh: int
 
 
 class ProjectImpact(Model):
-    """A project's report as it is, or would be, after a version was made active."""
+    """A project's report as it is, or would be, after a version was made active.
+
+    ``groups`` are those with most segments, at most 100; ``total`` counts all of them.
+    """
 
     project_id: int
     segments: SegmentChanges
     totals: Totals
     groups: tuple[Group, ...]
+    next: str | None = None
+    total: int
 
 
 class Impact(Model):

@@ -1,51 +1,48 @@
-"""Adds up what is out of date, over arrays: what a report of a large project says, in a few milliseconds. Pure.
+"""Adds up a judgement: counts by state, totals, groups, changes between two worlds. Pure.
 
-run       1 ─ 2 ─ 3 ─ 4 ─ 5        a root covers everything from its first own cause to the end of the run,
-root a        ●───●───────         so: first 2, segments 4, direct 2, derived 2
-root b                ●───         and with it: stale 4, of which derived 4 (all but where every root is direct)
+Every number is a sum over the places or the intervals of ``Judged``: a count and the list that it counts cannot differ.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from genlock.staleness.model import Totals
-from genlock.staleness.world import ASSET, CHAIN, NEITHER, Bools, Ints, Present, Root, by, total
+from genlock.staleness.arrays import Bools, Ints, expanded
+from genlock.staleness.judge import FRESH, STALE, UNKNOWN, WAIVED, Judged
+from genlock.staleness.model import RootKey, RootKind, SegmentChanges, Totals
+
+NO_TOTALS = Totals(segments=0, scenes=0, superseded=0, chain=0, derived=0, unmatched=0, waived=0)
 
 
-class Part(NamedTuple):
-    """What a root covers of a walked run. ``shares`` are the segments of each workload."""
+class StateCounts(NamedTuple):
+    """How many segments have a selected take, and how many of those are in which state."""
 
-    root: Root
-    scene_id: int
-    segments: int
-    direct: int
-    shares: Mapping[int, int]
-
-
-class Walked(NamedTuple):
-    """What is the matter in one walked run."""
-
-    run_id: int
-    project_id: int
-    scene_id: int
+    taken: int
+    fresh: int
     stale: int
     unknown: int
     waived: int
-    superseded: int
-    chain: int
-    derived: int
-    unmatched: int
+
+
+class Takes(NamedTuple):
+    """Selected takes of runs whose workloads differ: run id, position, workload."""
+
+    run: Ints
+    position: Ints
+    workload: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a group adds up to; ``expected`` is null where its causes expect different versions or none."""
+    """What a group of a project adds up to. ``expected`` is null where its segments expect different versions or none.
 
-    root: Root
+    ``pinned``: a pin holds its asset wherever the group has segments. ``shares`` are the segments of each workload.
+    """
+
+    project_id: int
+    root: RootKey
     expected: int | None
     segments: int
     scenes: int
@@ -54,211 +51,160 @@ class Sums:
     shares: Mapping[int, int]
 
 
-def tally(present: Present, without: int = NEITHER) -> "Tally":
-    """What is out of date, added up; in the world that lacks what is so only in ``without``. Nothing is walked yet."""
-    roots, root = present.roots
-    counts = present.counting(without)
-    direct = np.append(present.outdated.direct, 1)[present.hits.what]
-    stride = present.stride
-    # One number for run, root, position and whether it is direct: sorted, equal ones stand together.
-    order = (present.place[counts] * len(roots) + root[counts]) * stride + present.hits.position[counts]
-    order = np.sort(order * 2 + direct[counts])
-    key, is_direct = np.divmod(order, 2)
-    pair, position = np.divmod(key, stride)
-    starts = np.flatnonzero(np.diff(pair, prepend=-1))
-    run, which = np.divmod(pair[starts], max(len(roots), 1))
-    first = position[starts]
-    sums = np.add.reduceat(is_direct, starts) if len(starts) else np.zeros(0, np.int64)
-    return Tally(
-        present=present,
-        roots=roots,
-        run=run,
-        root=which,
-        first=first,
-        direct=sums,
-        standing=_standing(pair // max(len(roots), 1), position, pair % max(len(roots), 1), is_direct > 0),
-        walked=(),
-        parts=(),
+def counts_by_project(judged: Judged) -> dict[int, StateCounts]:
+    """How many segments of each project are in which state; projects without a selected take are absent."""
+    return _counts(judged, judged.present.runs.project)
+
+
+def counts_by_scene(judged: Judged) -> dict[int, StateCounts]:
+    """How many segments of each scene are in which state; scenes without a selected take are absent."""
+    return _counts(judged, judged.present.runs.scene)
+
+
+def _counts(judged: Judged, key: Ints) -> dict[int, StateCounts]:
+    by_code = [_by(key, judged.counts(code)) for code in (FRESH, STALE, UNKNOWN, WAIVED)]
+    return {
+        number: StateCounts(taken, *(counts[number] for counts in by_code))
+        for number, taken in _by(key, judged.present.runs.length).items()
+    }
+
+
+def totals(judged: Judged) -> dict[int, Totals]:
+    """The totals of each project with a selected take."""
+    runs, covers = judged.present.runs, judged.covers
+    kinds = np.array([root.kind for root in judged.present.roots])[covers.root]
+    direct_roots = np.zeros(judged.size, np.int64)
+    sums: dict[str, Ints] = {"segments": judged.counts(STALE), "waived": judged.counts(WAIVED)}
+    for name, kind in (
+        ("superseded", RootKind.ASSET),
+        ("unmatched", RootKind.UNMATCHED),
+        ("chain", RootKind.CHAIN),
+    ):
+        marks = covers.direct & (kinds == kind)
+        here = np.bincount(judged.places(covers.run[marks], covers.start[marks]), minlength=judged.size)
+        direct_roots += here
+        sums[name] = judged.sums(here > 0)
+    sums["derived"] = judged.sums(judged.roots_at > direct_roots)
+    of_scene, _ = _distinct(runs.project[sums["segments"] > 0], runs.scene[sums["segments"] > 0])
+    scenes = _by(of_scene, np.ones(len(of_scene), np.int64))
+    by_name = {name: _by(runs.project, values) for name, values in sums.items()}
+    return {
+        project_id: Totals(
+            scenes=scenes.get(project_id, 0), **{name: values[project_id] for name, values in by_name.items()}
+        )
+        for project_id in by_name["segments"]
+    }
+
+
+def mixed_runs(judged: Judged) -> list[int]:
+    """The ids of the runs with different workloads in which anything is stale; ``groups`` needs their takes."""
+    runs, covers = judged.present.runs, judged.covers
+    mixed = covers.run[(covers.end > covers.start) & (runs.workload[covers.run] == 0)]
+    return np.unique(runs.id[mixed]).tolist()
+
+
+def groups(judged: Judged, takes: Takes) -> list[Sums]:
+    """What each project's groups add up to, in no order. ``takes``: those of ``mixed_runs``."""
+    runs, roots = judged.present.runs, judged.present.roots
+    stale = judged.covers.end > judged.covers.start
+    covers = judged.covers.only(stale)
+    projects, project = np.unique(runs.project[covers.run], return_inverse=True)
+    group = project.reshape(-1) * len(roots) + covers.root
+    size = len(projects) * len(roots)
+    scene = runs.scene[covers.run]
+    segments = _total(group, covers.end - covers.start, size)
+    direct = _total(group, covers.direct, size)
+    scenes = np.bincount(_distinct(group, scene)[0], minlength=size)
+    least, most = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
+    np.minimum.at(least, group, covers.expected)
+    np.maximum.at(most, group, covers.expected)
+    table = np.array(roots, np.int64).reshape(-1, len(RootKey._fields))
+    pinned = _pinned(judged, runs.project[covers.run], scene, table[covers.root, 1])
+    unpinned = np.bincount(group[~pinned], minlength=size)
+    shares = _shares(judged, covers.run, covers.start, covers.end, group, takes)
+    present = np.flatnonzero(segments)
+    return [
+        Sums(
+            project_id=int(projects[place // len(roots)]),
+            root=roots[place % len(roots)],
+            expected=(int(most[place]) if least[place] == most[place] else 0) or None,
+            segments=int(segments[place]),
+            scenes=int(scenes[place]),
+            direct=int(direct[place]),
+            pinned=roots[place % len(roots)].kind == RootKind.ASSET and not unpinned[place],
+            shares=shares.get(place, {}),
+        )
+        for place in present.tolist()
+    ]
+
+
+def changes(before: Judged, after: Judged) -> dict[int, SegmentChanges]:
+    """How many segments of each project become stale, unknown and fresh: in that state after, and not before.
+
+    A segment becomes fresh from whatever state it was in, stale, unknown or waived.
+    """
+    project = after.present.runs.project
+    changed = before.states != after.states
+    stale, unknown, fresh = (
+        _by(project, after.sums(changed & (after.states == code))) for code in (STALE, UNKNOWN, FRESH)
     )
-
-
-class Standing(NamedTuple):
-    """Where something is direct: run, position, how many roots are direct there, and whether assets and links are."""
-
-    run: Ints
-    position: Ints
-    direct: Ints
-    root: Ints  # of each direct cause
-    at: Ints  # and where it stands among the above
-
-
-def _standing(run: Ints, position: Ints, root: Ints, direct: Bools) -> Standing:
-    stride = int(position.max(initial=0)) + 1
-    places, at, many = np.unique(run[direct] * stride + position[direct], return_inverse=True, return_counts=True)
-    where, position = np.divmod(places, stride)
-    return Standing(where, position, many, root[direct], at.reshape(-1))
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Per run and root where it begins and how often it is direct; walked runs as they were counted elsewhere."""
-
-    present: Present
-    roots: Ints  # as rows
-    run: Ints
-    root: Ints
-    first: Ints
-    direct: Ints
-    standing: Standing
-    walked: Sequence[Walked]
-    parts: Sequence[Part]
-
-    @cached_property
-    def segments(self) -> Ints:
-        """How many segments each root covers in each run."""
-        return self.present.runs.length[self.run] - self.first + 1
-
-    @cached_property
-    def mixed(self) -> list[int]:
-        """The runs whose takes have different workloads, and in which something is out of date."""
-        runs = self.present.runs
-        return np.unique(runs.id[self.run[runs.workload[self.run] == 0]]).tolist()
-
-    def totals(self) -> dict[int, Totals]:
-        """Of each project with something out of date or waived; each segment counts once."""
-        runs = self.present.runs
-        starts = np.flatnonzero(np.diff(self.run, prepend=-1))
-        stale_run = self.run[starts]
-        first = np.minimum.reduceat(self.first, starts) if len(starts) else self.first
-        stale = runs.length[stale_run] - first + 1
-        project = runs.project[stale_run]
-        at = self.standing
-        here = runs.project[at.run]
-        is_chain = self.roots[at.root, 1] == CHAIN
-        superseded, chain = (np.zeros(len(at.run), np.int64) for _ in range(2))
-        superseded[at.at[~is_chain]] = 1
-        chain[at.at[is_chain]] = 1
-        stride = self.present.stride
-        begins = np.sort(self.run * stride + self.first)
-        begun = np.searchsorted(begins, at.run * stride + at.position, "right") - np.searchsorted(
-            begins, at.run * stride, "left"
+    return {
+        project_id: SegmentChanges(
+            becomes_stale=stale[project_id], becomes_unknown=unknown[project_id], becomes_fresh=fresh[project_id]
         )
-        sums = {
-            "segments": by(project, stale),
-            "superseded": by(here, superseded),
-            "chain": by(here, chain),
-            # Derived is what is stale, but for where all that has begun is direct.
-            "derived": _plus(by(project, stale), by(here, -(begun == at.direct).astype(np.int64))),
-            "unmatched": {},
-            "waived": {},
-        }
-        for one in self.walked:
-            for name, value in (("segments", one.stale), *one._asdict().items()):
-                if name in sums:
-                    sums[name][one.project_id] = sums[name].get(one.project_id, 0) + value
-        also = np.array([(one.project_id, one.scene_id) for one in self.walked if one.stale], np.int64).reshape(-1, 2)
-        of_scene, _ = _distinct(
-            np.concatenate([project, also[:, 0]]), np.concatenate([runs.scene[stale_run], also[:, 1]])
-        )
-        scenes = by(of_scene, np.ones(len(of_scene), np.int64))
-        return {
-            project_id: Totals(
-                scenes=scenes.get(project_id, 0),
-                **{name: values.get(project_id, 0) for name, values in sums.items()},
-            )
-            for project_id in {*sums["segments"], *sums["waived"]}
-        }
+        for project_id in stale
+    }
 
-    def groups(self, takes: tuple[Ints, Ints, Ints]) -> list[Sums]:
-        """Each root with what it adds up to. ``takes`` of mixed runs: run, position and workload."""
-        runs = self.present.runs
-        index: dict[tuple[int, ...], int] = {}
-        if self.parts:
-            index = {tuple(root): place for place, root in enumerate(self.roots.tolist())}
-        named = [tuple(p.root if p.root.kind == ASSET else p.root._replace(expected=0)) for p in self.parts]
-        of_part = [index.setdefault(root, len(index)) for root in named]
-        roots = np.array([*index], np.int64) if len(index) > len(self.roots) else self.roots
-        root = np.concatenate([self.root, np.array(of_part, np.int64)])
-        scene = np.concatenate([runs.scene[self.run], np.array([part.scene_id for part in self.parts], np.int64)])
-        segments = total(root, np.concatenate([self.segments, [part.segments for part in self.parts]]), len(roots))
-        direct = total(root, np.concatenate([self.direct, [part.direct for part in self.parts]]), len(roots))
-        scenes = np.bincount(_distinct(root, scene)[0], minlength=len(roots))
-        loose = np.bincount(root[~self._pinned(roots, root, scene)], minlength=len(roots))
-        shares = self._shares(takes)
-        expected: dict[int, set[int]] = {}
-        for place, part in zip(of_part, self.parts, strict=True):
-            expected.setdefault(place, set()).add(part.root.expected)
-            mine = shares.setdefault(place, {})
-            for workload, many in part.shares.items():
-                mine[workload] = mine.get(workload, 0) + many
-        told = np.flatnonzero(segments)
-        return [
-            Sums(
-                root=(one := Root(*numbers)),
-                expected=(one.expected if one.kind == ASSET else _only(expected.get(place, set()))) or None,
-                segments=int(segments[place]),
-                scenes=int(scenes[place]),
-                direct=int(direct[place]),
-                pinned=one.kind == ASSET and not loose[place],
-                shares=shares.get(place, {}),
-            )
-            for place, numbers in zip(told.tolist(), roots[told].tolist(), strict=True)
-        ]
 
-    def _pinned(self, roots: Ints, root: Ints, scene: Ints) -> Bools:
-        """For each part of a group whether a pin holds its asset there."""
-        found = np.zeros(len(root), np.bool_)
-        if not self.present.pins:
-            return found
-        project, asset = roots[root, 0], roots[root, 2]
-        for where, wanted in (
-            (project, [(pin.project_id, pin.asset_id) for pin in self.present.pins if pin.scene_id is None]),
-            (scene, [(pin.scene_id, pin.asset_id) for pin in self.present.pins if pin.scene_id is not None]),
-        ):
-            if wanted:
-                pins = np.array(wanted, np.int64)
-                stride = int(max(asset.max(initial=0), pins[:, 1].max())) + 1
-                found |= np.isin(where * stride + asset, pins[:, 0] * stride + pins[:, 1])
-        return found
+def _pinned(judged: Judged, project: Ints, scene: Ints, asset: Ints) -> Bools:
+    """For each project, scene and asset whether a pin holds the asset there."""
+    pins = judged.present.pins
+    pinned = np.zeros(len(asset), np.bool_)
+    for where, pairs in (
+        (project, [(pin.project_id, pin.asset_id) for pin in pins if pin.scene_id is None]),
+        (scene, [(pin.scene_id, pin.asset_id) for pin in pins if pin.scene_id is not None]),
+    ):
+        if pairs:
+            held = np.array(pairs, np.int64)
+            stride = int(max(asset.max(initial=0), held[:, 1].max())) + 1
+            pinned |= np.isin(where * stride + asset, held[:, 0] * stride + held[:, 1])
+    return pinned
 
-    def _shares(self, takes: tuple[Ints, Ints, Ints]) -> dict[int, dict[int, int]]:
-        """For each root the segments of each workload."""
-        workload = self.present.runs.workload[self.run]
-        pure = workload > 0
-        mixed = np.flatnonzero(~pure)
-        run, position, of_take = takes
-        order = np.lexsort((position, run))
-        run, position, of_take = run[order], position[order], of_take[order]
-        ids = self.present.runs.id[self.run[mixed]]
-        start, end = np.searchsorted(run, ids, "left"), np.searchsorted(run, ids, "right")
-        many = end - start
-        entry = np.repeat(mixed, many)
-        take = np.arange(len(entry)) - np.repeat(np.cumsum(many) - many, many) + np.repeat(start, many)
-        behind = position[take] >= self.first[entry]
-        root = np.concatenate([self.root[pure], self.root[entry[behind]]])
-        load = np.concatenate([workload[pure], of_take[take[behind]]])
-        segments = np.concatenate([self.segments[pure], np.ones(int(behind.sum()), np.int64)])
-        stride = int(load.max(initial=0)) + 1
-        keys, which = np.unique(root * stride + load, return_inverse=True)
-        sums = total(which.reshape(-1), segments, len(keys))
-        found: dict[int, dict[int, int]] = {}
-        for key, value in zip(keys.tolist(), sums.tolist(), strict=True):
-            found.setdefault(key // stride, {})[key % stride] = value
-        return found
+
+def _shares(judged: Judged, run: Ints, start: Ints, end: Ints, group: Ints, takes: Takes) -> dict[int, dict[int, int]]:
+    """For each group the segments of each workload, where the workload is known."""
+    workload = judged.present.runs.workload[run]
+    by_place = np.zeros(judged.size, np.int64)
+    by_place[judged.places(judged.present.run_index(takes.run), takes.position)] = takes.workload
+    mixed = np.flatnonzero(workload == 0)
+    index, offset = expanded(end[mixed] - start[mixed])
+    interval = mixed[index]
+    taken = by_place[judged.places(run[interval], start[interval] + offset)]
+    pure = workload > 0
+    groups = np.concatenate([group[pure], group[interval[taken > 0]]])
+    loads = np.concatenate([workload[pure], taken[taken > 0]])
+    segments = np.concatenate([(end - start)[pure], np.ones(int((taken > 0).sum()), np.int64)])
+    stride = int(loads.max(initial=0)) + 1
+    keys, which = np.unique(groups * stride + loads, return_inverse=True)
+    shares: dict[int, dict[int, int]] = {}
+    for key, value in zip(keys.tolist(), _total(which.reshape(-1), segments, len(keys)).tolist(), strict=True):
+        shares.setdefault(key // stride, {})[key % stride] = value
+    return shares
+
+
+def _total(which: Ints, values: Ints | Bools, size: int) -> Ints:
+    # As floats, which are exact for whole numbers up to 2^53.
+    return np.bincount(which, values, size).astype(np.int64)
+
+
+def _by(key: Ints, values: Ints) -> dict[int, int]:
+    """The sum of the values for each key."""
+    keys, which = np.unique(key, return_inverse=True)
+    return dict(zip(keys.tolist(), _total(which.reshape(-1), values, len(keys)).tolist(), strict=True))
 
 
 def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     """The distinct pairs of two columns."""
     stride = int(second.max(initial=0)) + 1
-    pairs = np.sort(first * stride + second)  # far sooner than numpy tells distinct ones by hashing
+    pairs = np.sort(first * stride + second)  # much faster than numpy's hashing of distinct values
     return np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], stride)
-
-
-def _plus(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
-    return {key: one.get(key, 0) + other.get(key, 0) for key in {*one, *other}}
-
-
-def _only(values: set[int]) -> int | None:
-    """The value that there is only one of; 0 stands for none."""
-    known = values - {0}
-    return known.pop() if len(known) == 1 else None

@@ -44,6 +44,11 @@ class Evidence(StrEnum):
     MATCHED_BY_NAME = "matched_by_name"
     DECLARED = "declared"
 
+    @property
+    def is_good(self) -> bool:
+        """Whether it is good enough to call a take fresh. In the database: ``well_evidenced``."""
+        return self in (Evidence.RECORDED, Evidence.MATCHED_BY_DIGEST)
+
     def weaker(self, other: "Evidence") -> "Evidence":
         """The weaker of two."""
         order = list(Evidence)

@@ -25,7 +25,6 @@ _REQUIRED_BY_ENGINE: Mapping[str, tuple[str, ...]] = {
     "sketch": ("negative_prompt", "steps", "sampler"),
     "comfyui": ("negative_prompt", "steps", "sampler"),
 }
-_GOOD_EVIDENCE = frozenset({Evidence.RECORDED, Evidence.MATCHED_BY_DIGEST})
 _ENGINES_THAT_NEED_AN_IMAGE = frozenset({"sketch"})
 _IMAGE_ROLES = frozenset({InputRole.SOURCE_IMAGE, InputRole.VARIANT, InputRole.SEED_FRAME})
 
@@ -215,7 +214,7 @@ class NewReceipt:
     @property
     def unknown(self) -> bool:
         """Whether too little is known about the take to call it fresh."""
-        return bool(self.missing or self.unregistered) or self.evidence not in _GOOD_EVIDENCE
+        return bool(self.missing or self.unregistered) or not self.evidence.is_good
 
 
 def compose(

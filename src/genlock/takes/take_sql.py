@@ -1,8 +1,9 @@
 """Reads takes."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from genlock.db.connection import AskedFor, Conn, ask_many, one, scalar
+from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many, one
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
@@ -25,17 +26,20 @@ _SELECT_TAKE = """
 
 async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, limit: int = 100) -> Page[Take]:
     """A segment's takes, newest first, with the exact total."""
-    key = decode_key(after)
-    asked = await ask_takes(conn, segment_id, before=2**31 - 1 if key is None else key, limit=limit + 1)
-    found = tuple(await asked.fetchall())
-    # Numbers have no gaps: the counter moves in the transaction that writes the take.
-    total = await scalar(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
-    return page_of(found, limit, lambda last: (last.number,), total=total or 0)
+    return await receive_page(await ask_page(conn, segment_id, after=after, limit=limit))
 
 
-async def ask_takes(conn: Conn, segment_id: int, *, before: int = 2**31 - 1, limit: int) -> AskedFor[Take]:
-    """Ask for a segment's newest takes among those with a number below ``before``."""
-    return await ask_many(
+class AskedPage(NamedTuple):
+    """A page of takes that was requested."""
+
+    takes: AskedFor[Take]
+    total: Asked
+    limit: int
+
+
+async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, limit: int) -> AskedPage:
+    """Request a page of a segment's takes, newest first; for ``receive_page``."""
+    takes = await ask_many(
         conn,
         Take,
         _SELECT_TAKE
@@ -45,9 +49,19 @@ async def ask_takes(conn: Conn, segment_id: int, *, before: int = 2**31 - 1, lim
          LIMIT %(limit)s
         """,
         segment_id=segment_id,
-        before=before,
-        limit=limit,
+        before=decode_key(after) or 2**31 - 1,
+        limit=limit + 1,
     )
+    # Numbers have no gaps: the counter changes in the transaction that writes the take.
+    total = await ask(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
+    return AskedPage(takes, total, limit)
+
+
+async def receive_page(asked: AskedPage) -> Page[Take]:
+    """Wait for a page of takes that was requested."""
+    takes = tuple(await asked.takes.fetchall())
+    counter = await asked.total.fetchone()
+    return page_of(takes, asked.limit, lambda last: (last.number,), total=counter["last"] if counter else 0)
 
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:

@@ -12,7 +12,7 @@ from genlock.library.identify import Identity
 from genlock.library.model import Asset, NewAsset, NewVersion
 from genlock.library.stamps import FileStamp
 from genlock.model import Actor
-from genlock.staleness import impact, moves
+from genlock.staleness import activation, what_if
 from genlock.watching import sql as scan_sql
 from genlock.watching.folders import names_of
 from genlock.watching.model import Remembered, ScannedFile, ScanOutcome
@@ -52,7 +52,7 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
                 note="found by a scan",
                 in_place=None if keep else found.path,
             )
-            added, moved = await moves.add_version(conn, asset.id, new, actor, activate=True)
+            added, moved = await activation.add_version(conn, asset.id, new, actor, activate=True)
             number, outcome = added.version.number, ScanOutcome(added.outcome.value)
         await scan_sql.remember(conn, host, found.path, read.stamp, version=(asset.id, number))
         active = (await library_sql.get_asset(conn, asset.id)).active_version
@@ -63,7 +63,7 @@ async def register(db: Database, host: str, read: Read, *, keep: bool, actor: Ac
     stale = 0
     if moved is not None:
         async with db.transaction() as conn:
-            stale = (await impact.tell_moved(conn, moved)).segments.becomes_stale
+            stale = (await what_if.publish_change(conn, moved)).segments.becomes_stale
     if before is not None and before.number == number and before.refusal is None and not before.is_gone:
         return None
     return ScannedFile(

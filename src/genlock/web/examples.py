@@ -107,6 +107,8 @@ EXAMPLES: dict[type[BaseModel], dict[str, Any]] = {
             {"type": "segment", "id": 31, "number": 1, "name": "1"},
             {"type": "segment", "id": 32, "number": 2, "name": "2"},
         ],
+        "path_total": 3,
+        "path_rest": None,
         "since": "2026-03-02T10:14:12Z",
         "moved_by": "ada",
         "waiver_id": None,

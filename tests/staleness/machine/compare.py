@@ -9,8 +9,11 @@ from tests.staleness.oracle import rules as oracle
 from tests.staleness.oracle.rows import World
 
 from genlock.db.connection import Conn
-from genlock.staleness import explain, impact, report_sql, states_sql
-from genlock.staleness.model import Cause, Group, Impact, State, Totals
+from genlock.staleness import segment_list, what_if
+from genlock.staleness.explanation import PATH_STEPS, causes_of, path_of
+from genlock.staleness.model import Cause, Group, Impact, RootKey, State, Totals
+from genlock.staleness.places_sql import judge_segments, states_of
+from genlock.staleness.report import group_id, reports
 
 
 async def compare(conn: Conn) -> World:
@@ -28,14 +31,14 @@ async def compare(conn: Conn) -> World:
 async def same_reports(conn: Conn, world: World) -> dict[int, dict[int, oracle.State]]:
     """Check reports, states and counts of every project against the oracle; the states, in the order of segments."""
     projects = [row.id for row in world.projects]
-    found = await report_sql.reports(conn, projects)
-    counts = await states_sql.project_counts(conn, projects)
+    found = await reports(conn, projects)
+    counts = await segment_list.project_counts(conn, projects)
     judged: dict[int, dict[int, oracle.State]] = {}
     for project_id in projects:
-        _same_report(found[project_id][1], found[project_id][2], oracle_report.report(world, project_id))
+        _same_report(found[project_id].totals, found[project_id].groups, oracle_report.report(world, project_id))
         states = oracle_report.states(world, project_id)
         judged[project_id] = {segment.id: states[segment.id] for segment in world.live_segments(project_id)}
-        assert await states_sql.states_of(conn, list(judged[project_id])) == states
+        assert await states_of(conn, list(judged[project_id])) == states
         tally = {state: list(states.values()).count(oracle.State(state.value)) for state in State}
         assert counts[project_id].model_dump() == {"segments": len(states)} | {
             state.value: number for state, number in tally.items()
@@ -45,14 +48,16 @@ async def same_reports(conn: Conn, world: World) -> dict[int, dict[int, oracle.S
 
 async def compare_impact(conn: Conn, world: World, asset_id: int, version: int) -> Impact:
     """Check a what-if against the oracle's; what it says."""
-    said = await impact.impact(conn, asset_id, version)
+    said = await what_if.impact(conn, asset_id, version, limit=500)
     should = oracle_report.impact(world, asset_id, version)
     assert said.segments.becomes_stale == should.becomes_stale
+    assert said.segments.becomes_unknown == should.becomes_unknown
     assert said.segments.becomes_fresh == should.becomes_fresh
     by_project = {project.project_id: project for project in said.projects}
     for project in should.projects:
         here = by_project[project.project_id]
         assert here.segments.becomes_stale == len(project.becomes_stale)
+        assert here.segments.becomes_unknown == len(project.becomes_unknown)
         assert here.segments.becomes_fresh == len(project.becomes_fresh)
         _same_report(here.totals, here.groups, project.report)
     after = oracle_report.activated(world, asset_id, version)
@@ -97,7 +102,7 @@ async def _same_lists(conn: Conn, project_id: int, ordered: list[int], states: d
     listed: list[int] = []
     after = None
     while True:
-        page = await states_sql.list_segments(conn, project_id, after=after, limit=3)
+        page = await segment_list.list_segments(conn, project_id, after=after, limit=3)
         assert page.total == len(ordered)
         listed += page.segment_ids
         after = page.next
@@ -105,7 +110,7 @@ async def _same_lists(conn: Conn, project_id: int, ordered: list[int], states: d
             break
     assert listed == ordered
     for state in State:
-        page = await states_sql.list_segments(conn, project_id, state=state, limit=500)
+        page = await segment_list.list_segments(conn, project_id, state=state, limit=500)
         wanted = [segment_id for segment_id in ordered if states[segment_id].value == state.value]
         assert list(page.segment_ids) == wanted
         assert page.total == len(wanted)
@@ -113,7 +118,7 @@ async def _same_lists(conn: Conn, project_id: int, ordered: list[int], states: d
 
 async def _same_scene_counts(conn: Conn, world: World, project_id: int, states: dict[int, oracle.State]) -> None:
     scenes = [row.id for row in world.scenes if row.project_id == project_id]
-    for scene_id, counts in (await states_sql.scene_counts(conn, project_id, scenes)).items():
+    for scene_id, counts in (await segment_list.scene_counts(conn, project_id, scenes)).items():
         here = [state.value for segment_id, state in states.items() if world.segment(segment_id).scene_id == scene_id]
         assert counts.model_dump() == {"segments": len(here)} | {
             state.value: here.count(state.value) for state in State
@@ -121,8 +126,28 @@ async def _same_scene_counts(conn: Conn, world: World, project_id: int, states: 
 
 
 async def _same_causes(conn: Conn, world: World, segment_ids: list[int]) -> None:
-    for segment_id, causes in (await explain.causes_of(conn, segment_ids)).items():
+    judged = await judge_segments(conn, segment_ids)
+    for segment_id, causes in (await causes_of(conn, judged, segment_ids)).items():
         assert sorted(map(_told, causes)) == sorted(map(_should, oracle.causes(world, segment_id)))
+        await _same_long_paths(conn, world, segment_id, causes)
+
+
+async def _same_long_paths(conn: Conn, world: World, segment_id: int, causes: tuple[Cause, ...]) -> None:
+    for cause in causes:
+        if cause.path_rest is not None:
+            expected = cause.root.expected if cause.root.kind == "asset" else None
+            key = RootKey(
+                {"asset": 0, "unmatched": 1, "chain": 2}[cause.root.kind],
+                cause.root.asset_id or 0,
+                cause.root.used or 0,
+                expected or 0,
+            )
+            whole = (await path_of(conn, segment_id, group_id(key), limit=500)).items
+            paths = [
+                [(step.type, step.id, step.number) for step in other.path] for other in oracle.causes(world, segment_id)
+            ]
+            assert [(step.type, step.id, step.number) for step in whole] in paths
+            assert whole[: len(cause.path)] == cause.path
 
 
 def _told(cause: Cause) -> tuple[Any, ...]:
@@ -137,6 +162,7 @@ def _told(cause: Cause) -> tuple[Any, ...]:
         root.used or 0,
         root.expected or 0,
         path,
+        cause.path_total,
         cause.waiver_id or 0,
         cause.decided_by,
     )
@@ -153,7 +179,8 @@ def _should(cause: oracle.Cause) -> tuple[Any, ...]:
         root.asset_id or 0,
         root.used or 0,
         root.expected or 0,
-        path,
+        path[:PATH_STEPS],
+        len(path),
         cause.waiver_id or 0,
         cause.decided_by,
     )
@@ -162,7 +189,8 @@ def _should(cause: oracle.Cause) -> tuple[Any, ...]:
 async def _same_groups(conn: Conn, world: World, project_id: int) -> None:
     for group in oracle_report.report(world, project_id).groups:
         kind = {"asset": 0, "unmatched": 1, "chain": 2}[group.kind]
-        root = (kind, group.asset_id or 0, group.used or 0, group.expected or 0)
-        page = await states_sql.group_segments(conn, project_id, root, limit=500)
+        expected = (group.expected or 0) if kind == 0 else 0
+        root = RootKey(kind, group.asset_id or 0, group.used or 0, expected)
+        page = await segment_list.group_segments(conn, project_id, root, limit=500)
         assert page.segment_ids == group.segment_ids
         assert page.total == group.segments

@@ -15,7 +15,7 @@ from tests.staleness.oracle.rows import World
 
 from genlock.db.connection import Database
 from genlock.errors import Conflict
-from genlock.staleness import moves, waive
+from genlock.staleness import activation, waivers
 from genlock.staleness.model import CHAIN, NewWaiver
 from genlock.takes import editing
 from genlock.takes.claim import Evidence
@@ -171,7 +171,7 @@ class Histories(RuleBasedStateMachine):
             async with self.db.transaction() as conn:
                 for further, where in enumerate(places):
                     new = NewPin(version=self.version(name, version + further), reason="the client likes it")
-                    await moves.pin(conn, project_id, where, self.studio.assets[name], new, ACTOR)
+                    await activation.pin(conn, project_id, where, self.studio.assets[name], new, ACTOR)
 
         self.run(pinned())
         reached[f"rule pin {whole}"] += 1
@@ -185,7 +185,7 @@ class Histories(RuleBasedStateMachine):
 
         async def unpinned() -> None:
             async with self.db.transaction() as conn:
-                await moves.unpin(conn, row.project_id, row.scene_id, row.asset_id, ACTOR)
+                await activation.unpin(conn, row.project_id, row.scene_id, row.asset_id, ACTOR)
 
         self.run(unpinned())
         reached["rule unpin"] += 1
@@ -209,7 +209,7 @@ class Histories(RuleBasedStateMachine):
 
         async def waived() -> None:
             async with self.db.transaction() as conn:
-                await waive.waive(conn, NewWaiver(asset_id=asset, reason="good enough", **where), ACTOR)
+                await waivers.waive(conn, NewWaiver(asset_id=asset, reason="good enough", **where), ACTOR)
 
         self.run(waived())
         reached[f"rule waive {cause.root.kind}"] += 1
@@ -221,7 +221,7 @@ class Histories(RuleBasedStateMachine):
 
         async def withdrawn() -> None:
             async with self.db.transaction() as conn:
-                await waive.withdraw(conn, standing[choice % len(standing)], ACTOR)
+                await waivers.withdraw(conn, standing[choice % len(standing)], ACTOR)
 
         self.run(withdrawn())
         reached["rule withdraw"] += 1

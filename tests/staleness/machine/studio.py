@@ -11,7 +11,7 @@ from genlock.digest import Digest
 from genlock.library import actions as library
 from genlock.library.model import Added, NewAsset, NewVersion, VersionRef
 from genlock.model import Actor, Kind, Role
-from genlock.staleness import impact, moves
+from genlock.staleness import activation, what_if
 from genlock.staleness.model import Impact
 from genlock.takes import editing
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Observed, Output, Parameters
@@ -78,15 +78,15 @@ class Studio:
             derived_from=tuple(VersionRef(asset_id=self.assets[source], number=number) for source, number in sources),
         )
         async with self.db.transaction() as conn:
-            added, _ = await moves.add_version(conn, self.assets[name], new, ACTOR, activate=activate)
+            added, _ = await activation.add_version(conn, self.assets[name], new, ACTOR, activate=activate)
         return added
 
     async def activate(self, asset_id: int, number: int) -> Impact:
         """Make a version active and tell what followed."""
         async with self.db.transaction() as conn:
-            moved = await moves.activate(conn, asset_id, number, ACTOR)
+            moved = await activation.activate(conn, asset_id, number, ACTOR)
         async with self.db.transaction() as conn:
-            return await impact.tell_moved(conn, moved)
+            return await what_if.publish_change(conn, moved)
 
     async def record(
         self,

@@ -8,7 +8,7 @@ from tests.staleness.machine.compare import compare, compare_impact
 from tests.staleness.machine.studio import ACTOR, Studio
 
 from genlock.db.connection import Database, rows
-from genlock.staleness import waive
+from genlock.staleness import waivers
 from genlock.staleness.model import Impact, NewWaiver
 
 FIRST: dict[str, int] = dict.fromkeys(("walk", "tiny", "rain", "clothed"), 1)
@@ -57,7 +57,7 @@ async def test_is_told_where_nothing_else_moves(unmatched: Studio) -> None:
 async def test_a_waiver_of_it_ends(unmatched: Studio) -> None:
     async with unmatched.db.transaction() as conn:
         new = NewWaiver(asset_id=unmatched.assets["rain"], reason="good enough", segment_ids=(1,))
-        await waive.waive(conn, new, ACTOR)
+        await waivers.waive(conn, new, ACTOR)
     said = await _asked(unmatched)
     assert said.segments.becomes_stale > 0
     assert await unmatched.activate(unmatched.assets["rain"], 2) == said
@@ -74,7 +74,7 @@ async def test_of_which_too_little_is_known_does_not_become_fresh_again(studio: 
 async def test_what_was_waived_becomes_fresh_too(studio: Studio) -> None:
     await studio.activate(studio.assets["rain"], 2)
     async with studio.db.transaction() as conn:
-        await waive.waive(conn, NewWaiver(asset_id=studio.assets["rain"], reason="good", segment_ids=(1,)), ACTOR)
+        await waivers.waive(conn, NewWaiver(asset_id=studio.assets["rain"], reason="good", segment_ids=(1,)), ACTOR)
     said = await _asked(studio, 1)
     assert said.segments.becomes_fresh == 8
     assert await studio.activate(studio.assets["rain"], 1) == said
@@ -85,7 +85,7 @@ async def test_a_waiver_accepts_the_nearest_of_what_comes_along_the_chain(unmatc
     await unmatched.record(3, versions=FIRST, continues=True)
     async with unmatched.db.transaction() as conn:
         new = NewWaiver(asset_id=unmatched.assets["rain"], reason="good enough", segment_ids=(3,))
-        (only,) = await waive.waive(conn, new, ACTOR)
+        (only,) = (await waivers.waive(conn, new, ACTOR)).items
         used = await rows(
             conn,
             "SELECT digest_text(c.digest) AS digest FROM selected_takes t JOIN receipt_inputs i"

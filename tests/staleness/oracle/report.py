@@ -64,6 +64,7 @@ class ProjectImpact:
 
     project_id: int
     becomes_stale: tuple[int, ...]
+    becomes_unknown: tuple[int, ...]
     becomes_fresh: tuple[int, ...]
     report: Report
 
@@ -80,8 +81,13 @@ class Impact:
         return sum(len(project.becomes_stale) for project in self.projects)
 
     @property
+    def becomes_unknown(self) -> int:
+        """Segments that are not unknown now and would be."""
+        return sum(len(project.becomes_unknown) for project in self.projects)
+
+    @property
     def becomes_fresh(self) -> int:
-        """Segments that are not fresh now and would be."""
+        """Segments that are not fresh now, whatever their state, and would be."""
         return sum(len(project.becomes_fresh) for project in self.projects)
 
 
@@ -196,4 +202,10 @@ def _project_impact(world: World, after: World, project_id: int) -> ProjectImpac
     def becoming(wanted: State) -> tuple[int, ...]:
         return tuple(segment_id for segment_id in new if new[segment_id] is wanted is not old[segment_id])
 
-    return ProjectImpact(project_id, becoming(State.STALE), becoming(State.FRESH), report(after, project_id))
+    return ProjectImpact(
+        project_id,
+        becoming(State.STALE),
+        becoming(State.UNKNOWN),
+        becoming(State.FRESH),
+        report(after, project_id),
+    )

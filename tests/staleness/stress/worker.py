@@ -14,7 +14,7 @@ from tests.staleness.machine.studio import ACTOR, Studio
 
 from genlock.db.connection import Database, rows
 from genlock.errors import Conflict, Invalid, NotFound
-from genlock.staleness import moves, waive
+from genlock.staleness import activation, waivers
 from genlock.staleness.model import NewWaiver
 from genlock.takes import editing
 from genlock.timeline.model import NewPin, NewSegments, SegmentChange
@@ -77,16 +77,16 @@ class Hurry:
         async with self.db.transaction() as conn:
             if self.random.random() < 0.6:
                 new = NewPin(version=1, reason="as it was")
-                await moves.pin(conn, self.project, scene, self.studio.assets[name], new, ACTOR)
+                await activation.pin(conn, self.project, scene, self.studio.assets[name], new, ACTOR)
             else:
-                await moves.unpin(conn, self.project, scene, self.studio.assets[name], ACTOR)
+                await activation.unpin(conn, self.project, scene, self.studio.assets[name], ACTOR)
         return []
 
     async def waive(self) -> list[int]:
         asset = self.studio.assets[self.random.choice(MADE_WITH)]
         new = NewWaiver(segment_ids=(self.random.choice(await self.segments()),), asset_id=asset, reason="fine")
         async with self.db.transaction() as conn:
-            await waive.waive(conn, new, ACTOR)
+            await waivers.waive(conn, new, ACTOR)
         return []
 
     async def rearrange(self) -> list[int]:

@@ -30,7 +30,7 @@ from genlock.regeneration.plans import conclude, step_sql
 from genlock.regeneration.plans.claiming import claim_of
 from genlock.regeneration.plans.step_sql import Claimed
 from genlock.regeneration.wanted import Settled, Wish
-from genlock.staleness import impact
+from genlock.staleness import what_if
 
 logger = logging.getLogger(__name__)
 _UNREACHABLE = frozenset({AWAY, LOST})
@@ -163,7 +163,7 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
     )
     shop.fault("recorded")
     if moved is not None:
-        await patiently(shop.db, lambda conn: impact.tell_moved(conn, moved))
+        await patiently(shop.db, lambda conn: what_if.publish_change(conn, moved))
 
 
 async def _render(

@@ -6,7 +6,7 @@ from typing import Any
 
 from genlock.db.connection import Conn, rows
 from genlock.regeneration.planning.situation import Library, Made
-from genlock.staleness import outdated_sql
+from genlock.staleness import outdated_versions_sql
 from genlock.takes.receipt import Input
 
 
@@ -37,9 +37,9 @@ async def library(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> L
     )
     if not stale:
         return None
-    above = await outdated_sql.load_affected(conn, [row["asset_id"] for row in stale], scopes)
+    above = await outdated_versions_sql.load_affected(conn, [row["asset_id"] for row in stale], scopes)
     # What is made again puts out of date what was made from it: everything below belongs to the trial.
-    whole = await outdated_sql.load_affected(conn, sorted(above.lineage.active), scopes)
+    whole = await outdated_versions_sql.load_affected(conn, sorted(above.lineage.active), scopes)
     derivations = [derivation.id for derivation in whole.lineage.derivations]
     found = await rows(
         conn,

@@ -1,54 +1,50 @@
 """What a plan that makes versions will mean outside itself: its what-if, told before anything runs."""
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
 
-from genlock.db.connection import Conn, rows
+import numpy as np
+
+from genlock.db.connection import Conn
 from genlock.regeneration.model import PlanNote
 from genlock.regeneration.planning.draft import Draft
 from genlock.regeneration.planning.remake import with_remakes
 from genlock.regeneration.planning.situation import Situation
-from genlock.staleness import causes_sql, impact_sql, outdated_sql
-from genlock.staleness.outdated import outdated
-
-_OUTSIDE: LiteralString = (
-    causes_sql.WHAT_IF
-    + causes_sql.OF_PROJECTS
-    + """
-SELECT s.root_asset, s.root_used, s.root_expected, count(DISTINCT t.segment_id) AS segments,
-       count(DISTINCT t.scene_id) AS scenes
-  FROM spread s
-  JOIN unnest(%(activated)s::bigint[], %(activated_numbers)s::int[]) AS m (asset_id, number)
-    ON s.root_kind = 0 AND s.root_asset = m.asset_id AND s.root_expected = m.number
-  JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ s.cover
- WHERE t.segment_id <> ALL(%(fresh)s::bigint[])
- GROUP BY 1, 2, 3
- ORDER BY 1, 2, 3
-"""
-)
+from genlock.staleness import outdated_versions_sql, what_if_sql
+from genlock.staleness.judge import judge
+from genlock.staleness.model import RootKey, RootKind
+from genlock.staleness.outdated_versions import outdated, unmatched
+from genlock.staleness.places_sql import members_at
+from genlock.staleness.present_sql import Instead, load_projects
 
 
 async def consequences(conn: Conn, situation: Situation, draft: Draft) -> tuple[PlanNote, ...]:
     """For each version that the draft makes: how many segments outside it will be stale once that is active."""
-    made = draft.remakes.in_order()
-    if not made:
+    remakes = draft.remakes.in_order()
+    if not remakes:
         return ()
-    affected = await outdated_sql.load_affected(conn, [one.asset_id for one in made])
-    lineage = with_remakes(affected.lineage, made)
-    world = outdated(lineage, affected.scopes, affected.assets)
-    projects = await impact_sql.projects_using(conn, sorted({one.content_id for one in world if one.content_id > 0}))
-    found = await rows(
-        conn,
-        _OUTSIDE,
-        projects=projects,
-        runs=None,
-        replaced=sorted(affected.assets),
-        activated=[one.asset_id for one in made],
-        activated_numbers=[one.number for one in made],
-        fresh=_fresh_afterwards(draft),
-        **outdated_sql.as_arrays(world),
+    affected = await outdated_versions_sql.load_affected(conn, [remake.asset_id for remake in remakes])
+    lineage = with_remakes(affected.lineage, remakes)
+    world = frozenset(outdated(lineage, affected.scopes, affected.assets)) | frozenset(
+        unmatched(lineage, affected.scopes, affected.unmatched)
     )
-    return tuple(_note(situation, row) for row in found)
+    contents = sorted({row.content_id for row in world if row.content_id > 0})
+    projects = await what_if_sql.projects_using(conn, contents)
+    judged = judge((await load_projects(conn, projects, Instead(affected.assets, world, world))).present)
+    active = {(remake.asset_id, remake.number) for remake in remakes}
+    roots = sorted(
+        (root, index)
+        for index, root in enumerate(judged.present.roots)
+        if root.kind == RootKind.ASSET and (root.asset, root.expected) in active
+    )
+    members = await members_at(conn, judged, judged.stale_by([index for _, index in roots]))
+    fresh = set(_fresh_afterwards(draft))
+    notes: list[PlanNote] = []
+    for root, index in roots:
+        stale = [members[place] for place in np.flatnonzero(judged.stale_by([index])).tolist() if place in members]
+        outside = [member for member in stale if member.segment_id not in fresh]
+        if outside:
+            notes.append(_note(situation, root, len(outside), len({member.scene_id for member in outside})))
+    return tuple(notes)
 
 
 def _fresh_afterwards(draft: Draft) -> Sequence[int]:
@@ -65,15 +61,14 @@ def _fresh_afterwards(draft: Draft) -> Sequence[int]:
     return fresh
 
 
-def _note(situation: Situation, row: dict[str, Any]) -> PlanNote:
-    name = situation.named(row["root_asset"]).name
-    segments, scenes = row["segments"], row["scenes"]
+def _note(situation: Situation, root: RootKey, segments: int, scenes: int) -> PlanNote:
+    name = situation.named(root.asset).name
     return PlanNote(
         code="will_be_stale",
-        asset_id=row["root_asset"],
+        asset_id=root.asset,
         segments=segments,
         message=f"{segments} segment{'' if segments == 1 else 's'} "
         f"{'in 1 scene' if scenes == 1 else f'across {scenes} scenes'} outside this plan "
-        f"{'uses' if segments == 1 else 'use'} {name} v{row['root_used']} and will be stale: this plan makes and "
-        f"activates {name} v{row['root_expected']}.",
+        f"{'uses' if segments == 1 else 'use'} {name} v{root.used} and will be stale: this plan makes and "
+        f"activates {name} v{root.expected}.",
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from genlock.digest import Digest
 from genlock.regeneration.planning.remake import Remakes, other_sources
-from genlock.regeneration.planning.situation import Chosen, Key, OwnCause, Seat, Situation, Target
+from genlock.regeneration.planning.situation import Chosen, OwnCause, Seat, Situation, Target
 from genlock.regeneration.wanted import Settled, Wish, WishedInput, with_frame
-from genlock.staleness import causes_sql
+from genlock.staleness.model import CauseKind, RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import InputRole, Regenerates
 from genlock.takes.claim_resolution import LAST_FRAME
@@ -61,7 +61,7 @@ def redo(
         inputs=inputs,
         parameters=dict(made.parameters),
         graph=None if has_workflow else made.graph,
-        regenerates=Regenerates(receipt=made.receipt_digest, causes=_causes(situation, seat.segment_id)),
+        regenerates=Regenerates(receipt=made.receipt_digest, causes=_causes(situation, seat)),
     )
     if take.continues and before is not None:
         wish = _continuing(wish, before)
@@ -164,39 +164,46 @@ class _Look:
         )
 
     def _is_pinned(self, asset_id: int) -> bool:
-        pins = self._situation.pins
-        return (self._seat.scene_id, asset_id) in pins or (0, asset_id) in pins
+        return asset_id in self._situation.scope(self._seat.scene_id).pins
 
     def _require_bytes(self, digest: Digest | None, name: str) -> None:
         if digest is not None and digest in self._situation.lost:
             self.cannot_render.append(f"the bytes of {name} are gone: upload the file again.")
 
 
-_KINDS = {causes_sql.ASSET: "superseded", causes_sql.UNMATCHED: "unmatched", causes_sql.CHAIN: "chain"}
+_KINDS = {
+    RootKind.ASSET: CauseKind.SUPERSEDED,
+    RootKind.UNMATCHED: CauseKind.UNMATCHED,
+    RootKind.CHAIN: CauseKind.CHAIN,
+}
 
 
-def _causes(situation: Situation, segment_id: int) -> tuple[dict[str, object], ...]:
-    """The causes that a redo answers, as its receipt will say them."""
-    judgement = situation.judgement(segment_id)
+def _causes(situation: Situation, seat: Seat) -> tuple[dict[str, object], ...]:
+    """The causes that a redo answers, as its receipt names them."""
+    judgement = situation.judgement(seat.segment_id)
     direct = {cause.root for cause in judgement.own if cause.direct and not cause.waived}
-    return tuple(_cause(situation, root, root in direct) for root in sorted(judgement.stale))
+    return tuple(_cause(situation, seat, root, root in direct) for root in sorted(judgement.stale))
 
 
-def _cause(situation: Situation, root: Key, direct: bool) -> dict[str, object]:
-    kind, asset_id, used, expected = root
-    said: dict[str, object] = {"kind": _KINDS[kind] if direct else "derived", "root": _ROOTS[kind]}
-    if asset_id:
-        said |= {"asset_id": asset_id, "asset": situation.named(asset_id).name}
-    if used:
-        said["used"] = used
+def _cause(situation: Situation, seat: Seat, root: RootKey, direct: bool) -> dict[str, object]:
+    kind = RootKind(root.kind)
+    cause: dict[str, object] = {
+        "kind": (_KINDS[kind] if direct else CauseKind.DERIVED).value,
+        "root": kind.group.value,
+    }
+    expected: int | None = root.expected
+    if root.asset:
+        cause |= {"asset_id": root.asset, "asset": situation.named(root.asset).name}
+    if kind is RootKind.UNMATCHED:
+        target = situation.expected(seat.scene_id, root.asset)
+        expected = target and target.number
+    if root.used:
+        cause["used"] = root.used
     if expected:
-        said["expected"] = expected
-    return said
+        cause["expected"] = expected
+    return cause
 
 
-_ROOTS = {causes_sql.ASSET: "asset", causes_sql.UNMATCHED: "unmatched", causes_sql.CHAIN: "chain"}
-
-
-def names_of(roots: Iterable[Key]) -> set[int]:
+def names_of(roots: Iterable[RootKey]) -> set[int]:
     """The assets that roots are about."""
-    return {asset for _, asset, _, _ in roots if asset}
+    return {root.asset for root in roots if root.asset}

@@ -9,11 +9,12 @@ holds is not argued but tried: the new versions are added to the lineage, and wh
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from genlock.model import Kind
 from genlock.regeneration.planning.situation import Library, Made, Situation, Target
 from genlock.regeneration.wanted import Wish, WishedInput
-from genlock.staleness.outdated import GLOBAL, Content, Derived, Lineage, Node, Outdated, Ref, Scope, outdated
+from genlock.staleness.outdated_versions import GLOBAL, Content, Derived, Lineage, Node, Outdated, Ref, Scope, outdated
 from genlock.takes.claim import Regenerates
 from genlock.takes.receipt import Input
 
@@ -222,7 +223,7 @@ class _Trial:
 
     def _causes(self, asset_id: int) -> tuple[dict[str, object], ...]:
         rows = outdated(self._lineage, [Scope(GLOBAL)], [asset_id])
-        roots = {row.root: row for row in rows if row.kind == "derived"}
+        roots = {row.root: row for row in rows if not row.direct}
         return tuple(
             {
                 "kind": "derived",
@@ -256,7 +257,8 @@ def with_remakes(lineage: Lineage, made: Iterable[Remake]) -> Lineage:
     made = tuple(made)
     newest = max((one.id for one in lineage.derivations), default=0)
     contents = tuple(
-        Content(-one.asset_id, one.asset_id, one.number, f"made by the plan: {one.asset_id}".encode()) for one in made
+        Content(-one.asset_id, one.asset_id, one.number, sha256(f"made by the plan: {one.asset_id}".encode()).digest())
+        for one in made
     )
     derivations = tuple(
         Derived(newest + place, (one.asset_id, one.number), tuple(dict.fromkeys(one.sources)))
@@ -273,4 +275,4 @@ def with_remakes(lineage: Lineage, made: Iterable[Remake]) -> Lineage:
 
 def _out_of_date(rows: Iterable[Outdated], lineage: Lineage) -> frozenset[tuple[int, int]]:
     """(scope, asset) of which the expected version itself is out of date."""
-    return frozenset((row.scope_id, row.asset_id) for row in rows if row.kind == "derived")
+    return frozenset((row.scope_id, row.asset_id) for row in rows if not row.direct)

@@ -6,12 +6,10 @@ from typing import Any
 
 from genlock.digest import Digest
 from genlock.model import Kind
-from genlock.staleness.outdated import Lineage, Scope
+from genlock.staleness.model import RootKey
+from genlock.staleness.outdated_versions import GLOBAL, Lineage, Scope
 from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input
-
-Key = tuple[int, int, int, int]
-"""A root: (kind, asset, used, expected), 0 where there is none; kinds as in ``staleness.causes_sql``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Seat:
 class OwnCause:
     """A cause that begins in a segment. ``asset`` and ``digest`` name the input that gives it; none for a link."""
 
-    root: Key
+    root: RootKey
     direct: bool
     waived: bool
     asset: int | None
@@ -69,8 +67,8 @@ class OwnCause:
 class Judgement:
     """What is the matter with a segment: roots that are not waived, roots that are, and its own causes."""
 
-    stale: frozenset[Key] = frozenset()
-    waived: frozenset[Key] = frozenset()
+    stale: frozenset[RootKey] = frozenset()
+    waived: frozenset[RootKey] = frozenset()
     own: tuple[OwnCause, ...] = ()
 
     def keeps(self, line: Input) -> bool:
@@ -129,7 +127,7 @@ class Situation:
     seats: tuple[Seat, ...]  # by scene and position; archived ones last
     judgements: Mapping[int, Judgement]
     assets: Mapping[int, AssetFact]
-    pins: Mapping[tuple[int, int], int]  # (scene or 0, asset) → version
+    scopes: Mapping[int, Scope]  # by scene; scenes in the global scope can be absent
     versions: Mapping[tuple[int, int], Target]
     outdated: frozenset[tuple[int, int, int]]  # (scope, asset, version): expected, and yet out of date
     past: Mapping[int, tuple[Past, ...]]  # newest first
@@ -145,15 +143,21 @@ class Situation:
     def expected(self, scene_id: int | None, asset_id: int) -> Target | None:
         """The version of an asset that a scene should use; without a scene, the active one."""
         asset = self.assets.get(asset_id)
-        number = asset and asset.active
-        if scene_id is not None:
-            number = self.pins.get((scene_id, asset_id), self.pins.get((0, asset_id), number))
+        active = {asset_id: asset.active} if asset and asset.active is not None else {}
+        number = self.scope(scene_id).expected(active, asset_id)
         return None if number is None else self.versions.get((asset_id, number))
+
+    def scope(self, scene_id: int | None) -> Scope:
+        """The scope of a scene; without a scene, the global one."""
+        return _GLOBAL if scene_id is None else self.scopes.get(scene_id, _GLOBAL)
 
     def named(self, asset_id: int) -> ReferencedAsset:
         """An asset as messages call it."""
         known = self.assets.get(asset_id)
         return known.asset if known else self.names.get(asset_id, _nameless(asset_id))
+
+
+_GLOBAL = Scope(GLOBAL)
 
 
 def _nameless(asset_id: int) -> ReferencedAsset:

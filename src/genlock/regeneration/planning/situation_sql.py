@@ -1,7 +1,9 @@
 """Loads what planning looks at: a fixed number of set queries, however many segments there are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, LiteralString
+from typing import Any
+
+import numpy as np
 
 from genlock.db.connection import Conn, rows
 from genlock.digest import Digest, to_raw
@@ -12,7 +14,6 @@ from genlock.regeneration.planning.situation import (
     AssetFact,
     Chosen,
     Judgement,
-    Key,
     Made,
     OwnCause,
     Past,
@@ -20,32 +21,16 @@ from genlock.regeneration.planning.situation import (
     Situation,
     Target,
 )
-from genlock.staleness import causes_sql
+from genlock.staleness.arrays import integers
+from genlock.staleness.judge import Judged, judge
+from genlock.staleness.model import RootKey
+from genlock.staleness.outdated_versions import Scope
+from genlock.staleness.present_sql import load_scenes
 from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input
 
 _SAMPLES = 1000
 """Medians are of the newest so many measurements of a workload, as in the report."""
-
-_OWN: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_RUNS
-    + """
-SELECT o.segment_id, o.root_kind, o.root_asset, o.root_used, o.root_expected, o.direct, c.asset_id,
-       digest_text(c.digest) AS digest,
-       EXISTS (SELECT FROM waived_at w WHERE w.segment_id = o.segment_id AND w.root_asset = o.root_asset
-                                         AND w.used = o.used AND w.expected = o.expected) AS waived
-  FROM own o LEFT JOIN contents c ON c.id = o.content_id
-"""
-)
-_SPREAD: LiteralString = (
-    causes_sql.NOW
-    + causes_sql.OF_RUNS
-    + """
-SELECT t.segment_id, s.root_kind, s.root_asset, s.root_used, s.root_expected, t.run_position <@ s.cover AS stale
-  FROM spread s JOIN selected_takes t ON t.run_id = s.run_id AND t.run_position <@ (s.cover + s.waived)
-"""
-)
 
 
 async def load(
@@ -61,8 +46,7 @@ async def load(
     inputs = await _inputs(conn, receipts)
     outputs = await _outputs(conn, receipts)
     seats = tuple(_seat(row, made, inputs, outputs) for row in places)
-    runs = sorted({row["run_id"] for row in places if row["run_id"] is not None})
-    judgements = await _judgements(conn, project_id, runs)
+    judgements = await _judgements(conn, project_id, scene_ids, places)
     named = {line.asset for lines in inputs.values() for line in lines if line.asset is not None}
     named |= {asset_id for _, asset_id in used}
     scopes = sorted({seat.scope_id for seat in seats} | {scope_id for scope_id, _ in used})
@@ -71,9 +55,9 @@ async def load(
     named |= {line.asset for recipe in recipes for line in recipe.inputs if line.asset is not None}
     named |= set(library.lineage.active) if library else set()
     assets = await assets_of(conn, sorted(named))
-    pins = await pins_of(conn, project_id)
+    by_scene = await scopes_of(conn, scene_ids)
     refs = {(asset_id, fact.active) for asset_id, fact in assets.items() if fact.active is not None}
-    refs |= {(asset_id, number) for (_, asset_id), number in pins.items() if asset_id in assets}
+    refs |= {ref for scope in by_scene.values() for ref in scope.pins.items() if ref[0] in assets}
     versions = await versions_of(conn, sorted(refs))
     roots = names_of(root for one in judgements.values() for root in one.stale) - set(assets)
     stored = {line.digest for lines in inputs.values() for line in lines if line.role != "seed_frame"}
@@ -86,7 +70,7 @@ async def load(
         seats=seats,
         judgements=judgements,
         assets=assets,
-        pins=pins,
+        scopes=by_scene,
         versions=versions,
         outdated=await _outdated(conn, sorted(named), scopes),
         past=await _past(conn, [seat.segment_id for seat in seats], receipts),
@@ -101,13 +85,12 @@ async def _places(conn: Conn, scene_ids: Sequence[int]) -> list[dict[str, Any]]:
     return await rows(
         conn,
         """
-        SELECT g.id AS segment_id, g.scene_id, coalesce(of_scene.id, of_project.id, 0) AS scope_id, g.name,
+        SELECT g.id AS segment_id, g.scene_id, scope.scope_id, g.name,
                CASE WHEN s.archived_at IS NULL THEN g.position END AS position,
                t.take_id, t.receipt_id, t.run_id, t.run_position, t.via_judged
           FROM segments g
           JOIN scenes s ON s.id = g.scene_id
-          LEFT JOIN scopes of_scene ON of_scene.scene_id = s.id
-          LEFT JOIN scopes of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
+          JOIN scene_scopes scope ON scope.scene_id = s.id
           LEFT JOIN selected_takes t ON t.segment_id = g.id
          WHERE g.scene_id = ANY(%(scenes)s)
          ORDER BY s.position, s.id, g.position NULLS LAST, g.id
@@ -180,17 +163,23 @@ async def _outputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, dict[str
     return outputs
 
 
-async def _judgements(conn: Conn, project_id: int, runs: Sequence[int]) -> dict[int, Judgement]:
-    if not runs:
-        return {}
-    own: dict[int, list[OwnCause]] = {}
-    for row in await rows(conn, _OWN, projects=[project_id], runs=list(runs)):
-        cause = OwnCause(_root(row), row["direct"], row["waived"], row["asset_id"], row["digest"])
-        own.setdefault(row["segment_id"], []).append(cause)
-    stale: dict[int, set[Key]] = {}
-    waived: dict[int, set[Key]] = {}
-    for row in await rows(conn, _SPREAD, projects=[project_id], runs=list(runs)):
-        (stale if row["stale"] else waived).setdefault(row["segment_id"], set()).add(_root(row))
+async def _judgements(
+    conn: Conn, project_id: int, scene_ids: Sequence[int], places: Sequence[Mapping[str, Any]]
+) -> dict[int, Judgement]:
+    """The judgement of each segment with anything the matter, from that of its scene."""
+    judged = judge((await load_scenes(conn, project_id, scene_ids)).present)
+    taken = [row for row in places if row["run_id"] is not None]
+    run_ids, positions = (integers([row[name] for row in taken]) for name in ("run_id", "run_position"))
+    kept = judged.present.runs.hold(run_ids, positions)
+    at = judged.places(judged.present.run_index(run_ids[kept]), positions[kept])
+    segment_at = dict(zip(at.tolist(), integers([row["segment_id"] for row in taken])[kept].tolist(), strict=True))
+    roots = judged.present.roots
+    stale: dict[int, set[RootKey]] = {}
+    waived: dict[int, set[RootKey]] = {}
+    for reason in judged.reasons(at):
+        segment_id = segment_at[int(judged.base[reason.run]) + reason.position - 1]
+        (stale if reason.stale else waived).setdefault(segment_id, set()).add(roots[reason.root])
+    own = await _own_causes(conn, judged, segment_at)
     return {
         segment_id: Judgement(
             stale=frozenset(stale.get(segment_id, ())),
@@ -201,8 +190,30 @@ async def _judgements(conn: Conn, project_id: int, runs: Sequence[int]) -> dict[
     }
 
 
-def _root(row: Mapping[str, Any]) -> Key:
-    return row["root_kind"], row["root_asset"], row["root_used"], row["root_expected"]
+async def _own_causes(conn: Conn, judged: Judged, segment_at: Mapping[int, int]) -> dict[int, list[OwnCause]]:
+    """The causes that begin in each segment, with the asset and digest of the input that gives each."""
+    content_ids = np.unique(judged.present.sources.content[judged.own.source[judged.own.source >= 0]]).tolist()
+    contents = {
+        row["id"]: row
+        for row in await rows(
+            conn,
+            "SELECT id, asset_id, digest_text(digest) AS digest FROM contents WHERE id = ANY(%(contents)s::bigint[])",
+            contents=content_ids,
+        )
+    }
+    own: dict[int, list[OwnCause]] = {}
+    for cause in judged.own_causes():
+        content = contents.get(cause.content or 0, {})
+        own.setdefault(segment_at[cause.place], []).append(
+            OwnCause(
+                judged.present.roots[cause.root],
+                cause.direct,
+                cause.waived,
+                content.get("asset_id"),
+                content.get("digest"),
+            )
+        )
+    return own
 
 
 async def assets_of(conn: Conn, asset_ids: Sequence[int]) -> dict[int, AssetFact]:
@@ -228,16 +239,22 @@ async def assets_of(conn: Conn, asset_ids: Sequence[int]) -> dict[int, AssetFact
     }
 
 
-async def pins_of(conn: Conn, project_id: int) -> dict[tuple[int, int], int]:
-    """A project's pins: by (scene, asset), 0 standing for the whole project, the version."""
-    found = await rows(
+async def scopes_of(conn: Conn, scene_ids: Sequence[int]) -> dict[int, Scope]:
+    """Return the scope of each scene with pins."""
+    pinned = await rows(
         conn,
         """
-        SELECT coalesce(scene_id, 0) AS scene_id, asset_id, number FROM pins WHERE project_id = %(project_id)s
+        SELECT s.scene_id, s.scope_id, jsonb_object_agg(p.asset_id, p.number) AS pins
+          FROM scene_scopes s JOIN scope_pins p ON p.scope_id = s.scope_id
+         WHERE s.scene_id = ANY(%(scenes)s::bigint[])
+         GROUP BY s.scene_id, s.scope_id
         """,
-        project_id=project_id,
+        scenes=list(scene_ids),
     )
-    return {(row["scene_id"], row["asset_id"]): row["number"] for row in found}
+    return {
+        row["scene_id"]: Scope(row["scope_id"], {int(asset): number for asset, number in row["pins"].items()})
+        for row in pinned
+    }
 
 
 async def versions_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Target]:
@@ -294,7 +311,7 @@ async def _past(conn: Conn, segment_ids: Sequence[int], selected: Sequence[int])
                  LEFT JOIN blobs b ON b.digest = o.digest AND b.gone_since IS NULL
                 WHERE o.receipt_id = r.id) o
          WHERE r.segment_id = ANY(%(segments)s) AND r.id <> ALL(%(selected)s)
-           AND cardinality(r.missing) = 0 AND r.evidence IN ('recorded', 'matched_by_digest') AND o.there
+           AND well_evidenced(r.missing, r.evidence) AND o.there
          ORDER BY r.segment_id, r.id DESC
         """,
         segments=list(segment_ids),

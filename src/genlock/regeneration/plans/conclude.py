@@ -21,8 +21,8 @@ from genlock.regeneration.plans import finish, plan_write_sql, queue_sql, step_s
 from genlock.regeneration.plans.claiming import sources_of, used
 from genlock.regeneration.plans.step_sql import Claimed
 from genlock.regeneration.wanted import Wish
-from genlock.staleness import moves
-from genlock.staleness.moves import Moved
+from genlock.staleness import activation
+from genlock.staleness.activation import ActiveChange
 from genlock.takes import record as takes
 from genlock.takes import selection
 from genlock.takes.claim import Claim, Output
@@ -76,7 +76,7 @@ async def record_take(conn: Conn, claimed: Claimed, made: Made, actor: Actor, fa
 
 async def record_version(
     conn: Conn, claimed: Claimed, made: Made, identity: Identity, actor: Actor, fault: Fault
-) -> Moved | None:
+) -> ActiveChange | None:
     """Record a new version with its derivation and receipt, activate it unless a person is asked, let the plan go on.
 
     The move of the active version, if there was one, is to be told after the commit.
@@ -96,7 +96,7 @@ async def record_version(
         details=identity.details,
         derived_from=sources_of(used(made.wish, made.rendered)),
     )
-    added, moved = await moves.add_version(conn, asset.id, new, actor, activate=unmoved and not claimed.review)
+    added, moved = await activation.add_version(conn, asset.id, new, actor, activate=unmoved and not claimed.review)
     await takes.record_version(
         conn,
         VersionRef(asset_id=asset.id, number=added.version.number),
@@ -193,7 +193,7 @@ async def _reuse_version(conn: Conn, claimed: Claimed, asset_id: int, wish: Wish
     await library_sql.lock(conn)
     asset = await library_sql.get_asset(conn, asset_id)
     if not claimed.review and asset.active_version == claimed.active_version:
-        await moves.activate(conn, asset_id, number, actor, f"made before; found by plan {claimed.plan_id}")
+        await activation.activate(conn, asset_id, number, actor, f"made before; found by plan {claimed.plan_id}")
     await step_sql.finished(conn, claimed.step_id, saved=True, version=number)
     await _tell(conn, claimed, actor, "skipped", version=number, saved=True)
     await finish.go_on(conn, claimed.plan_id, actor, behind=claimed.position)

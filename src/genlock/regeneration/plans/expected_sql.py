@@ -35,11 +35,8 @@ async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
          CROSS JOIN jsonb_to_recordset(p.expected -> 'versions')
                AS e (scene_id bigint, asset_id bigint, name text, number int, effective text)
           JOIN assets a ON a.id = e.asset_id
-          LEFT JOIN scenes s ON s.id = e.scene_id
-          LEFT JOIN pins of_scene ON of_scene.scene_id = s.id AND of_scene.asset_id = a.id
-          LEFT JOIN pins of_project ON of_project.project_id = s.project_id AND of_project.scene_id IS NULL
-                                   AND of_project.asset_id = a.id
-         CROSS JOIN LATERAL (SELECT coalesce(of_scene.number, of_project.number, a.active_version) AS number) n
+          LEFT JOIN scene_scopes s ON s.scene_id = e.scene_id
+         CROSS JOIN LATERAL (SELECT expected_version(coalesce(s.scope_id, 0), a.id) AS number) n
           JOIN contents c ON c.asset_id = a.id AND c.version = n.number
          WHERE p.id = %(plan_id)s
            AND (a.id, n.number) NOT IN (SELECT asset_id, version FROM made)

@@ -8,10 +8,10 @@ from genlock.digest import Digest
 from genlock.library import actions, sql
 from genlock.library.model import Activation, Asset, NewAsset
 from genlock.model import Kind, Page, Role
-from genlock.staleness import impact, moves
+from genlock.staleness import activation, what_if
 from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
-from genlock.staleness.used_sql import used_by
+from genlock.staleness.used_by import used_by
 from genlock.timeline.model import NewName
 from genlock.web.idempotency import idempotent_transaction
 from genlock.web.responses import json_response, respond_with_impact
@@ -86,11 +86,11 @@ async def activate(
 ) -> Response:
     """Make a version the active one. ``report`` says what that made stale, and what fresh again."""
     async with idempotent_transaction(request) as conn:
-        moved = await moves.activate(conn, asset_id, wanted.version, actor, wanted.note)
+        change = await activation.activate(conn, asset_id, wanted.version, actor, wanted.note)
     return await respond_with_impact(
         request,
-        lambda conn: impact.tell_moved(conn, moved),
-        lambda report: json_response(Activated(previous=moved.previous, active=moved.active, report=report)),
+        lambda conn: what_if.publish_change(conn, change),
+        lambda report: json_response(Activated(previous=change.previous, active=change.active, report=report)),
     )
 
 
@@ -102,6 +102,18 @@ async def list_activations(asset_id: Id, conn: Transaction, cursor: Cursor = Non
 
 
 @router.get("/assets/{asset_id}/impact", response_model=Impact, **readable_by(Role.VIEWER, 404))
-async def get_impact(asset_id: Id, version: Annotated[int, Query(ge=1, le=2**31 - 1)], conn: Transaction) -> Response:
-    """What making a version active would make stale, and what fresh again. Changes nothing."""
-    return json_response(await impact.impact(conn, asset_id, version))
+async def get_impact(
+    asset_id: Id,
+    version: Annotated[int, Query(ge=1, le=2**31 - 1)],
+    conn: Transaction,
+    project_id: IdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """What making a version active would make stale, unknown or fresh, in every project or in one. Changes nothing.
+
+    `limit` is the number of groups of each project; `cursor` continues those of the project in `project_id`.
+    """
+    return json_response(
+        await what_if.impact(conn, asset_id, version, project_id=project_id, after=cursor, limit=limit)
+    )

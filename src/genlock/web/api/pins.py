@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from genlock.model import Page, Role
-from genlock.staleness import moves
+from genlock.staleness import activation
 from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline
 from genlock.timeline.model import NewPin, Pin
@@ -16,20 +16,20 @@ router = APIRouter(tags=["pins"], route_class=ApiRoute)
 @router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
 async def pin_in_project(project_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a whole project follow a version, in place of an earlier pin of the same asset."""
-    return json_response(await moves.pin(conn, project_id, None, asset_id, new, actor))
+    return json_response(await activation.pin(conn, project_id, None, asset_id, new, actor))
 
 
 @router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
 async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
     """Make one scene follow a version, whatever its project follows."""
     scene = await timeline.get_scene(conn, scene_id)
-    return json_response(await moves.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
+    return json_response(await activation.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
 
 
 @router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
 async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a project follow the active version again."""
-    await moves.unpin(conn, project_id, None, asset_id, actor)
+    await activation.unpin(conn, project_id, None, asset_id, actor)
     return no_content()
 
 
@@ -37,7 +37,7 @@ async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, acto
 async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
     """Make a scene follow what its project follows again."""
     scene = await timeline.get_scene(conn, scene_id)
-    await moves.unpin(conn, scene.project_id, scene_id, asset_id, actor)
+    await activation.unpin(conn, scene.project_id, scene_id, asset_id, actor)
     return no_content()
 
 

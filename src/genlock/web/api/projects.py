@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from genlock.db.connection import Conn
 from genlock.model import Page, Role
-from genlock.staleness import states_sql
+from genlock.staleness import segment_list
 from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewProject, Project, Slug
@@ -32,7 +32,7 @@ async def list_projects(
 ) -> Response:
     """Projects, oldest first; ``slug`` keeps the one of that slug."""
     page = await sql.list_projects(conn, slug=slug, archived=archived, after=cursor, limit=limit)
-    counts = await states_sql.project_counts(conn, [project.id for project in page.items])
+    counts = await segment_list.project_counts(conn, [project.id for project in page.items])
     items = tuple(project.model_copy(update={"counts": counts[project.id]}) for project in page.items)
     return json_response(page.model_copy(update={"items": items}))
 
@@ -62,5 +62,5 @@ async def restore_project(project_id: Id, conn: Transaction, actor: CurrentActor
 
 
 async def _counted(conn: Conn, project: Project) -> Project:
-    counts = await states_sql.project_counts(conn, [project.id])
+    counts = await segment_list.project_counts(conn, [project.id])
     return project.model_copy(update={"counts": counts[project.id]})

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Response
 
 from genlock.digest import Digest
 from genlock.model import Page, Role, Seed
-from genlock.staleness import lookups
-from genlock.staleness.lookups import Provenance
+from genlock.staleness import provenance
+from genlock.staleness.model import Provenance
 from genlock.takes import receipt_sql, search_sql
 from genlock.takes.difference import ReceiptDifference, difference
 from genlock.takes.model import Receipt, ReceiptLine, UsagePage
@@ -22,7 +22,7 @@ _DOCUMENT = {200: {"description": "The bytes.", "content": {"application/json": 
 @router.get("/segments/{segment_id}/provenance", response_model=Provenance, **readable_by(Role.VIEWER, 404))
 async def get_provenance(segment_id: Id, conn: Transaction) -> Response:
     """What was used to make this segment, and whether that still holds."""
-    return json_response(await lookups.provenance(conn, segment_id))
+    return json_response(await provenance.provenance(conn, segment_id))
 
 
 @router.get("/assets/{asset_id}/usage", response_model=UsagePage, **readable_by(Role.VIEWER, 404))
@@ -36,7 +36,9 @@ async def get_usage(
     limit: Limit = 100,
 ) -> Response:
     """Which takes used this asset, or exactly one version of it. ``total`` counts takes."""
-    found = await lookups.usage(conn, asset_id, version, takes=takes, project_id=project_id, after=cursor, limit=limit)
+    found = await provenance.usage(
+        conn, asset_id, version, takes=takes, project_id=project_id, after=cursor, limit=limit
+    )
     return json_response(found)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from genlock.db.connection import Conn
 from genlock.model import Name, Page, Role
-from genlock.staleness import states_sql
+from genlock.staleness import segment_list
 from genlock.takes import editing
 from genlock.timeline import actions, sql
 from genlock.timeline.model import NewName, NewScene, Scene
@@ -34,7 +34,7 @@ async def list_scenes(
     """A project's scenes in order; ``name`` keeps the one of that name."""
     await sql.get_project(conn, project_id)
     page = await sql.scenes_of(conn, project_id, name=name, archived=archived, after=cursor, limit=limit)
-    counts = await states_sql.scene_counts(conn, project_id, [scene.id for scene in page.items])
+    counts = await segment_list.scene_counts(conn, project_id, [scene.id for scene in page.items])
     items = tuple(scene.model_copy(update={"counts": counts[scene.id]}) for scene in page.items)
     return json_response(page.model_copy(update={"items": items}))
 
@@ -64,5 +64,5 @@ async def restore_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) ->
 
 
 async def _counted(conn: Conn, scene: Scene) -> Scene:
-    counts = await states_sql.scene_counts(conn, scene.project_id, [scene.id])
+    counts = await segment_list.scene_counts(conn, scene.project_id, [scene.id])
     return scene.model_copy(update={"counts": counts[scene.id]})

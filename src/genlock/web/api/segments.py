@@ -8,13 +8,13 @@ from pydantic import Field
 from genlock.db.connection import Conn
 from genlock.errors import Invalid
 from genlock.model import Model, Page, Role
-from genlock.staleness import report, views
-from genlock.staleness.model import SegmentView, State
+from genlock.staleness import explanation, report, segment_view
+from genlock.staleness.model import PathStep, SegmentView, State
 from genlock.takes import editing
 from genlock.takes.model import Take
 from genlock.timeline import sql
 from genlock.timeline.model import NewSegments, Project, SegmentChange
-from genlock.web.api.report import GroupId
+from genlock.web.api.report import GROUP_ID, GroupId
 from genlock.web.responses import json_response
 from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, IdFilter, Limit, Transaction, readable_by, writable_by
 
@@ -33,7 +33,7 @@ class TakeNumber(Model):
 async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: CurrentActor) -> Response:
     """New segments in a scene, at its end or from ``position`` on; those behind move."""
     made = await editing.insert_segments(conn, scene_id, new, actor)
-    found = await views.segment_views(conn, [segment.id for segment in made])
+    found = await segment_view.segment_views(conn, [segment.id for segment in made])
     return json_response(Page[SegmentView](items=found, total=len(found)), 201)
 
 
@@ -61,7 +61,9 @@ async def list_segments(
                 fields=[{"field": "query.position", "message": "not alone with scene_id"}],
             )
         return json_response(await _at(conn, project, scene_id, position))
-    found = await views.list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit)
+    found = await segment_view.list_views(
+        conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit
+    )
     return json_response(found)
 
 
@@ -74,15 +76,29 @@ async def list_group_segments(
     project_id: Id, group: GroupId, conn: Transaction, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
     """The segments of one group of the report, each with its causes."""
-    page, _ = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
-    items = await views.segment_views(conn, page.segment_ids)
+    page = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
+    items = await segment_view.segment_views(conn, page.segment_ids)
     return json_response(Page[SegmentView](items=items, next=page.next, total=page.total))
 
 
 @router.get("/segments/{segment_id}", response_model=SegmentView, **readable_by(Role.VIEWER, 404))
 async def get_segment(segment_id: Id, conn: Transaction) -> Response:
     """One segment: its state and why, its takes, and the pins that count for it."""
-    return json_response(await views.segment_view(conn, segment_id))
+    return json_response(await segment_view.segment_view(conn, segment_id))
+
+
+@router.get("/segments/{segment_id}/path", response_model=Page[PathStep], **readable_by(Role.VIEWER, 404))
+async def get_path(
+    segment_id: Id,
+    conn: Transaction,
+    root: Annotated[
+        str, Query(max_length=100, pattern=GROUP_ID, description="The id of the group that the cause belongs to.")
+    ],
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """The way from a root to a segment, step by step."""
+    return json_response(await explanation.path_of(conn, segment_id, root, after=cursor, limit=limit))
 
 
 @router.patch("/segments/{segment_id}", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
@@ -118,8 +134,8 @@ async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Pag
     hidden = project.archived or found is None or found.project_id != project.id
     if found is None or hidden or (await sql.get_scene(conn, scene_id)).archived:
         return Page[SegmentView](items=(), total=0)
-    return Page[SegmentView](items=await views.segment_views(conn, [found.id]), total=1)
+    return Page[SegmentView](items=await segment_view.segment_views(conn, [found.id]), total=1)
 
 
 async def _viewed(conn: Conn, segment_id: int) -> Response:
-    return json_response(await views.segment_view(conn, segment_id))
+    return json_response(await segment_view.segment_view(conn, segment_id))

@@ -16,9 +16,9 @@ from genlock.library.identify import Identifier, Identity, identify_stamped
 from genlock.library.in_place import resolve_below
 from genlock.library.model import Asset, NewVersion, Outcome, Version
 from genlock.model import Actor, Page, Role
-from genlock.staleness import impact, moves
+from genlock.staleness import activation, what_if
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
-from genlock.staleness.used_sql import used_by
+from genlock.staleness.used_by import used_by
 from genlock.web.api.workflows import bindings_of
 from genlock.web.bodies import MAX_BODY, body_limit, check_announced_size, read_json
 from genlock.web.context import Services, require_role
@@ -158,11 +158,11 @@ async def _add(
     async with idempotent_transaction(request, same) as conn:
         if in_place is None:
             await blobs.note_blob(conn, new.digest, new.size_bytes, new.media_type)
-        added, moved = await moves.add_version(conn, asset_id, new, actor, activate=wanted.activate)
+        added, change = await activation.add_version(conn, asset_id, new, actor, activate=wanted.activate)
     status = 200 if added.outcome is Outcome.EXISTS else 201
     return await respond_with_impact(
         request,
-        lambda conn: impact.tell_added(conn, added, moved, actor),
+        lambda conn: what_if.publish_added(conn, added, change, actor),
         lambda report: json_response(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
     )
 

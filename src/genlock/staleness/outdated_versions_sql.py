@@ -1,4 +1,4 @@
-"""Loads the part of the library that a move can affect, and keeps which contents are out of date."""
+"""Loads the part of the library that a change of expectations can affect, and stores what is out of date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from psycopg.types.json import Jsonb
 
 from genlock.db.connection import Conn, execute, rows
-from genlock.staleness.outdated import GLOBAL, Content, Derived, Lineage, Outdated, Scope
+from genlock.staleness.outdated_versions import GLOBAL, Content, Derived, Lineage, Outdated, Scope, Unmatched
 
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """What a move of some assets can affect: the assets downstream of them, with all that those were made from."""
+    """The assets downstream of those that change, with all that they were made from, and their unmatched contents."""
 
     assets: frozenset[int]
     lineage: Lineage
     scopes: tuple[Scope, ...]
+    unmatched: tuple[Unmatched, ...]
 
 
 async def load_affected(
@@ -24,9 +25,9 @@ async def load_affected(
     scopes: Sequence[int] | None = None,
     active: Mapping[int, int] | None = None,
 ) -> Affected:
-    """What moving ``assets`` (``None`` = any) can affect in ``scopes`` (``None`` = all).
+    """Return what a change of ``assets`` (``None``: all) can affect in ``scopes`` (``None``: all).
 
-    ``active`` overrides which versions are active, to ask what would be.
+    ``active`` overrides which versions are active, for a what-if.
     """
     reach = await rows(
         conn,
@@ -54,8 +55,7 @@ async def load_affected(
     contents = await rows(
         conn,
         """
-        SELECT id, asset_id, version, effective_digest
-          FROM contents WHERE asset_id = ANY(%(assets)s) AND version IS NOT NULL
+        SELECT id, asset_id, version, effective_digest, digest FROM contents WHERE asset_id = ANY(%(assets)s)
         """,
         assets=ids,
     )
@@ -71,7 +71,9 @@ async def load_affected(
     )
     lineage = Lineage(
         contents=tuple(
-            Content(row["id"], row["asset_id"], row["version"], row["effective_digest"]) for row in contents
+            Content(row["id"], row["asset_id"], row["version"], row["effective_digest"])
+            for row in contents
+            if row["version"] is not None
         ),
         derivations=tuple(
             Derived(
@@ -84,36 +86,44 @@ async def load_affected(
         active={row["id"]: row["active_version"] for row in reach} | dict(active or {}),
     )
     affected = frozenset(row["id"] for row in reach if row["affected"])
-    return Affected(assets=affected, lineage=lineage, scopes=await _scopes(conn, scopes))
+    return Affected(
+        assets=affected,
+        lineage=lineage,
+        scopes=await _scopes(conn, scopes),
+        unmatched=tuple(
+            Unmatched(row["id"], row["asset_id"], row["digest"])
+            for row in contents
+            if row["version"] is None and row["asset_id"] in affected
+        ),
+    )
 
 
-async def _scopes(conn: Conn, wanted: Sequence[int] | None) -> tuple[Scope, ...]:
-    found = await rows(
+async def _scopes(conn: Conn, ids: Sequence[int] | None) -> tuple[Scope, ...]:
+    pinned = await rows(
         conn,
         """
-        SELECT s.id, jsonb_object_agg(p.asset_id, p.number ORDER BY p.scene_id NULLS FIRST) AS pins
-          FROM scopes s
-          JOIN pins p ON p.project_id = s.project_id AND (p.scene_id IS NULL OR p.scene_id = s.scene_id)
-         WHERE %(wanted)s::bigint[] IS NULL OR s.id = ANY(%(wanted)s)
-         GROUP BY s.id
+        SELECT scope_id, jsonb_object_agg(asset_id, number) AS pins
+          FROM scope_pins
+         WHERE %(ids)s::bigint[] IS NULL OR scope_id = ANY(%(ids)s)
+         GROUP BY scope_id
         """,
-        wanted=None if wanted is None else list(wanted),
+        ids=None if ids is None else list(ids),
     )
-    scopes = [Scope(row["id"], {int(asset): number for asset, number in row["pins"].items()}) for row in found]
-    if wanted is None or GLOBAL in wanted:
+    scopes = [Scope(row["scope_id"], {int(asset): number for asset, number in row["pins"].items()}) for row in pinned]
+    if ids is None or GLOBAL in ids:
         scopes.append(Scope(GLOBAL))
     return tuple(scopes)
 
 
-async def keep_outdated(conn: Conn, affected: Affected, found: Sequence[Outdated]) -> None:
-    """Replace what was out of date among the affected assets, in the affected scopes, by what is now."""
+async def replace_outdated(conn: Conn, affected: Affected, outdated: Sequence[Outdated]) -> None:
+    """Replace the stored rows of the affected assets, in the affected scopes, by those that hold now."""
     await execute(
         conn,
         "DELETE FROM outdated_contents WHERE asset_id = ANY(%(assets)s) AND scope_id = ANY(%(scopes)s)",
         assets=list(affected.assets),
         scopes=[scope.id for scope in affected.scopes],
     )
-    if not found:
+    if not outdated:
         return
     await execute(
         conn,
@@ -126,34 +136,27 @@ async def keep_outdated(conn: Conn, affected: Affected, found: Sequence[Outdated
                       %(expected)s::bytea[], %(paths)s::jsonb[])
             AS o (scope_id, content_id, asset_id, kind, root_asset_id, root_used, root_expected, used, expected, path)
         """,
-        **as_arrays(found),
-        paths=[Jsonb(one.path) for one in found],
+        scopes=[row.scope_id for row in outdated],
+        contents=[row.content_id for row in outdated],
+        assets=[row.asset_id for row in outdated],
+        kinds=["superseded" if row.direct else "derived" for row in outdated],
+        root_assets=[row.root[0] for row in outdated],
+        root_used=[row.root[1] for row in outdated],
+        root_expected=[row.root[2] for row in outdated],
+        used=[row.used for row in outdated],
+        expected=[row.expected for row in outdated],
+        paths=[Jsonb(row.path) for row in outdated],
     )
 
 
-def as_arrays(found: Sequence[Outdated]) -> dict[str, list[object]]:
-    """Outdated contents as the arrays that the queries unnest."""
-    return {
-        "scopes": [one.scope_id for one in found],
-        "contents": [one.content_id for one in found],
-        "assets": [one.asset_id for one in found],
-        "kinds": [one.kind for one in found],
-        "root_assets": [one.root[0] for one in found],
-        "root_used": [one.root[1] for one in found],
-        "root_expected": [one.root[2] for one in found],
-        "used": [one.used for one in found],
-        "expected": [one.expected for one in found],
-    }
-
-
 async def forget_scope(conn: Conn, scope_id: int) -> None:
-    """Remove what was out of date in a scope that is no more."""
+    """Remove the rows of a scope that was closed."""
     await execute(conn, "DELETE FROM outdated_contents WHERE scope_id = %(scope_id)s", scope_id=scope_id)
 
 
 async def scopes_of(conn: Conn, project_id: int, scene_id: int | None) -> list[int]:
-    """The scopes in which a pin of this project or scene counts."""
-    found = await rows(
+    """Return the scopes in which a pin of a project, or of one of its scenes, counts."""
+    scopes = await rows(
         conn,
         """
         SELECT id FROM scopes
@@ -162,4 +165,4 @@ async def scopes_of(conn: Conn, project_id: int, scene_id: int | None) -> list[i
         project_id=project_id,
         scene_id=scene_id,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in scopes]

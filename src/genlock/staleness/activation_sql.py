@@ -1,11 +1,11 @@
-"""Activations whose consequences have not been told yet."""
+"""The outbox of activations: rows of those whose events have not been published yet."""
 
 from genlock.db.connection import Conn, execute, many
 from genlock.model import Model
 
 
-class Untold(Model):
-    """An activation that still owes its events."""
+class PendingActivation(Model):
+    """An activation that was committed and whose events are not published."""
 
     activation_id: int
     asset_id: int
@@ -14,8 +14,8 @@ class Untold(Model):
     actor: str
 
 
-async def note_untold(conn: Conn, activation_id: int, asset_id: int, from_version: int) -> None:
-    """Remember that an activation owes its events."""
+async def add_pending(conn: Conn, activation_id: int, asset_id: int, from_version: int) -> None:
+    """Record that an activation's events must be published."""
     await execute(
         conn,
         """
@@ -28,11 +28,13 @@ async def note_untold(conn: Conn, activation_id: int, asset_id: int, from_versio
     )
 
 
-async def take_untold(conn: Conn, activation_id: int | None = None, older_than_s: float = 0) -> tuple[Untold, ...]:
-    """Take activations that owe their events, this one or all of some age; nobody else tells them then."""
+async def take_pending(
+    conn: Conn, activation_id: int | None = None, older_than_s: float = 0
+) -> tuple[PendingActivation, ...]:
+    """Remove and return pending activations, this one or all of some age: only this transaction publishes them."""
     return await many(
         conn,
-        Untold,
+        PendingActivation,
         """
         WITH taken AS (
             DELETE FROM untold_activations

@@ -1,8 +1,8 @@
-"""Moves what is expected: new versions, activations, pins. Each recomputes what is out of date in its transaction.
+"""Changes which versions are expected: new versions, activations, pins. Each updates what is out of date.
 
-    lock the library ─▶ move ─▶ recompute outdated contents ─▶ commit ─▶ tell (report and events, a transaction later)
+    lock the library ─▶ change ─▶ recompute outdated contents ─▶ commit ─▶ publish (report and events, separately)
 
-No segment is touched, however many become stale.
+No segment is written, however many become stale.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.model import Added, NewVersion, Outcome
 from genlock.model import Actor, Model
-from genlock.staleness import moves_sql, outdated_sql
-from genlock.staleness.outdated import outdated
+from genlock.staleness import activation_sql, outdated_versions_sql
+from genlock.staleness.outdated_versions import outdated
 from genlock.takes import input_links
 from genlock.timeline import actions as timeline
 from genlock.timeline import pin_sql
 from genlock.timeline.model import NewPin, Pin
 
 
-class Moved(Model):
-    """An asset's active version moved, or did not: then there is no ``activation_id``."""
+class ActiveChange(Model):
+    """The active version of an asset before and after. Without ``activation_id`` it was active already."""
 
     asset_id: int
     previous: int | None
@@ -33,17 +33,17 @@ class Moved(Model):
 
 async def add_version(
     conn: Conn, asset_id: int, new: NewVersion, actor: Actor, *, activate: bool = True
-) -> tuple[Added, Moved | None]:
-    """Register stored bytes as a version and, if asked or if it is the first, make it active."""
+) -> tuple[Added, ActiveChange | None]:
+    """Register stored bytes as a version; make it active if requested or if it is the first."""
     await library_sql.lock(conn)
     await input_links.lock(conn, [new.digest])
     added = await library.add_version(conn, asset_id, new, actor)
     if added.outcome is not Outcome.EXISTS:
         await input_links.link(conn, asset_id, added.version.number)
     asset = await library_sql.get_asset(conn, asset_id)
-    moved = None
+    change = None
     if activate or asset.active_version is None:
-        moved = await _activate(conn, asset_id, added.version.number, actor, new.note)
+        change = await _activate(conn, asset_id, added.version.number, actor, new.note)
         added = added.model_copy(
             update={"version": await library_sql.get_version(conn, asset_id, added.version.number)}
         )
@@ -56,78 +56,79 @@ async def add_version(
         subject=f"asset/{asset_id}",
         data={"version": added.version.number, "outcome": added.outcome.value},
     )
-    await _tell_activation(conn, moved, asset.project_id, actor)
-    return added, moved
+    await _log_activation(conn, change, asset.project_id, actor)
+    return added, change
 
 
-async def activate(conn: Conn, asset_id: int, number: int, actor: Actor, note: str = "") -> Moved:
+async def activate(conn: Conn, asset_id: int, number: int, actor: Actor, note: str = "") -> ActiveChange:
     """Make a version the active one."""
     await library_sql.lock(conn)
-    moved = await _activate(conn, asset_id, number, actor, note)
-    if moved.activation_id is not None:
+    change = await _activate(conn, asset_id, number, actor, note)
+    if change.activation_id is not None:
         await recompute(conn, [asset_id])
         asset = await library_sql.get_asset(conn, asset_id)
-        await _tell_activation(conn, moved, asset.project_id, actor)
-    return moved
+        await _log_activation(conn, change, asset.project_id, actor)
+    return change
 
 
 async def pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, new: NewPin, actor: Actor) -> Pin:
-    """Make a project, or one scene of it, follow a fixed version."""
+    """Pin a version of an asset for a project or for one of its scenes."""
     await library_sql.lock(conn)
     await timeline.open_project(conn, project_id)
     await library_sql.get_version(conn, asset_id, new.version)
     pin_id = await pin_sql.put_pin(conn, project_id, scene_id, asset_id, new, actor)
     await _recompute_scopes(conn, project_id, scene_id)
-    await _tell_pin(conn, "pin.set", project_id, scene_id, asset_id, actor, version=new.version, reason=new.reason)
+    await _log_pin(conn, "pin.set", project_id, scene_id, asset_id, actor, version=new.version, reason=new.reason)
     return await pin_sql.get_pin(conn, pin_id)
 
 
 async def unpin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, actor: Actor) -> None:
-    """Follow the active version again. ``NotFound`` when nothing is pinned here."""
+    """Remove a pin, so that the active version is expected again. Raises ``NotFound`` if there is none."""
     await library_sql.lock(conn)
     if not await pin_sql.remove_pin(conn, project_id, scene_id, asset_id):
         raise NotFound("This asset is not pinned here.", hint="`genlock project show` lists the pins of a project.")
     closed = await pin_sql.close_scope(conn, project_id, scene_id)
     if closed is not None:
-        await outdated_sql.forget_scope(conn, closed)
+        await outdated_versions_sql.forget_scope(conn, closed)
     await _recompute_scopes(conn, project_id, scene_id)
-    await _tell_pin(conn, "pin.removed", project_id, scene_id, asset_id, actor)
+    await _log_pin(conn, "pin.removed", project_id, scene_id, asset_id, actor)
 
 
 async def recompute(conn: Conn, assets: Sequence[int] | None, scopes: Sequence[int] | None = None) -> None:
-    """Work out again what is out of date downstream of ``assets`` in ``scopes``; the library is locked."""
-    affected = await outdated_sql.load_affected(conn, assets, scopes)
-    await outdated_sql.keep_outdated(conn, affected, outdated(affected.lineage, affected.scopes, affected.assets))
+    """Compute what is out of date downstream of ``assets`` in ``scopes``. The library must be locked."""
+    affected = await outdated_versions_sql.load_affected(conn, assets, scopes)
+    rows = outdated(affected.lineage, affected.scopes, affected.assets)
+    await outdated_versions_sql.replace_outdated(conn, affected, rows)
 
 
 async def _recompute_scopes(conn: Conn, project_id: int, scene_id: int | None) -> None:
-    # A scope that opens needs every asset; a pin that moves within one is as rare, and no more work.
-    scopes = await outdated_sql.scopes_of(conn, project_id, scene_id)
+    # A new scope needs every asset; changing a pin within a scope is as rare and costs no more.
+    scopes = await outdated_versions_sql.scopes_of(conn, project_id, scene_id)
     if scopes:
         await recompute(conn, None, scopes)
 
 
-async def _activate(conn: Conn, asset_id: int, number: int, actor: Actor, note: str) -> Moved:
+async def _activate(conn: Conn, asset_id: int, number: int, actor: Actor, note: str) -> ActiveChange:
     previous, activation_id = await library.activate(conn, asset_id, number, actor, note)
     if activation_id is not None and previous is not None:
-        await moves_sql.note_untold(conn, activation_id, asset_id, previous)
-    return Moved(asset_id=asset_id, previous=previous, active=number, activation_id=activation_id)
+        await activation_sql.add_pending(conn, activation_id, asset_id, previous)
+    return ActiveChange(asset_id=asset_id, previous=previous, active=number, activation_id=activation_id)
 
 
-async def _tell_activation(conn: Conn, moved: Moved | None, project_id: int | None, actor: Actor) -> None:
-    if moved is not None and moved.activation_id is not None:
+async def _log_activation(conn: Conn, change: ActiveChange | None, project_id: int | None, actor: Actor) -> None:
+    if change is not None and change.activation_id is not None:
         await log.append(
             conn,
             "asset.activated",
             actor,
             project_id=project_id,
-            subject=f"asset/{moved.asset_id}",
-            data={"from": moved.previous, "to": moved.active, "activation": moved.activation_id},
+            subject=f"asset/{change.asset_id}",
+            data={"from": change.previous, "to": change.active, "activation": change.activation_id},
         )
 
 
-async def _tell_pin(
-    conn: Conn, verb: str, project_id: int, scene_id: int | None, asset_id: int, actor: Actor, **said: int | str
+async def _log_pin(
+    conn: Conn, verb: str, project_id: int, scene_id: int | None, asset_id: int, actor: Actor, **details: int | str
 ) -> None:
     where = {} if scene_id is None else {"scene_id": scene_id}
-    await log.append(conn, verb, actor, project_id=project_id, subject=f"asset/{asset_id}", data={**where, **said})
+    await log.append(conn, verb, actor, project_id=project_id, subject=f"asset/{asset_id}", data={**where, **details})

@@ -1,0 +1,176 @@
+"""Lists of segments in the order of their project, and counts by state: both read the same judgement.
+
+counts by scene ─▶ the scenes that hold the page ─▶ their segments in order ─▶ those in the state ─▶ the page
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from genlock.db.connection import Conn
+from genlock.db.pages import decode_cursor, encode_cursor
+from genlock.model import Model
+from genlock.staleness import places_sql, segment_list_sql
+from genlock.staleness.arrays import Bools, Ints
+from genlock.staleness.judge import STATES, Judged, judge
+from genlock.staleness.model import RootKey, State
+from genlock.staleness.places_sql import Ordered
+from genlock.staleness.present_sql import load_projects, load_scenes
+from genlock.staleness.segment_list_sql import SceneRow
+from genlock.staleness.tally import StateCounts, counts_by_project, counts_by_scene
+from genlock.timeline.model import Counts
+
+_NO_TAKES = StateCounts(0, 0, 0, 0, 0)
+_NO_COUNTS = Counts(segments=0, fresh=0, stale=0, waived=0, unknown=0, empty=0)
+_START = (0, 0)
+
+
+class SegmentPage(Model):
+    """A page of segment ids in the order of their project, with the exact total."""
+
+    segment_ids: tuple[int, ...]
+    next: str | None
+    total: int
+
+
+async def list_segments(
+    conn: Conn,
+    project_id: int,
+    *,
+    state: State | None = None,
+    scene_id: int | None = None,
+    q: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> SegmentPage:
+    """Return a page of a project's segments, filtered by state, scene and the beginning of their name."""
+    key = decode_cursor(after, int, int) or _START
+    if q is not None:
+        named = await places_sql.segments_named(conn, project_id, scene_id, q)
+        if state is not None:
+            named = _kept(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
+        rest = (named.scene_position > key[0]) | ((named.scene_position == key[0]) & (named.position > key[1]))
+        return _page(_kept(named, rest), limit, len(named.segment_id))
+    if state is None:
+        plain = await segment_list_sql.plain_page(conn, project_id, scene_id, key, limit + 1)
+        return _page(plain.segments, limit, plain.total)
+    scenes = await segment_list_sql.scene_order(conn, project_id, scene_id)
+    judged = await _judged(conn, project_id, scene_id)
+    taken = counts_by_scene(judged)
+    matches = {scene.id: _matches(scene, taken.get(scene.id, _NO_TAKES), state) for scene in scenes}
+    return await _page_of_scenes(conn, scenes, matches, _with_state(judged, state), key, limit)
+
+
+async def group_segments(
+    conn: Conn, project_id: int, root: RootKey, *, after: str | None = None, limit: int = 100
+) -> SegmentPage:
+    """Return a page of the segments that are stale because of a root."""
+    key = decode_cursor(after, int, int) or _START
+    judged = await _judged(conn, project_id, None)
+    stale = judged.stale_by(judged.root_indices([root]))
+    runs = judged.present.runs
+    in_runs = judged.sums(stale)
+    scene_ids, which = np.unique(runs.scene, return_inverse=True)
+    sums = np.bincount(which.reshape(-1), in_runs, len(scene_ids)).astype(np.int64)
+    matches = dict(zip(scene_ids.tolist(), sums.tolist(), strict=True))
+    scenes = await segment_list_sql.scene_order(conn, project_id, None)
+    return await _page_of_scenes(conn, scenes, matches, _at_places(judged, stale), key, limit)
+
+
+async def project_counts(conn: Conn, project_ids: Sequence[int]) -> dict[int, Counts]:
+    """Return how many segments of each project are in which state; archived scenes and segments do not count."""
+    segments = await segment_list_sql.segments_by_project(conn, project_ids)
+    taken = counts_by_project(judge((await load_projects(conn, list(segments))).present)) if segments else {}
+    return {
+        project_id: _counts(segments.get(project_id, 0), taken.get(project_id, _NO_TAKES)) for project_id in project_ids
+    }
+
+
+async def scene_counts(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> dict[int, Counts]:
+    """Return how many segments of each of a project's scenes are in which state; none of an archived scene."""
+    scenes = await segment_list_sql.scenes_by_id(conn, scene_ids)
+    taken = counts_by_scene(judge((await load_scenes(conn, project_id, scene_ids)).present))
+    counts = {scene.id: _counts(scene.segments, taken.get(scene.id, _NO_TAKES)) for scene in scenes}
+    return {scene_id: counts.get(scene_id, _NO_COUNTS) for scene_id in scene_ids}
+
+
+async def _judged(conn: Conn, project_id: int, scene_id: int | None) -> Judged:
+    if scene_id is None:
+        return judge((await load_projects(conn, [project_id])).present)
+    return judge((await load_scenes(conn, project_id, [scene_id])).present)
+
+
+async def _page_of_scenes(
+    conn: Conn,
+    scenes: Sequence[SceneRow],
+    matches: Mapping[int, int],
+    keep: Callable[[Ordered], Bools],
+    key: tuple[Any, ...],
+    limit: int,
+) -> SegmentPage:
+    """The page after ``key``: only the segments of the scenes that hold it are loaded."""
+    total = sum(matches.get(scene.id, 0) for scene in scenes)
+    needed: list[int] = []
+    room = limit + 1
+    for scene in scenes:
+        if scene.position < key[0] or not matches.get(scene.id, 0):
+            continue
+        needed.append(scene.id)
+        # How many of the scene that the cursor is in come after it is not known: it does not count.
+        room -= matches[scene.id] if scene.position > key[0] else 0
+        if room <= 0:
+            break
+    ordered = await places_sql.segments_of_scenes(conn, needed, (key[0], key[1]))
+    return _page(_kept(ordered, keep(ordered)), limit, total)
+
+
+def _matches(scene: SceneRow, taken: StateCounts, state: State) -> int:
+    return scene.segments - taken.taken if state is State.EMPTY else getattr(taken, state.value)
+
+
+def _with_state(judged: Judged, state: State) -> Callable[[Ordered], Bools]:
+    """A function that marks the segments in a state."""
+    if state is State.EMPTY:
+        return lambda ordered: ordered.run_id == 0
+    return _at_places(judged, judged.states == STATES.index(state))
+
+
+def _at_places(judged: Judged, marked: Bools) -> Callable[[Ordered], Bools]:
+    """A function that marks the segments at marked places."""
+
+    def keep(ordered: Ordered) -> Bools:
+        taken = ordered.run_id > 0
+        kept = np.zeros(len(ordered.segment_id), np.bool_)
+        run: Ints = judged.present.run_index(ordered.run_id[taken])
+        kept[taken] = marked[judged.places(run, ordered.run_position[taken])]
+        return kept
+
+    return keep
+
+
+def _kept(ordered: Ordered, kept: Bools) -> Ordered:
+    return Ordered(*(column[kept] for column in ordered))
+
+
+def _page(rest: Ordered, limit: int, total: int) -> SegmentPage:
+    """The first ``limit`` of the remaining segments."""
+    count = len(rest.segment_id)
+    last = min(limit, count) - 1
+    more = count > limit > 0
+    return SegmentPage(
+        segment_ids=tuple(rest.segment_id[:limit].tolist()),
+        next=encode_cursor(int(rest.scene_position[last]), int(rest.position[last])) if more else None,
+        total=total,
+    )
+
+
+def _counts(segments: int, taken: StateCounts) -> Counts:
+    return Counts(
+        segments=segments,
+        fresh=taken.fresh,
+        stale=taken.stale,
+        waived=taken.waived,
+        unknown=taken.unknown,
+        empty=segments - taken.taken,
+    )

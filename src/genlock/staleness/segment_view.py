@@ -1,0 +1,92 @@
+"""Segments as users see them: with their state, why they are in it, their selected take and the pins that count."""
+
+from collections.abc import Sequence
+
+from genlock.db.connection import Conn, pipelined
+from genlock.model import Page
+from genlock.staleness import places_sql
+from genlock.staleness.explanation import causes_of
+from genlock.staleness.model import Cause, SegmentView, State
+from genlock.staleness.places_sql import JudgedSegments
+from genlock.staleness.segment_list import list_segments
+from genlock.takes import take_sql
+from genlock.takes.model import Take
+from genlock.timeline import pin_sql
+from genlock.timeline import sql as timeline_sql
+from genlock.timeline.model import Pin, Segment
+
+TAKES = 100
+"""The newest takes that come with a single segment; the others are a page away."""
+
+
+async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[SegmentView, ...]:
+    """Return segments in the given order without their takes, except the selected one; for pages of up to 500."""
+    async with pipelined(conn):
+        asked_segments = await timeline_sql.ask_segments(conn, segment_ids)
+        asked_judgement = await places_sql.ask_segments(conn, segment_ids)
+        asked_takes = await take_sql.ask_selected(conn, segment_ids)
+        asked_pins = await pin_sql.ask_pins(conn, segment_ids)
+        segments = {segment.id: segment for segment in await asked_segments.fetchall()}
+        judged = await places_sql.receive_segments(asked_judgement)
+        selected = {take.segment_id: take for take in await asked_takes.fetchall()}
+        pins = await asked_pins.fetchall()
+    states = judged.states(segment_ids)
+    causes = await causes_behind(conn, judged, segment_ids)
+    return tuple(
+        SegmentView(
+            **segments[segment_id].model_dump(),
+            state=states[segment_id],
+            causes=causes.get(segment_id, ()),
+            selected_take=selected.get(segment_id),
+            pins=tuple(pin for pin in pins if _counts_for(pin, segments[segment_id])),
+            unknown_because=_unknown_because(states[segment_id], selected.get(segment_id)),
+        )
+        for segment_id in segment_ids
+        if segment_id in segments
+    )
+
+
+async def causes_behind(conn: Conn, judged: JudgedSegments, segment_ids: Sequence[int]) -> dict[int, tuple[Cause, ...]]:
+    """Return why segments are in their states. Fresh and empty ones have no causes and are absent."""
+    states = judged.states(segment_ids)
+    explained = [number for number in segment_ids if states[number] not in (State.FRESH, State.EMPTY)]
+    return await causes_of(conn, judged, explained) if explained else {}
+
+
+async def list_views(
+    conn: Conn,
+    project_id: int,
+    *,
+    state: State | None = None,
+    scene_id: int | None = None,
+    q: str | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> Page[SegmentView]:
+    """Return a page of a project's segments in order, with the exact total."""
+    page = await list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=after, limit=limit)
+    return Page(items=await segment_views(conn, page.segment_ids), next=page.next, total=page.total)
+
+
+async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
+    """Return a segment with its newest takes and how many takes it has. Raises ``NotFound``."""
+    views = await segment_views(conn, [segment_id])
+    if not views:
+        raise timeline_sql.no_segment(segment_id)
+    takes = await take_sql.takes_of(conn, segment_id, limit=TAKES)
+    return views[0].model_copy(update={"takes": takes.items, "takes_total": takes.total})
+
+
+def _counts_for(pin: Pin, segment: Segment) -> bool:
+    return pin.project_id == segment.project_id and pin.scene_id in (None, segment.scene_id)
+
+
+def _unknown_because(state: State, take: Take | None) -> tuple[str, ...]:
+    """What makes a segment unknown: what its take's receipt lacks, weak evidence, or a segment before it."""
+    if state is not State.UNKNOWN or take is None:
+        return ()
+    reasons = [f"missing: {name}" for name in take.missing]
+    reasons += [f"unregistered: {line}" for line in take.unregistered]
+    if not take.evidence.is_good:
+        reasons.append(f"evidence: {take.evidence}")
+    return tuple(reasons) or ("upstream",)
