@@ -1,6 +1,5 @@
 """The frozen model that every value of Genlock is, and the words that several rooms share."""
 
-import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -8,6 +7,9 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from genlock.names import FORBIDDEN_IN_NAMES as FORBIDDEN_IN_NAMES
+from genlock.names import MAX_NAME as MAX_NAME
+from genlock.names import check_name, normalise_name
 from genlock.notebook import card_of
 
 T = TypeVar("T")
@@ -98,31 +100,15 @@ class Kind(StrEnum):
 SEED_FRAME = "seed_frame"
 """The one role that is not also a kind: the last frame of the take before, where a chain continues."""
 
-FORBIDDEN_IN_NAMES = frozenset("/\\@:")
-_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What turns the text after a name around as well. Right-to-left scripts need none of them, nor do single marks."""
-MAX_NAME = 200
 MAX_SEED = 2**64 - 1
 
+Name = Annotated[
+    str, AfterValidator(check_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_NAME})
+]
+"""The name of a project, scene, segment, asset or token, in Unicode's NFC."""
 
-def check_name(name: str) -> str:
-    """``name`` if it may name something: 1–200 characters, not blank, without controls and ``/ \\ @ :``."""
-    if not 1 <= len(name) <= MAX_NAME:
-        raise ValueError(f"a name has 1 to {MAX_NAME} characters, this one has {len(name)}")
-    if name in {".", ".."}:
-        raise ValueError("a name cannot be '.' or '..'")
-    if all(unicodedata.category(character) in {"Zs", "Cf"} for character in name):
-        raise ValueError("a name cannot be blank")
-    for character in name:
-        if character in FORBIDDEN_IN_NAMES:
-            raise ValueError(f"a name cannot contain {character!r} (nor any of / \\ @ :)")
-        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _REORDERING:
-            raise ValueError(f"a name cannot contain the control character U+{ord(character):04X}")
-    return name
-
-
-Name = Annotated[str, AfterValidator(check_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200})]
-"""The name of a project, scene, segment or asset."""
+NamePrefix = Annotated[str, AfterValidator(normalise_name), Field(max_length=MAX_NAME)]
+"""The beginning of a name, normalised as names are."""
 
 
 def check_seed(text: str) -> str:

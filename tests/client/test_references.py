@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genlock.errors import GenlockError, Invalid
-from genlock.model import Kind, check_name
+from genlock.model import Kind
+from genlock.names import check_name
 from genlock.sdk.references import (
     BAD_REFERENCE,
     AssetReference,
@@ -27,9 +28,11 @@ def _is_name(text: str) -> bool:
 
 
 slugs = st.from_regex(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?", fullmatch=True)
-names = st.text(
-    st.characters(exclude_characters="/\\@:", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1
-).filter(_is_name)
+names = (
+    st.text(st.characters(exclude_characters="/\\@:", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1)
+    .filter(_is_name)
+    .map(check_name)
+)
 numbers = st.integers(1, 2**31 - 1)
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlock.model import Kind, check_name
+from genlock.model import Kind
+from genlock.names import check_name
 from genlock.watching.folders import kind_of, names_of
 
 

@@ -8,7 +8,25 @@ import pytest
 from tests.web.test_problems import problem
 from tests.web.test_uploads import make_asset
 
-BAD_NAMES = ["a\nb", "../x", "x" * 201, "", " ", "a\x00b", "a/b", "..", "\u2029", "a\u007f", "\ufeff", "a\u202eb"]
+BAD_NAMES = [
+    "a\nb",
+    "../x",
+    "x" * 201,
+    "",
+    " ",
+    "a\x00b",
+    "a/b",
+    "..",
+    "\u2029",
+    "a\u007f",
+    "\ufeff",
+    "a\u202eb",
+    "rain\u200b",
+    "\ufeffrain",
+    "rain ",
+    " rain",
+    "rain\u3000",
+]
 GOOD_NAMES = ["🎬🌧️", "مشهد ليلي", "x" * 200, "été", "夜の屋上"]
 
 
@@ -33,6 +51,7 @@ NAMED: list[tuple[str, str, dict[str, Any]]] = [
     ("PATCH", "/api/v1/scenes/1", {}),
     ("PATCH", "/api/v1/segments/1", {}),
     ("PATCH", "/api/v1/assets/1", {}),
+    ("POST", "/api/v1/tokens", {"role": "viewer"}),
 ]
 
 
@@ -47,6 +66,28 @@ async def test_names(filled: httpx.AsyncClient, method: str, path: str, body: di
         assert answer.is_success, answer.text
         kept = answer.json()
         assert (kept.get("items") or [kept])[0]["name"] == name
+
+
+@pytest.mark.parametrize(("method", "path", "body"), NAMED, ids=lambda part: part if isinstance(part, str) else "")
+async def test_names_are_normalised(filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> None:
+    answer = await filled.request(method, path, json={**body, "name": "e\u0301te\u0301"})
+    assert answer.is_success, answer.text
+    body = answer.json()
+    assert (body.get("items") or [body])[0]["name"] == "été"
+
+
+async def test_names_are_looked_up_normalised(filled: httpx.AsyncClient) -> None:
+    decomposed = "e\u0301te\u0301"
+    await filled.post("/api/v1/projects/1/scenes", json={"name": "été"})
+    await filled.post("/api/v1/assets", json={"kind": "lora", "name": "été"})
+    await filled.patch("/api/v1/segments/1", json={"name": "été"})
+    for path, query in [
+        ("/api/v1/projects/1/scenes", {"name": decomposed}),
+    ]:
+        items = (await filled.get(path, params=query)).json()["items"]
+        assert [item["name"] for item in items] == ["été"]
+    refused = await filled.post("/api/v1/assets", json={"kind": "lora", "name": decomposed})
+    assert refused.status_code == 409
 
 
 @pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "../x", "a/b", "ä", "x" * 101, "a\n"])

@@ -9,6 +9,7 @@ from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
+from genlock.names import normalise_name
 
 _COLUMNS = """
         SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
@@ -128,8 +129,8 @@ async def segment_at_place(conn: Conn, place: RunPlace) -> int | None:
          LIMIT 1
         """,
         project=place.project,
-        scene=place.scene,
-        segment=place.segment,
+        scene=normalise_name(place.scene),
+        segment=normalise_name(place.segment),
     )
 
 

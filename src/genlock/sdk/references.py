@@ -16,7 +16,8 @@ from typing import Annotated
 from pydantic import Field
 
 from genlock.errors import Invalid
-from genlock.model import Kind, Model, check_name
+from genlock.model import Kind, Model
+from genlock.names import check_name
 from genlock.sdk.usage_codes import BAD_REFERENCE
 from genlock.timeline.model import check_slug
 
@@ -100,7 +101,7 @@ def parse_asset(text: str) -> AssetReference:
         raise _bad(text, f"there is no kind {kind!r}", did_you_mean(kind, Kind) or f"Kinds: {', '.join(Kind)}.")
     name, at, version = rest.partition("@")
     try:
-        check_name(name)
+        name = check_name(name)
     except ValueError as error:
         raise _bad(text, str(error), _ASSETS) from error
     number = _number(text, version, "a version", _ASSETS) if at else None

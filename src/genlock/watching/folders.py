@@ -11,7 +11,8 @@ from pathlib import PurePath
 
 from genlock.graphs.files import role_of
 from genlock.library.kinds import RULES, Content, extension_of
-from genlock.model import FORBIDDEN_IN_NAMES, MAX_NAME, Kind, check_name
+from genlock.model import Kind
+from genlock.names import name_from
 
 MODELS, INPUT = "models", "input"
 _MODEL_FOLDERS = """
@@ -28,7 +29,7 @@ LEFT_OUT = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_mo
 STAGED = "genlock"
 """Below a category, the folder of files that Genlock itself put there, named by their content."""
 
-_MOST_MORE = 60
+_LONGEST_FOLDERS = 60
 _WEIGHTS = frozenset(RULES[Kind.MODEL].extensions)
 _UNFINISHED = frozenset({".part", ".tmp", ".temp", ".crdownload", ".download", ".incomplete", ".aria2"})
 
@@ -79,22 +80,14 @@ def names_of(folders: Sequence[str], filename: str) -> Iterator[str]:
     """
     path = PurePath(filename)
     found = category_of(folders)
-    stem, extension = _allowed(path.stem), _allowed(path.suffix.removeprefix("."))[:20] or "file"
-    within = _allowed(" ".join(found[1]))[:_MOST_MORE] if found else ""
-    yield _fitting(stem, "")
+    stem = name_from(path.stem)
+    stem = stem if stem.strip(" .") else "file"
+    extension = name_from(path.suffix.removeprefix("."))[:20].strip() or "file"
+    within = name_from(" ".join(found[1]))[:_LONGEST_FOLDERS].strip() if found else ""
+    yield stem
     if within:
-        yield _fitting(stem, f" ({within})")
+        yield name_from(stem, f" ({within})")
         extension = f"{within} {extension}"
-    yield _fitting(stem, f" ({extension})")
+    yield name_from(stem, f" ({extension})")
     for number in count(2):
-        yield _fitting(stem, f" ({extension}) {number}")
-
-
-def _allowed(text: str) -> str:
-    return "".join("_" if one in FORBIDDEN_IN_NAMES or not one.isprintable() else one for one in text)
-
-
-def _fitting(stem: str, more: str) -> str:
-    """A name that may be one, as near to the stem as can be."""
-    name = stem[: MAX_NAME - len(more)]
-    return check_name((name if name.strip(" .") else "file") + more)
+        yield name_from(stem, f" ({extension}) {number}")
