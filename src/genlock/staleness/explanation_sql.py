@@ -27,6 +27,10 @@ async def ask_members(conn: Conn, run_ids: Sequence[int]) -> Asked:
         SELECT t.run_id, t.run_position, t.segment_id, g.position, g.name
           FROM selected_takes t JOIN segments g ON g.id = t.segment_id
          WHERE t.run_id = ANY(%(runs)s::bigint[])
+         UNION ALL
+        SELECT a.segment_id, 1, a.segment_id, coalesce(g.position, g.archived_position), g.name
+          FROM archived_takes a JOIN segments g ON g.id = a.segment_id
+         WHERE a.segment_id = ANY(%(runs)s::bigint[])
         """,
         runs=list(run_ids),
     )
@@ -38,7 +42,7 @@ async def ask_inputs(conn: Conn, segment_ids: Sequence[int]) -> Asked:
         conn,
         """
         SELECT t.segment_id, i.content_id, i.role, i.ordinal
-          FROM selected_takes t JOIN resolved_inputs i ON i.receipt_id = t.receipt_id
+          FROM judged_takes t JOIN resolved_inputs i ON i.receipt_id = t.receipt_id
          WHERE t.segment_id = ANY(%(segments)s::bigint[])
            AND (i.role = 'seed_frame' OR i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))
          ORDER BY t.segment_id, i.role, i.ordinal
@@ -103,7 +107,7 @@ async def ask_recordings(conn: Conn, segment_ids: Sequence[int]) -> Asked:
         conn,
         """
         SELECT t.segment_id, r.recorded_at AS since, r.recorded_by AS moved_by
-          FROM selected_takes t JOIN receipts r ON r.id = t.receipt_id
+          FROM judged_takes t JOIN receipts r ON r.id = t.receipt_id
          WHERE t.segment_id = ANY(%(segments)s::bigint[])
         """,
         segments=list(segment_ids),

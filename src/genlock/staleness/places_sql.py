@@ -56,6 +56,8 @@ async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedSegments:
         conn,
         """
         SELECT segment_id, run_id, run_position FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])
+         UNION ALL
+        SELECT segment_id, segment_id, 1 FROM archived_takes WHERE segment_id = ANY(%(segments)s::bigint[])
         """,
         segments=list(segment_ids),
     )

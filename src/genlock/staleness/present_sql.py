@@ -13,7 +13,7 @@ import numpy as np
 from psycopg.rows import dict_row
 
 from genlock.db.connection import Asked, Conn, pipelined, plan_once
-from genlock.staleness.arrays import Ints, read_integers, read_pairs
+from genlock.staleness.arrays import Ints, integers, read_integers, read_pairs
 from genlock.staleness.outdated_versions import Outdated
 from genlock.staleness.present import (
     AFTER,
@@ -43,15 +43,19 @@ WITH run AS (
     SELECT run_id, project_id, scene_id, length, unknown_from, workload_id
       FROM runs
      WHERE run_id = ANY(ARRAY(SELECT run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])))
+     UNION ALL
+    SELECT segment_id, project_id, scene_id, 1, CASE WHEN unknown THEN 1 END, workload_id
+      FROM archived_takes
+     WHERE segment_id = ANY(%(segments)s::bigint[])
 ), project AS MATERIALIZED (
     SELECT unnest(%(projects)s::bigint[]) AS id
      UNION
-    SELECT project_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])
+    SELECT project_id FROM segments WHERE id = ANY(%(segments)s::bigint[])
 )
 SELECT now() AS as_of, r.*,
-       (SELECT json_agg(json_buildread_integers(id, project_id, scene_id))
+       (SELECT json_agg(json_build_array(id, project_id, scene_id))
           FROM scopes WHERE project_id IN (SELECT id FROM project)) AS scopes,
-       (SELECT json_agg(json_buildread_integers(project_id, scene_id, asset_id))
+       (SELECT json_agg(json_build_array(project_id, scene_id, asset_id))
           FROM pins WHERE project_id IN (SELECT id FROM project)) AS pins
   FROM (SELECT array_send(array_agg(run_id)) AS id,
                array_send(array_agg(project_id) FILTER (WHERE cardinality(%(projects)s::bigint[]) IS DISTINCT FROM 1))
@@ -69,7 +73,7 @@ _CAUSES: LiteralString = """
 WITH project AS MATERIALIZED (
     SELECT unnest(%(projects)s::bigint[]) AS id
      UNION
-    SELECT project_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])
+    SELECT project_id FROM segments WHERE id = ANY(%(segments)s::bigint[])
 ), scope AS MATERIALIZED (
     SELECT 0::bigint AS id UNION ALL SELECT id FROM scopes WHERE project_id IN (SELECT id FROM project)
 ), segment AS MATERIALIZED (
@@ -77,10 +81,14 @@ WITH project AS MATERIALIZED (
       FROM selected_takes
      WHERE scene_id = ANY(%(scenes)s::bigint[])
         OR run_id = ANY(ARRAY(SELECT run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])))
+     UNION ALL
+    SELECT segment_id, segment_id, 1 FROM archived_takes WHERE segment_id = ANY(%(segments)s::bigint[])
 ), input AS MATERIALIZED (
     SELECT i.content_id, s.run_id, s.run_position
       FROM segment s
      CROSS JOIN LATERAL (SELECT content_id FROM current_inputs WHERE segment_id = s.segment_id AND judged OFFSET 0) AS i
+     UNION ALL
+    SELECT content_id, segment_id, 1 FROM archived_inputs WHERE segment_id = ANY(%(segments)s::bigint[])
 ), used AS MATERIALIZED (
     SELECT content_id, project_id FROM usage_counts
      WHERE %(whole)s AND project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
@@ -88,20 +96,15 @@ WITH project AS MATERIALIZED (
     SELECT content_id, project_id FROM usage_deltas
      WHERE %(whole)s AND project_id = ANY(%(projects)s::bigint[]) AND content_id > 0
 ), source AS MATERIALIZED (
-    SELECT c.id AS content_id, o.scope_id, 0 AS world, o.direct, o.root_kind, o.root_asset_id, o.root_used,
+    SELECT c.id AS content_id, o.scope_id, o.direct, o.root_kind, o.root_asset_id, o.root_used,
            o.root_expected, o.root_used_digest || coalesce(o.root_expected_digest, sha256('')) AS digests
       FROM (SELECT content_id AS id FROM used UNION SELECT content_id FROM input) AS c
      CROSS JOIN LATERAL (SELECT * FROM stale_contents WHERE content_id = c.id OFFSET 0) AS o
      WHERE o.scope_id IN (SELECT id FROM scope) AND o.asset_id <> ALL(%(replaced)s::bigint[])
-     UNION ALL
-    SELECT content_id, scope_id, world, direct, root_kind, root_asset_id, root_used, root_expected, used || expected
-      FROM unnest(%(contents)s::bigint[], %(scope_ids)s::bigint[], %(worlds)s::int[], %(direct)s::bool[],
-                  %(root_kinds)s::int[], %(root_assets)s::bigint[], %(root_used)s::int[], %(root_expected)s::int[],
-                  %(used)s::bytea[], %(expected)s::bytea[])
-        AS o (content_id, scope_id, world, direct, root_kind, root_asset_id, root_used, root_expected, used, expected)
-     WHERE scope_id IN (SELECT id FROM scope)
+), stale AS MATERIALIZED (
+    SELECT content_id FROM source UNION SELECT unnest(%(contents)s::bigint[])
 ), use AS MATERIALIZED (
-    SELECT content_id, run_id, run_position FROM input WHERE content_id IN (SELECT content_id FROM source)
+    SELECT content_id, run_id, run_position FROM input WHERE content_id IN (SELECT content_id FROM stale)
      UNION ALL
     SELECT u.content_id, i.run_id, i.run_position
       FROM used u
@@ -109,7 +112,7 @@ WITH project AS MATERIALIZED (
            SELECT run_id, run_position FROM current_inputs
             WHERE content_id = u.content_id AND project_id = u.project_id AND judged
            OFFSET 0) AS i
-     WHERE u.content_id IN (SELECT content_id FROM source)
+     WHERE u.content_id IN (SELECT content_id FROM stale)
 ), link AS (
     SELECT t.run_id, t.run_position, b.used_digest || b.expected_digest AS digests
       FROM broken_links b JOIN selected_takes t ON t.segment_id = b.segment_id
@@ -127,9 +130,9 @@ WITH project AS MATERIALIZED (
 )
 SELECT * FROM
     (SELECT array_send(array_agg(content_id)) AS source_content, array_send(array_agg(scope_id)) AS source_scope,
-            array_send(array_agg(world)) AS source_world, array_send(array_agg(direct::int)) AS source_direct,
-            array_send(array_agg(root_kind)) AS source_kind, array_send(array_agg(root_asset_id)) AS source_asset,
-            array_send(array_agg(root_used)) AS source_used, array_send(array_agg(root_expected)) AS source_expected,
+            array_send(array_agg(direct::int)) AS source_direct, array_send(array_agg(root_kind)) AS source_kind,
+            array_send(array_agg(root_asset_id)) AS source_asset, array_send(array_agg(root_used)) AS source_used,
+            array_send(array_agg(root_expected)) AS source_expected,
             string_agg(digests, '') AS source_digests
        FROM source) AS sources,
     (SELECT array_send(array_agg(content_id)) AS use_content, array_send(array_agg(run_id)) AS use_run,
@@ -154,6 +157,25 @@ class Instead:
     before: frozenset[Outdated] = frozenset()
     after: frozenset[Outdated] = frozenset()
 
+    def sources(self) -> Sources:
+        """The rows of both worlds, each marked with the world in which it holds."""
+        rows = [
+            *((BOTH, row) for row in self.before & self.after),
+            *((BEFORE, row) for row in self.before - self.after),
+            *((AFTER, row) for row in self.after - self.before),
+        ]
+        return Sources(
+            content=integers([row.content_id for _, row in rows]),
+            scope=integers([row.scope_id for _, row in rows]),
+            world=integers([world for world, _ in rows]),
+            direct=integers([row.direct for _, row in rows]),
+            kind=integers([row.kind for _, row in rows]),
+            asset=integers([row.root[0] for _, row in rows]),
+            used=integers([row.root[1] for _, row in rows]),
+            expected=integers([row.root[2] for _, row in rows]),
+            digests=read_pairs(b"".join(row.used + row.expected for _, row in rows)),
+        )
+
 
 class Loaded(NamedTuple):
     """The present at a time."""
@@ -168,6 +190,7 @@ class AskedPresent(NamedTuple):
     projects: Sequence[int] | None
     runs: Asked
     causes: Asked
+    instead: Sources
 
 
 async def load_projects(conn: Conn, project_ids: Sequence[int], instead: Instead | None = None) -> Loaded:
@@ -199,8 +222,19 @@ async def ask_present(
     }
     whole = scenes is None and segments is None
     runs = await _ask(conn, _RUNS, params)
-    causes = await _ask(conn, _CAUSES, {**params, "whole": whole, **_columns(instead or Instead())})
-    return AskedPresent(params["projects"], runs, causes)
+    worlds = instead or Instead()
+    sources = worlds.sources()
+    causes = await _ask(
+        conn,
+        _CAUSES,
+        {
+            **params,
+            "whole": whole,
+            "replaced": sorted(worlds.assets),
+            "contents": np.unique(sources.content).tolist(),
+        },
+    )
+    return AskedPresent(params["projects"], runs, causes, sources)
 
 
 async def receive_present(asked: AskedPresent) -> Loaded:
@@ -210,17 +244,7 @@ async def receive_present(asked: AskedPresent) -> Loaded:
     runs = _runs(row, asked.projects)
     present = Present(
         runs=runs,
-        sources=Sources(
-            content=read_integers(causes["source_content"]),
-            scope=read_integers(causes["source_scope"]),
-            world=read_integers(causes["source_world"]),
-            direct=read_integers(causes["source_direct"]),
-            kind=read_integers(causes["source_kind"]),
-            asset=read_integers(causes["source_asset"]),
-            used=read_integers(causes["source_used"]),
-            expected=read_integers(causes["source_expected"]),
-            digests=read_pairs(causes["source_digests"]),
-        ),
+        sources=_sources(causes, asked.instead),
         uses=Uses(**_in_runs(runs, causes, "use", ("content", "run", "position"))),
         links=Links(**_in_runs(runs, causes, "link", ("run", "position", "digests"))),
         waivers=Waivers(**_in_runs(runs, causes, "waiver", ("id", "run", "position", "asset", "digests"))),
@@ -256,25 +280,21 @@ async def _ask(conn: Conn, query: LiteralString, params: Mapping[str, Any]) -> A
     return cursor
 
 
-def _columns(instead: Instead) -> dict[str, list[Any]]:
-    rows = [
-        *((BOTH, row) for row in instead.before & instead.after),
-        *((BEFORE, row) for row in instead.before - instead.after),
-        *((AFTER, row) for row in instead.after - instead.before),
-    ]
-    return {
-        "replaced": sorted(instead.assets),
-        "contents": [row.content_id for _, row in rows],
-        "scope_ids": [row.scope_id for _, row in rows],
-        "worlds": [world for world, _ in rows],
-        "direct": [row.direct for _, row in rows],
-        "root_kinds": [int(row.kind) for _, row in rows],
-        "root_assets": [row.root[0] for _, row in rows],
-        "root_used": [row.root[1] for _, row in rows],
-        "root_expected": [row.root[2] for _, row in rows],
-        "used": [row.used for _, row in rows],
-        "expected": [row.expected for _, row in rows],
-    }
+def _sources(row: Mapping[str, Any], instead: Sources) -> Sources:
+    """The sources that the database has, and those of a what-if."""
+    contents = read_integers(row["source_content"])
+    columns = {name: read_integers(row[f"source_{name}"]) for name in ("scope", "direct", "kind", "asset", "used")}
+    return Sources(
+        content=np.concatenate([contents, instead.content]),
+        scope=np.concatenate([columns["scope"], instead.scope]),
+        world=np.concatenate([np.full(len(contents), BOTH), instead.world]),
+        direct=np.concatenate([columns["direct"], instead.direct]),
+        kind=np.concatenate([columns["kind"], instead.kind]),
+        asset=np.concatenate([columns["asset"], instead.asset]),
+        used=np.concatenate([columns["used"], instead.used]),
+        expected=np.concatenate([read_integers(row["source_expected"]), instead.expected]),
+        digests=np.concatenate([read_pairs(row["source_digests"]), instead.digests]),
+    )
 
 
 def _runs(row: Mapping[str, Any], projects: Sequence[int] | None) -> Runs:

@@ -29,7 +29,7 @@ async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> AskedFor[Recei
     return await ask_many(
         conn,
         Receipt,
-        _SELECT_RECEIPT + " JOIN selected_takes s ON s.receipt_id = r.id WHERE s.segment_id = %(id)s",
+        _SELECT_RECEIPT + " JOIN judged_takes s ON s.receipt_id = r.id WHERE s.segment_id = %(id)s",
         id=segment_id,
     )
 

@@ -20,7 +20,7 @@ _SELECT_TAKE = """
                            FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
           FROM takes t
           JOIN receipts r ON r.take_id = t.id
-          LEFT JOIN selected_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
+          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
 """
 
 
@@ -106,7 +106,7 @@ async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]
                       ORDER BY i.role, i.ordinal) AS unregistered,
                coalesce((SELECT jsonb_object_agg(o.part, digest_text(o.digest))
                            FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
-          FROM selected_takes s JOIN takes t ON t.id = s.take_id JOIN receipts r ON r.id = s.receipt_id
+          FROM judged_takes s JOIN takes t ON t.id = s.take_id JOIN receipts r ON r.id = s.receipt_id
          WHERE s.segment_id = ANY(%(segments)s)
         """,
         segments=list(segment_ids),

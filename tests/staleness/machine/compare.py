@@ -14,6 +14,7 @@ from genlock.staleness.explanation import PATH_STEPS, causes_of, path_of
 from genlock.staleness.model import Cause, Group, Impact, RootKey, State, Totals
 from genlock.staleness.places_sql import judge_segments, states_of
 from genlock.staleness.report import group_id, reports
+from genlock.staleness.segment_view import segment_views
 
 
 async def compare(conn: Conn) -> World:
@@ -25,6 +26,7 @@ async def compare(conn: Conn) -> World:
         await _same_scene_counts(conn, world, project_id, states)
         await _same_causes(conn, world, ordered)
         await _same_groups(conn, world, project_id)
+    await _same_archived(conn, world)
     return world
 
 
@@ -130,6 +132,16 @@ async def _same_causes(conn: Conn, world: World, segment_ids: list[int]) -> None
     for segment_id, causes in (await causes_of(conn, judged, segment_ids)).items():
         assert sorted(map(_told, causes)) == sorted(map(_should, oracle.causes(world, segment_id)))
         await _same_long_paths(conn, world, segment_id, causes)
+
+
+async def _same_archived(conn: Conn, world: World) -> None:
+    live = {segment.id for row in world.projects for segment in world.live_segments(row.id)}
+    archived = [segment.id for segment in world.segments if segment.id not in live]
+    assert await states_of(conn, archived) == {segment_id: oracle.state(world, segment_id) for segment_id in archived}
+    await _same_causes(conn, world, archived)
+    for view in await segment_views(conn, archived):
+        take = world.selected_take(view.id)
+        assert (view.selected_take and view.selected_take.id) == (take and take.id)
 
 
 async def _same_long_paths(conn: Conn, world: World, segment_id: int, causes: tuple[Cause, ...]) -> None:

@@ -223,7 +223,10 @@ class World:
         return self.take(self.selected[segment_id]) if segment_id in self.selected else None
 
     def segment_before(self, segment: SegmentRow) -> SegmentRow | None:
-        """The nearest segment before this one in its scene; archived ones do not count."""
+        """The nearest segment before this one in its scene. What is archived has none, and is none."""
+        scene = self.scene(segment.scene_id)
+        if segment.archived or scene.archived or self.project(scene.project_id).archived:
+            return None
         earlier = [
             (row.position, row)
             for row in self.segments
