@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tests.comfyui.server import ComfyServer, require_comfyui, serving
 from tests.database_pool import DatabasePool
-from tests.fixtures_postgres import fresh_database, server_url
+from tests.fixtures_postgres import fresh_database, memory, server_url, temporary_folder
 
 from genlock.access.actions import SYSTEM, create_token
 from genlock.access.model import NewToken
@@ -88,20 +89,17 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> DiskStore:
-    """An empty store."""
-    return DiskStore(tmp_path / "blobs")
+def store() -> Generator[DiskStore]:
+    """Return an empty store, in memory where there is room: it makes 256 folders."""
+    with temporary_folder(memory()) as folder:
+        yield DiskStore(folder / "blobs")
 
 
 @pytest.fixture
 def issue(db: Database) -> Issue:
     """Makes tokens: ``await issue(Role.VIEWER)`` gives a secret."""
 
-    async def issued(role: Role) -> str:
-        async with db.transaction() as conn:
-            return (await create_token(conn, NewToken(name=f"a {role}", role=role), SYSTEM)).secret
-
-    return issued
+    return partial(new_token, db)
 
 
 @pytest.fixture
@@ -115,6 +113,12 @@ async def client(app: FastAPI, issue: Issue) -> AsyncGenerator[httpx.AsyncClient
     """A client of the application, with an administrator's token."""
     async with app.router.lifespan_context(app), client_of(app, await issue(Role.ADMIN)) as opened:
         yield opened
+
+
+async def new_token(db: Database, role: Role) -> str:
+    """Create a token and return its secret."""
+    async with db.transaction() as conn:
+        return (await create_token(conn, NewToken(name=f"a {role}", role=role), SYSTEM)).secret
 
 
 @asynccontextmanager

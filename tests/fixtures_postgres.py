@@ -37,7 +37,7 @@ def server_url() -> Generator[str, None, None]:
         with temporary_folder() as folder:
             yield _without_password(given, folder / "passwords")
         return
-    with temporary_folder(_parent()) as folder, server.attach(folder / "postgres", durable=False) as attached:
+    with temporary_folder(memory()) as folder, server.attach(folder / "postgres", durable=False) as attached:
         yield attached.owner_conninfo
 
 
@@ -106,8 +106,8 @@ def temporary_folder(parent: Path | None = None) -> Generator[Path, None, None]:
         shutil.rmtree(folder)
 
 
-def _parent() -> Path | None:
-    """Return the folder in memory where a server has room, or nothing."""
+def memory() -> Path | None:
+    """Return the folder in memory, where it has room for servers and stores, or nothing."""
     if not os.access(MEMORY, os.W_OK):
         return None
     status = os.statvfs(MEMORY)

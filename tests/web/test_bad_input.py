@@ -32,7 +32,18 @@ GOOD_NAMES = ["🎬🌧️", "مشهد ليلي", "x" * 200, "été", "夜の屋
 
 @pytest.fixture
 async def filled(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A project with a scene of two segments, and an asset with two versions."""
+    """Return a client, after creating what ``fill`` creates."""
+    return await fill(client)
+
+
+@pytest.fixture(scope="module")
+async def module_client(module_client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Return the client of the module's refusals, after creating what ``fill`` creates."""
+    return await fill(module_client)
+
+
+async def fill(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Create a project with a scene of two segments, and an asset with two versions."""
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
     await client.post("/api/v1/scenes/1/segments", json={"count": 2})
@@ -91,8 +102,8 @@ async def test_names_are_looked_up_normalised(filled: httpx.AsyncClient) -> None
 
 
 @pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "../x", "a/b", "ä", "x" * 101, "a\n"])
-async def test_slugs(filled: httpx.AsyncClient, slug: str) -> None:
-    problem(await filled.post("/api/v1/projects", json={"slug": slug, "name": "n"}), 422, "invalid")
+async def test_slugs(unchanging: httpx.AsyncClient, slug: str) -> None:
+    problem(await unchanging.post("/api/v1/projects", json={"slug": slug, "name": "n"}), 422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -153,14 +164,14 @@ async def test_slugs(filled: httpx.AsyncClient, slug: str) -> None:
     ids=str,
 )
 async def test_what_cannot_be_is_refused(
-    filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None, status: int
+    unchanging: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
-    before = await state_of(filled)
-    answer = await filled.request(method, path, json=body)
+    before = await state_of(unchanging)
+    answer = await unchanging.request(method, path, json=body)
     assert answer.status_code == status, answer.text
     found = problem(answer, status, answer.json()["code"])
     assert found["hint"], found
-    assert await state_of(filled) == before
+    assert await state_of(unchanging) == before
 
 
 async def state_of(client: httpx.AsyncClient) -> list[Any]:

@@ -46,30 +46,30 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     ],
     ids=lambda body: repr(body[:20]),
 )
-async def test_what_is_not_json_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
-    problem(await client.post(TOKENS, content=body, headers=JSON), 422, "bad_json")
+async def test_what_is_not_json_is_refused(unchanging: httpx.AsyncClient, body: bytes) -> None:
+    problem(await unchanging.post(TOKENS, content=body, headers=JSON), 422, "bad_json")
 
 
 def test_large_numbers_that_are_finite_are_json() -> None:
     assert parse_json(b'[1e300, 1e-999, "1e999", 18446744073709551615]') == [1e300, 0.0, "1e999", 2**64 - 1]
 
 
-async def test_each_refused_field_is_listed(client: httpx.AsyncClient) -> None:
-    found = problem(await client.post(TOKENS, json={"name": "a/b", "role": "emperor"}), 422, "invalid")
+async def test_each_refused_field_is_listed(unchanging: httpx.AsyncClient) -> None:
+    found = problem(await unchanging.post(TOKENS, json={"name": "a/b", "role": "emperor"}), 422, "invalid")
     assert {error["field"] for error in found["errors"]} == {"body.name", "body.role"}
     assert "'/'" in next(error["message"] for error in found["errors"] if error["field"] == "body.name")
 
 
 @pytest.mark.parametrize("body", [{}, [], "text", 3, None, {"name": "a", "role": "viewer", "colour": "red"}])
-async def test_missing_and_unknown_fields_are_refused(client: httpx.AsyncClient, body: Any) -> None:
-    problem(await client.post(TOKENS, content=json.dumps(body), headers=JSON), 422, "invalid")
+async def test_missing_and_unknown_fields_are_refused(unchanging: httpx.AsyncClient, body: Any) -> None:
+    problem(await unchanging.post(TOKENS, content=json.dumps(body), headers=JSON), 422, "invalid")
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "a\nb", "../x", "a\x00b", "x" * 201, ".", "..", "a:b", "a@2", "a\\b", "a\u2028b"]
 )
-async def test_names_that_cannot_be_are_refused(client: httpx.AsyncClient, name: str) -> None:
-    problem(await client.post(TOKENS, json={"name": name, "role": "viewer"}), 422, "invalid")
+async def test_names_that_cannot_be_are_refused(unchanging: httpx.AsyncClient, name: str) -> None:
+    problem(await unchanging.post(TOKENS, json={"name": name, "role": "viewer"}), 422, "invalid")
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "🎬 take", "مشهد", "a b", "ü", "夜"])
@@ -78,8 +78,8 @@ async def test_names_in_any_script_are_kept_as_they_are(client: httpx.AsyncClien
     assert (answer.status_code, answer.json()["name"]) == (201, name)
 
 
-async def test_an_unknown_query_parameter_is_refused_by_name(client: httpx.AsyncClient) -> None:
-    found = problem(await client.get(TOKENS, params={"limt": 5}), 422, "unknown_parameter")
+async def test_an_unknown_query_parameter_is_refused_by_name(unchanging: httpx.AsyncClient) -> None:
+    found = problem(await unchanging.get(TOKENS, params={"limt": 5}), 422, "unknown_parameter")
     assert found["errors"][0]["field"] == "query.limt"
     assert "cursor, limit" in found["hint"]
 
@@ -97,36 +97,38 @@ async def test_an_unknown_query_parameter_is_refused_by_name(client: httpx.Async
     ],
 )
 async def test_cursors_and_limits_that_nobody_gave_out_are_refused(
-    client: httpx.AsyncClient, query: dict[str, Any], code: str
+    unchanging: httpx.AsyncClient, query: dict[str, Any], code: str
 ) -> None:
-    problem(await client.get(TOKENS, params=query), 422, code)
+    problem(await unchanging.get(TOKENS, params=query), 422, code)
 
 
 @pytest.mark.parametrize("token_id", ["0", "-1", "x", "1.5", "9223372036854775808", "%00", "１"])
-async def test_ids_that_cannot_be_are_refused(client: httpx.AsyncClient, token_id: str) -> None:
-    answer = await client.delete(f"{TOKENS}/{token_id}")
+async def test_ids_that_cannot_be_are_refused(unchanging: httpx.AsyncClient, token_id: str) -> None:
+    answer = await unchanging.delete(f"{TOKENS}/{token_id}")
     assert answer.status_code in {404, 422}
     problem(answer, answer.status_code, answer.json()["code"])
 
 
-async def test_what_is_not_there_is_not_found(client: httpx.AsyncClient) -> None:
-    problem(await client.delete(f"{TOKENS}/404"), 404, "not_found")
-    found = problem(await client.get("/api/v1/nothing"), 404, "no_such_route")
+async def test_what_is_not_there_is_not_found(unchanging: httpx.AsyncClient) -> None:
+    problem(await unchanging.delete(f"{TOKENS}/404"), 404, "not_found")
+    found = problem(await unchanging.get("/api/v1/nothing"), 404, "no_such_route")
     assert "/api/v1/nothing" in found["detail"]
-    answer = await client.put(TOKENS, json={})
+    answer = await unchanging.put(TOKENS, json={})
     problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", None])
-async def test_a_body_that_is_not_said_to_be_json_is_refused(client: httpx.AsyncClient, media_type: str | None) -> None:
+async def test_a_body_that_is_not_said_to_be_json_is_refused(
+    unchanging: httpx.AsyncClient, media_type: str | None
+) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
-    answer = await client.post(TOKENS, content=b'{"name": "a", "role": "viewer"}', headers=headers)
+    answer = await unchanging.post(TOKENS, content=b'{"name": "a", "role": "viewer"}', headers=headers)
     problem(answer, 422, "unsupported_media_type")
 
 
-async def test_a_body_where_none_belongs_is_refused(client: httpx.AsyncClient) -> None:
-    answer = await client.request("DELETE", f"{TOKENS}/1", json={"force": True})
+async def test_a_body_where_none_belongs_is_refused(unchanging: httpx.AsyncClient) -> None:
+    answer = await unchanging.request("DELETE", f"{TOKENS}/1", json={"force": True})
     problem(answer, 422, "unexpected_body")
 
 
@@ -176,8 +178,8 @@ async def test_trouble_of_our_own_is_a_problem_without_a_stack_trace(app: FastAP
     assert "NoneType" not in json.dumps(found)
 
 
-async def test_a_problem_never_repeats_what_was_sent(client: httpx.AsyncClient) -> None:
-    answer = await client.post(TOKENS, json={"name": "hunter2/hunter2", "role": "hunter2"})
+async def test_a_problem_never_repeats_what_was_sent(unchanging: httpx.AsyncClient) -> None:
+    answer = await unchanging.post(TOKENS, json={"name": "hunter2/hunter2", "role": "hunter2"})
     assert "hunter2" not in answer.text
 
 

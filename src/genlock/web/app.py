@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
@@ -90,8 +91,7 @@ def assemble() -> FastAPI:
         generate_unique_id_function=_name_of,
         redirect_slashes=False,
     )
-    for prefix, router in ROUTERS:
-        app.include_router(router, prefix=prefix)
+    app.router.routes.extend(_routes())
     problems.install(app)
     app.state.metrics = RequestMetrics()
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
@@ -111,6 +111,15 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
+
+
+@functools.cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Return the routes of every application in this process. FastAPI analyses each when it is first matched."""
+    router = APIRouter(generate_unique_id_function=_name_of)
+    for prefix, included in ROUTERS:
+        router.include_router(included, prefix=prefix)
+    return tuple(router.routes)
 
 
 def _name_of(route: APIRoute) -> str:
