@@ -9,7 +9,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 # Each process starts its own PostgreSQL. Long tests, and those that kill or count processes, run in one process.
 JOBS   ?= 2
-FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal
+FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
@@ -35,7 +35,7 @@ demo: setup ## run the whole story on real files in a new project; writes demo-r
 up: setup ## start Genlock and print its address
 	$(BIN)/genlock up
 
-test: setup ## run the essential tests, in a few minutes
+test: setup ## run the essential tests, in a few minutes; prints the ten slowest
 	$(FAST) tests
 
 test-all: test comfyui ## run all tests: `make test`, then the long state machine, stress, kills, a real ComfyUI

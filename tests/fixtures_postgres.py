@@ -2,7 +2,8 @@
 
 The server is any PostgreSQL from 15 on, where `GENLOCK_TEST_DATABASE_URL` names one that may create databases and
 roles; otherwise an embedded one. That one runs without fsync and, where there is room, in memory: its files do not
-outlive the session, and creating and dropping databases waits for the disk longer than for anything else.
+outlive the session, and creating and dropping databases waits for the disk longer than for anything else. It never
+vacuums by itself: a database that is emptied and used again keeps rows in the order in which they were written.
 """
 
 import os
@@ -38,6 +39,9 @@ def server_url() -> Generator[str, None, None]:
             yield _without_password(given, folder / "passwords")
         return
     with temporary_folder(memory()) as folder, server.attach(folder / "postgres", durable=False) as attached:
+        with psycopg.connect(attached.owner_conninfo, autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET autovacuum = off")
+            conn.execute("SELECT pg_reload_conf()")
         yield attached.owner_conninfo
 
 

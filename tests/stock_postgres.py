@@ -38,7 +38,8 @@ def stock_server(programs: Path) -> Generator[str, None, None]:
         port = _free_port()
         _make_cluster(programs, folder, owner, password)
         control = [programs / "pg_ctl", "-D", folder / "cluster", "-w"]
-        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c port={port} -c fsync=off"
+        address = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c port={port}"
+        options = f"{address} -c fsync=off -c autovacuum=off"
         _run(owner, *control, "-l", folder / "log", "-o", options, "start")
         try:
             yield f"postgresql://{ROLE}:{password}@127.0.0.1:{port}/postgres"

@@ -36,7 +36,7 @@ async def worker(
         "--database-url",
         studio.db.conninfo,
         "--blobs",
-        str(tmp_path / "blobs"),
+        str(studio.store.root),
         "--silent-s",
         str(SILENT_S),
         *more,

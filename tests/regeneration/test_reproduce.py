@@ -151,7 +151,8 @@ async def test_a_chain_is_reproduced_bit_for_bit_and_nothing_else_is_touched(stu
         assert (done.result.noise, done.result.within_noise) == (None, None)
     assert await everything(studio) == before
     async with studio.db.transaction() as conn:
-        verbs = [row["verb"] for row in await rows(conn, "SELECT verb FROM events WHERE verb LIKE 'repro%%'")]
+        query = "SELECT verb FROM events WHERE verb LIKE 'repro%%' ORDER BY id"
+        verbs = [row["verb"] for row in await rows(conn, query)]
     assert verbs == ["reproduction.created", "reproduction.finished"] * 2
     assert await jobs(studio) == 0
 

@@ -47,6 +47,11 @@ class DiskStore(Store):
             _sync_folder(root)
             self.sweep()
 
+    @property
+    def root(self) -> Path:
+        """Return the folder of the store."""
+        return self._root
+
     def begin(self, hasher: Hasher | None = None) -> "DiskDraft":
         """A draft in ``incoming``; ``Unavailable`` if the disk refuses it."""
         return DiskDraft(self, self._incoming, hasher or hashlib.sha256())
