@@ -210,4 +210,4 @@ def test_many_exif_entries_over_the_same_bytes_take_no_time(tmp_path: Path, is_n
     path = _webp_with_exif(tmp_path / "a.webp", b"II*\0\x08\0\0\0" + first + directory + b"x" * size)
     started_s = time.process_time()
     tags_of(path, "a.webp")
-    assert time.process_time() - started_s < 2
+    assert time.process_time() - started_s < 20  # of CPU; text of that length would take minutes

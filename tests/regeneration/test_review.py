@@ -22,7 +22,8 @@ from genlock.staleness.model import State
 
 DEAF = Pace(heartbeat_s=5, silent_s=120, poll_s=60, patrol_s=60, grace_s=1)
 """A worker that looks at nothing for a minute, unless it is notified."""
-PROMISED_S = 1.0
+NOTIFIED_S = 30.0
+"""Half of that: a worker that is quicker was notified. How quickly is not measured here."""
 
 
 async def test_a_person_accepts_the_new_takes(studio: Studio) -> None:
@@ -59,7 +60,7 @@ async def test_with_review_a_plan_waits_until_a_person_activates_its_version(eng
     assert await studio.states() == [State.FRESH] * 2
 
 
-async def test_a_plan_continues_within_a_second_of_the_activation(engine_studio: Studio) -> None:
+async def test_a_plan_continues_when_its_version_is_activated(engine_studio: Studio) -> None:
     studio = engine_studio
     await studio.shoot("A", 2)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
@@ -70,8 +71,8 @@ async def test_a_plan_continues_within_a_second_of_the_activation(engine_studio:
         await studio.activate("clothed", 2)
         resumed_s = await _seconds_between(studio, "asset.activated", "plan.resumed", plan)
         started_s = await _seconds_to_claim(studio, plan, studio.segments["A"][0])
-    assert resumed_s < PROMISED_S
-    assert started_s < PROMISED_S
+    assert resumed_s < NOTIFIED_S
+    assert started_s < NOTIFIED_S
 
 
 async def test_a_running_plan_takes_up_an_activated_version_while_other_steps_render(engine_studio: Studio) -> None:
@@ -81,16 +82,16 @@ async def test_a_running_plan_takes_up_an_activated_version_while_other_steps_re
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
     plan = await studio.start(await studio.plan(review=True))
     async with _worker(studio, concurrency=2):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not any(step.version for step in await studio.steps(plan)):  # noqa: ASYNC110 - in the worker
                 await asyncio.sleep(0.05)
         await studio.activate("clothed", 2)
         started_s = await _seconds_to_claim(studio, plan, studio.segments["A"][0])
         assert (await studio.read(plan)).state is PlanState.RUNNING
-    assert started_s < PROMISED_S
+    assert started_s < NOTIFIED_S
 
 
-async def test_a_plan_ends_within_a_second_of_the_selection_of_its_takes(studio: Studio) -> None:
+async def test_a_plan_ends_when_its_takes_are_selected(studio: Studio) -> None:
     segments = await studio.shoot("A", 2)
     await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
     plan = await studio.run(await studio.plan(review=True))
@@ -99,7 +100,7 @@ async def test_a_plan_ends_within_a_second_of_the_selection_of_its_takes(studio:
         await asyncio.sleep(0.5)
         assert (await studio.read(plan)).state is PlanState.REVIEW
         await studio.select(segments[1], 2)
-        assert await _seconds_between(studio, "take.selected", "plan.finished", plan) < PROMISED_S
+        assert await _seconds_between(studio, "take.selected", "plan.finished", plan) < NOTIFIED_S
     assert (await studio.read(plan)).state is PlanState.SUCCEEDED
 
 

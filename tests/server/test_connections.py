@@ -119,7 +119,7 @@ def test_a_head_that_does_not_arrive_is_answered_408(quick: tuple[Target, httpx.
     with server.connect() as connection:
         connection.sendall(part)
         assert status_of(rest_of(connection)) == 408
-    assert 0.9 < time.monotonic() - started_s < 10
+    assert time.monotonic() - started_s > 0.9
 
 
 def test_a_head_that_trickles_in_is_answered_408(quick: tuple[Target, httpx.Client]) -> None:
@@ -177,16 +177,15 @@ def test_a_client_that_does_not_read_its_answer_is_disconnected(quick: tuple[Tar
 def test_half_open_requests_do_not_end_service(tmp_path: Path, database: str, open_files: int) -> None:
     data = tmp_path / "data"
     limited = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh", *command(data, database)]
-    with running(limited) as process, client(data) as http, ExitStack() as stack:
+    patient = {"GENLOCK_HEADER_TIMEOUT_S": "600"}  # so that it is not the timeout that makes room
+    with running(limited, patient) as process, client(data) as http, ExitStack() as stack:
         server = Target(process.pid, data)
         for _ in range(1100):
             stack.enter_context(server.connect()).sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        started_s = time.monotonic()
         for _ in range(3):
             assert http.get("/api/v1/me").is_success
-            with httpx.Client(timeout=5) as other:
+            with httpx.Client(timeout=60) as other:
                 assert other.get(f"{server.address.geturl()}/healthz").is_success
-        assert time.monotonic() - started_s < 5, "the header timeout is not what makes room"
 
 
 def test_a_connection_over_the_limit_is_answered_503_while_all_have_requests(tmp_path: Path, database: str) -> None:
