@@ -42,7 +42,6 @@ NOT_YET_PLAIN = frozenset(
         "src/genlock/regeneration/reproduction",
         "src/genlock/sdk",
         "src/genlock/server",
-        "src/genlock/staleness",
         "src/genlock/takes",
         "src/genlock/timeline",
         "src/genlock/watching",

@@ -153,8 +153,8 @@ FAULTS = (
     ),
     Fault(
         TALLY,
-        "sums[name] = judged.sums(here > 0)",
-        "sums[name] = judged.sums(here)",
+        "sums[name] = judged.sums(by_place_count > 0)",
+        "sums[name] = judged.sums(by_place_count)",
         "a segment with two superseded inputs is counted twice",
     ),
     Fault(

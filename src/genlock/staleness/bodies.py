@@ -40,7 +40,7 @@ class Activated(Model):
 
 
 class VersionAdded(Model):
-    """What became of an upload: a new version, an equivalent one, or one that had these bytes already."""
+    """The outcome of an upload: a new version, an equivalent one, or one that had these bytes already."""
 
     outcome: Outcome
     version: Version
@@ -48,9 +48,9 @@ class VersionAdded(Model):
 
 
 class VersionForm(Model):
-    """What is said of a version beside its bytes. ``derived_from`` names its sources, together one derivation.
+    """The fields of a new version in addition to its bytes. ``derived_from`` names its sources: one derivation.
 
-    With ``digest`` it is refused if its bytes are others, as of a file that was overwritten while it was sent.
+    With ``digest`` it is refused if its bytes differ, for example because the file was overwritten while it was sent.
     """
 
     note: Note = ""

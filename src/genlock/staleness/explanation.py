@@ -1,6 +1,6 @@
 """Explains causes as data: where each begins, which digest decided, its path, who changed what and when.
 
-Which segment has which root is read from the judgement. ``origins`` finds where each begins; here it is put in words.
+Which segment has which root is read from the judgement; ``origins`` finds where each begins. Here it is put in words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,8 +62,8 @@ async def causes_of(conn: Conn, segments: JudgedSegments, segment_ids: Sequence[
     causes: dict[int, list[Cause]] = {segment_id: [] for segment_id in segment_ids}
     reasons = _reasons(segments, segment_ids)
     if reasons:
-        facts, found = await _load(conn, segments.judged, reasons)
-        for at in found:
+        facts, begun = await _load(conn, segments.judged, reasons)
+        for at in begun:
             segment_id: int = facts.members[at.run, at.position]["segment_id"]
             causes[segment_id] += _causes(at, segment_id, facts, PATH_STEPS)
     return {segment_id: tuple(sorted(values, key=_order)) for segment_id, values in causes.items()}
@@ -77,8 +77,8 @@ async def path_of(
     segments = await judge_segments(conn, [segment_id])
     roots = segments.judged.present.roots
     reasons = [reason for reason in _reasons(segments, [segment_id]) if roots[reason.root] == root]
-    facts, found = await _load(conn, segments.judged, reasons) if reasons else (None, [])
-    causes = [cause for at in found if facts for cause in _causes(at, segment_id, facts, None)]
+    facts, begun = await _load(conn, segments.judged, reasons) if reasons else (None, [])
+    causes = [cause for at in begun if facts for cause in _causes(at, segment_id, facts, None)]
     if not causes:
         raise NotFound(
             f"Segment {segment_id} has no cause {group!r} now.", hint="`genlock why` shows the causes of a segment."
@@ -99,8 +99,8 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     """Find where the causes begin, and load what it takes to put them in words."""
     runs, sources = judged.present.runs, judged.present.sources
     pairs = {(reason.run, reason.root) for reason in reasons}
-    wanted = integers([run * len(judged.present.roots) + root for run, root in pairs])
-    own = np.flatnonzero(np.isin(judged.own.run * len(judged.present.roots) + judged.own.root, wanted))
+    requested_pairs = integers([run * len(judged.present.roots) + root for run, root in pairs])
+    own = np.flatnonzero(np.isin(judged.own.run * len(judged.present.roots) + judged.own.root, requested_pairs))
     used = np.unique(judged.own.source[own])
     used = used[used >= 0]
     concerned = sorted({reason.run for reason in reasons})
@@ -113,24 +113,24 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     index = judged.present.run_index(integers([row["run_id"] for row in member_rows])).tolist()
     members = {(run, row["run_position"]): row for run, row in zip(index, member_rows, strict=True)}
     waivers = _waivers(judged)
-    found = _origins(judged, reasons, _own_causes(judged, own, paths, waivers), members, waivers)
+    begun = _origins(judged, reasons, _own_causes(judged, own, paths, waivers), members, waivers)
     # Of a segment that was changed between two statements there is nothing to explain now.
-    found = [at for at in found if (at.run, at.position) in members and (at.run, at.origin.position) in members]
-    begins = sorted({members[at.run, at.origin.position]["segment_id"] for at in found})
-    refs = {ref for at in found for ref in at.origin.versions}
-    for at in found:
+    begun = [at for at in begun if (at.run, at.position) in members and (at.run, at.origin.position) in members]
+    begins = sorted({members[at.run, at.origin.position]["segment_id"] for at in begun})
+    refs = {ref for at in begun for ref in at.origin.versions}
+    for at in begun:
         root = judged.present.roots[at.root]
         refs |= {(root.asset, root.used), (root.asset, _expected(judged, at.origin))}
-    assets = sorted({judged.present.roots[at.root].asset for at in found} - {0})
+    assets = sorted({judged.present.roots[at.root].asset for at in begun} - {0})
     async with pipelined(conn):
-        asked = (
+        requests = (
             await explanation_sql.ask_inputs(conn, begins),
             await explanation_sql.ask_versions(conn, sorted(ref for ref in refs if ref[0] and ref[1])),
             await explanation_sql.ask_expectations(conn, runs.scene[integers(concerned)].tolist(), assets),
             await explanation_sql.ask_link_changes(conn, begins),
             await explanation_sql.ask_recordings(conn, begins),
         )
-        input_rows, versions, expectations, links, recordings = [await answer.fetchall() for answer in asked]
+        input_rows, versions, expectations, links, recordings = [await answer.fetchall() for answer in requests]
     inputs: dict[int, list[Mapping[str, Any]]] = {}
     for row in input_rows:
         inputs.setdefault(row["segment_id"], []).append(row)
@@ -144,7 +144,7 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
         recordings={row["segment_id"]: row for row in recordings},
         waivers=waivers,
     )
-    return facts, found
+    return facts, begun
 
 
 def _waivers(judged: Judged) -> dict[tuple[int, int, int], int]:
@@ -205,12 +205,12 @@ def _origins(
 ) -> list[_At]:
     waived: dict[int, dict[int, frozenset[int]]] = {}
     for run, position, binding in waivers:
-        here = waived.setdefault(run, {})
-        here[position] = here.get(position, frozenset()) | {binding}
+        accepted = waived.setdefault(run, {})
+        accepted[position] = accepted.get(position, frozenset()) | {binding}
     positions: dict[tuple[int, int], list[int]] = {}
     for reason in reasons:
         positions.setdefault((reason.run, reason.root), []).append(reason.position)
-    found: list[_At] = []
+    begun: list[_At] = []
     for (run, root), requested in positions.items():
 
         def segment_at(position: int, run: int = run) -> tuple[int, int]:
@@ -219,14 +219,14 @@ def _origins(
 
         causes = own.get((run, root), ())
         direct = {cause.position for cause in causes if cause.direct}
-        found += [
+        begun += [
             _At(run, cause.position, root, cause)
             for cause in causes
             if cause.direct and cause.position in set(requested)
         ]
         begins = origins(causes, waived.get(run, {}), [at for at in requested if at not in direct], segment_at)
-        found += [_At(run, position, root, origin) for position, origin in begins.items()]
-    return found
+        begun += [_At(run, position, root, origin) for position, origin in begins.items()]
+    return begun
 
 
 def _expected(judged: Judged, origin: OwnCause) -> int:

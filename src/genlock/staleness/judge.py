@@ -1,4 +1,4 @@
-"""Judges runs: which segments are stale, unknown, waived or fresh, and because of which roots. Pure.
+"""Judges runs: which segments are stale, unknown, waived or fresh, and because of what. Pure.
 
     run        1 ─ 2 ─ 3 ─ 4 ─ 5 ─ 6
     root a         ●───────────────      from an own cause to the end of the run
@@ -41,16 +41,16 @@ class Covers(NamedTuple):
     expected: Ints
     own: Ints  # the index of the first own cause at ``start``; the others follow it
 
-    def only(self, kept: Bools) -> "Covers":
+    def only(self, marked: Bools) -> "Covers":
         """The intervals that are marked."""
         return Covers(
-            self.run[kept],
-            self.root[kept],
-            self.start[kept],
-            self.end[kept],
-            self.direct[kept],
-            self.expected[kept],
-            self.own[kept],
+            self.run[marked],
+            self.root[marked],
+            self.start[marked],
+            self.end[marked],
+            self.direct[marked],
+            self.expected[marked],
+            self.own[marked],
         )
 
 
@@ -205,9 +205,9 @@ class Judged:
 def open_causes(judged: Judged, roots: Sequence[int], marked: Bools) -> OpenCauses:
     """For each marked place and each of ``roots`` that makes it stale: the nearest own causes, as far as not waived."""
     covers, present = judged.covers, judged.present
-    chosen = np.flatnonzero(np.isin(covers.root, roots) & (covers.end > covers.start))
-    index, offset = expanded(covers.end[chosen] - covers.start[chosen])
-    cover = chosen[index]
+    selected_covers = np.flatnonzero(np.isin(covers.root, roots) & (covers.end > covers.start))
+    index, offset = expanded(covers.end[selected_covers] - covers.start[selected_covers])
+    cover = selected_covers[index]
     place = judged.places(covers.run[cover], covers.start[cover] + offset)
     cover, place = cover[marked[place]], place[marked[place]]
     row, offset = expanded(np.append(covers.own[1:], len(judged.own.run))[cover] - covers.own[cover])

@@ -171,9 +171,9 @@ class Estimate(Model):
 class Group(Model):
     """The stale segments that one change accounts for.
 
-    ``restorable``: how many of them a plan of the group would put an earlier take back for, without a render. Null
-    where it is not counted: a group of more than 1,000 segments, or when so many would have to be planned for one
-    answer. Null in a what-if and in the report of an activation. A plan always says it.
+    ``restorable``: the number of segments for which a plan of the group would restore an earlier take instead of
+    rendering. Null where it is not counted: in a group of more than 1,000 segments, when more than 1,000 segments would
+    have to be planned for one response, in a what-if, and in the report of an activation. A plan always states it.
     """
 
     id: str
@@ -204,8 +204,8 @@ class Report(Model):
 class SegmentChanges(Model):
     """How many segments are in a state after a change and were in another one before it.
 
-    ``becomes_fresh`` counts those that were stale, unknown or waived; ``becomes_unknown`` those of which too little is
-    known to call them fresh once nothing is out of date any more.
+    ``becomes_fresh`` counts those that were stale, unknown or waived; ``becomes_unknown`` those with too incomplete a
+    receipt, here or before them in their run, to be called fresh once nothing is out of date any more.
     """
 
     becomes_stale: int

@@ -46,7 +46,7 @@ class Derived:
     """One derivation of a version, with its set of sources."""
 
     id: int
-    made: Ref
+    version: Ref
     sources: tuple[Ref, ...]
 
 
@@ -116,7 +116,7 @@ class Lineage:
         """The derivations of each node, oldest first."""
         by_node: dict[Node, list[Derived]] = {}
         for derivation in sorted(self.derivations, key=lambda derivation: derivation.id):
-            by_node.setdefault(self.node(derivation.made), []).append(derivation)
+            by_node.setdefault(self.node(derivation.version), []).append(derivation)
         return {node: tuple(derivations) for node, derivations in by_node.items()}
 
     @cached_property
@@ -216,7 +216,7 @@ def _roots(
 def _roots_of(
     lineage: Lineage,
     derivation: Derived,
-    made: Node,
+    node: Node,
     expected: Mapping[int, int],
     roots: Mapping[Node, Paths],
     ancestors: dict[Node, frozenset[Node]],
@@ -235,7 +235,7 @@ def _roots_of(
         if lineage.node(source) != should_be:
             if should_be not in ancestors:
                 ancestors[should_be] = lineage.ancestors(should_be)
-            if made not in ancestors[should_be]:
+            if node not in ancestors[should_be]:
                 _keep_shortest(shortest, (asset, number, expected[asset]), (source,))
                 continue
             # What is expected was itself made from this version (an edit, a loop): not superseded by it.

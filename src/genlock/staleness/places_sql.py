@@ -64,14 +64,14 @@ async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedSegments:
     return AskedSegments(places, await ask_present(conn, segments=segment_ids))
 
 
-async def receive_segments(asked: AskedSegments) -> JudgedSegments:
+async def receive_segments(request: AskedSegments) -> JudgedSegments:
     """Wait for segments that were requested, and judge their runs."""
-    places = await asked.places.fetchall()
-    present = (await receive_present(asked.present)).present
+    places = await request.places.fetchall()
+    present = (await receive_present(request.present)).present
     run_ids, positions = (integers([row[name] for row in places]) for name in ("run_id", "run_position"))
-    kept = present.runs.hold(run_ids, positions)
-    columns = (present.run_index(run_ids[kept]), positions[kept])
-    segment_ids = integers([row["segment_id"] for row in places])[kept]
+    existing = present.runs.hold(run_ids, positions)
+    columns = (present.run_index(run_ids[existing]), positions[existing])
+    segment_ids = integers([row["segment_id"] for row in places])[existing]
     return JudgedSegments(
         judge(present),
         {
@@ -202,5 +202,5 @@ async def places_using(
         version=version,
     )
     run, position = integers(row["runs"] or ()), integers(row["positions"] or ())
-    kept = judged.present.runs.hold(run, position)
-    return np.unique(judged.places(judged.present.run_index(run[kept]), position[kept]))
+    existing = judged.present.runs.hold(run, position)
+    return np.unique(judged.places(judged.present.run_index(run[existing]), position[existing]))

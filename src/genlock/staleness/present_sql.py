@@ -237,14 +237,14 @@ async def ask_present(
     return AskedPresent(params["projects"], runs, causes, sources)
 
 
-async def receive_present(asked: AskedPresent) -> Loaded:
+async def receive_present(request: AskedPresent) -> Loaded:
     """Wait for a present that was requested."""
-    (row,) = await asked.runs.fetchall()
-    (causes,) = await asked.causes.fetchall()
-    runs = _runs(row, asked.projects)
+    (row,) = await request.runs.fetchall()
+    (causes,) = await request.causes.fetchall()
+    runs = _runs(row, request.projects)
     present = Present(
         runs=runs,
-        sources=_sources(causes, asked.instead),
+        sources=_sources(causes, request.instead),
         uses=Uses(**_in_runs(runs, causes, "use", ("content", "run", "position"))),
         links=Links(**_in_runs(runs, causes, "link", ("run", "position", "digests"))),
         waivers=Waivers(**_in_runs(runs, causes, "waiver", ("id", "run", "position", "asset", "digests"))),
@@ -268,9 +268,9 @@ async def ask_takes_of(conn: Conn, run_ids: Sequence[int]) -> Asked:
     )
 
 
-async def receive_arrays(asked: Asked) -> tuple[Ints, ...]:
+async def receive_arrays(request: Asked) -> tuple[Ints, ...]:
     """Wait for a row of arrays."""
-    (row,) = await asked.fetchall()
+    (row,) = await request.fetchall()
     return tuple(map(read_integers, row.values()))
 
 
@@ -319,5 +319,5 @@ def _in_runs(runs: Runs, row: Mapping[str, Any], prefix: str, names: Sequence[st
     columns: dict[str, Any] = {
         name: (read_pairs if name == "digests" else read_integers)(row[f"{prefix}_{name}"]) for name in names
     }
-    kept = runs.hold(columns["run"], columns["position"])
-    return {name: column[kept] for name, column in columns.items()}
+    existing = runs.hold(columns["run"], columns["position"])
+    return {name: column[existing] for name, column in columns.items()}

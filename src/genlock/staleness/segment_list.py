@@ -49,9 +49,9 @@ async def list_segments(
     if q is not None:
         named = await places_sql.segments_named(conn, project_id, scene_id, q)
         if state is not None:
-            named = _kept(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
+            named = _filtered(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
         rest = (named.scene_position > key[0]) | ((named.scene_position == key[0]) & (named.position > key[1]))
-        return _page(_kept(named, rest), limit, len(named.segment_id))
+        return _page(_filtered(named, rest), limit, len(named.segment_id))
     if state is None:
         plain = await segment_list_sql.plain_page(conn, project_id, scene_id, key, limit + 1)
         return _page(plain.segments, limit, plain.total)
@@ -122,7 +122,7 @@ async def _page_of_scenes(
         if room <= 0:
             break
     ordered = await places_sql.segments_of_scenes(conn, needed, (key[0], key[1]))
-    return _page(_kept(ordered, keep(ordered)), limit, total)
+    return _page(_filtered(ordered, keep(ordered)), limit, total)
 
 
 def _matches(scene: SceneRow, taken: StateCounts, state: State) -> int:
@@ -141,16 +141,16 @@ def _at_places(judged: Judged, marked: Bools) -> Callable[[Ordered], Bools]:
 
     def keep(ordered: Ordered) -> Bools:
         taken = ordered.run_id > 0
-        kept = np.zeros(len(ordered.segment_id), np.bool_)
+        matching = np.zeros(len(ordered.segment_id), np.bool_)
         run: Ints = judged.present.run_index(ordered.run_id[taken])
-        kept[taken] = marked[judged.places(run, ordered.run_position[taken])]
-        return kept
+        matching[taken] = marked[judged.places(run, ordered.run_position[taken])]
+        return matching
 
     return keep
 
 
-def _kept(ordered: Ordered, kept: Bools) -> Ordered:
-    return Ordered(*(column[kept] for column in ordered))
+def _filtered(ordered: Ordered, matching: Bools) -> Ordered:
+    return Ordered(*(column[matching] for column in ordered))
 
 
 def _page(rest: Ordered, limit: int, total: int) -> SegmentPage:

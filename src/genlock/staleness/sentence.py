@@ -40,5 +40,5 @@ def extension(kind: str | None, filename: str | None) -> str:
     """The extension with its dot, for the kinds that show one; else nothing."""
     if kind not in WITH_EXTENSION or filename is None:
         return ""
-    found = _EXTENSION.search(filename)
-    return found.group() if found else ""
+    match = _EXTENSION.search(filename)
+    return match.group() if match else ""

@@ -81,9 +81,9 @@ def totals(judged: Judged) -> dict[int, Totals]:
         ("chain", RootKind.CHAIN),
     ):
         marks = covers.direct & (kinds == kind)
-        here = np.bincount(judged.places(covers.run[marks], covers.start[marks]), minlength=judged.size)
-        direct_roots += here
-        sums[name] = judged.sums(here > 0)
+        by_place_count = np.bincount(judged.places(covers.run[marks], covers.start[marks]), minlength=judged.size)
+        direct_roots += by_place_count
+        sums[name] = judged.sums(by_place_count > 0)
     sums["derived"] = judged.sums(judged.roots_at > direct_roots)
     of_scene, _ = _distinct(runs.project[sums["segments"] > 0], runs.scene[sums["segments"] > 0])
     scenes = _by(of_scene, np.ones(len(of_scene), np.int64))

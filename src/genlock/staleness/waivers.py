@@ -71,13 +71,13 @@ async def withdraw(conn: Conn, waiver_id: int, actor: Actor) -> Waiver:
 async def _acceptable(conn: Conn, project_id: int, new: NewWaiver, asset_id: int | None) -> list[Acceptable]:
     """The open causes with this asset (``None``: a chain link) as their root, of the segments named."""
     async with pipelined(conn):
-        asked = await ask_present(
+        request = await ask_present(
             conn,
             projects=None if new.segment_ids is not None else [project_id],
             scenes=None if new.scene_id is None else [new.scene_id],
             segments=new.segment_ids,
         )
-        judged = judge((await receive_present(asked)).present)
+        judged = judge((await receive_present(request)).present)
     roots = [
         index
         for index, root in enumerate(judged.present.roots)
