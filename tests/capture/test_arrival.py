@@ -35,7 +35,7 @@ async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_rece
     told = await captured(rooftop, run_record(content), content)
     assert (told["capture"]["state"], told["warnings"]) == ("recorded", [])
     found = await get(rooftop, "segments/1/provenance")
-    assert (found["state"], found["take"]["evidence"]) == ("fresh", "recorded")
+    assert (found["state"], found["take"]["evidence"]) == ("unknown", "recorded"), "the picture is not registered"
     assert found["take"]["missing"] == ["negative_prompt"] or found["take"]["missing"] == []
     document = found["receipt"]["document"]
     assert found["receipt"]["id"] == told["capture"]["receipt_id"]
@@ -62,7 +62,7 @@ async def test_a_run_that_genlock_rendered_itself_makes_no_second_take(rooftop: 
     for status in ("success", "error"):
         told = await captured(rooftop, run_record(content, rendered_by_genlock=True, status=status), content)
         assert (told["capture"]["state"], told["warnings"]) == ("dismissed", [])
-        assert told["capture"]["why"] == "Genlock rendered this itself, and its receipt is made there."
+        assert told["capture"]["why"] == "Genlock rendered this itself, and its worker records the receipt."
     assert (await get(rooftop, "segments/1/takes"))["items"] == []
     assert (await get(rooftop, "assets"))["items"] == []
 
@@ -115,6 +115,20 @@ async def test_what_has_no_place_waits_with_the_reason(
     assert (told["capture"]["state"], told["capture"]["receipt_id"]) == ("inbox", None)
     assert why in told["capture"]["why"]
     assert (await get(rooftop, "captures"))["items"] == [told["capture"]]
+
+
+async def test_a_run_names_its_segment_as_an_import_does(rooftop: httpx.AsyncClient) -> None:
+    """By position, in the order of today, unless a segment has that number for a name."""
+
+    async def segment_of(name: str, shade: int) -> int:
+        content = video(shade)
+        record = run_record(content, place={"project": "rooftop", "scene": "night", "segment": name})
+        return (await captured(rooftop, record, content))["capture"]["segment_id"]
+
+    await rooftop.patch("/api/v1/segments/3", json={"position": 1})
+    assert [await segment_of("1", 10), await segment_of("02", 20)] == [3, 1]
+    await rooftop.patch("/api/v1/segments/2", json={"name": "01"})
+    assert await segment_of("1", 30) == 2
 
 
 async def test_a_run_from_the_inbox_is_assigned_once(rooftop: httpx.AsyncClient) -> None:

@@ -12,9 +12,9 @@ from PIL import Image
 from tests.capture.corpus.cases import image_to_video
 from tests.capture.files import comfyui_tags, frames, png, save, video
 
-from genlock.capture.embedded import Embedded, read_embedded
-from genlock.capture.tags import MAX_TEXT_BYTES, tags_of
-from genlock.capture.webui_text import read_webui_text
+from genlock.capture.metadata.embedded import Embedded, read_embedded
+from genlock.capture.metadata.tags import MAX_TEXT_BYTES, tags_of
+from genlock.capture.metadata.webui_text import read_webui_text
 from genlock.errors import Invalid
 
 GRAPH = image_to_video()
@@ -61,7 +61,7 @@ def test_fingerprints_are_taken_out_and_those_of_files_kept() -> None:
     marked["10"]["is_changed"] = [float("nan")]
     found = read_embedded({"prompt": json.dumps(marked)}, "walk.png")
     assert found.graph == graph, "what was submitted"
-    assert [(one.node, one.input, one.name, one.digest) for one in found.seen] == [
+    assert [(one.node, one.input, one.name, one.digest) for one in found.files] == [
         ("8", "image", "start.png", "sha256:" + "ab" * 32)
     ]
 
@@ -138,7 +138,7 @@ def test_a_text_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     """Unpacking ends at the limit."""
     bomb = zlib.compress(b"0" * (MAX_TEXT_BYTES + 1), 9)
     path = _hostile_png(tmp_path / "bomb.png", _chunk(b"zTXt", b"prompt\0\0" + bomb))
-    with pytest.raises(Invalid, match=r"'bomb\.png' carries more than 16 MiB"):
+    with pytest.raises(Invalid, match=r"'bomb\.png' contains more than 16 MiB"):
         _read(path)
 
 
@@ -146,7 +146,7 @@ def test_many_texts_together_are_refused(tmp_path: Path) -> None:
     """Each is within the limit, all of them are not."""
     text = b"0" * (MAX_TEXT_BYTES // 2)
     path = _hostile_png(tmp_path / "many.png", *(_chunk(b"tEXt", b"a%d\0" % n + text) for n in range(3)))
-    with pytest.raises(Invalid, match="carries more than 16 MiB"):
+    with pytest.raises(Invalid, match="contains more than 16 MiB"):
         _read(path)
 
 
@@ -163,7 +163,7 @@ def test_a_chunk_that_lies_about_its_length_says_nothing(tmp_path: Path) -> None
         ("{" + '"a":{' * 100_000, "nested too deeply|brackets"),
         ('{"1": {"class_type": "A", "class_type": "B", "inputs": {}}}', "twice"),
         ('{"1": {"class_type": "A", "inputs": {"x": 1e999}}}', "too large"),
-        ('{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "no number"),
+        ('{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "NaN"),
         ('{"1": {"class_type": "A", "inputs": {"x": "\\ud800"}}}', "half a character"),
         ('{"1": {"class_type": "A", "inputs": {"\\udfff": 1}}}', "half a character"),
         ("{not json}", "not sound JSON"),

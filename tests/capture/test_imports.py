@@ -55,7 +55,7 @@ async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
     imported = await send(client, path, status=201)
     assert (imported["outcome"], imported["source"], imported["evidence"]) == ("recorded", "graph", "matched_by_name")
     assert (imported["missing"], imported["explained"], imported["notes"]) == (["engine.version"], True, [])
-    assert imported["made"] == ["project", "scene", "segment"]
+    assert imported["created"] == ["project", "scene", "segment"]
     assert [(one["role"], one["name"], one["version"]) for one in imported["inputs"]] == [
         ("text_encoder", "umt5", 1),
         ("source_image", "start", 1),
@@ -131,7 +131,7 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(
     events = (await client.get("/api/v1/events", params={"limit": 500})).json()["items"]
     assert not [event for event in events if event["verb"] in ("project.created", "take.recorded")]
     wet = await send(client, path, status=201)
-    same = ("inputs", "missing", "evidence", "explained", "made", "source", "notes")
+    same = ("inputs", "missing", "evidence", "explained", "created", "source", "notes")
     assert {key: dry[key] for key in same} == {key: wet[key] for key in same}
 
 
@@ -195,6 +195,32 @@ async def test_a_number_is_the_segment_at_that_position(client: httpx.AsyncClien
     path = save(tmp_path / "02_00001_.mp4", _graph())
     assert (await send(client, path, status=201, segment="02"))["segment_id"] == made[1]["id"]
     assert (await send(client, path, status=201, segment="07"))["segment"] == "07"
+
+
+async def test_after_a_reorder_a_number_is_still_the_position(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The names that Genlock gives count from 1 too, and stay with their segments when these move."""
+    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
+    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
+    first, second, third = (await client.post("/api/v1/scenes/1/segments", json={"count": 3})).json()["items"]
+    answer = await client.patch(f"/api/v1/segments/{third['id']}", json={"position": 1})
+    assert answer.is_success, answer.text
+    for number, segment in enumerate((third, first, second), 1):
+        path = save(tmp_path / f"0{number}_00001_.mp4", _graph(), shade=number)
+        assert (await send(client, path, status=201, segment=f"0{number}"))["segment_id"] == segment["id"]
+        assert (await send(client, path, status=200, segment=f"0{number}"))["outcome"] == "exists"
+
+
+async def test_a_segment_with_a_number_for_a_name_is_that_number(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Imports of 01, 03 and 05 leave segments of these names: 03 is not the third of them, nor is 02 the second."""
+
+    async def segment(name: str, shade: int) -> str:
+        path = save(tmp_path / f"{name}_{shade:05d}_.mp4", _graph(), shade=shade)
+        return (await send(client, path, status=201, segment=name))["segment"]
+
+    assert [await segment(name, shade) for shade, name in enumerate(("01", "03", "05"), 1)] == ["01", "03", "05"]
+    assert [await segment(name, shade) for shade, name in enumerate(("03", "3", "02"), 4)] == ["03", "03", "02"]
+    await client.patch("/api/v1/segments/3", json={"position": 1})
+    assert [await segment(name, shade) for shade, name in enumerate(("01", "05"), 7)] == ["01", "05"]
 
 
 # matching -----------------------------------------------------------------------------------------

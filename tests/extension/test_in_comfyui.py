@@ -202,7 +202,10 @@ async def test_what_a_worker_renders_there_does_not_wait_in_the_inbox(watched: W
     studio = ComfyStudio(watched.comfy, tmp_path / "studio")
     rendered = await studio.render(seed="1011")
     (told,) = await asyncio.to_thread(until, watched.captures)
-    assert (told["state"], told["why"]) == ("dismissed", "Genlock rendered this itself, and its receipt is made there.")
+    assert (told["state"], told["why"]) == (
+        "dismissed",
+        "Genlock rendered this itself, and its worker records the receipt.",
+    )
     seen = watched.get(f"captures/{told['id']}")
     lora = json.loads(rendered.graph)["2"]["inputs"]["lora_name"]
     assert used(seen)[lora] == digest_of_file(studio.files["lora"]), "and it was rendered with what was asked for"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from tests.web.test_problems import problem
 
 from genlock.capture.import_model import NewImport
-from genlock.capture.runs import RunRecord
+from genlock.capture.run_record import RunRecord
 from genlock.errors import Invalid
 from genlock.model import Model
 from genlock.regeneration.model import NewPlan

@@ -1,9 +1,9 @@
-"""The one place where a graph that was run becomes a claim, whoever saw it run. Pure.
+"""Turns a graph that ran into a claim, whatever recorded the run. Pure.
 
-    graph + what was seen ──▶ reading ──▶ used files ── shelf ──▶ inputs
-                                     └──▶ prompts, sampling, sizes ──▶ parameters
+    graph + loaded files ──▶ reading ──▶ used files ── candidates ──▶ inputs
+                                    └──▶ prompts, sampling, sizes ──▶ parameters
 
-What the graph does not say, and nobody saw, is left out, so that the receipt lists it as missing.
+What neither the graph nor the recorder states is left out, so that the receipt lists it as missing.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from genlock.capture.seen import FileSeen, Resolved, Used, settled
-from genlock.capture.shelf import Shelf, basename
+from genlock.capture.asset_matching import Candidates, basename
+from genlock.capture.run_record import LoadedFile, Resolved, UsedFile, resolve_links
 from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.graphs.files import role_of
@@ -37,7 +37,7 @@ _STAGED = re.compile(r"(?:^|[/\\])genlock[/\\](?P<prefix>[0-9a-f]{8,64})[/\\.]")
 
 
 def graph_bytes(graph: Mapping[str, Any]) -> bytes:
-    """The bytes that are kept of a graph: JSON with sorted keys, in which seeds beyond 2^53 stay exact."""
+    """Return the bytes that are stored for a graph: JSON with sorted keys, in which seeds beyond 2^53 stay exact."""
     return json.dumps(graph, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -46,24 +46,24 @@ def read_run(
     resolved: Resolved,
     output: str | None = None,
     *,
-    known: Mapping[str, Collection[str]] | None = None,
+    folders: Mapping[str, Collection[str]] | None = None,
     name: str = "The graph",
 ) -> Reading:
-    """What a graph used to make ``output``, with what its linked inputs turned out to be; see ``read_uses``."""
-    return read_uses(settled(graph, resolved), output, known, name)
+    """Return what a graph used to generate ``output``, with the values of its linked inputs; see ``read_uses``."""
+    return read_uses(resolve_links(graph, resolved), output, folders, name)
 
 
-def used_files(reading: Reading, graph: Mapping[str, Any], seen: Sequence[FileSeen] = ()) -> tuple[Used, ...]:
-    """The files of a reading, with the digests that were seen; after them, files that were loaded and not named."""
-    left = list(seen)
-    found: list[Used] = []
+def used_files(reading: Reading, graph: Mapping[str, Any], loaded: Sequence[LoadedFile] = ()) -> tuple[UsedFile, ...]:
+    """Return the files of a reading, with their digests as loaded; then the files that were loaded but not named."""
+    left = list(loaded)
+    used: list[UsedFile] = []
     for use in reading.files:
-        match = next((one for one in left if _is_same(one, use)), None)
+        match = next((file for file in left if _is_same(file, use)), None)
         if match is not None:
             left.remove(match)
         staged = _STAGED.search(use.name)
-        found.append(
-            Used(
+        used.append(
+            UsedFile(
                 role=use.role,
                 name=use.name,
                 digest=match.digest if match is not None else None,
@@ -73,21 +73,21 @@ def used_files(reading: Reading, graph: Mapping[str, Any], seen: Sequence[FileSe
                 as_loaded=match is not None,
             )
         )
-    calls = [Used(role="other", name=name, is_stem="." not in name) for name in reading.embeddings]
-    found += [one for one in calls if not any(basename(it.name).startswith(one.name) for it in left)]
-    # Files that a node loads without naming them, or that nodes load which came into being while the graph ran.
-    found += [
-        Used(role=role_of(one.category, one.name), name=one.name, digest=one.digest, as_loaded=True)
-        for one in left
-        if one.node not in graph or one.node in reading.nodes
+    calls = [UsedFile(role="other", name=name, is_stem="." not in name) for name in reading.embeddings]
+    used += [call for call in calls if not any(basename(file.name).startswith(call.name) for file in left)]
+    # Files that a node loads without naming them, or that were loaded by nodes created while the graph ran.
+    used += [
+        UsedFile(role=role_of(file.category, file.name), name=file.name, digest=file.digest, as_loaded=True)
+        for file in left
+        if file.node not in graph or file.node in reading.nodes
     ]
-    return tuple(found)
+    return tuple(used)
 
 
 def claim_from_run(
     reading: Reading,
-    used: Iterable[Used],
-    shelf: Shelf,
+    used: Iterable[UsedFile],
+    candidates: Candidates,
     *,
     engine: ClaimEngine,
     recorder: Recorder,
@@ -97,7 +97,7 @@ def claim_from_run(
     observed: Observed | None = None,
     note: str | None = None,
 ) -> Claim:
-    """The claim of a run. ``evidence`` is what the recorder can vouch for at best; names lower it."""
+    """Return the claim of a run. ``evidence`` is the best that the recorder can vouch for; names lower it."""
     return Claim(
         parameters=parameters_of(reading),
         engine=engine,
@@ -106,49 +106,52 @@ def claim_from_run(
         observed=observed,
         recorder=recorder,
         note=note,
-        **inputs_and_evidence(used, shelf, evidence),
+        **inputs_and_evidence(used, candidates, evidence),
     )
 
 
-def inputs_and_evidence(used: Iterable[Used], shelf: Shelf, best: Evidence) -> dict[str, Any]:
-    """The inputs of a claim, and the evidence it can ask for: ``best``, or less if only names say what was used."""
+def inputs_and_evidence(used: Iterable[UsedFile], candidates: Candidates, best: Evidence) -> dict[str, Any]:
+    """Return the inputs of a claim, and the evidence it may request: ``best``, or less if a name alone was matched."""
     inputs: list[ClaimInput] = []
-    if shelf.workflow is not None:
-        inputs.append(ClaimInput(role=InputRole.WORKFLOW, asset=shelf.workflow.asset_id, version=shelf.workflow.number))
-    for one in used:
-        made, by_name = _input(one, shelf)
-        inputs.append(made)
+    if candidates.workflow is not None:
+        workflow = candidates.workflow
+        inputs.append(ClaimInput(role=InputRole.WORKFLOW, asset=workflow.asset_id, version=workflow.number))
+    for file in used:
+        claim_input, by_name = _input(file, candidates)
+        inputs.append(claim_input)
         if by_name:
             best = best.weaker(Evidence.MATCHED_BY_NAME)
     if len(inputs) > MAX_INPUTS:
         raise Invalid(
-            f"The run used more than {MAX_INPUTS:,} files.", hint="No receipt holds as many.", code="too_many_files"
+            f"The run used more than {MAX_INPUTS:,} files.",
+            hint="A receipt has at most this many inputs.",
+            code="too_many_files",
         )
     return {"inputs": tuple(inputs), "evidence": best}
 
 
 def parameters_of(reading: Reading) -> Parameters:
-    """What was set: of several samplings the first under its own words, each after it with its number (``seed_2``).
+    """Return the parameters: those of the first sampling by name, those of each later one numbered (``seed_2``).
 
-    Seeds of nodes that do not sample are numbered on.
+    Seeds of nodes that do not sample continue the numbering.
     """
-    said: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for number, sampler in enumerate(reading.samplers, 1):
         for word in _SAMPLING:
             setting = sampler.settings.get(word)
             value = setting.value if setting is not None else sampler.implied.get(word)
             if value is not None:
-                said[_numbered(word, number)] = _seed(value) if word == "seed" else value
+                values[_numbered(word, number)] = _seed(value) if word == "seed" else value
     for number, setting in enumerate(reading.seeds, len(reading.samplers) + 1):
-        said[_numbered("seed", number)] = _seed(setting.value)
+        values[_numbered("seed", number)] = _seed(setting.value)
     sides: tuple[tuple[str, Side], ...] = (("prompt", "positive"), ("negative_prompt", "negative"))
     for word, side in sides:
-        texts = list(dict.fromkeys(one.text for one in reading.texts_of(side)))
-        if None not in texts:  # a prompt of which a part is not known is not known
-            said |= {_numbered(word, number): text for number, text in enumerate(texts, 1)}
+        texts = list(dict.fromkeys(use.text for use in reading.texts_of(side)))
+        if None not in texts:  # a prompt with an unknown part is unknown
+            values |= {_numbered(word, number): text for number, text in enumerate(texts, 1)}
     for word, settings in reading.sizes.items():
-        said[word] = settings[0].value
-    return accepted(said)
+        values[word] = settings[0].value
+    return accepted(values)
 
 
 def _numbered(word: str, number: int) -> str:
@@ -156,30 +159,30 @@ def _numbered(word: str, number: int) -> str:
 
 
 def _seed(value: Any) -> Any:
-    """A seed as receipts write it; anything else as it is, to be refused."""
+    """Return a seed as receipts write it; anything else unchanged, to be refused later."""
     return str(int(value)) if type(value) in (int, float) and int(value) == value else value
 
 
-def accepted(said: dict[str, Any]) -> Parameters:
-    """Parameters of those values that can be such: an engine may have taken a size of 0, a receipt cannot."""
+def accepted(values: dict[str, Any]) -> Parameters:
+    """Return the parameters with the valid values: an engine may accept a size of 0, a receipt does not."""
     try:
-        return Parameters.model_validate(said)
+        return Parameters.model_validate(values)
     except ValidationError as error:
-        refused = {found["loc"][0] for found in error.errors() if found["loc"]}
+        refused = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
         if not refused:
             return Parameters()
-        return accepted({word: value for word, value in said.items() if word not in refused})
+        return accepted({word: value for word, value in values.items() if word not in refused})
 
 
-def _input(used: Used, shelf: Shelf) -> tuple[ClaimInput, bool]:
-    """A used file as a claim names it, and whether only its name says which it is."""
+def _input(used: UsedFile, candidates: Candidates) -> tuple[ClaimInput, bool]:
+    """Return a used file as a claim names it, and whether it was matched by its name alone."""
     name = basename(used.name)[:1000] or None
-    match = shelf.match(used)
-    is_frame = used.digest is not None and used.digest in shelf.frames and (match is None or match.by == "name")
+    match = candidates.match(used)
+    is_frame = used.digest is not None and used.digest in candidates.frames and (match is None or match.by == "name")
     if is_frame:
         return ClaimInput(role=InputRole.SEED_FRAME, digest=used.digest, name=name), False
     number = match.number if match is not None else None
-    made = ClaimInput(
+    claim_input = ClaimInput(
         role=InputRole(match.kind.value if match is not None else used.role),
         asset=match.asset_id if match is not None else None,
         version=number,
@@ -188,10 +191,10 @@ def _input(used: Used, shelf: Shelf) -> tuple[ClaimInput, bool]:
         strength_model=used.strength_model,
         strength_clip=used.strength_clip,
     )
-    return made, match is not None and number is not None and match.by == "name"
+    return claim_input, match is not None and number is not None and match.by == "name"
 
 
-def _is_same(seen: FileSeen, use: FileUse) -> bool:
-    if seen.node != use.node:
+def _is_same(loaded: LoadedFile, use: FileUse) -> bool:
+    if loaded.node != use.node:
         return False
-    return seen.input == use.input if seen.input is not None else basename(seen.name) == basename(use.name)
+    return loaded.input == use.input if loaded.input is not None else basename(loaded.name) == basename(use.name)

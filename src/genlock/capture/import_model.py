@@ -1,4 +1,4 @@
-"""Importing work made before Genlock: what a caller says of one take, and what became of it."""
+"""Importing work made before Genlock: what a client sends for one take, and the outcome."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,14 +13,14 @@ from genlock.takes.receipt import Input
 from genlock.timeline.model import Slug
 
 CONTAINERS = ("mp4", "webm", "webp", "png")
-"""The forms that are read, the one that shows most first: it is the take's video, the others stand beside it."""
+"""The formats that are read, best first: the first that a take has is its video, the others are stored with it."""
 
 NOT_COUNTED = frozenset({"engine.version"})
-"""What a receipt may lack and still explain its take: no file carries it."""
+"""What a receipt may lack and still explain its take: no file contains it."""
 
 
 class ImportSource(StrEnum):
-    """What a file said of how it was made."""
+    """The kind of text in a file that says how it was generated."""
 
     GRAPH = "graph"
     WEBUI = "webui"
@@ -28,7 +28,7 @@ class ImportSource(StrEnum):
 
 
 class ImportOutcome(StrEnum):
-    """What became of a file."""
+    """The outcome for a take."""
 
     RECORDED = "recorded"
     WOULD_RECORD = "would_record"
@@ -36,7 +36,7 @@ class ImportOutcome(StrEnum):
 
 
 class NewImport(Model):
-    """Where one take belongs and what it is called: its files come along. ``dry_run`` writes nothing.
+    """The segment and the name of one take, sent with its files. ``dry_run`` writes nothing.
 
     ``digest``, without files, only asks whether the bytes of the video are a take already.
     """
@@ -51,7 +51,7 @@ class NewImport(Model):
 
 
 class ImportedInput(Model):
-    """An input as it was matched: ``version`` is null where the asset, or the version of it, is not known."""
+    """A matched input: ``version`` is null where the asset, or its version, is unknown."""
 
     role: InputRole
     name: str | None
@@ -61,10 +61,10 @@ class ImportedInput(Model):
 
 
 class Imported(Model):
-    """What became of one take. The ids are null where nothing was written.
+    """The outcome for one take. The ids are null where nothing was written.
 
-    ``explained``: nothing required is missing and every input is a known version. ``notes`` say what was there and
-    could not be used.
+    ``created``: which of project, scene and segment were created. ``explained``: nothing required is missing and every
+    input is a known version. ``notes`` list what could not be used.
     """
 
     outcome: ImportOutcome
@@ -72,7 +72,7 @@ class Imported(Model):
     scene: str
     segment: str
     name: str
-    made: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
     segment_id: int | None = None
     take_id: int | None = None
     take: int | None = None
@@ -86,7 +86,7 @@ class Imported(Model):
 
 
 def is_explained(missing: Iterable[str], inputs: Iterable[Input]) -> bool:
-    """Whether a receipt says everything that its take was made from."""
+    """Return whether a receipt names everything that its take was generated from."""
     return not set(missing) - NOT_COUNTED and all(
-        one.version is not None or one.take is not None for one in inputs if one.via is None
+        each.version is not None or each.take is not None for each in inputs if each.via is None
     )

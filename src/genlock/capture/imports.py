@@ -1,16 +1,17 @@
-"""Records one take that was made before Genlock, with what its files say of themselves.
+"""Records one take that was made before Genlock, with what its files say about it.
 
-    looked at ─┬─ its bytes have a receipt ─▶ exists: nothing is added
-               └─ place ─▶ shelf ─▶ claim ─▶ take + receipt
+    metadata ─┬─ its bytes have a receipt ─▶ exists: nothing is added
+              └─ segment ─▶ candidates ─▶ claim ─▶ take + receipt
 
-Running an import again adds nothing, whatever was registered meanwhile. A dry run does the same and takes it back.
+Importing again adds nothing, whatever was registered meanwhile. A dry run does the same and rolls it back.
 """
 
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
-from genlock.capture import import_sql, places_sql, shelf_sql
+from genlock.capture import ingest_sql
+from genlock.capture.asset_matching_sql import load_candidates
 from genlock.capture.claims import accepted, claim_from_run, inputs_and_evidence, used_files
 from genlock.capture.import_model import (
     Imported,
@@ -20,9 +21,9 @@ from genlock.capture.import_model import (
     NewImport,
     is_explained,
 )
-from genlock.capture.look import Looked
-from genlock.capture.places import Place, segment_names
-from genlock.capture.seen import Used
+from genlock.capture.metadata.reader import TakeMetadata
+from genlock.capture.run_record import UsedFile
+from genlock.capture.segment_resolution import ResolvedSegment, existing_segment
 from genlock.db.connection import Conn
 from genlock.digest import Digest
 from genlock.errors import Invalid
@@ -42,94 +43,97 @@ _ENGINES: Mapping[ImportSource, str] = {
 }
 
 
-async def known_already(conn: Conn, new: NewImport, video: Digest) -> Imported | None:
-    """The take that these bytes are already, if they are one: of that segment, or recorded when they were made."""
-    project_id = await places_sql.project_of_slug(conn, new.project)
-    scene_id = project_id and await places_sql.scene_of_name(conn, project_id, new.scene)
-    segment_id = scene_id and await places_sql.segment_of_name(conn, scene_id, segment_names(new.segment))
-    receipt_id = await import_sql.receipt_of_file(conn, segment_id, video, RECORDER)
+async def find_import(conn: Conn, new: NewImport, video: Digest) -> Imported | None:
+    """Return the take that has these bytes, of the segment or recorded at generation; None if there is none."""
+    segment_id = await existing_segment(conn, new.project, new.scene, new.segment)
+    receipt_id = await ingest_sql.receipt_of_file(conn, segment_id, video, RECORDER)
     if receipt_id is None:
         return None
-    return await _told(conn, new, await receipt_sql.get_receipt(conn, receipt_id), ImportOutcome.EXISTS)
+    return await _imported(conn, new, await receipt_sql.get_receipt(conn, receipt_id), ImportOutcome.EXISTS)
 
 
 async def record_import(
-    conn: Conn, new: NewImport, looked: Looked, place: Place, last_frame: Output, graph: Output | None, actor: Actor
+    conn: Conn,
+    new: NewImport,
+    metadata: TakeMetadata,
+    resolved: ResolvedSegment,
+    last_frame: Output,
+    graph: Output | None,
+    actor: Actor,
 ) -> Imported:
-    """Record the take in its segment. It goes into the cut unless a take is there that was not imported."""
-    segment = place.segment
-    used = _used(looked)
-    skeleton, trouble = _skeleton(looked)
-    shelf = await shelf_sql.load_shelf(conn, used, skeleton, segment.project_id)
-    engine = ClaimEngine(
-        name=_ENGINES[looked.source],
-        version=new.engine_version or (looked.webui.version if looked.webui is not None else None),
-    )
-    said: dict[str, Any] = {
-        "engine": engine,
+    """Record the take in its segment. It is selected unless the selected take was not imported."""
+    segment = resolved.segment
+    used = _used_files(metadata)
+    skeleton, trouble = _skeleton(metadata)
+    candidates = await load_candidates(conn, used, skeleton, segment.project_id)
+    common: dict[str, Any] = {
+        "engine": ClaimEngine(
+            name=_ENGINES[metadata.source],
+            version=new.engine_version or (metadata.webui.version if metadata.webui is not None else None),
+        ),
         "recorder": Recorder(name=RECORDER, version=version("genlock")),
         "note": f"Imported from {new.name}.",
     }
-    if looked.reading is not None:
+    if metadata.reading is not None:
         best = Evidence.MATCHED_BY_DIGEST
         claim = claim_from_run(
-            looked.reading, used, shelf, evidence=best, graph=None if graph is None else graph.digest, **said
+            metadata.reading, used, candidates, evidence=best, graph=None if graph is None else graph.digest, **common
         )
     else:
-        best = Evidence.DECLARED if looked.webui is None else Evidence.MATCHED_BY_NAME
-        parameters = accepted({} if looked.webui is None else looked.webui.parameters)
-        claim = Claim(parameters=parameters, **said, **inputs_and_evidence(used, shelf, best))
-    outputs = _outputs(looked, last_frame)
+        best = Evidence.DECLARED if metadata.webui is None else Evidence.MATCHED_BY_NAME
+        parameters = accepted({} if metadata.webui is None else metadata.webui.parameters)
+        claim = Claim(parameters=parameters, **common, **inputs_and_evidence(used, candidates, best))
+    outputs = _outputs(metadata, last_frame)
     uploaded = {part: output.digest for part, output in outputs.items()}
-    take_parts = parts.Parts(outputs, graph, uploaded, looked.video.facts)
-    in_the_cut = await receipt_sql.receipt_of_selected(conn, segment.id)
-    select = in_the_cut is None or in_the_cut.document.get("recorder", {}).get("name") == RECORDER
+    take_parts = parts.Parts(outputs, graph, uploaded, metadata.video.facts)
+    selected = await receipt_sql.receipt_of_selected(conn, segment.id)
+    select = selected is None or selected.document.get("recorder", {}).get("name") == RECORDER
     recorded = await record.record_take(conn, segment.id, claim, take_parts, actor, select=select)
     outcome = ImportOutcome.RECORDED if recorded.created else ImportOutcome.EXISTS
-    told = await _told(conn, new, recorded.receipt, outcome)
-    notes = (*_notes(looked), *trouble)
-    return told.model_copy(update={"made": place.made, "source": looked.source, "notes": notes})
+    imported = await _imported(conn, new, recorded.receipt, outcome)
+    notes = (*_notes(metadata), *trouble)
+    return imported.model_copy(update={"created": resolved.created, "source": metadata.source, "notes": notes})
 
 
 def as_dry_run(imported: Imported) -> Imported:
-    """The answer of a run that was taken back: nothing of it has an id."""
+    """Return the response of an import that was rolled back: it has no ids."""
     if imported.outcome is ImportOutcome.EXISTS:
         return imported
-    nothing = dict.fromkeys(("segment_id", "take_id", "take", "receipt_id"))
-    return imported.model_copy(update={"outcome": ImportOutcome.WOULD_RECORD, **nothing})
+    without_ids = dict.fromkeys(("segment_id", "take_id", "take", "receipt_id"))
+    return imported.model_copy(update={"outcome": ImportOutcome.WOULD_RECORD, **without_ids})
 
 
-def _used(looked: Looked) -> tuple[Used, ...]:
-    if looked.reading is not None and looked.embedded.graph is not None:
-        return used_files(looked.reading, looked.embedded.graph, looked.embedded.seen)
-    return looked.webui.used if looked.webui is not None else ()
+def _used_files(metadata: TakeMetadata) -> tuple[UsedFile, ...]:
+    if metadata.reading is not None and metadata.embedded.graph is not None:
+        return used_files(metadata.reading, metadata.embedded.graph, metadata.embedded.files)
+    return metadata.webui.used if metadata.webui is not None else ()
 
 
-def _skeleton(looked: Looked) -> tuple[Digest | None, tuple[str, ...]]:
-    """The effective digest of the graph as a workflow, or why it is none."""
-    if looked.embedded.graph is None:
+def _skeleton(metadata: TakeMetadata) -> tuple[Digest | None, tuple[str, ...]]:
+    """Return the effective digest of the graph as a workflow, or the reason why it has none."""
+    if metadata.embedded.graph is None:
         return None, ()
     try:
-        return skeleton_digest(looked.embedded.graph), ()
+        return skeleton_digest(metadata.embedded.graph), ()
     except Invalid as error:
         return None, (error.message,)
 
 
-def _outputs(looked: Looked, last_frame: Output) -> dict[str, Output]:
-    """The parts of the take: its video, what is decoded from it, and the same take in other containers."""
+def _outputs(metadata: TakeMetadata, last_frame: Output) -> dict[str, Output]:
+    """Return the parts of the take: its video, what is decoded from it, and the same take in other containers."""
     outputs: dict[str, Output] = {}
-    for container, file in looked.files.items():
+    for container, file in metadata.files.items():
         part = container if outputs else parts.VIDEO
         outputs[part] = Output(digest=file.digest, media_type=file.media_type, size_bytes=file.size_bytes)
-    outputs[parts.FRAMES] = Output(digest=looked.video.frames_digest)
+    outputs[parts.FRAMES] = Output(digest=metadata.video.frames_digest)
     outputs[parts.LAST_FRAME] = last_frame
     return outputs
 
 
-async def _told(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOutcome) -> Imported:
-    """What became of a take, as its receipt has it; bytes that were registered since are known by their digest."""
-    written = [Input.model_validate(line) for line in receipt.document["inputs"]]
-    inputs = await _known_since(conn, written, receipt.project_id)
+async def _imported(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOutcome) -> Imported:
+    """Return the outcome of a take by its receipt; bytes that were registered since are matched by digest."""
+    recorded = [Input.model_validate(line) for line in receipt.document["inputs"]]
+    inputs = await _with_versions(conn, recorded, receipt.project_id)
     assert receipt.take_id is not None and receipt.segment_id is not None  # noqa: S101 - the receipt of a take
     take = await take_sql.get_take_by_id(conn, receipt.take_id)
     segment = await timeline.get_segment(conn, receipt.segment_id)
@@ -146,38 +150,38 @@ async def _told(conn: Conn, new: NewImport, receipt: Receipt, outcome: ImportOut
         evidence=receipt.evidence,
         missing=receipt.missing,
         inputs=tuple(
-            ImportedInput(role=one.role, name=one.name, asset_id=one.asset, version=one.version, digest=one.digest)
-            for one in inputs
-            if one.via is None
+            ImportedInput(role=each.role, name=each.name, asset_id=each.asset, version=each.version, digest=each.digest)
+            for each in inputs
+            if each.via is None
         ),
         explained=is_explained(receipt.missing, inputs),
     )
 
 
-async def _known_since(conn: Conn, inputs: list[Input], project_id: int | None) -> list[Input]:
-    """Inputs with the versions that have their bytes today. A name proves nothing afterwards: it stays as it was."""
+async def _with_versions(conn: Conn, inputs: list[Input], project_id: int | None) -> list[Input]:
+    """Return inputs with the versions that have their bytes today. A name proves nothing later: it is unchanged."""
     unknown = {
-        one: Used(role=one.role.value, name=one.name or "", digest=one.digest)
-        for one in inputs
-        if one.digest is not None and one.version is None and one.take is None
+        each: UsedFile(role=each.role.value, name=each.name or "", digest=each.digest)
+        for each in inputs
+        if each.digest is not None and each.version is None and each.take is None
     }
     if not unknown:
         return inputs
-    shelf = await shelf_sql.load_shelf(conn, tuple(unknown.values()), None, project_id)
-    found = {one: shelf.match(used) for one, used in unknown.items()}
+    candidates = await load_candidates(conn, tuple(unknown.values()), None, project_id)
+    matches = {each: candidates.match(used) for each, used in unknown.items()}
     return [
-        one.model_copy(update={"asset": match.asset_id, "version": match.number})
-        if (match := found.get(one)) is not None and match.by == "digest"
-        else one
-        for one in inputs
+        each.model_copy(update={"asset": match.asset_id, "version": match.number})
+        if (match := matches.get(each)) is not None and match.by == "digest"
+        else each
+        for each in inputs
     ]
 
 
-def _notes(looked: Looked) -> tuple[str, ...]:
-    """What was there and could not be used."""
-    notes = [] if looked.embedded.without_graph is None else [looked.embedded.without_graph]
-    if looked.embedded.text is not None and looked.webui is None:
-        notes.append("its text of parameters is of a form that is not known here")
-    if looked.reading is not None:
-        notes += [f"{one.word}: {one.reason}" for one in looked.reading.unresolved]
+def _notes(metadata: TakeMetadata) -> tuple[str, ...]:
+    """Return what the files contain that could not be used."""
+    notes = [] if metadata.embedded.without_graph is None else [metadata.embedded.without_graph]
+    if metadata.embedded.text is not None and metadata.webui is None:
+        notes.append("its text of parameters has an unknown form")
+    if metadata.reading is not None:
+        notes += [f"{unresolved.word}: {unresolved.reason}" for unresolved in metadata.reading.unresolved]
     return tuple(dict.fromkeys(notes))

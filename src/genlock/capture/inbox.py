@@ -1,30 +1,30 @@
-"""Captures: runs that arrived, and what became of each."""
+"""Captures: runs that arrived, and the outcome of each."""
 
 from datetime import datetime
 from enum import StrEnum
 
-from genlock.capture.runs import RunPlace, RunRecord, RunStatus
+from genlock.capture.run_record import RunPlace, RunRecord, RunStatus
 from genlock.digest import Digest
 from genlock.model import Model
 
 
 class CaptureState(StrEnum):
-    """What became of a run that arrived."""
+    """The outcome of a run that arrived."""
 
     INBOX = "inbox"
-    """It waits for a person to say which segment it belongs to."""
+    """It waits for a person to assign it to a segment."""
     RECORDED = "recorded"
     """It is a take, with its receipt."""
     REPEATED = "repeated"
-    """ComfyUI answered from its cache: nothing was generated. ``receipt_id`` is that of what it showed again."""
+    """ComfyUI answered from its cache: nothing was generated. ``receipt_id`` is that of the cached run."""
     FAILED = "failed"
     """It ended with an error, or was interrupted."""
     DISMISSED = "dismissed"
-    """Nobody needs it here: a person said so, or Genlock rendered it itself and made its receipt."""
+    """It needs no assignment: a person dismissed it, or Genlock rendered it itself and recorded its receipt."""
 
 
 class Capture(Model):
-    """One run that arrived. ``why`` says in words why it is where it is."""
+    """One run that arrived. ``why`` is the reason for its state."""
 
     id: int
     run: str
@@ -50,7 +50,7 @@ class CaptureDetails(Capture):
 
 
 class Captured(Model):
-    """What became of a run, told to whoever sent or assigned it. ``warnings`` name inputs that are out of date."""
+    """The outcome of a run, for the client that sent or assigned it. ``warnings`` name inputs that are out of date."""
 
     run: str
     capture: Capture
@@ -58,7 +58,7 @@ class Captured(Model):
 
 
 class Assignment(Model):
-    """The segment that a run belongs to, and whether its take is put in the cut."""
+    """The segment that a run belongs to, and whether its take is selected."""
 
     segment_id: int
     select: bool = True

@@ -1,41 +1,51 @@
-"""The rows of captures, and where a run says it belongs."""
+"""The rows of captures."""
 
 from psycopg.types.json import Jsonb
 
 from genlock.capture.inbox import Capture, CaptureDetails, CaptureState
-from genlock.capture.runs import RunPlace, RunRecord
+from genlock.capture.run_record import RunPlace, RunRecord
 from genlock.db.connection import Conn, execute, many, maybe, one, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
-from genlock.names import normalise_name
 
-_COLUMNS = """
-        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
-               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
-"""
 _HINT = "`genlock inbox list --state all` shows every run that arrived."
 
 
 async def by_run(conn: Conn, run: str) -> Capture | None:
-    """The capture of a run, if it arrived before."""
-    return await maybe(conn, Capture, _COLUMNS + " FROM captures WHERE run = %(run)s", run=run)
+    """Return the capture of a run; None if it has not arrived."""
+    return await maybe(
+        conn,
+        Capture,
+        """
+        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
+               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
+          FROM captures
+         WHERE run = %(run)s
+        """,
+        run=run,
+    )
 
 
 async def get_capture(conn: Conn, capture_id: int) -> CaptureDetails:
-    """A capture with its record; ``NotFound`` when there is none."""
+    """Return a capture with its record. Raises ``NotFound`` if there is none."""
     return await one(
         conn,
         CaptureDetails,
         NotFound(f"There is no capture {capture_id}.", hint=_HINT),
-        _COLUMNS + ", record FROM captures WHERE id = %(capture_id)s",
+        """
+        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
+               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by, record
+          FROM captures
+         WHERE id = %(capture_id)s
+        """,
         capture_id=capture_id,
     )
 
 
 async def lock_capture(conn: Conn, capture_id: int) -> CaptureDetails:
-    """A capture, held against others who would assign it until the transaction ends."""
+    """Return a capture, locked until the transaction ends."""
     await execute(conn, "SELECT 1 FROM captures WHERE id = %(capture_id)s FOR UPDATE", capture_id=capture_id)
     return await get_capture(conn, capture_id)
 
@@ -43,12 +53,13 @@ async def lock_capture(conn: Conn, capture_id: int) -> CaptureDetails:
 async def captures(
     conn: Conn, *, state: CaptureState | None, after: str | None = None, limit: int = 100
 ) -> Page[Capture]:
-    """Captures in one state, or in any, newest first."""
-    found = await many(
+    """Return a page of the captures in one state, or in any, newest first."""
+    page = await many(
         conn,
         Capture,
-        _COLUMNS
-        + """
+        """
+        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
+               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
           FROM captures
          WHERE (%(state)s::text IS NULL OR state = %(state)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
          ORDER BY id DESC
@@ -58,13 +69,13 @@ async def captures(
         before=decode_key(after),
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(page, limit, lambda last: (last.id,))
 
 
 async def insert_capture(
     conn: Conn, record: RunRecord, graph: Digest, video: Digest | None, place: RunPlace | None, actor: Actor
 ) -> int | None:
-    """A run that arrived, in the inbox for now; None if it is there already, or is just arriving elsewhere."""
+    """Insert a run into the inbox; return None if it is there already, or another request inserts it now."""
     return await scalar(
         conn,
         """
@@ -88,7 +99,7 @@ async def insert_capture(
     )
 
 
-async def settle(
+async def set_outcome(
     conn: Conn,
     capture_id: int,
     state: CaptureState,
@@ -97,7 +108,7 @@ async def settle(
     segment_id: int | None = None,
     receipt_id: int | None = None,
 ) -> None:
-    """Say what became of a capture."""
+    """Store the outcome of a capture."""
     await execute(
         conn,
         """
@@ -110,40 +121,4 @@ async def settle(
         why=why,
         segment_id=segment_id,
         receipt_id=receipt_id,
-    )
-
-
-async def segment_at_place(conn: Conn, place: RunPlace) -> int | None:
-    """The open segment that a place names: by its name, else by its position."""
-    return await scalar(
-        conn,
-        """
-        SELECT g.id
-          FROM projects p
-          JOIN scenes s ON s.project_id = p.id
-          JOIN segments g ON g.scene_id = s.id
-         WHERE p.slug = %(project)s AND s.name = %(scene)s
-           AND (g.name = %(segment)s OR g.position::text = %(segment)s)
-           AND p.archived_at IS NULL AND s.archived_at IS NULL AND g.archived_at IS NULL
-         ORDER BY (g.position::text = %(segment)s) DESC, g.id
-         LIMIT 1
-        """,
-        project=place.project,
-        scene=normalise_name(place.scene),
-        segment=normalise_name(place.segment),
-    )
-
-
-async def receipt_of_repeated(conn: Conn, graph: Digest, outputs: list[Digest]) -> int | None:
-    """The receipt of what a run showed again: of its files, else of the newest run of the same graph."""
-    return await scalar(
-        conn,
-        """
-        SELECT coalesce(
-            (SELECT max(receipt_id) FROM receipt_outputs WHERE digest = ANY(%(outputs)s) AND part = 'video'),
-            (SELECT receipt_id FROM captures
-              WHERE graph = %(graph)s AND receipt_id IS NOT NULL ORDER BY id DESC LIMIT 1))
-        """,
-        graph=to_raw(graph),
-        outputs=[to_raw(output) for output in outputs],
     )

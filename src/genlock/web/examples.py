@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from genlock.access.model import NewToken
 from genlock.capture.import_model import NewImport
 from genlock.capture.inbox import Assignment
-from genlock.capture.runs import RunRecord
+from genlock.capture.run_record import RunRecord
 from genlock.library.model import NewAsset
 from genlock.regeneration.model import NewPlan, NewRender
 from genlock.regeneration.reproduction.model import NewReproduction

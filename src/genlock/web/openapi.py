@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from genlock.capture.import_model import NewImport
-from genlock.capture.runs import RunRecord
+from genlock.capture.run_record import RunRecord
 from genlock.takes.claim import Claim
 from genlock.web.examples import EXAMPLES
 from genlock.web.problems import FieldProblem, Problem

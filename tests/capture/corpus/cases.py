@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from genlock.capture.seen import FileSeen
+from genlock.capture.run_record import LoadedFile
 
 Graph = dict[str, dict[str, Any]]
 
@@ -38,7 +38,7 @@ class Case(NamedTuple):
     output: str | None = None
     known: Mapping[str, Iterable[str]] = {}
     resolved: Mapping[str, Mapping[str, Any]] = {}
-    seen: tuple[FileSeen, ...] = ()
+    seen: tuple[LoadedFile, ...] = ()
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tests.capture.corpus.cases import (
     node,
 )
 
-from genlock.capture.seen import FileSeen
+from genlock.capture.run_record import LoadedFile
 
 _RAIN = Input("lora", "rain.safetensors", "the first row", 0.8)
 _SNOW = Input("lora", "snow.safetensors", "the second row", 0.3)
@@ -237,9 +237,9 @@ LOADERS = (
         ),
         WHOLE,
         seen=(
-            FileSeen(node="8", input="image", category="input", name="start.png", digest=_DIGEST),
-            FileSeen(node="10.0.0.1", category="loras", name="inner.safetensors", missing="it changed"),
-            FileSeen(node="2", category="loras", name="rain.safetensors", digest=_DIGEST),  # leads to no output
+            LoadedFile(node="8", input="image", category="input", name="start.png", digest=_DIGEST),
+            LoadedFile(node="10.0.0.1", category="loras", name="inner.safetensors", missing="it changed"),
+            LoadedFile(node="2", category="loras", name="rain.safetensors", digest=_DIGEST),  # leads to no output
         ),
     ),
 )

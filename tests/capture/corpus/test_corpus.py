@@ -7,8 +7,8 @@ from tests.capture.corpus.plain import PLAIN
 from tests.capture.corpus.samplings import SAMPLINGS
 from tests.capture.corpus.texts import TEXTS
 
+from genlock.capture.asset_matching import Candidates
 from genlock.capture.claims import claim_from_run, read_run, used_files
-from genlock.capture.shelf import Shelf
 from genlock.graphs.uses import Reading
 from genlock.takes.claim import Claim, ClaimEngine, Evidence, Recorder
 
@@ -18,11 +18,11 @@ CORPUS = (*PLAIN, *SAMPLINGS, *LOADERS, *TEXTS)
 def claim_of(case: Case, graph: Graph) -> tuple[Reading, Claim]:
     """What a graph is read as, and the claim that it becomes, with what the case says was known and seen."""
     known = {key: set(it) for key, it in case.known.items()}
-    reading = read_run(graph, case.resolved, case.output, known=known)
+    reading = read_run(graph, case.resolved, case.output, folders=known)
     claim = claim_from_run(
         reading,
         used_files(reading, graph, case.seen),
-        Shelf(),
+        Candidates(),
         engine=ClaimEngine(name="comfyui"),
         recorder=Recorder(name="corpus"),
         evidence=Evidence.RECORDED,

@@ -1,13 +1,13 @@
-"""Captures: runs of ComfyUI that its extension tells of, and the inbox of those that nobody has placed yet."""
+"""Captures: runs that ComfyUI's extension sent, and the inbox of those not yet assigned to a segment."""
 
 import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from genlock.capture import arrive, inbox_sql
+from genlock.capture import inbox_sql, ingest
 from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
-from genlock.capture.runs import MOST_OUTPUTS, RunRecord
+from genlock.capture.run_record import MOST_OUTPUTS, RunRecord
 from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.model import Page, Role
@@ -36,7 +36,7 @@ _FORM = form_body(
     },
     encoding={"record": {"contentType": "application/json"}},
 )
-Shown = CaptureState | Literal["all"]
+ListedState = CaptureState | Literal["all"]
 
 
 @router.post(
@@ -48,17 +48,17 @@ Shown = CaptureState | Literal["all"]
     ),
 )
 async def receive_run(request: Request, services: Context, actor: CurrentActor) -> Response:
-    """Take in a run: a form with its ``record`` first and its outputs after it. The same run again changes nothing."""
+    """Ingest a run: a form with its ``record`` first, then its outputs. The same run again changes nothing."""
     async with receive_form(request, services.store, services.settings, fields=("record",), files=_FILES) as form:
-        given = single_fields(form.fields, ("record",))
-        run = validate_json_field("record", given["record"], RunRecord) if given else validate_fields(RunRecord, {})
-        uploaded = await _keep(form, run)
-    came = await asyncio.to_thread(arrive.gather, services.store, run)
-    same = digest_request(request, run.run, uploaded)
+        fields = single_fields(form.fields, ("record",))
+        run = validate_json_field("record", fields["record"], RunRecord) if fields else validate_fields(RunRecord, {})
+        uploaded = await _store_outputs(form, run)
+    stored = await asyncio.to_thread(ingest.collect_parts, services.store, run)
+    request_digest = digest_request(request, run.run, uploaded)
     async with services.db.transaction() as conn:
-        await arrive.introduce(conn, run, actor)
-    async with idempotent_transaction(request, same) as conn:
-        captured, created = await arrive.arrive(conn, run, came, actor)
+        await ingest.register_weights(conn, run, actor)
+    async with idempotent_transaction(request, request_digest) as conn:
+        captured, created = await ingest.ingest_run(conn, run, stored, actor)
         response = json_response(captured, 201 if created else 200)
         await store_response(request, conn, response)
     return response
@@ -67,53 +67,53 @@ async def receive_run(request: Request, services: Context, actor: CurrentActor) 
 @router.get("/captures", response_model=Page[Capture], **readable_by(Role.VIEWER))
 async def list_captures(
     conn: Transaction,
-    state: Annotated[Shown, Query(description="What became of them; `all` for any.")] = CaptureState.INBOX,
+    state: Annotated[ListedState, Query(description="Their state; `all` for any.")] = CaptureState.INBOX,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Runs that arrived, newest first: those in the inbox, unless another state is asked for."""
-    wanted = None if state == "all" else CaptureState(state)
-    return json_response(await inbox_sql.captures(conn, state=wanted, after=cursor, limit=limit))
+    """List runs that arrived, newest first: by default those in the inbox."""
+    only = None if state == "all" else CaptureState(state)
+    return json_response(await inbox_sql.captures(conn, state=only, after=cursor, limit=limit))
 
 
 @router.get("/captures/{capture_id}", response_model=CaptureDetails, **readable_by(Role.VIEWER, 404))
 async def get_capture(capture_id: Id, conn: Transaction) -> Response:
-    """One run that arrived, with its whole record."""
+    """Return one run that arrived, with its whole record."""
     return json_response(await inbox_sql.get_capture(conn, capture_id))
 
 
 @router.post("/captures/{capture_id}/assign", response_model=Captured, **writable_by(Role.CREATOR, 404))
 async def assign_capture(
-    capture_id: Id, wanted: Assignment, request: Request, services: Context, actor: CurrentActor
+    capture_id: Id, assignment: Assignment, request: Request, services: Context, actor: CurrentActor
 ) -> Response:
     """Record a run from the inbox as a take of a segment."""
     async with services.db.transaction() as conn:
         capture = await inbox_sql.get_capture(conn, capture_id)
-    came = await asyncio.to_thread(arrive.gather, services.store, capture.record)
+    stored = await asyncio.to_thread(ingest.collect_parts, services.store, capture.record)
     async with idempotent_transaction(request) as conn:
-        response = json_response(await arrive.assign(conn, capture_id, wanted, came, actor))
+        response = json_response(await ingest.assign(conn, capture_id, assignment, stored, actor))
         await store_response(request, conn, response)
     return response
 
 
 @router.delete("/captures/{capture_id}", response_model=Capture, **writable_by(Role.CREATOR, 404))
 async def dismiss_capture(capture_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Take a run out of the inbox. Its record stays, and it may still be assigned."""
-    return json_response(await arrive.dismiss(conn, capture_id, actor))
+    """Remove a run from the inbox. Its record stays, and it may still be assigned."""
+    return json_response(await ingest.dismiss(conn, capture_id, actor))
 
 
-async def _keep(form: Form, run: RunRecord) -> dict[str, Digest]:
-    """The files of the form, kept; each must be what the record says of its output."""
+async def _store_outputs(form: Form, run: RunRecord) -> dict[str, Digest]:
+    """Store the files of the form; each must be the output that the record names."""
     uploaded: dict[str, Digest] = {}
     for name, part in sorted(form.files.items()):
         number = int(name.rpartition("_")[2])
         expected = run.outputs[number].digest if number < len(run.outputs) else None
-        kept = await part.keep()
-        if kept.digest != expected:
+        blob = await part.keep()
+        if blob.digest != expected:
             raise Invalid(
-                f"{name} is not the output that the record names: its digest is {kept.digest}.",
-                hint="Send the file as it was when the record was made, or leave it out.",
+                f"{name} is not the output that the record names: its digest is {blob.digest}.",
+                hint="Send the file that the record names, unchanged, or leave it out.",
                 code="digest_mismatch",
             )
-        uploaded[name] = kept.digest
+        uploaded[name] = blob.digest
     return uploaded

@@ -1,4 +1,4 @@
-"""Imports: takes made before Genlock, recorded with what their files say of themselves."""
+"""Imports: takes made before Genlock, recorded with what their files say about them."""
 
 import asyncio
 import itertools
@@ -12,8 +12,8 @@ from genlock.blobs.store import Store
 from genlock.capture import imports
 from genlock.capture.claims import graph_bytes
 from genlock.capture.import_model import CONTAINERS, Imported, ImportOutcome, NewImport
-from genlock.capture.look import File, Looked, look_at, media_type_of, video_of
-from genlock.capture.places import ensure_place
+from genlock.capture.metadata.reader import File, TakeMetadata, media_type_of, read_metadata, video_of
+from genlock.capture.segment_resolution import ensure_segment
 from genlock.digest import digest_of
 from genlock.engines.media import PNG
 from genlock.errors import Invalid, NotFound
@@ -55,7 +55,7 @@ _FORM = form_body(
         Role.CREATOR,
         404,
         form=_FORM,
-        responses={200: {"model": Imported, "description": "It was there already, or this was a dry run."}},
+        responses={200: {"model": Imported, "description": "It exists already, or this was a dry run."}},
     ),
 )
 async def import_take(request: Request, services: Context, actor: CurrentActor) -> Response:
@@ -70,64 +70,66 @@ async def import_take(request: Request, services: Context, actor: CurrentActor) 
             files=CONTAINERS,
             hasher=lambda filename: Spool(Path(folder) / str(next(numbers))),
         ) as form:
-            given = single_fields(form.fields, ("take",))
-            new = validate_json_field("take", given["take"], NewImport) if given else validate_fields(NewImport, {})
+            fields = single_fields(form.fields, ("take",))
+            new = validate_json_field("take", fields["take"], NewImport) if fields else validate_fields(NewImport, {})
             files = {container: _file(container, part, new.name) for container, part in form.files.items()}
             digest = video_of(files).digest if files else new.digest
             async with services.db.snapshot() as conn:
-                known = await imports.known_already(conn, new, digest) if digest is not None else None
-            if known is not None:
-                return json_response(known)
+                existing = await imports.find_import(conn, new, digest) if digest is not None else None
+            if existing is not None:
+                return json_response(existing)
             if not files:
-                raise _nothing_came(new)
-            looked = await asyncio.to_thread(look_at, files, new.name)
+                raise _no_file(new)
+            metadata = await asyncio.to_thread(read_metadata, files, new.name)
             if new.dry_run:
-                return json_response(await _try(services, new, looked, actor))
+                return json_response(await _try(services, new, metadata, actor))
             for part in form.files.values():
                 await part.keep()
-    return await _record(request, services, new, looked, actor)
+    return await _record(request, services, new, metadata, actor)
 
 
-def _nothing_came(new: NewImport) -> Invalid | NotFound:
+def _no_file(new: NewImport) -> Invalid | NotFound:
     if new.digest is not None:
-        return NotFound("These bytes are no take yet.", hint="Send the files of the take.", code="not_imported")
+        return NotFound("This file has not been imported.", hint="Send the files of the take.", code="not_imported")
     return Invalid("There is no file in this form.", hint=f"Send one of {', '.join(CONTAINERS)}.", code="no_file")
 
 
 def _file(container: str, part: FilePart, name: str) -> File:
-    assert isinstance(part.hasher, Spool)  # noqa: S101 - as the form was told
+    assert isinstance(part.hasher, Spool)  # noqa: S101 - the form's hasher
     digest = part.hasher.whole()
     media_type = media_type_of(container, part.hasher.path, name)
     return File(part.hasher.path, digest, part.hasher.size_bytes, media_type)
 
 
-async def _try(services: Services, new: NewImport, looked: Looked, actor: Actor) -> Imported:
-    """What would be recorded: everything is done, and taken back."""
-    last_frame, graph = _decoded(looked)
+async def _try(services: Services, new: NewImport, metadata: TakeMetadata, actor: Actor) -> Imported:
+    """Return what would be recorded: record it and roll back."""
+    last_frame, graph = _decoded(metadata)
     async with services.db.transaction() as conn:
-        place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
-        imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
+        resolved = await ensure_segment(conn, new.project, new.scene, new.segment, actor)
+        imported = await imports.record_import(conn, new, metadata, resolved, last_frame, graph, actor)
         await conn.rollback()
     return imports.as_dry_run(imported)
 
 
-async def _record(request: Request, services: Services, new: NewImport, looked: Looked, actor: Actor) -> Response:
-    last_frame, graph = _decoded(looked)
-    await asyncio.to_thread(_keep, services.store, looked)
-    digests = {container: file.digest for container, file in looked.files.items()}
-    # The place first, by itself: its news would else hold up everybody else's until the take is written.
+async def _record(
+    request: Request, services: Services, new: NewImport, metadata: TakeMetadata, actor: Actor
+) -> Response:
+    last_frame, graph = _decoded(metadata)
+    await asyncio.to_thread(_store_decoded, services.store, metadata)
+    digests = {container: file.digest for container, file in metadata.files.items()}
+    # The segment in its own transaction: its events would otherwise block other writers until the take is recorded.
     async with services.db.transaction() as conn:
-        place = await ensure_place(conn, new.project, new.scene, new.segment, actor)
+        resolved = await ensure_segment(conn, new.project, new.scene, new.segment, actor)
     async with idempotent_transaction(request, digest_request(request, new.model_dump(mode="json"), digests)) as conn:
-        imported = await imports.record_import(conn, new, looked, place, last_frame, graph, actor)
+        imported = await imports.record_import(conn, new, metadata, resolved, last_frame, graph, actor)
         response = json_response(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
         await store_response(request, conn, response)
     return response
 
 
-def _decoded(looked: Looked) -> tuple[Output, Output | None]:
-    """The last frame and the graph as parts that are, or would be, stored."""
-    frame, graph = looked.video.last_frame, looked.embedded.graph
+def _decoded(metadata: TakeMetadata) -> tuple[Output, Output | None]:
+    """Return the last frame and the graph as parts that are, or would be, stored."""
+    frame, graph = metadata.video.last_frame, metadata.embedded.graph
     last_frame = Output(digest=digest_of(frame), media_type=PNG, size_bytes=len(frame))
     if graph is None:
         return last_frame, None
@@ -135,7 +137,7 @@ def _decoded(looked: Looked) -> tuple[Output, Output | None]:
     return last_frame, Output(digest=digest_of(content), media_type=JSON, size_bytes=len(content))
 
 
-def _keep(store: Store, looked: Looked) -> None:
-    store.put(looked.video.last_frame)
-    if looked.embedded.graph is not None:
-        store.put(graph_bytes(looked.embedded.graph))
+def _store_decoded(store: Store, metadata: TakeMetadata) -> None:
+    store.put(metadata.video.last_frame)
+    if metadata.embedded.graph is not None:
+        store.put(graph_bytes(metadata.embedded.graph))

@@ -1,12 +1,15 @@
-"""The record of one run of ComfyUI, as the extension inside it tells: frozen, and strict about what it knows."""
+"""The record of one run of ComfyUI, as the extension inside it sends it, and the files that such a run loaded.
 
+Frozen and strict: fields that are not known here are refused. Pure.
+"""
+
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, model_validator
 
-from genlock.capture.seen import FileSeen, Scalar
 from genlock.digest import Digest
 from genlock.model import Model
 from genlock.takes.claim import JsonObject
@@ -14,8 +17,42 @@ from genlock.takes.claim import JsonObject
 SCHEMA = "genlock.run/1"
 MOST_OUTPUTS = 1000
 
+Scalar = str | int | float | bool | None
+Resolved = Mapping[str, Mapping[str, Scalar]]
+"""By node and input, the values that a node received when it ran."""
 NodeId = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(max_length=4000)]
+
+
+class LoadedFile(Model):
+    """A file that a node loaded. Without a digest, ``missing`` says why its bytes are not known."""
+
+    node: str
+    input: str | None = None
+    category: str | None = None
+    name: str
+    digest: Digest | None = None
+    size_bytes: int | None = None
+    missing: str | None = None
+    cached: bool = False
+
+
+class UsedFile(Model):
+    """A file that a claim will name, before it is known which asset that is.
+
+    ``digest`` is that of its bytes as they were used, ``digest_prefix`` the first hexadecimal digits where only these
+    are known. ``as_loaded``: the recorder hashed the loaded files, or tried to, so a name alone proves nothing.
+    ``is_stem``: the name comes without its extension.
+    """
+
+    role: str
+    name: str
+    digest: Digest | None = None
+    digest_prefix: str | None = None
+    strength_model: float | None = None
+    strength_clip: float | None = None
+    as_loaded: bool = False
+    is_stem: bool = False
 
 
 class RunStatus(StrEnum):
@@ -27,7 +64,7 @@ class RunStatus(StrEnum):
 
 
 class RunPlace(Model):
-    """The segment that a run says it belongs to: by slug, name, and position (from 1) or name."""
+    """The segment that a run names: by project slug, scene name, and the segment's position (from 1) or name."""
 
     project: Annotated[str, Field(min_length=1, max_length=200)]
     scene: Annotated[str, Field(min_length=1, max_length=200)]
@@ -47,7 +84,7 @@ class RunOutput(Model):
 
 
 class RunCapture(Model):
-    """What recorded the run: its version, which of its hooks work, and how long it held the run up."""
+    """The extension that recorded the run: its version, which of its hooks work, and how long it delayed the run."""
 
     version: Annotated[str, Field(min_length=1, max_length=100)]
     sees: dict[Annotated[str, Field(max_length=100)], bool] = Field(default_factory=dict)
@@ -55,7 +92,7 @@ class RunCapture(Model):
 
 
 class RunRecord(Model):
-    """One run. ``run`` is its own id: the same record again is the same run. ``graph`` is the graph as it was sent."""
+    """One run. ``run`` identifies it: another record with it is the same run. ``graph`` is the submitted graph."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
@@ -68,7 +105,7 @@ class RunRecord(Model):
     error: dict[Annotated[str, Field(max_length=100)], Text | None] | None = None
     graph: JsonObject
     resolved: dict[NodeId, dict[str, Scalar]] = Field(default_factory=dict)
-    files: Annotated[tuple[FileSeen, ...], Field(max_length=10_000)] = ()
+    files: Annotated[tuple[LoadedFile, ...], Field(max_length=10_000)] = ()
     outputs: Annotated[tuple[RunOutput, ...], Field(max_length=MOST_OUTPUTS)] = ()
     per_node_s: dict[NodeId, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     cached_nodes: Annotated[tuple[NodeId, ...], Field(max_length=5000)] = ()
@@ -78,7 +115,7 @@ class RunRecord(Model):
     environment: JsonObject = Field(default_factory=dict)
     place: RunPlace | None = None
     rendered_by_genlock: bool = Field(
-        default=False, description="Whether a worker of Genlock's started it, which makes the receipt itself."
+        default=False, description="Whether a Genlock worker started it; the worker then records the receipt."
     )
     capture: RunCapture
 
@@ -88,7 +125,7 @@ class RunRecord(Model):
         while within:
             item = within.pop()
             if isinstance(item, str) and "\0" in item:
-                raise ValueError("a text holds the character U+0000, which no database keeps")
+                raise ValueError("a text contains the character U+0000, which cannot be stored")
             if isinstance(item, dict):
                 within += [part for pair in cast("dict[str, Any]", item).items() for part in pair]
             elif isinstance(item, list):
@@ -97,7 +134,7 @@ class RunRecord(Model):
 
     @property
     def generated(self) -> tuple[int, ...]:
-        """The places in ``outputs`` of what this run itself saved for good; what the cache gave was made before."""
+        """The indexes in ``outputs`` of the files that this run generated and saved; cached nodes generated nothing."""
         cached = set(self.cached_nodes)
         return tuple(
             number
@@ -106,12 +143,28 @@ class RunRecord(Model):
         )
 
     @property
-    def said_of_error(self) -> str | None:
-        """What went wrong, in a sentence."""
+    def error_text(self) -> str | None:
+        """What failed, in a sentence; None after a success."""
         if self.status is RunStatus.SUCCESS:
             return None
-        said: dict[str, Any] = self.error or {}
-        where = f" at node {said['node']} ({said.get('type') or 'unknown'})" if said.get("node") else ""
+        error: dict[str, Any] = self.error or {}
+        where = f" at node {error['node']} ({error.get('type') or 'unknown'})" if error.get("node") else ""
         if self.status is RunStatus.INTERRUPTED:
             return f"It was interrupted{where}."
-        return f"It failed{where}: {said.get('message') or 'ComfyUI did not say why.'}".strip()
+        return f"It failed{where}: {error.get('message') or 'ComfyUI gave no reason.'}".strip()
+
+
+def resolve_links(graph: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
+    """Return ``graph`` with the values of linked inputs where they were recorded; everything else is unchanged."""
+    return {key: _resolve_node(node, resolved[key]) if resolved.get(key) else node for key, node in graph.items()}
+
+
+def _resolve_node(node: Any, received: Mapping[str, Scalar]) -> Any:
+    if not isinstance(node, dict) or not isinstance(node.get("inputs"), dict):  # pyright: ignore[reportUnknownMemberType]
+        return cast(Any, node)
+    inputs = cast("dict[str, Any]", node["inputs"])
+    values: dict[str, Any] = {
+        name: received[name] if isinstance(value, list) and received.get(name) is not None else value
+        for name, value in inputs.items()
+    }
+    return {**cast("dict[str, Any]", node), "inputs": values}

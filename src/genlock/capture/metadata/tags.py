@@ -1,10 +1,10 @@
-"""What a picture or video says of itself: the texts that programs left in it, read from the file's own structure.
+"""Reads the texts that programs wrote into a picture or video, from the structure of the file.
 
     PNG   tEXt, zTXt, iTXt            WEBP, JPEG's way   EXIF Make, Model, ImageDescription, UserComment
     MP4, WEBM                         tags of the container
 
-Files come from anywhere. Nothing is unpacked or kept beyond ``MAX_TEXT_BYTES``, and a file that lies about its own
-structure says nothing rather than something wrong.
+Files are not trusted. Nothing is unpacked or held beyond ``MAX_TEXT_BYTES``, and a file with an inconsistent structure
+yields no text rather than a wrong one.
 """
 
 # PyAV's stubs leave the metadata of a container open.
@@ -18,19 +18,19 @@ from typing import BinaryIO
 import av
 from av.error import FFmpegError
 
-from genlock.capture.exif import exif_texts
+from genlock.capture.metadata.exif import exif_texts
 from genlock.errors import Invalid
 from genlock.library.readers import shown_name
 
 MAX_TEXT_BYTES = 16 * 2**20
-"""How much text is read out of one file: graphs with all an editor adds have a few hundred KiB."""
+"""How much text is read from one file: graphs with an editor's additions have a few hundred KiB."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MOST_CHUNKS = 100_000
 
 
 def tags_of(path: Path, name: str) -> dict[str, str]:
-    """The texts in a file by their keys, in lower case. ``Invalid``, naming ``name``, for more text than is read."""
+    """Return the texts in a file by their keys, in lower case. Raises ``Invalid`` for too much text."""
     with path.open("rb") as source:
         beginning = source.read(12)
         if beginning.startswith(_PNG):
@@ -43,7 +43,7 @@ def tags_of(path: Path, name: str) -> dict[str, str]:
 
 
 def _png_texts(source: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
-    """The text chunks of a PNG (PNG specification, 11.3.3), each unpacked no further than the limit."""
+    """Yield the text chunks of a PNG (PNG specification, 11.3.3), each unpacked no further than the limit."""
     source.seek(len(_PNG))
     left = MAX_TEXT_BYTES
     for _ in range(_MOST_CHUNKS):
@@ -73,7 +73,7 @@ def _png_text(kind: bytes, chunk: bytes, most: int, name: str) -> tuple[str, str
         rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     if packed:
         rest = _unpacked(rest, most, name)
-    # tEXt should be Latin-1, and many savers write UTF-8 all the same.
+    # tEXt should be Latin-1, and many savers write UTF-8.
     return key.decode("latin-1").lower(), _decoded(rest, otherwise="latin-1")
 
 
@@ -89,7 +89,7 @@ def _unpacked(packed: bytes, most: int, name: str) -> bytes:
 
 
 def _webp_texts(source: BinaryIO, name: str) -> dict[str, str]:
-    """The EXIF texts of a WEBP; savers write ``prompt:{…}`` into tags that were meant for cameras."""
+    """Return the EXIF texts of a WEBP; savers write ``prompt:{…}`` into tags that were meant for cameras."""
     source.seek(12)
     for _ in range(_MOST_CHUNKS):
         head = source.read(8)
@@ -105,15 +105,18 @@ def _webp_texts(source: BinaryIO, name: str) -> dict[str, str]:
 
 
 def _container_texts(path: Path, name: str) -> dict[str, str]:
-    """The tags of an MP4 or WEBM: of the file, and of its streams where the file has none of that key."""
+    """Return the tags of an MP4 or WEBM: of the file, and of its streams for keys that the file does not have."""
     try:
         options = {"format_whitelist": "mov,mp4,matroska,webm", "protocol_whitelist": "file"}
         with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
-            found: list[Mapping[str, str]] = [container.metadata, *(one.metadata for one in container.streams)]
+            levels: list[Mapping[str, str]] = [
+                container.metadata,
+                *(stream.metadata for stream in container.streams),
+            ]
     except FFmpegError as error:
         raise _unreadable(name, str(error.strerror or error)) from error
     texts: dict[str, str] = {}
-    for tags in found:
+    for tags in levels:
         for key, text in tags.items():
             texts.setdefault(key.lower(), text)
     if sum(len(text) for text in texts.values()) > MAX_TEXT_BYTES:
@@ -130,7 +133,7 @@ def _decoded(raw: bytes, otherwise: str = "utf-8") -> str:
 
 def _too_much(name: str) -> Invalid:
     return Invalid(
-        f"{name} carries more than {MAX_TEXT_BYTES // 2**20} MiB of text about itself.",
+        f"{name} contains more than {MAX_TEXT_BYTES // 2**20} MiB of text.",
         hint="No workflow is that large. Save it again without the metadata, and import that.",
         code="too_much_text",
     )

@@ -1,9 +1,9 @@
-"""Looks up what a set of files may be: one query for assets and versions, one for frames of takes."""
+"""Loads the candidates that a set of files may be: one query for assets and versions, one for frames of takes."""
 
 from collections.abc import Collection
 
-from genlock.capture.seen import Used
-from genlock.capture.shelf import Candidate, Match, Shelf, asset_names, filenames
+from genlock.capture.asset_matching import Candidate, Candidates, Match, asset_names, filenames
+from genlock.capture.run_record import UsedFile
 from genlock.db.connection import Conn, many, rows
 from genlock.digest import Digest, from_raw, to_raw
 from genlock.model import Kind
@@ -11,31 +11,36 @@ from genlock.model import Kind
 _DIGEST_DIGITS = 64
 
 
-async def load_shelf(conn: Conn, used: Collection[Used], skeleton: Digest | None, project_id: int | None) -> Shelf:
-    """What ``used`` may be in a project, shared assets included; ``skeleton`` is the graph's effective digest."""
-    found = await _candidates(conn, used, skeleton, project_id)
+async def load_candidates(
+    conn: Conn, used: Collection[UsedFile], skeleton: Digest | None, project_id: int | None
+) -> Candidates:
+    """Return the candidates of ``used`` in a project, shared assets included.
+
+    ``skeleton`` is the effective digest of the graph as a workflow.
+    """
+    versions = await _versions(conn, used, skeleton, project_id)
     workflows = sorted(
-        (one for one in found if one.kind is Kind.WORKFLOW and one.effective_digest == skeleton),
-        key=lambda one: (not one.own, one.asset_id, one.number or 0),
+        (each for each in versions if each.kind is Kind.WORKFLOW and each.effective_digest == skeleton),
+        key=lambda each: (not each.own, each.asset_id, each.number or 0),
     )
     workflow = workflows[0] if workflows else None
-    return Shelf(
-        candidates=tuple(one for one in found if one.kind is not Kind.WORKFLOW),
+    return Candidates(
+        versions=tuple(version for version in versions if version.kind is not Kind.WORKFLOW),
         frames=await _frames(conn, used, project_id),
         workflow=workflow
         and Match(asset_id=workflow.asset_id, kind=workflow.kind, number=workflow.number, by="digest"),
     )
 
 
-async def _candidates(
-    conn: Conn, used: Collection[Used], skeleton: Digest | None, project_id: int | None
+async def _versions(
+    conn: Conn, used: Collection[UsedFile], skeleton: Digest | None, project_id: int | None
 ) -> tuple[Candidate, ...]:
-    """Versions with one of the digests, digest prefixes or filenames, and assets of one of the names."""
+    """Return versions with one of the digests, digest prefixes or filenames, and assets of one of the names."""
     ranges = [
         (prefix.ljust(_DIGEST_DIGITS, "0"), prefix.ljust(_DIGEST_DIGITS, "f"))
-        for prefix in {one.digest_prefix for one in used if one.digest_prefix}
+        for prefix in {file.digest_prefix for file in used if file.digest_prefix}
     ]
-    digests = {to_raw(one.digest) for one in used if one.digest is not None}
+    digests = {to_raw(file.digest) for file in used if file.digest is not None}
     return await many(
         conn,
         Candidate,
@@ -47,8 +52,8 @@ async def _candidates(
              WHERE c.version IS NOT NULL AND (c.digest = ANY(%(digests)s) OR c.effective_digest = %(skeleton)s)
             UNION
             SELECT c.asset_id, c.version
-              FROM unnest(%(lows)s::bytea[], %(highs)s::bytea[]) AS wanted (low, high)
-              JOIN contents c ON c.digest BETWEEN wanted.low AND wanted.high AND c.version IS NOT NULL
+              FROM unnest(%(lows)s::bytea[], %(highs)s::bytea[]) AS requested (low, high)
+              JOIN contents c ON c.digest BETWEEN requested.low AND requested.high AND c.version IS NOT NULL
             UNION ALL
             SELECT a.id, NULL FROM assets a WHERE a.name COLLATE "C" = ANY(%(names)s)
         )
@@ -60,8 +65,8 @@ async def _candidates(
          WHERE a.project_id IS NULL OR a.project_id = %(project_id)s
          ORDER BY a.id, v.number NULLS FIRST
         """,
-        filenames=sorted({name for one in used for name in filenames(one)}),
-        names=sorted({name for one in used for name in asset_names(one.name, is_stem=one.is_stem)}),
+        filenames=sorted({name for file in used for name in filenames(file)}),
+        names=sorted({name for file in used for name in asset_names(file.name, is_stem=file.is_stem)}),
         digests=sorted(digests),
         skeleton=None if skeleton is None else to_raw(skeleton),
         lows=[bytes.fromhex(low) for low, _ in ranges],
@@ -70,12 +75,12 @@ async def _candidates(
     )
 
 
-async def _frames(conn: Conn, used: Collection[Used], project_id: int | None) -> frozenset[Digest]:
-    """The digests of pictures that takes of the project gave out: a run that loads one continues that take."""
-    pictures = sorted({to_raw(one.digest) for one in used if one.role == "source_image" and one.digest is not None})
+async def _frames(conn: Conn, used: Collection[UsedFile], project_id: int | None) -> frozenset[Digest]:
+    """Return the digests that are last frames of the project's takes: a run that loads such a frame continues it."""
+    pictures = sorted({to_raw(file.digest) for file in used if file.role == "source_image" and file.digest is not None})
     if not pictures or project_id is None:
         return frozenset()
-    found = await rows(
+    result = await rows(
         conn,
         """
         SELECT DISTINCT o.digest
@@ -86,4 +91,4 @@ async def _frames(conn: Conn, used: Collection[Used], project_id: int | None) ->
         digests=pictures,
         project_id=project_id,
     )
-    return frozenset(from_raw(bytes(row["digest"])) for row in found)
+    return frozenset(from_raw(bytes(row["digest"])) for row in result)

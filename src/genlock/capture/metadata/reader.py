@@ -1,8 +1,8 @@
-"""Looks at the files of one take: what each is, what they say of themselves, and what the video shows. Blocks.
+"""Reads the files of one take: the format of each, the texts in them, and the frames of the video. Blocks.
 
 walk_00003_.mp4 ┐
-walk_00003_.png ┴─▶ texts ─▶ graph, or a web interface's text      the first file that has one
-                └─▶ frames, last frame                             of the one that shows most
+walk_00003_.png ┴─▶ texts ─▶ graph, or a web interface's text      of the first file that has one
+                └─▶ frames, last frame                             of the best container
 """
 
 import re
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genlock.capture.embedded import Embedded, read_embedded
 from genlock.capture.import_model import CONTAINERS, ImportSource
-from genlock.capture.tags import tags_of
-from genlock.capture.webui_text import WebuiText, read_webui_text
+from genlock.capture.metadata.embedded import Embedded, read_embedded
+from genlock.capture.metadata.tags import tags_of
+from genlock.capture.metadata.webui_text import WebuiText, read_webui_text
 from genlock.digest import Digest
 from genlock.engines.media import Examined, examine
 from genlock.errors import Invalid
@@ -34,7 +34,7 @@ _WRITERS: Mapping[str, re.Pattern[str]] = {
     "webp": re.compile(r"WEBP|Image|Video", re.IGNORECASE),
     "png": re.compile(r"PNG|Image|Video", re.IGNORECASE),
 }
-"""Classes that write such files, by their names; VHS_VideoCombine writes a PNG beside its video."""
+"""Classes that write such files, by their names; VHS_VideoCombine writes a PNG next to its video."""
 
 _BEGINNING_BYTES = 64
 _COUNTER = re.compile(r"_\d{5,}_?$")
@@ -42,7 +42,7 @@ _COUNTER = re.compile(r"_\d{5,}_?$")
 
 @dataclass(frozen=True)
 class File:
-    """A file of the take, as it lies on this machine's disk for the moment."""
+    """A file of the take, on this machine's disk for the duration of the request."""
 
     path: Path
     digest: Digest
@@ -51,8 +51,8 @@ class File:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What was found. ``files`` are by container, the video's first; ``reading`` is of ``embedded.graph``."""
+class TakeMetadata:
+    """The contents of a take's files: ``files`` by container, the video first; ``reading`` is of ``embedded.graph``."""
 
     files: Mapping[str, File]
     embedded: Embedded
@@ -62,36 +62,36 @@ class Looked:
 
     @property
     def source(self) -> ImportSource:
-        """What says how the take was made."""
+        """The kind of text that says how the take was generated."""
         if self.reading is not None:
             return ImportSource.GRAPH
         return ImportSource.WEBUI if self.webui is not None else ImportSource.NOTHING
 
 
 def media_type_of(container: str, path: Path, name: str) -> str:
-    """What a file is by its first bytes; ``Invalid``, naming ``name``, if that is not the container it came as."""
+    """Return the media type of a file by its first bytes. Raises ``Invalid`` if its container is another one."""
     with path.open("rb") as source:
-        found = media_type_at(source.read(_BEGINNING_BYTES))
-    if found not in _MEDIA_TYPES[container]:
+        media_type = media_type_at(source.read(_BEGINNING_BYTES))
+    if media_type not in _MEDIA_TYPES[container]:
         raise Invalid(
-            f"{shown_name(name)} is no {container.upper()}: it is {found}.",
-            hint="Give the file the extension of what it is.",
+            f"{shown_name(name)} is not a {container.upper()} file: it is {media_type}.",
+            hint="Give the file the extension of its format.",
             code="wrong_container",
         )
-    return found
+    return media_type
 
 
-def look_at(files: Mapping[str, File], name: str) -> Looked:
-    """What the files of a take say and show. ``Invalid``, naming ``name``, if they are damaged or say too much."""
+def read_metadata(files: Mapping[str, File], name: str) -> TakeMetadata:
+    """Return the metadata of a take's files. Raises ``Invalid``, naming ``name``, if they are damaged or too large."""
     ordered = {container: files[container] for container in CONTAINERS if container in files}
-    embedded = _most_telling([read_embedded(tags_of(file.path, name), name) for file in ordered.values()])
+    embedded = _most_informative([read_embedded(tags_of(file.path, name), name) for file in ordered.values()])
     video = next(iter(ordered))
     graph = embedded.graph
     reading = None
     if graph is not None:
         shown = f"The graph in {shown_name(name)}"
         reading = read_uses(graph, output_of(read_uses(graph, name=shown), name, video), name=shown)
-    return Looked(
+    return TakeMetadata(
         files=ordered,
         embedded=embedded,
         webui=read_webui_text(embedded.text) if embedded.text is not None else None,
@@ -101,23 +101,23 @@ def look_at(files: Mapping[str, File], name: str) -> Looked:
 
 
 def video_of(files: Mapping[str, File]) -> File:
-    """The file that shows most of a take."""
+    """Return the file that is the video of a take."""
     return next(files[container] for container in CONTAINERS if container in files)
 
 
-def _most_telling(found: Sequence[Embedded]) -> Embedded:
-    """A graph before a text, a text before a reason why there is neither; of equals the first."""
-    return min(found, key=lambda one: (one.graph is None, one.text is None, one.without_graph is None))
+def _most_informative(embedded: Sequence[Embedded]) -> Embedded:
+    """Return the first with a graph, else the first with a text, else the first with a reason for having neither."""
+    return min(embedded, key=lambda each: (each.graph is None, each.text is None, each.without_graph is None))
 
 
 def output_of(reading: Reading, name: str, container: str) -> str | None:
-    """The node that wrote a file, by its prefix and its class; None where several could have."""
+    """Return the node that wrote a file, by its prefix and its class; None if several match."""
     stem = _COUNTER.sub("", _stem(name))
-    writers = [one for one in reading.outputs if _WRITERS[container].search(one.class_type)]
-    named = [one for one in writers if one.prefix is not None and _stem(f"{one.prefix.value}.") == stem]
-    for found in (named, writers):
-        if len(found) == 1:
-            return found[0].node
+    writers = [output for output in reading.outputs if _WRITERS[container].search(output.class_type)]
+    named = [writer for writer in writers if writer.prefix is not None and _stem(f"{writer.prefix.value}.") == stem]
+    for matches in (named, writers):
+        if len(matches) == 1:
+            return matches[0].node
     return None
 
 

@@ -1,11 +1,11 @@
-"""What a file's texts say about how it was made, in the spellings of those who wrote them. Pure.
+"""Reads the texts of a file that say how it was generated, in the spellings of the programs that wrote them. Pure.
 
     prompt={…}                    ComfyUI: the graph as it ran, in a text, a tag or an EXIF field
     comment={"prompt": …}         other savers: the same within one tag, the graph once more as text
     parameters=a walk\\nSteps: …   the text that web interfaces write
 
-A fingerprint that ComfyUI adds to a node (``is_changed``) is taken out again, so that the graph is what was submitted;
-those of its own picture and sound loaders are the SHA-256 of the file, and are kept as that.
+A fingerprint that ComfyUI adds to a node (``is_changed``) is removed, so that the graph is what was submitted; those of
+ComfyUI's picture and sound loaders are the SHA-256 of the file, and are returned with it.
 """
 
 import math
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from genlock.capture.seen import FileSeen
+from genlock.capture.run_record import LoadedFile
 from genlock.digest import PREFIX
 from genlock.errors import Invalid
 from genlock.graphs.meanings import LOADERS
@@ -34,19 +34,19 @@ _TEXTS = ("parameters", "usercomment", "comment", "description")
 
 
 class Embedded(Model):
-    """What a file says: a ``graph`` with the files whose bytes it vouches for, or a web interface's ``text``.
+    """The texts of a file: a ``graph`` with the ``files`` whose digests it has, or a web interface's ``text``.
 
-    ``without_graph`` says why there is no graph although something was there.
+    ``without_graph`` is the reason if there is a text about the generation but no graph.
     """
 
     graph: dict[str, Any] | None = None
-    seen: tuple[FileSeen, ...] = ()
+    files: tuple[LoadedFile, ...] = ()
     text: str | None = None
     without_graph: str | None = None
 
 
 def read_embedded(tags: Mapping[str, str], name: str) -> Embedded:
-    """What the texts of a file, by key in lower case, say. ``Invalid``, naming ``name``, for an unsound graph."""
+    """Read the texts of a file, by key in lower case. Raises ``Invalid``, naming ``name``, for an unsound graph."""
     shown = f"The graph in {shown_name(name)}"
     for text in _graph_texts(tags, shown):
         graph = _graph(text, shown)
@@ -56,12 +56,12 @@ def read_embedded(tags: Mapping[str, str], name: str) -> Embedded:
     if text is not None:
         return Embedded(text=text)
     if "workflow" in tags:
-        return Embedded(without_graph="it carries only the editor's workflow, which leaves out what the server ran")
+        return Embedded(without_graph="it contains only the editor's workflow, which leaves out what the server ran")
     return Embedded()
 
 
 def _graph_texts(tags: Mapping[str, str], shown: str) -> Iterator[Any]:
-    """Everything in a file that may be a graph, the plainest place first."""
+    """Yield everything in a file that may be a graph, the plainest place first."""
     if "prompt" in tags:
         yield tags["prompt"]
     for key in _OUTER:
@@ -71,15 +71,15 @@ def _graph_texts(tags: Mapping[str, str], shown: str) -> Iterator[Any]:
                 yield cast("dict[str, Any]", outer).get("prompt")
 
 
-def _graph(found: Any, shown: str) -> dict[str, Any] | None:
-    """The graph in a text, or in what a text held; None if it is something else, such as the words of a prompt."""
-    if isinstance(found, str):
-        if not found.lstrip().startswith("{"):
+def _graph(value: Any, shown: str) -> dict[str, Any] | None:
+    """Return the graph in a text or in a parsed value; None if it is something else, such as the words of a prompt."""
+    if isinstance(value, str):
+        if not value.lstrip().startswith("{"):
             return None
-        found = _parsed(found, shown)
-    if not isinstance(found, dict) or not found:
+        value = _parsed(value, shown)
+    if not isinstance(value, dict) or not value:
         return None
-    graph = cast("dict[str, Any]", found)
+    graph = cast("dict[str, Any]", value)
     return graph if all(isinstance(node, dict) and "class_type" in node for node in graph.values()) else None
 
 
@@ -91,25 +91,25 @@ def _parsed(text: str, shown: str) -> Any:
             hint="No workflow is that large. Save the file again without the metadata, and import that.",
             code="too_much_text",
         )
-    # Fingerprints of nodes that always run again are NaN, which Python writes into JSON as it is.
+    # Fingerprints of nodes that always run again are NaN, which Python writes into JSON unchanged.
     return read_json(content.rstrip(b"\0 \r\n"), shown, finite=False)
 
 
 def _cleaned(graph: dict[str, Any], shown: str) -> Embedded:
     whole: dict[str, Any] = {}
-    seen: list[FileSeen] = []
+    files: list[LoadedFile] = []
     for key, node in graph.items():
         plain = dict(node)
         mark = plain.pop("is_changed", None)
         file = _fingerprinted(key, plain, mark)
         if file is not None:
-            seen.append(file)
+            files.append(file)
         whole[key] = plain
     _require_sound(whole, shown)
-    return Embedded(graph=whole, seen=tuple(seen))
+    return Embedded(graph=whole, files=tuple(files))
 
 
-def _fingerprinted(key: str, node: Mapping[str, Any], mark: Any) -> FileSeen | None:
+def _fingerprinted(key: str, node: Mapping[str, Any], mark: Any) -> LoadedFile | None:
     class_type, inputs = node["class_type"], node.get("inputs")
     if class_type not in _HASHED or not isinstance(inputs, dict):
         return None
@@ -117,16 +117,16 @@ def _fingerprinted(key: str, node: Mapping[str, Any], mark: Any) -> FileSeen | N
     name = cast("dict[str, Any]", inputs).get(LOADERS[class_type][0])
     if not given or not isinstance(given[0], str) or not isinstance(name, str) or not _SHA256.fullmatch(given[0]):
         return None
-    return FileSeen(node=key, input=LOADERS[class_type][0], name=name, digest=PREFIX + given[0])
+    return LoadedFile(node=key, input=LOADERS[class_type][0], name=name, digest=PREFIX + given[0])
 
 
 def _require_sound(graph: dict[str, Any], shown: str) -> None:
-    """What JSON can say and a receipt cannot: numbers that are none, and halves of characters."""
+    """Refuse what JSON allows and a receipt does not: NaN, infinities, and halves of characters."""
     within: list[Any] = [graph]
     while within:
         value = within.pop()
         if isinstance(value, float) and not math.isfinite(value):
-            raise _unsound(shown, "a value that is no number (NaN, or an infinity)")
+            raise _unsound(shown, "NaN or an infinity for a number")
         if isinstance(value, str) and _SURROGATE.search(value):
             raise _unsound(shown, "half a character in a text")
         if isinstance(value, dict):
@@ -139,6 +139,6 @@ def _require_sound(graph: dict[str, Any], shown: str) -> None:
 def _unsound(shown: str, what: str) -> Invalid:
     return Invalid(
         f"{shown} has {what}.",
-        hint="ComfyUI cannot have run it as it is. Import the file without its metadata.",
+        hint="ComfyUI cannot have run this graph. Import the file without its metadata.",
         code="bad_json",
     )

@@ -1,11 +1,11 @@
-"""The text that web interfaces for Stable Diffusion write into pictures, as parameters and files.
+"""Reads the text that web interfaces for Stable Diffusion write into pictures, as parameters and files.
 
     she walks <lora:rain:0.8>
     Negative prompt: blurry
     Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7, Seed: 42, Size: 512x768,
     Model hash: 31e35c80fc, Model: sd_xl_base_1.0, Version: v1.10.1
 
-``sd-parsers`` knows the form. What it gives is text in every value; here it becomes what a receipt has words for.
+``sd-parsers`` parses the form. All its values are text; here they become parameters of a receipt.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 from sd_parsers.exceptions import ParserError
 from sd_parsers.parsers import AUTOMATIC1111Parser
 
-from genlock.capture.seen import Used
+from genlock.capture.run_record import UsedFile
 from genlock.model import Model
 
 _LORA = re.compile(r"<lora:(?P<name>[^:<>]{1,200})(?::(?P<model>-?[0-9.]{1,12}))?(?::(?P<clip>-?[0-9.]{1,12}))?[^<>]*>")
@@ -26,15 +26,15 @@ _MAX_CHARACTERS = 200_000
 
 
 class WebuiText(Model):
-    """What such a text says: parameters by a receipt's words, the files it names, and the program's version."""
+    """The parameters in such a text by a receipt's names, the files that it names, and the program's version."""
 
     parameters: dict[str, Any]
-    used: tuple[Used, ...]
+    used: tuple[UsedFile, ...]
     version: str | None
 
 
 def read_webui_text(text: str) -> WebuiText | None:
-    """What a text says, or None if it is not of this form. Values that are not what they should be are left out."""
+    """Read a text; return None if it does not have this form. Values of a wrong form are left out."""
     if len(text) > _MAX_CHARACTERS:
         return None
     try:
@@ -44,7 +44,7 @@ def read_webui_text(text: str) -> WebuiText | None:
     sampler = info.samplers[0]
     stated: dict[str, Any] = {**info.metadata, **sampler.parameters}
     prompt = sampler.prompts[0].value if sampler.prompts else ""
-    said: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "prompt": prompt,
         "negative_prompt": sampler.negative_prompts[0].value if sampler.negative_prompts else "",
         "sampler": sampler.name,
@@ -56,27 +56,27 @@ def read_webui_text(text: str) -> WebuiText | None:
     }
     size = _SIZE.fullmatch(str(stated.get("Size", "")))
     if size is not None:
-        said |= {"width": int(size[1]), "height": int(size[2])}
-    used: list[Used] = []
+        parameters |= {"width": int(size[1]), "height": int(size[2])}
+    used: list[UsedFile] = []
     if sampler.model is not None:
-        known = _matching(_HASH, sampler.model.hash)
-        name = sampler.model.name or f"model {known}"
-        used.append(Used(role="model", name=name, digest_prefix=known and known.lower(), is_stem=True))
+        prefix = _matching(_HASH, sampler.model.hash)
+        name = sampler.model.name or f"model {prefix}"
+        used.append(UsedFile(role="model", name=name, digest_prefix=prefix and prefix.lower(), is_stem=True))
     vae = stated.get("VAE")
     if isinstance(vae, str) and vae:
-        used.append(Used(role="vae", name=vae))
+        used.append(UsedFile(role="vae", name=vae))
     used += [_lora(match) for match in _LORA.finditer(prompt)]
     version = stated.get("Version")
     return WebuiText(
-        parameters={word: value for word, value in said.items() if value is not None},
+        parameters={word: value for word, value in parameters.items() if value is not None},
         used=tuple(used),
         version=version if isinstance(version, str) and version else None,
     )
 
 
-def _lora(match: re.Match[str]) -> Used:
+def _lora(match: re.Match[str]) -> UsedFile:
     strength = _number(match["model"])
-    return Used(
+    return UsedFile(
         role="lora",
         name=match["name"],
         strength_model=1.0 if match["model"] is None else strength,

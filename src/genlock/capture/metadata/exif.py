@@ -30,7 +30,7 @@ _DAMAGED = (
     AttributeError,
     OverflowError,
     struct.error,
-    Warning,  # raised only where the interpreter was told to raise them
+    Warning,  # raised only if the interpreter turns warnings into errors
 )
 
 
@@ -68,7 +68,7 @@ def _count_tags(block: bytes, order: str, offset: int) -> int:
 
 
 def _named_text(key: str, raw: bytes) -> tuple[str, str]:
-    """Return the text of a field with its key: the one before the colon in ``prompt:{…}``, else the field's own."""
+    """Return the text of a field with its key: the word before the colon in ``prompt:{…}``, else the field's name."""
     text = _decode(raw).rstrip("\0")
     prefix, colon, rest = text.partition(":")
     has_own_key = colon and prefix.isascii() and prefix.isalpha() and rest.lstrip().startswith(("{", "["))

@@ -1,0 +1,88 @@
+"""Rows that recording captured work reads: receipts of known files, unmanaged assets, outdated versions."""
+
+from collections.abc import Collection
+
+from genlock.db.connection import Conn, rows, scalar
+from genlock.digest import Digest, to_raw
+
+
+async def receipt_of_repeated(conn: Conn, graph: Digest, outputs: list[Digest]) -> int | None:
+    """Return the receipt of the files that a run returned from the cache, else of the newest run of its graph."""
+    return await scalar(
+        conn,
+        """
+        SELECT coalesce(
+            (SELECT max(receipt_id) FROM receipt_outputs WHERE digest = ANY(%(outputs)s) AND part = 'video'),
+            (SELECT receipt_id FROM captures
+              WHERE graph = %(graph)s AND receipt_id IS NOT NULL ORDER BY id DESC LIMIT 1))
+        """,
+        graph=to_raw(graph),
+        outputs=[to_raw(output) for output in outputs],
+    )
+
+
+async def receipt_of_file(conn: Conn, segment_id: int | None, digest: Digest, importer: str) -> int | None:
+    """Return the receipt of the take with these bytes: of the segment, else one recorded at generation.
+
+    A receipt was recorded at generation if the ``importer`` did not write it, whatever its evidence: a run whose files
+    were overwritten meanwhile is not ``recorded``.
+    """
+    return await scalar(
+        conn,
+        """
+        SELECT r.id
+          FROM receipt_outputs o
+          JOIN receipts r ON r.id = o.receipt_id
+         WHERE o.digest = %(digest)s AND o.part NOT IN ('last_frame', 'thumbnail') AND r.take_id IS NOT NULL
+           AND (r.segment_id = %(segment_id)s
+                OR convert_from(r.document, 'UTF8')::json #>> '{recorder,name}' IS DISTINCT FROM %(importer)s)
+         ORDER BY r.segment_id IS NOT DISTINCT FROM %(segment_id)s DESC, r.id
+         LIMIT 1
+        """,
+        digest=to_raw(digest),
+        segment_id=segment_id,
+        importer=importer,
+    )
+
+
+async def unmanaged_assets(conn: Conn, asset_ids: Collection[int]) -> frozenset[int]:
+    """Return the assets whose versions are all unmanaged."""
+    result = await rows(
+        conn,
+        """
+        SELECT asset_id
+          FROM asset_versions
+         WHERE asset_id = ANY(%(assets)s)
+         GROUP BY asset_id
+        HAVING bool_and(details @> '{"unmanaged": true}')
+        """,
+        assets=sorted(asset_ids),
+    )
+    return frozenset(row["asset_id"] for row in result)
+
+
+async def outdated(conn: Conn, versions: Collection[tuple[int, int]]) -> tuple[str, ...]:
+    """Return a sentence for each (asset id, version) whose asset has an active version with other content.
+
+    Pins are ignored.
+    """
+    if not versions:
+        return ()
+    result = await rows(
+        conn,
+        """
+        SELECT a.kind, a.name, requested.number, a.active_version
+          FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS requested (asset_id, number)
+          JOIN assets a ON a.id = requested.asset_id
+          JOIN contents used ON used.asset_id = a.id AND used.version = requested.number
+          JOIN contents active ON active.asset_id = a.id AND active.version = a.active_version
+         WHERE used.effective_digest <> active.effective_digest
+         ORDER BY a.kind, a.name, requested.number
+        """,
+        assets=[asset_id for asset_id, _ in versions],
+        numbers=[number for _, number in versions],
+    )
+    return tuple(
+        f"{row['kind']} {row['name']}: this run used v{row['number']}, v{row['active_version']} is active"
+        for row in result
+    )
