@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import command_line, inside, questions, table
+from benchmarks import command_line, importing, inside, questions, table
 from benchmarks import floors as bottoms
 from benchmarks.clock import Row
 from benchmarks.house import database, filled, folder, serving
@@ -59,6 +59,7 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
     rows.append(inside.look_again(home))
     rows.append(inside.second_start(home / "up"))
     rows += _told(command_line.starts(home / "up"))
+    rows += _told(importing.imports(home / "imports"))
     return rows, floors
 
 

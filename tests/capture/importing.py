@@ -1,11 +1,18 @@
 """Imports over HTTP as a client sends them, and a library to match against."""
 
+import copy
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import httpx
+from PIL import Image
+from tests.capture.corpus.cases import Graph, image_to_video, ksampler, node
+from tests.capture.files import frames
 from tests.library.identity.files import safetensors, tensor
+
+from genlock.digest import digest_of
 
 
 async def send(client: httpx.AsyncClient, *paths: Path, status: int | None = None, **more: Any) -> Any:
@@ -41,3 +48,31 @@ async def register_all(client: httpx.AsyncClient, start: bytes) -> None:
     ):
         await register(client, kind, name, filename, safetensors({"w": tensor(0, 4)}, bytes([number] * 4)))
     await register(client, "source_image", "start", "start.png", start)
+
+
+def start_image(shade: int = 50) -> bytes:
+    """A picture as PNG, another for each shade."""
+    written = io.BytesIO()
+    Image.fromarray(frames(shade, 1)[0]).save(written, "PNG")
+    return written.getvalue()
+
+
+def graph_of(start: bytes | None = None) -> Graph:
+    """The plain graph with one LoRA; with ``start``, as ComfyUI embeds it after reading that picture."""
+    graph = copy.deepcopy(
+        image_to_video(
+            n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name="rain.safetensors", strength_model=0.8),
+            n10=ksampler(model=("2", 0)),
+        )
+    )
+    if start is not None:
+        graph["8"]["is_changed"] = [digest_of(start).removeprefix("sha256:")]
+    return graph
+
+
+async def counts(client: httpx.AsyncClient) -> tuple[int, ...]:
+    """The numbers of projects, receipts and assets."""
+    counted: list[int] = []
+    for path in ("projects", "receipts", "assets"):
+        counted.append(len((await client.get(f"/api/v1/{path}", params={"limit": 500})).json()["items"]))
+    return tuple(counted)

@@ -1,7 +1,5 @@
 """Work made before Genlock over HTTP: what is recorded, how well it is known, and that twice adds nothing."""
 
-import copy
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.capture.corpus.cases import Graph, image_to_video, ksampler, node
-from tests.capture.files import frames, png, save, video
-from tests.capture.importing import register, register_all, send
+from tests.capture.files import png, save, video
+from tests.capture.importing import counts, graph_of, register, register_all, send, start_image
 from tests.capture.test_embedded import TEXT
 from tests.library.identity.files import safetensors, tensor
 
@@ -19,39 +16,13 @@ from genlock.blobs.disk import DiskStore
 from genlock.digest import digest_of
 
 
-def _start(shade: int = 50) -> bytes:
-    written = io.BytesIO()
-    Image.fromarray(frames(shade, 1)[0]).save(written, "PNG")
-    return written.getvalue()
-
-
-def _graph(start: bytes | None = None) -> Graph:
-    """The plain graph with one LoRA; with ``start``, as ComfyUI embeds it after reading that picture."""
-    graph = copy.deepcopy(
-        image_to_video(
-            n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name="rain.safetensors", strength_model=0.8),
-            n10=ksampler(model=("2", 0)),
-        )
-    )
-    if start is not None:
-        graph["8"]["is_changed"] = [digest_of(start).removeprefix("sha256:")]
-    return graph
-
-
-async def _counts(client: httpx.AsyncClient) -> tuple[int, ...]:
-    counted: list[int] = []
-    for path in ("projects", "receipts", "assets"):
-        counted.append(len((await client.get(f"/api/v1/{path}", params={"limit": 500})).json()["items"]))
-    return tuple(counted)
-
-
 @pytest.mark.parametrize("extension", ["mp4", "webm", "webp", "png"])
 async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path, extension: str
 ) -> None:
     """Models by name, the start image by the digest that ComfyUI left, everything else out of the graph."""
-    await register_all(client, _start())
-    path = save(tmp_path / f"walk_00001_.{extension}", _graph(_start()))
+    await register_all(client, start_image())
+    path = save(tmp_path / f"walk_00001_.{extension}", graph_of(start_image()))
     imported = await send(client, path, status=201)
     assert (imported["outcome"], imported["source"], imported["evidence"]) == ("recorded", "graph", "matched_by_name")
     assert (imported["missing"], imported["explained"], imported["notes"]) == (["engine.version"], True, [])
@@ -83,7 +54,7 @@ async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
     }
     assert document["outputs"]["video"]["digest"] == digest_of(path.read_bytes())
     assert {"frames", "last_frame"} <= document["outputs"].keys()
-    assert json.loads(store.read_verified(document["graph"])) == _graph(), "the graph without its fingerprints"
+    assert json.loads(store.read_verified(document["graph"])) == graph_of(), "the graph without its fingerprints"
     segment = (await client.get(f"/api/v1/segments/{imported['segment_id']}")).json()
     assert (segment["name"], segment["chained"]) == ("walk", False)
     assert segment["selected_take"]["number"] == 1
@@ -91,23 +62,23 @@ async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
 
 async def test_importing_again_adds_nothing(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """Also when something was registered meanwhile that would match better."""
-    path = save(tmp_path / "walk_00001_.mp4", _graph(_start()))
+    path = save(tmp_path / "walk_00001_.mp4", graph_of(start_image()))
     first = await send(client, path, status=201)
     assert not first["explained"]
-    await register_all(client, _start())
-    before = await _counts(client)
+    await register_all(client, start_image())
+    before = await counts(client)
     again = await send(client, path, status=200)
     assert (again["outcome"], again["take_id"], again["receipt_id"]) == (
         "exists",
         first["take_id"],
         first["receipt_id"],
     )
-    assert await _counts(client) == before
+    assert await counts(client) == before
 
 
 async def test_a_digest_alone_asks(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """So that a second import need not upload anything."""
-    path = save(tmp_path / "walk_00001_.mp4", _graph())
+    path = save(tmp_path / "walk_00001_.mp4", graph_of())
     asked = {"digest": digest_of(path.read_bytes())}
     take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": "walk.mp4", **asked}
     form: list[Any] = [("take", (None, json.dumps(take)))]
@@ -118,26 +89,32 @@ async def test_a_digest_alone_asks(client: httpx.AsyncClient, tmp_path: Path) ->
     assert told.json()["explained"] == recorded["explained"] and told.json()["missing"] == recorded["missing"]
 
 
-async def test_a_dry_run_says_the_same_and_writes_nothing(
-    client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
-) -> None:
-    """Neither rows nor bytes."""
-    await register_all(client, _start())
-    before, bytes_before = await _counts(client), list(store.digests())
-    path = save(tmp_path / "walk_00001_.webm", _graph(_start()))
-    dry = await send(client, path, status=200, dry_run=True)
-    assert (await _counts(client), list(store.digests())) == (before, bytes_before)
-    assert (dry["outcome"], dry["take_id"], dry["segment_id"]) == ("would_record", None, None)
-    events = (await client.get("/api/v1/events", params={"limit": 500})).json()["items"]
-    assert not [event for event in events if event["verb"] in ("project.created", "take.recorded")]
-    wet = await send(client, path, status=201)
-    same = ("inputs", "missing", "evidence", "explained", "created", "source", "notes")
-    assert {key: dry[key] for key in same} == {key: wet[key] for key in same}
+async def test_takes_are_found_by_the_bytes_of_their_videos(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """In the order of the lookup, each as importing it again answers; what was registered since is matched."""
+    start = start_image()
+    paths = [save(tmp_path / f"walk_{shade:05d}_.mp4", graph_of(start), shade=shade) for shade in (1, 2, 3)]
+    for path in paths[:2]:
+        await send(client, path, status=201)
+    await register_all(client, start)
+    takes = [
+        {"project": "rooftop", "scene": "night", "segment": "walk", "name": f"rooftop/{path.name}"}
+        | {"digest": digest_of(path.read_bytes())}
+        for path in paths
+    ]
+    elsewhere = {**takes[0], "segment": "run"}
+    lookup = {"takes": [takes[2], takes[1], elsewhere, takes[0]]}
+    answer = await client.post("/api/v1/imports:find", json=lookup)
+    assert answer.status_code == 200, answer.text
+    again = [await send(client, path, status=200) for path in (paths[1], paths[0])]
+    assert answer.json()["items"] == [None, again[0], None, again[1]]
+    assert [each["version"] for each in again[0]["inputs"] if each["role"] == "source_image"] == [1]
+    for wrong in ([], [{**takes[0], "digest": None}], takes * 67):
+        assert (await client.post("/api/v1/imports:find", json={"takes": wrong})).status_code == 422
 
 
 async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """The video is the one that shows most; the graph may be in the other; both are found again."""
-    silent, telling = video(tmp_path / "walk_00001_.mp4", {}), save(tmp_path / "walk_00001_.png", _graph())
+    silent, telling = video(tmp_path / "walk_00001_.mp4", {}), save(tmp_path / "walk_00001_.png", graph_of())
     imported = await send(client, telling, silent, status=201)
     assert imported["source"] == "graph"
     receipt = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()
@@ -148,14 +125,14 @@ async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncCli
 async def test_takes_of_one_segment_are_numbered_as_they_come(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """The last one is in the cut, unless a take is there that was made with Genlock."""
     for number in (1, 2):
-        path = save(tmp_path / f"walk_0000{number}_.mp4", _graph(), shade=number)
+        path = save(tmp_path / f"walk_0000{number}_.mp4", graph_of(), shade=number)
         assert (await send(client, path, status=201))["take"] == number
     segment_id = (await send(client, path, status=200))["segment_id"]
     assert (await client.get(f"/api/v1/segments/{segment_id}")).json()["selected_take"]["number"] == 2
     claim = {"engine": {"name": "diffusers", "version": "1"}, "parameters": {"seed": "1"}}
-    files = {"claim": (None, json.dumps(claim)), "video": save(tmp_path / "own.mp4", _graph(), shade=9).read_bytes()}
+    files = {"claim": (None, json.dumps(claim)), "video": save(tmp_path / "own.mp4", graph_of(), shade=9).read_bytes()}
     assert (await client.post(f"/api/v1/segments/{segment_id}/takes", files=files)).status_code == 201
-    await send(client, save(tmp_path / "walk_00003_.mp4", _graph(), shade=3), status=201)
+    await send(client, save(tmp_path / "walk_00003_.mp4", graph_of(), shade=3), status=201)
     assert (await client.get(f"/api/v1/segments/{segment_id}")).json()["selected_take"]["number"] == 3
 
 
@@ -167,7 +144,7 @@ async def test_what_genlock_recorded_itself_is_not_imported_over_it(
 
     Also one that says less, as of a run that the extension saw while somebody wrote into a file that it had loaded.
     """
-    path = save(tmp_path / "walk_00001_.mp4", _graph())
+    path = save(tmp_path / "walk_00001_.mp4", graph_of())
     await client.post("/api/v1/projects", json={"slug": "own", "name": "own"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "own"})
     (segment,) = (await client.post("/api/v1/scenes/1/segments", json={"count": 1})).json()["items"]
@@ -192,7 +169,7 @@ async def test_a_number_is_the_segment_at_that_position(client: httpx.AsyncClien
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
     made = (await client.post("/api/v1/scenes/1/segments", json={"count": 2})).json()["items"]
-    path = save(tmp_path / "02_00001_.mp4", _graph())
+    path = save(tmp_path / "02_00001_.mp4", graph_of())
     assert (await send(client, path, status=201, segment="02"))["segment_id"] == made[1]["id"]
     assert (await send(client, path, status=201, segment="07"))["segment"] == "07"
 
@@ -205,7 +182,7 @@ async def test_after_a_reorder_a_number_is_still_the_position(client: httpx.Asyn
     answer = await client.patch(f"/api/v1/segments/{third['id']}", json={"position": 1})
     assert answer.is_success, answer.text
     for number, segment in enumerate((third, first, second), 1):
-        path = save(tmp_path / f"0{number}_00001_.mp4", _graph(), shade=number)
+        path = save(tmp_path / f"0{number}_00001_.mp4", graph_of(), shade=number)
         assert (await send(client, path, status=201, segment=f"0{number}"))["segment_id"] == segment["id"]
         assert (await send(client, path, status=200, segment=f"0{number}"))["outcome"] == "exists"
 
@@ -214,7 +191,7 @@ async def test_a_segment_with_a_number_for_a_name_is_that_number(client: httpx.A
     """Imports of 01, 03 and 05 leave segments of these names: 03 is not the third of them, nor is 02 the second."""
 
     async def segment(name: str, shade: int) -> str:
-        path = save(tmp_path / f"{name}_{shade:05d}_.mp4", _graph(), shade=shade)
+        path = save(tmp_path / f"{name}_{shade:05d}_.mp4", graph_of(), shade=shade)
         return (await send(client, path, status=201, segment=name))["segment"]
 
     assert [await segment(name, shade) for shade, name in enumerate(("01", "03", "05"), 1)] == ["01", "03", "05"]
@@ -230,9 +207,9 @@ async def test_several_versions_of_one_filename_are_not_guessed_between(
     client: httpx.AsyncClient, tmp_path: Path
 ) -> None:
     """The asset is known, the version is not: a LoRA that was overwritten under its name."""
-    await register_all(client, _start())
+    await register_all(client, start_image())
     await register(client, "lora", "rain", "rain.safetensors", safetensors({"w": tensor(0, 4)}, b"new!"))
-    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(_start())), status=201)
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(start_image())), status=201)
     lora = next(one for one in imported["inputs"] if one["role"] == "lora")
     assert (lora["name"], lora["version"]) == ("rain", None) and lora["asset_id"]
     assert "lora[0].digest" in imported["missing"] and not imported["explained"]
@@ -240,9 +217,9 @@ async def test_several_versions_of_one_filename_are_not_guessed_between(
 
 async def test_a_digest_that_no_version_has_stays_one(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """The picture of that name is another one: the receipt says which bytes were used, not which are there."""
-    await register_all(client, _start())
-    other = _start(51)
-    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(other)), status=201)
+    await register_all(client, start_image())
+    other = start_image(51)
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(other)), status=201)
     image = next(one for one in imported["inputs"] if one["role"] == "source_image")
     assert (image["name"], image["version"], image["digest"]) == ("start", None, digest_of(other))
     assert not imported["explained"] and "source_image[0].digest" not in imported["missing"]
@@ -253,17 +230,17 @@ async def test_a_digest_that_no_version_has_stays_one(client: httpx.AsyncClient,
 
 async def test_a_variant_is_recognised_by_its_bytes(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """A graph only says that it loads a picture; the library knows that it is a variant."""
-    await register(client, "variant", "clothed", "clothed.png", _start())
-    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph(_start())), status=201)
+    await register(client, "variant", "clothed", "clothed.png", start_image())
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(start_image())), status=201)
     assert ("variant", "clothed", 1) in [(one["role"], one["name"], one["version"]) for one in imported["inputs"]]
 
 
 async def test_a_workflow_is_recognised_by_its_skeleton(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """Another seed and prompt are the same workflow."""
-    graph = _graph()
+    graph = graph_of()
     graph["10"]["inputs"]["seed"], graph["5"]["inputs"]["text"] = 7, "she sits"
     await register(client, "workflow", "walk", "walk.json", json.dumps(graph).encode())
-    imported = await send(client, save(tmp_path / "walk_00001_.mp4", _graph()), status=201)
+    imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of()), status=201)
     assert imported["inputs"][0]["role"] == "workflow" and imported["inputs"][0]["version"] == 1
 
 
@@ -271,10 +248,10 @@ async def test_a_picture_that_a_take_ended_with_is_its_seed_frame(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
 ) -> None:
     """Somebody carried the last frame over by hand: the digest says whose it is."""
-    first = await send(client, save(tmp_path / "a_00001_.mp4", _graph()), status=201, segment="a")
+    first = await send(client, save(tmp_path / "a_00001_.mp4", graph_of()), status=201, segment="a")
     receipt = (await client.get(f"/api/v1/receipts/{first['receipt_id']}")).json()
     frame = store.read_verified(receipt["document"]["outputs"]["last_frame"]["digest"])
-    second = await send(client, save(tmp_path / "b_00001_.mp4", _graph(frame), shade=2), status=201, segment="b")
+    second = await send(client, save(tmp_path / "b_00001_.mp4", graph_of(frame), shade=2), status=201, segment="b")
     document = (await client.get(f"/api/v1/receipts/{second['receipt_id']}")).json()["document"]
     (seed,) = (one for one in document["inputs"] if one["role"] == "seed_frame")
     assert (seed["take"], seed["digest"]) == (first["take_id"], digest_of(frame))
@@ -310,15 +287,15 @@ async def test_the_text_of_a_web_interface_becomes_a_receipt(client: httpx.Async
 
 async def test_the_engines_version_can_be_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """No file carries it, but who made the folder may know it."""
-    await register_all(client, _start())
-    path = save(tmp_path / "walk_00001_.mp4", _graph(_start()))
+    await register_all(client, start_image())
+    path = save(tmp_path / "walk_00001_.mp4", graph_of(start_image()))
     imported = await send(client, path, status=201, engine_version="0.3.75")
     assert (imported["missing"], imported["explained"]) == ([], True)
 
 
 async def test_what_could_not_be_read_out_of_a_graph_is_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """The prompt is behind a node that nobody knows."""
-    graph = _graph()
+    graph = graph_of()
     graph["5"]["inputs"]["text"] = ["60", 0]
     graph["60"] = {"class_type": "RandomWords", "inputs": {"list": "coats"}}
     imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph), status=201)
@@ -342,7 +319,7 @@ async def test_hostile_files_are_refused_and_leave_nothing(
         refused = await send(client, path, status=422)
         assert path.name in refused["detail"] and refused["hint"], refused
         assert code in (None, refused["code"])
-    assert (await _counts(client))[:2] == (0, 0)
+    assert (await counts(client))[:2] == (0, 0)
     assert list(store.digests()) == []
 
 

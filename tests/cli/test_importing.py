@@ -193,7 +193,7 @@ def _hostile(folder: Path) -> dict[str, str]:
     return {
         "deep.mp4": "nested too deeply",
         "huge.png": "larger than 8 MiB",
-        "nan.png": "no number",
+        "nan.png": "NaN",
         "cut.mp4": "cut.mp4",
         "renamed.mp4": "is no MP4",
         "noise.webm": "is no WEBM",

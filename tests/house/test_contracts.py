@@ -20,7 +20,6 @@ CURSOR_METHODS = {"execute", "executemany", "cursor"}
 # Modules that are neither SQL nor the connection and yet use the driver or send statements. No module joins them.
 NOT_YET_WITHOUT_SQL = frozenset(
     {
-        "genlock.capture.unmanaged",
         "genlock.library.actions",
         "genlock.regeneration.making.patience",
         "genlock.regeneration.worker",

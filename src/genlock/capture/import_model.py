@@ -19,6 +19,10 @@ NOT_COUNTED = frozenset({"engine.version"})
 """What a receipt may lack and still explain its take: no file contains it."""
 
 
+MAX_LOOKUPS = 200
+"""How many takes one lookup may name."""
+
+
 class ImportSource(StrEnum):
     """The kind of text in a file that says how it was generated."""
 
@@ -35,19 +39,36 @@ class ImportOutcome(StrEnum):
     EXISTS = "exists"
 
 
-class NewImport(Model):
-    """The segment and the name of one take, sent with its files. ``dry_run`` writes nothing.
-
-    ``digest``, without files, only asks whether the bytes of the video are a take already.
-    """
+class ImportTarget(Model):
+    """The segment that a take goes to, and the name of its file."""
 
     project: Slug
     scene: Name
     segment: Name
     name: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class NewImport(ImportTarget):
+    """One take, sent with its files. ``dry_run`` writes nothing.
+
+    ``digest``, without files, only asks whether the bytes of the video are a take already.
+    """
+
     engine_version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     digest: Digest | None = None
     dry_run: bool = False
+
+
+class Lookup(ImportTarget):
+    """A take that may have been imported, with the digest of its video."""
+
+    digest: Digest
+
+
+class ImportLookup(Model):
+    """Takes to find, by their segments and the digests of their videos."""
+
+    takes: Annotated[tuple[Lookup, ...], Field(min_length=1, max_length=MAX_LOOKUPS)]
 
 
 class ImportedInput(Model):
@@ -83,6 +104,12 @@ class Imported(Model):
     inputs: tuple[ImportedInput, ...]
     explained: bool
     notes: tuple[str, ...] = ()
+
+
+class FoundImports(Model):
+    """For each take of a lookup, in order: its import, or null if it has not been imported."""
+
+    items: tuple[Imported | None, ...]
 
 
 def is_explained(missing: Iterable[str], inputs: Iterable[Input]) -> bool:

@@ -25,8 +25,8 @@ from genlock.capture.asset_matching import Candidates, basename
 from genlock.capture.asset_matching_sql import load_candidates
 from genlock.capture.claims import claim_from_run, graph_bytes, read_run, used_files
 from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
-from genlock.capture.run_record import RunRecord, RunStatus, UsedFile
-from genlock.capture.segment_resolution import declared_segment, resolve_segment, video_of, without_places
+from genlock.capture.run_record import RunRecord, RunStatus, UsedFile, declared_segment, video_of, without_places
+from genlock.capture.segment_resolution import resolve_segment
 from genlock.db.connection import Conn
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound

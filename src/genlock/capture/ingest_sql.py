@@ -1,6 +1,7 @@
 """Rows that recording captured work reads: receipts of known files, unmanaged assets, outdated versions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from genlock.db.connection import Conn, rows, scalar
 from genlock.digest import Digest, to_raw
@@ -21,28 +22,55 @@ async def receipt_of_repeated(conn: Conn, graph: Digest, outputs: list[Digest]) 
     )
 
 
-async def receipt_of_file(conn: Conn, segment_id: int | None, digest: Digest, importer: str) -> int | None:
-    """Return the receipt of the take with these bytes: of the segment, else one recorded at generation.
+async def receipts_of_files(conn: Conn, files: Sequence[tuple[int | None, Digest]], importer: str) -> list[int | None]:
+    """Return, for each (segment, digest), the receipt of the take with these bytes; None if there is none.
 
-    A receipt was recorded at generation if the ``importer`` did not write it, whatever its evidence: a run whose files
-    were overwritten meanwhile is not ``recorded``.
+    That is a take of the segment, else one recorded at generation: one that the ``importer`` did not write, whatever
+    its evidence, because a run whose files were overwritten meanwhile is not ``recorded``.
     """
-    return await scalar(
+    result = await rows(
         conn,
         """
-        SELECT r.id
-          FROM receipt_outputs o
-          JOIN receipts r ON r.id = o.receipt_id
-         WHERE o.digest = %(digest)s AND o.part NOT IN ('last_frame', 'thumbnail') AND r.take_id IS NOT NULL
-           AND (r.segment_id = %(segment_id)s
-                OR convert_from(r.document, 'UTF8')::json #>> '{recorder,name}' IS DISTINCT FROM %(importer)s)
-         ORDER BY r.segment_id IS NOT DISTINCT FROM %(segment_id)s DESC, r.id
-         LIMIT 1
+        SELECT best.id
+          FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[])
+               WITH ORDINALITY AS file (segment_id, digest, number)
+          LEFT JOIN LATERAL (
+               SELECT r.id
+                 FROM receipt_outputs o
+                 JOIN receipts r ON r.id = o.receipt_id
+                WHERE o.digest = file.digest AND o.part NOT IN ('last_frame', 'thumbnail') AND r.take_id IS NOT NULL
+                  AND (r.segment_id = file.segment_id
+                       OR convert_from(r.document, 'UTF8')::json #>> '{recorder,name}' IS DISTINCT FROM %(importer)s)
+                ORDER BY r.segment_id IS NOT DISTINCT FROM file.segment_id DESC, r.id
+                LIMIT 1) best ON true
+         ORDER BY file.number
         """,
-        digest=to_raw(digest),
-        segment_id=segment_id,
+        segments=[segment_id for segment_id, _ in files],
+        digests=[to_raw(digest) for _, digest in files],
         importer=importer,
     )
+    return [row["id"] for row in result]
+
+
+class TakeName(NamedTuple):
+    """The number of a take, and the name of its segment."""
+
+    number: int
+    segment: str
+
+
+async def names_of_takes(conn: Conn, take_ids: Collection[int]) -> dict[int, TakeName]:
+    """Return the number of each take, and the name of its segment."""
+    result = await rows(
+        conn,
+        """
+        SELECT t.id, t.number, g.name
+          FROM takes t JOIN segments g ON g.id = t.segment_id
+         WHERE t.id = ANY(%(takes)s)
+        """,
+        takes=list(take_ids),
+    )
+    return {row["id"]: TakeName(row["number"], row["name"]) for row in result}
 
 
 async def unmanaged_assets(conn: Conn, asset_ids: Collection[int]) -> frozenset[int]:

@@ -1,16 +1,24 @@
 """The record of one run of ComfyUI, as the extension inside it sends it, and the files that such a run loaded.
 
-Frozen and strict: fields that are not known here are refused. Pure.
+Frozen and strict: fields that are not known here are refused. A run names its segment by a node or by what it saved:
+
+    a Genlock node in the graph            ─▶ that segment
+    output/genlock/rooftop/night/3_00001_  ─▶ rooftop/night/3
+    neither, or several that disagree      ─▶ the inbox, with the reason
+
+Pure.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast
 
 from pydantic import ConfigDict, Field, model_validator
 
 from genlock.digest import Digest
+from genlock.graphs.meanings import PLACE_CLASS
 from genlock.model import Model
 from genlock.takes.claim import JsonObject
 
@@ -20,6 +28,10 @@ MOST_OUTPUTS = 1000
 Scalar = str | int | float | bool | None
 Resolved = Mapping[str, Mapping[str, Scalar]]
 """By node and input, the values that a node received when it ran."""
+_FOLDER = re.compile(r"genlock[/\\]([^/\\]+)[/\\]([^/\\]+)")
+_COUNTED = re.compile(r"(.+?)_\d{5,}_?\.[^.]+")
+_BEST_FIRST = ("video/mp4", "video/quicktime", "video/webm", "video/x-matroska", "image/webp", "image/gif")
+
 NodeId = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(max_length=4000)]
 
@@ -154,6 +166,46 @@ class RunRecord(Model):
         return f"It failed{where}: {error.get('message') or 'ComfyUI gave no reason.'}".strip()
 
 
+class Declaration(NamedTuple):
+    """The segment that a run names, or the reason why it names none."""
+
+    place: RunPlace | None
+    why: str | None
+
+
+def declared_segment(record: RunRecord) -> Declaration:
+    """Return the segment that a run names: in its node, else in the names of the files that it saved."""
+    if record.place is not None:
+        return Declaration(record.place, None)
+    places = [place for output in record.outputs if (place := place_by_prefix(output)) is not None]
+    distinct = [place for number, place in enumerate(places) if place not in places[:number]]
+    if not distinct:
+        return Declaration(None, "The graph does not say which segment it is for.")
+    if len(distinct) > 1:
+        return Declaration(None, f"Its output prefixes name {len(distinct)} segments.")
+    return Declaration(distinct[0], None)
+
+
+def place_by_prefix(output: RunOutput) -> RunPlace | None:
+    """Return the segment that an output prefix ``genlock/<project>/<scene>/<segment>`` names, by the saved file."""
+    folder, file = _FOLDER.fullmatch(output.subfolder), _COUNTED.fullmatch(output.filename)
+    if folder is None or file is None or output.type != "output":
+        return None
+    return RunPlace(project=folder[1], scene=folder[2], segment=file[1])
+
+
+def video_of(record: RunRecord, stored: Collection[Digest]) -> RunOutput | None:
+    """Return the file that shows what a run generated, among the stored ones: the most video-like, then the first."""
+    generated = [record.outputs[number] for number in record.generated]
+    videos = [output for output in generated if output.digest in stored and output.media_type in _BEST_FIRST]
+    return min(videos, key=lambda output: _BEST_FIRST.index(output.media_type), default=None)
+
+
+def without_places(graph: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a graph without the nodes that only name a segment."""
+    return {key: node for key, node in graph.items() if _class_of(node) != PLACE_CLASS}
+
+
 def resolve_links(graph: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:
     """Return ``graph`` with the values of linked inputs where they were recorded; everything else is unchanged."""
     return {key: _resolve_node(node, resolved[key]) if resolved.get(key) else node for key, node in graph.items()}
@@ -168,3 +220,7 @@ def _resolve_node(node: Any, received: Mapping[str, Scalar]) -> Any:
         for name, value in inputs.items()
     }
     return {**cast("dict[str, Any]", node), "inputs": values}
+
+
+def _class_of(node: Any) -> Any:
+    return cast("dict[str, Any]", node).get("class_type") if isinstance(node, dict) else None

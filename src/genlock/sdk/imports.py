@@ -2,17 +2,27 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genlock.capture.import_model import CONTAINERS, Imported, NewImport
+from genlock.capture.import_model import (
+    CONTAINERS,
+    MAX_LOOKUPS,
+    FoundImports,
+    Imported,
+    ImportLookup,
+    Lookup,
+    NewImport,
+)
 from genlock.digest import Digest, from_raw
-from genlock.errors import Conflict, Invalid, NotFound
+from genlock.errors import Conflict, Invalid
 from genlock.sdk.bodies import body_of
 from genlock.sdk.calls import Calls
 from genlock.sdk.old_work import DEFAULT_PATTERN, OldTake, OldWork, Pattern, find_old_work
 from genlock.sdk.uploads import Form, Progress, size_of
+
+_MAX_CHUNK_BYTES = 2**27
 
 
 @dataclass(frozen=True)
@@ -54,13 +64,8 @@ class ImportCalls(Calls):
             digest=_digest_of(video),
             dry_run=dry_run,
         )
-        fields = [("take", json.dumps(new.model_dump(mode="json", exclude_none=True)))]
-        try:
-            return self._http.send_form(Imported, "/imports", Form(fields, {}))
-        except NotFound as unknown:
-            if unknown.code != "not_imported":
-                raise
-        return self._http.send_form(Imported, "/imports", Form(fields, ordered, on_progress))
+        (imported,) = self._find([new])
+        return imported if imported is not None else self._send(new, ordered, on_progress)
 
     def find_old_work(
         self,
@@ -76,22 +81,61 @@ class ImportCalls(Calls):
     def import_work(
         self, work: OldWork, *, engine_version: str | None = None, dry_run: bool = False
     ) -> Iterator[ImportedFile]:
-        """Import what ``find_old_work`` found, one take after the other. A file that is refused stops no other."""
-        for take in work.takes:
-            try:
-                imported = self.import_take(
-                    take.project,
-                    take.scene,
-                    take.segment,
-                    take.files,
-                    name=take.name,
-                    engine_version=engine_version,
-                    dry_run=dry_run,
-                )
-            except (Invalid, Conflict) as refused:
-                yield ImportedFile(take, None, refused)
-            else:
-                yield ImportedFile(take, imported, None)
+        """Import what ``find_old_work`` found, in order. A file that is refused stops no other."""
+        for takes in _chunks(work.takes):
+            requests = [_request(take, engine_version, dry_run=dry_run) for take in takes]
+            lookups = [request for request in requests if isinstance(request, NewImport)]
+            existing = iter(self._find(lookups) if lookups else ())
+            for take, request in zip(takes, requests, strict=True):
+                if not isinstance(request, NewImport):
+                    yield ImportedFile(take, None, request)
+                    continue
+                imported = next(existing)
+                try:
+                    yield ImportedFile(take, imported or self._send(request, take.files), None)
+                except (Invalid, Conflict) as refused:
+                    yield ImportedFile(take, None, refused)
+
+    def _find(self, takes: Sequence[NewImport]) -> tuple[Imported | None, ...]:
+        fields = set(Lookup.model_fields)
+        lookup = body_of(ImportLookup, takes=[take.model_dump(include=fields) for take in takes])
+        return self._http.query(FoundImports, "/imports:find", lookup).items
+
+    def _send(self, new: NewImport, files: Mapping[str, Path], on_progress: Progress | None = None) -> Imported:
+        fields = [("take", json.dumps(new.model_dump(mode="json", exclude_none=True)))]
+        ordered = {container: Path(files[container]) for container in CONTAINERS if container in files}
+        return self._http.send_form(Imported, "/imports", Form(fields, ordered, on_progress))
+
+
+def _chunks(takes: Sequence[OldTake]) -> Iterator[list[OldTake]]:
+    """Yield takes that are looked up together: few enough bytes to be digested in a moment."""
+    chunk: list[OldTake] = []
+    size_bytes = 0
+    for take in takes:
+        if chunk and (len(chunk) == MAX_LOOKUPS or size_bytes > _MAX_CHUNK_BYTES):
+            yield chunk
+            chunk, size_bytes = [], 0
+        chunk.append(take)
+        size_bytes += sum(path.stat().st_size for path in take.files.values() if path.exists())
+    if chunk:
+        yield chunk
+
+
+def _request(take: OldTake, engine_version: str | None, *, dry_run: bool) -> NewImport | Invalid:
+    """Return what is sent for a take, or the reason why its file cannot be read."""
+    try:
+        return body_of(
+            NewImport,
+            project=take.project,
+            scene=take.scene,
+            segment=take.segment,
+            name=take.name,
+            engine_version=engine_version,
+            digest=_digest_of(next(take.files[container] for container in CONTAINERS if container in take.files)),
+            dry_run=dry_run,
+        )
+    except Invalid as refused:
+        return refused
 
 
 def _digest_of(path: Path) -> Digest:

@@ -98,6 +98,10 @@ class Transport:
         """What a request that writes answers."""
         return _read(answer, self._exchange(_Call(method, PREFIX + path, body=body)))
 
+    def query(self, answer: type[T], path: str, body: Body) -> T:
+        """Return the response to a POST that only reads: it is sent without an idempotency key."""
+        return _read(answer, self._exchange(_Call("POST", PREFIX + path, body=body, writes=False)))
+
     def tell(self, method: str, path: str) -> None:
         """A request that writes and whose answer says nothing more."""
         self._exchange(_Call(method, PREFIX + path))
@@ -192,10 +196,11 @@ class _Call:
     form: Form | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     streamed: bool = False
+    writes: bool = True
     key: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        writes = self.method not in _READING
+        writes = self.writes and self.method not in _READING
         object.__setattr__(self, "key", {"Idempotency-Key": str(uuid.uuid4())} if writes else {})
 
 

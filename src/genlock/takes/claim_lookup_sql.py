@@ -27,28 +27,35 @@ _OF_PROJECT: LiteralString = "coalesce(%(project)s::bigint, (SELECT project_id F
 
 
 async def load_facts(
-    conn: Conn, claims: Sequence[Claim], project: Project, continued: Collection[tuple[int, Digest]]
+    conn: Conn,
+    claims: Sequence[Claim],
+    project: Project,
+    continued: Collection[tuple[int | None, Digest]],
+    *,
+    read_only: bool = False,
 ) -> Facts:
-    """Everything that resolving ``claims`` in a project may ask for. Names the digests it meets in ``contents``.
+    """Return everything that resolving ``claims`` in a project needs; insert digests that are new into ``contents``.
 
-    ``continued`` are the frames that are named by their digest alone: (segment, digest).
+    ``continued`` are the frames that are named by digest alone: (segment, digest). ``read_only`` inserts and locks
+    nothing; the new digests are then absent from the facts.
     """
     plain = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
     bare = {(item.role.value, item.digest) for item in plain if item.asset is None and item.digest is not None}
     owners: dict[tuple[str, Digest], int] = {}
     if bare:
-        await lock_unresolved(conn)
+        if not read_only:
+            await lock_unresolved(conn)
         owners = await _owners(conn, bare, project)
     named = {_named(item, owners) for item in plain}
     found = await _find(conn, list(named), project)
     unheard = {(row["asset_id"], row["wanted_digest"]) for row in found if row["id"] is None and row["wanted_digest"]}
-    if unheard:
+    if unheard and not read_only:
         await _name_contents(conn, unheard)
         found = await _find(conn, list(named), project)
     contents = {row["id"]: _content(row) for row in found if row["id"] is not None}.values()
     assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in found}
     versions = {(fact.asset_id, fact.version): fact for fact in contents if fact.version is not None}
-    frames_by_digest = await _frames_by_digest(conn, continued) if continued else {}
+    frames_by_digest = await _frames_by_digest(conn, continued, project) if continued else {}
     taken = {item.take for claim in claims for item in claim.inputs if item.take is not None}
     frames = await _frames(conn, taken | set(frames_by_digest.values()))
     return Facts.model_construct(
@@ -195,7 +202,7 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
 
 
 async def _frames_by_digest(
-    conn: Conn, continued: Collection[tuple[int, Digest]]
+    conn: Conn, continued: Collection[tuple[int | None, Digest]], project: Project
 ) -> dict[tuple[int | None, Digest], int]:
     """The takes of the project that have these frames.
 
@@ -206,17 +213,18 @@ async def _frames_by_digest(
         """
         SELECT w.segment_id, digest_text(w.digest) AS digest, best.take_id
           FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[]) AS w (segment_id, digest)
-          JOIN segments me ON me.id = w.segment_id
+          LEFT JOIN segments me ON me.id = w.segment_id
           LEFT JOIN segments before ON before.scene_id = me.scene_id AND before.position = me.position - 1
          CROSS JOIN LATERAL (
                SELECT r.take_id
                  FROM receipt_outputs o JOIN receipts r ON r.id = o.receipt_id JOIN segments g ON g.id = r.segment_id
-                WHERE o.digest = w.digest AND r.project_id = me.project_id
+                WHERE o.digest = w.digest AND r.project_id = coalesce(me.project_id, %(project)s)
                 ORDER BY g.id IS NOT DISTINCT FROM before.id DESC, g.scene_id = me.scene_id DESC, r.id DESC
                 LIMIT 1) best
         """,
         segments=[segment for segment, _ in continued],
         digests=[to_raw(digest) for _, digest in continued],
+        project=project.id,
     )
     return {(row["segment_id"], row["digest"]): row["take_id"] for row in found}
 

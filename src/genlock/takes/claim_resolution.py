@@ -88,6 +88,15 @@ def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
     return tuple(ordinals)
 
 
+def seed_frames_by_digest(segment_id: int | None, claim: Claim) -> tuple[tuple[int | None, Digest], ...]:
+    """Return the seed frames that a claim names by digest alone, each with the segment that continues it."""
+    return tuple(
+        (segment_id, item.digest)
+        for item in claim.inputs
+        if item.role is InputRole.SEED_FRAME and item.take is None and item.digest is not None
+    )
+
+
 def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, ...]:
     """Return the inputs of a receipt, its origins included. Raises ``Invalid`` for an unknown asset or take."""
     resolved = [

@@ -18,9 +18,9 @@ from genlock.library.kinds import OCTETS
 from genlock.library.model import VersionRef
 from genlock.model import Actor
 from genlock.takes import receipt_sql, record_sql, selection, take_sql
-from genlock.takes.claim import Claim, InputRole, Output
+from genlock.takes.claim import Claim, Output
 from genlock.takes.claim_lookup_sql import Project, load_facts
-from genlock.takes.claim_resolution import Facts, FrameFact, resolve, workload_of
+from genlock.takes.claim_resolution import Facts, FrameFact, resolve, seed_frames_by_digest, workload_of
 from genlock.takes.model import Receipt, Recorded, RecordedIds, Take
 from genlock.takes.parts import Parts, with_video_facts
 from genlock.takes.receipt import NewReceipt, Subject, Workload, claim_digest, compose, origins_of
@@ -63,13 +63,9 @@ class _Prepared:
         return (self.segment_id, self.claim_digest)
 
     @property
-    def unnamed_frames(self) -> tuple[ClaimKey, ...]:
+    def unnamed_frames(self) -> tuple[tuple[int | None, Digest], ...]:
         """The seed frames that the claim names by digest alone, each with the claim's segment."""
-        return tuple(
-            (self.segment_id, item.digest)
-            for item in self.claim.inputs
-            if item.role is InputRole.SEED_FRAME and item.take is None and item.digest is not None
-        )
+        return seed_frames_by_digest(self.segment_id, self.claim)
 
 
 async def record_take(

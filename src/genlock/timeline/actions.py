@@ -67,10 +67,15 @@ async def open_project(conn: Conn, project_id: int) -> Project:
 async def open_scene(conn: Conn, scene_id: int) -> Scene:
     """A scene, locked, that new work may go into; ``Conflict`` when it or its project is archived."""
     scene = await sql.lock_scene(conn, scene_id)
-    if scene.archived:
-        raise Conflict(f"The scene {scene.name!r} is archived.", hint="Restore it first.")
+    require_open(scene)
     await open_project(conn, scene.project_id)
     return scene
+
+
+def require_open(scene: Scene) -> None:
+    """Raise ``Conflict`` if a scene is archived."""
+    if scene.archived:
+        raise Conflict(f"The scene {scene.name!r} is archived.", hint="Restore it first.")
 
 
 async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:

@@ -86,11 +86,13 @@ def read_metadata(files: Mapping[str, File], name: str) -> TakeMetadata:
     ordered = {container: files[container] for container in CONTAINERS if container in files}
     embedded = _most_informative([read_embedded(tags_of(file.path, name), name) for file in ordered.values()])
     video = next(iter(ordered))
-    graph = embedded.graph
     reading = None
-    if graph is not None:
+    if embedded.graph is not None:
         shown = f"The graph in {shown_name(name)}"
-        reading = read_uses(graph, output_of(read_uses(graph, name=shown), name, video), name=shown)
+        reading = read_uses(embedded.graph, name=shown)
+        writer = output_of(reading, name, video)
+        if writer is not None and len(reading.outputs) > 1:
+            reading = read_uses(embedded.graph, writer, name=shown)
     return TakeMetadata(
         files=ordered,
         embedded=embedded,

@@ -11,20 +11,15 @@ from fastapi import APIRouter, Request, Response
 from genlock.blobs.store import Store
 from genlock.capture import imports
 from genlock.capture.claims import graph_bytes
-from genlock.capture.import_model import CONTAINERS, Imported, ImportOutcome, NewImport
+from genlock.capture.import_model import CONTAINERS, FoundImports, Imported, ImportLookup, ImportOutcome, NewImport
 from genlock.capture.metadata.reader import File, TakeMetadata, media_type_of, read_metadata, video_of
 from genlock.capture.segment_resolution import ensure_segment
-from genlock.digest import digest_of
-from genlock.engines.media import PNG
 from genlock.errors import Invalid, NotFound
-from genlock.library.kinds import JSON
-from genlock.model import Actor, Role
-from genlock.takes.claim import Output
-from genlock.web.context import Services
+from genlock.model import Role
 from genlock.web.idempotency import digest_request, idempotent_transaction, store_response
 from genlock.web.parsing import single_fields, validate_fields, validate_json_field
 from genlock.web.responses import json_response
-from genlock.web.route import ApiRoute, Context, CurrentActor, writable_by
+from genlock.web.route import ApiRoute, Context, CurrentActor, Transaction, writable_by
 from genlock.web.uploads import FilePart, Spool, form_body, receive_form
 
 router = APIRouter(tags=["takes"], route_class=ApiRoute)
@@ -72,20 +67,37 @@ async def import_take(request: Request, services: Context, actor: CurrentActor) 
         ) as form:
             fields = single_fields(form.fields, ("take",))
             new = validate_json_field("take", fields["take"], NewImport) if fields else validate_fields(NewImport, {})
-            files = {container: _file(container, part, new.name) for container, part in form.files.items()}
-            digest = video_of(files).digest if files else new.digest
+            received = {container: _file(container, part, new.name) for container, part in form.files.items()}
+            digest = video_of(received).digest if received else new.digest
             async with services.db.snapshot() as conn:
-                existing = await imports.find_import(conn, new, digest) if digest is not None else None
-            if existing is not None:
-                return json_response(existing)
-            if not files:
+                existing = await imports.find_imports(conn, [(new, digest)]) if digest is not None else [None]
+            if existing[0] is not None:
+                return json_response(existing[0])
+            if not received:
                 raise _no_file(new)
-            metadata = await asyncio.to_thread(read_metadata, files, new.name)
+            files = imports.ImportedFiles.of(await asyncio.to_thread(read_metadata, received, new.name))
             if new.dry_run:
-                return json_response(await _try(services, new, metadata, actor))
+                async with services.db.snapshot() as conn:
+                    return json_response(await imports.preview_import(conn, new, files))
             for part in form.files.values():
                 await part.keep()
-    return await _record(request, services, new, metadata, actor)
+    await asyncio.to_thread(_store_decoded, services.store, files.metadata)
+    digests = {container: file.digest for container, file in files.metadata.files.items()}
+    # The segment in its own transaction: its events would otherwise block other writers until the take is recorded.
+    async with services.db.transaction() as conn:
+        resolved = await ensure_segment(conn, new.project, new.scene, new.segment, actor)
+    async with idempotent_transaction(request, digest_request(request, new.model_dump(mode="json"), digests)) as conn:
+        imported = await imports.record_import(conn, new, files, resolved, actor)
+        response = json_response(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
+        await store_response(request, conn, response)
+    return response
+
+
+@router.post("/imports:find", response_model=FoundImports, **writable_by(Role.CREATOR))
+async def find_imports(lookup: ImportLookup, conn: Transaction) -> Response:
+    """Find the takes that have the bytes of these videos: null for each that has not been imported."""
+    takes = [(new, new.digest) for new in lookup.takes]
+    return json_response(FoundImports(items=tuple(await imports.find_imports(conn, takes))))
 
 
 def _no_file(new: NewImport) -> Invalid | NotFound:
@@ -99,42 +111,6 @@ def _file(container: str, part: FilePart, name: str) -> File:
     digest = part.hasher.whole()
     media_type = media_type_of(container, part.hasher.path, name)
     return File(part.hasher.path, digest, part.hasher.size_bytes, media_type)
-
-
-async def _try(services: Services, new: NewImport, metadata: TakeMetadata, actor: Actor) -> Imported:
-    """Return what would be recorded: record it and roll back."""
-    last_frame, graph = _decoded(metadata)
-    async with services.db.transaction() as conn:
-        resolved = await ensure_segment(conn, new.project, new.scene, new.segment, actor)
-        imported = await imports.record_import(conn, new, metadata, resolved, last_frame, graph, actor)
-        await conn.rollback()
-    return imports.as_dry_run(imported)
-
-
-async def _record(
-    request: Request, services: Services, new: NewImport, metadata: TakeMetadata, actor: Actor
-) -> Response:
-    last_frame, graph = _decoded(metadata)
-    await asyncio.to_thread(_store_decoded, services.store, metadata)
-    digests = {container: file.digest for container, file in metadata.files.items()}
-    # The segment in its own transaction: its events would otherwise block other writers until the take is recorded.
-    async with services.db.transaction() as conn:
-        resolved = await ensure_segment(conn, new.project, new.scene, new.segment, actor)
-    async with idempotent_transaction(request, digest_request(request, new.model_dump(mode="json"), digests)) as conn:
-        imported = await imports.record_import(conn, new, metadata, resolved, last_frame, graph, actor)
-        response = json_response(imported, 201 if imported.outcome is ImportOutcome.RECORDED else 200)
-        await store_response(request, conn, response)
-    return response
-
-
-def _decoded(metadata: TakeMetadata) -> tuple[Output, Output | None]:
-    """Return the last frame and the graph as parts that are, or would be, stored."""
-    frame, graph = metadata.video.last_frame, metadata.embedded.graph
-    last_frame = Output(digest=digest_of(frame), media_type=PNG, size_bytes=len(frame))
-    if graph is None:
-        return last_frame, None
-    content = graph_bytes(graph)
-    return last_frame, Output(digest=digest_of(content), media_type=JSON, size_bytes=len(content))
 
 
 def _store_decoded(store: Store, metadata: TakeMetadata) -> None:
