@@ -14,8 +14,9 @@ def claim(assets: dict[str, int], number: int, outputs: dict[str, str]) -> dict[
         {"role": "lora", "asset": assets["lora"], "version": 1, "strength_model": 0.8},
         {"role": "lora", "asset": assets["style"], "version": 1, "strength_model": 0.45},
     ]
+    variants = [{"role": "variant", "asset": assets["variant"], "version": 1}] if "variant" in assets else []
     return {
-        "inputs": [*used, *loras, {"role": "variant", "asset": assets["variant"], "version": 1}],
+        "inputs": [*used, *loras, *variants],
         "parameters": {
             "prompt": f"she walks on through the rain, take {number}, slow dolly in, night, neon reflections",
             "negative_prompt": "blurry, watermark, text, low quality",

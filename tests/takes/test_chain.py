@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlock.takes.chain import Slot, link, runs
+from genlock.takes.chain import Link, Member, Slot, link, relink_one, runs
 
 
 @dataclass(frozen=True)
@@ -123,3 +123,49 @@ def test_scenes_do_not_touch_each_other(one: Scene, other: Scene) -> None:
     renumbered = [replace(slot, scene_id=2, segment_id=slot.segment_id + 10) for slot in slots_of(other)]
     together = link([*slots_of(one), *renumbered])
     assert together[: len(slots_of(one))] == link(slots_of(one))
+
+
+@given(scenes, st.integers(0, 6), made)
+def test_one_new_take_changes_what_relinking_its_scene_changes(scene: Scene, index: int, take: Made) -> None:
+    """From its neighbours alone, or not at all; what it says is certain, is."""
+    if index >= len(scene):
+        return
+    place = scene[index]
+    later = tuple(replace(other, made=take) if other is place else other for other in scene)
+    links = {each.segment_id: each for each in link(slots_of(scene))}
+    stored_runs = {run.run_id: run for run in runs(slots_of(scene), tuple(links.values()))}
+    slots = slots_of(later)
+    new_links = link(slots)
+    members = {
+        slot.segment_id: Member(slot, links[slot.segment_id], stored_runs[links[slot.segment_id].run_id])
+        if slot.segment_id in links
+        else Member(slot, Link(slot.segment_id, slot.segment_id, 1, via_judged=True, broken=None), None)
+        for slot in slots
+    }
+    relinked = relink_one(members.get(place.id - 1), members[place.id], members.get(place.id + 1))
+    differs = {each for each in new_links if each != members[each.segment_id].link}
+    if relinked is None:
+        assert differs
+        return
+    assert set(relinked.links) == differs
+    expected = {run.run_id: run for run in runs(slots, new_links)}
+    assert {run for run in expected.values() if run != stored_runs.get(run.run_id)} <= {expected[relinked.run.run_id]}
+    assert stored_runs.keys() <= expected.keys()
+    run = expected[relinked.run.run_id]
+    if not relinked.is_complete:
+        run = replace(run, unknown_from=relinked.run.unknown_from, workload_id=relinked.run.workload_id)
+    assert relinked.run == run
+
+
+@given(scenes, st.integers(0, 6), made)
+def test_an_unchained_segment_needs_no_more_than_its_neighbours(scene: Scene, index: int, take: Made) -> None:
+    unchained = tuple(replace(place, chained=False) for place in scene)
+    if index >= len(scene):
+        return
+    later = tuple(replace(place, made=take) if number == index else place for number, place in enumerate(unchained))
+    members = {
+        slot.segment_id: Member(slot, Link(slot.segment_id, slot.segment_id, 1, via_judged=True, broken=None), None)
+        for slot in slots_of(later)
+    }
+    number = index + 1
+    assert relink_one(members.get(number - 1), members[number], members.get(number + 1)) is not None

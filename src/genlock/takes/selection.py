@@ -23,25 +23,50 @@ async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int],
 
 
 async def relink_scenes(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = ()) -> None:
-    """Update the runs, links and current inputs of scenes; ``changed`` segments have another selected take."""
-    stored = await selection_sql.slots_of(conn, scene_ids)
-    slots = [slot for slot, _ in stored]
+    """Update the runs, links and current inputs of scenes; ``changed`` segments have another selected take.
+
+    One new take changes its segment, the one behind it and a run: a scene is read as a whole only where runs are joined
+    or divided.
+    """
+    if len(changed) == 1 and await _relink_one(conn, changed[0]):
+        return
+    members = await selection_sql.members_of(conn, scene_ids)
+    slots = [member.slot for member in members]
     links = chain.link(slots)
     runs = chain.runs(slots, links)
-    stored_links = [before.link for _, before in stored]
-    new_links = [link for link, before in zip(links, stored_links, strict=True) if link != before]
+    changes = [(link, member.link) for link, member in zip(links, members, strict=True)]
+    new_links = [link for link, stored in changes if link != stored]
     # Where only selected takes changed, every stored run is the run of a segment: no run is left over.
-    if new_links or not changed or set(runs) != {before.run for _, before in stored}:
+    if new_links or not changed or set(runs) != {member.run for member in members}:
         await selection_sql.write_links(conn, scene_ids, new_links, runs)
     new_takes = set(changed)
     rewritten = [
         link
-        for link, before in zip(links, stored_links, strict=True)
+        for link, stored in changes
         if link.segment_id in new_takes
-        or (link.run_id, link.run_position, link.via_judged) != (before.run_id, before.run_position, before.via_judged)
+        or (link.run_id, link.run_position, link.via_judged) != (stored.run_id, stored.run_position, stored.via_judged)
     ]
     if rewritten:
         await selection_sql.write_inputs(conn, {link.segment_id: link.via_judged for link in rewritten})
+
+
+async def _relink_one(conn: Conn, segment_id: int) -> bool:
+    """Update what one new selected take changes next to it; false, with nothing written, if it changes more."""
+    members = {member.slot.segment_id: member for member in await selection_sql.members_around(conn, segment_id)}
+    selected = members.get(segment_id)
+    if selected is None:
+        return False
+    before = None if selected.slot.before_id is None else members.get(selected.slot.before_id)
+    after = next((member for member in members.values() if member.slot.before_id == segment_id), None)
+    relinked = chain.relink_one(before, selected, after)
+    if relinked is None:
+        return False
+    run = relinked.run if relinked.is_complete else await selection_sql.completed(conn, relinked.run)
+    if relinked.links or run != selected.run:
+        await selection_sql.write_links(conn, (), relinked.links, [run])
+    judged = {link.segment_id: link.via_judged for link in relinked.links}
+    await selection_sql.write_inputs(conn, {segment_id: selected.link.via_judged, **judged})
+    return True
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[int]) -> None:

@@ -4,12 +4,13 @@ A row is rewritten only where it differs: untouched segments keep their rows.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, LiteralString, NamedTuple
+from dataclasses import replace
+from typing import Any, LiteralString
 
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
 from genlock.model import Actor
-from genlock.takes.chain import Link, Run, Slot
+from genlock.takes.chain import Link, Member, Run, Slot
 
 LOGGED: LiteralString = """
             INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
@@ -147,14 +148,7 @@ async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, in
     return {row["segment_id"]: row["take_id"] for row in result}
 
 
-class Stored(NamedTuple):
-    """What is stored for a slot: its link, and its run, if that is stored already."""
-
-    link: Link
-    run: Run | None
-
-
-async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Stored]]:
+async def members_of(conn: Conn, scene_ids: Sequence[int]) -> list[Member]:
     """Return the selected takes of some scenes in order, with the take before each, and what is stored for them."""
     result = await rows(
         conn,
@@ -168,54 +162,98 @@ async def slots_of(conn: Conn, scene_ids: Sequence[int]) -> list[tuple[Slot, Sto
         )
         SELECT t.segment_id, t.scene_id, t.project_id, o.chained, t.unknown, t.workload_id, t.seed_digest,
                frame.segment_id AS seed_segment_id, o.before_id, o.before_receipt_id IS NOT NULL AS before_selected,
-               there.digest AS before_digest, t.run_id, t.run_position, t.via_judged, b.used_digest, b.expected_digest,
-               r.length, r.unknown_from, r.workload_id AS run_workload_id
+               continued.digest AS before_digest, t.run_id, t.run_position, t.via_judged, b.used_digest,
+               b.expected_digest, r.length, r.unknown_from, r.workload_id AS run_workload_id
           FROM ordered o
           JOIN selected_takes t ON t.segment_id = o.id
           LEFT JOIN takes frame ON frame.id = t.seed_take_id
-          LEFT JOIN receipt_outputs there ON there.receipt_id = o.before_receipt_id AND there.part = t.seed_part
+          LEFT JOIN receipt_outputs continued
+                 ON continued.receipt_id = o.before_receipt_id AND continued.part = t.seed_part
           LEFT JOIN broken_links b ON b.segment_id = o.id
           LEFT JOIN runs r ON r.run_id = t.run_id
          ORDER BY o.scene_id, o.position
         """,
         scenes=list(scene_ids),
     )
-    return [
-        (
-            Slot(
-                segment_id=row["segment_id"],
-                scene_id=row["scene_id"],
-                project_id=row["project_id"],
-                chained=row["chained"],
-                unknown=row["unknown"],
-                workload_id=row["workload_id"],
-                seed_digest=row["seed_digest"],
-                seed_segment_id=row["seed_segment_id"],
-                before_id=row["before_id"],
-                before_selected=row["before_selected"],
-                before_digest=row["before_digest"],
-            ),
-            Stored(
-                Link(
-                    segment_id=row["segment_id"],
-                    run_id=row["run_id"],
-                    run_position=row["run_position"],
-                    via_judged=row["via_judged"],
-                    broken=row["used_digest"] and (row["used_digest"], row["expected_digest"]),
-                ),
-                row["length"]
-                and Run(
-                    run_id=row["run_id"],
-                    project_id=row["project_id"],
-                    scene_id=row["scene_id"],
-                    length=row["length"],
-                    unknown_from=row["unknown_from"],
-                    workload_id=row["run_workload_id"],
-                ),
-            ),
+    return [_member(row) for row in result]
+
+
+async def members_around(conn: Conn, segment_id: int) -> list[Member]:
+    """Return the same of a segment and of those next to it, without those that have no selected take."""
+    result = await rows(
+        conn,
+        """
+        SELECT t.segment_id, t.scene_id, t.project_id, g.chained, t.unknown, t.workload_id, t.seed_digest,
+               frame.segment_id AS seed_segment_id, before.id AS before_id,
+               was.receipt_id IS NOT NULL AS before_selected, there.digest AS before_digest,
+               t.run_id, t.run_position, t.via_judged, b.used_digest, b.expected_digest,
+               r.length, r.unknown_from, r.workload_id AS run_workload_id
+          FROM segments me
+          JOIN segments g ON g.scene_id = me.scene_id
+           AND g.position IN (me.position - 1, me.position, me.position + 1)
+          JOIN selected_takes t ON t.segment_id = g.id
+          LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
+          LEFT JOIN selected_takes was ON was.segment_id = before.id
+          LEFT JOIN takes frame ON frame.id = t.seed_take_id
+          LEFT JOIN receipt_outputs there ON there.receipt_id = was.receipt_id AND there.part = t.seed_part
+          LEFT JOIN broken_links b ON b.segment_id = g.id
+          LEFT JOIN runs r ON r.run_id = t.run_id
+         WHERE me.id = %(segment_id)s
+        """,
+        segment_id=segment_id,
+    )
+    return [_member(row) for row in result]
+
+
+def _member(row: Mapping[str, Any]) -> Member:
+    run = None
+    if row["length"]:
+        run = Run(
+            run_id=row["run_id"],
+            project_id=row["project_id"],
+            scene_id=row["scene_id"],
+            length=row["length"],
+            unknown_from=row["unknown_from"],
+            workload_id=row["run_workload_id"],
         )
-        for row in result
-    ]
+    return Member(
+        Slot(
+            segment_id=row["segment_id"],
+            scene_id=row["scene_id"],
+            project_id=row["project_id"],
+            chained=row["chained"],
+            unknown=row["unknown"],
+            workload_id=row["workload_id"],
+            seed_digest=row["seed_digest"],
+            seed_segment_id=row["seed_segment_id"],
+            before_id=row["before_id"],
+            before_selected=row["before_selected"],
+            before_digest=row["before_digest"],
+        ),
+        Link(
+            segment_id=row["segment_id"],
+            run_id=row["run_id"],
+            run_position=row["run_position"],
+            via_judged=row["via_judged"],
+            broken=row["used_digest"] and (row["used_digest"], row["expected_digest"]),
+        ),
+        run,
+    )
+
+
+async def completed(conn: Conn, run: Run) -> Run:
+    """Return a stored run with its ``unknown_from`` and ``workload_id`` as its members have them."""
+    (row,) = await rows(
+        conn,
+        """
+        SELECT min(run_position) FILTER (WHERE unknown) AS unknown_from,
+               CASE WHEN count(DISTINCT coalesce(workload_id, 0)) = 1 THEN min(workload_id) END AS workload_id
+          FROM selected_takes
+         WHERE run_id = %(run_id)s
+        """,
+        run_id=run.run_id,
+    )
+    return replace(run, unknown_from=row["unknown_from"], workload_id=row["workload_id"])
 
 
 async def write_links(conn: Conn, scene_ids: Sequence[int], links: Sequence[Link], runs: Sequence[Run]) -> None:
