@@ -87,7 +87,7 @@ async def find_imports(conn: Conn, takes: Sequence[tuple[ImportTarget, Digest]])
     segment_ids = [destinations[new.project, new.scene, new.segment].segment_id for new, _ in takes]
     videos = [(segment_id, digest) for segment_id, (_, digest) in zip(segment_ids, takes, strict=True)]
     receipt_ids = await ingest_sql.receipts_of_files(conn, videos, RECORDER)
-    receipts = await receipt_sql.get_receipts(conn, [identifier for identifier in receipt_ids if identifier])
+    receipts = await ingest_sql.receipts_by_id(conn, [identifier for identifier in receipt_ids if identifier])
     imported = await _imported(
         conn,
         [

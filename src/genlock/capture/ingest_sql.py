@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from genlock.db.connection import Conn, rows, scalar
+from genlock.db.connection import Conn, many, rows, scalar
 from genlock.digest import Digest, to_raw
+from genlock.takes.model import Receipt
 
 
 async def receipt_of_repeated(conn: Conn, graph: Digest, outputs: list[Digest]) -> int | None:
@@ -50,6 +51,24 @@ async def receipts_of_files(conn: Conn, files: Sequence[tuple[int | None, Digest
         importer=importer,
     )
     return [row["id"] for row in result]
+
+
+async def receipts_by_id(conn: Conn, receipt_ids: Collection[int]) -> dict[int, Receipt]:
+    """Return receipts by their ids."""
+    receipts = await many(
+        conn,
+        Receipt,
+        """
+        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version,
+               digest_text(r.receipt_digest) AS receipt_digest, digest_text(r.inputs_digest) AS inputs_digest,
+               digest_text(r.claim_digest) AS claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by,
+               convert_from(r.document, 'UTF8')::json AS document
+          FROM receipts r
+         WHERE r.id = ANY(%(ids)s)
+        """,
+        ids=list(receipt_ids),
+    )
+    return {receipt.id: receipt for receipt in receipts}
 
 
 class TakeName(NamedTuple):

@@ -1,8 +1,6 @@
 """Reads receipts."""
 
-from collections.abc import Sequence
-
-from genlock.db.connection import AskedFor, Conn, ask_many, many, maybe, one, rows
+from genlock.db.connection import AskedFor, Conn, ask_many, maybe, one, rows
 from genlock.digest import digest_of, from_raw
 from genlock.errors import NotFound, Tampered
 from genlock.takes.model import Receipt
@@ -19,12 +17,6 @@ _SELECT_RECEIPT = """
 async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
     """A receipt with its document parsed; ``NotFound`` when there is none."""
     return await one(conn, Receipt, _unknown(receipt_id), _SELECT_RECEIPT + " WHERE r.id = %(id)s", id=receipt_id)
-
-
-async def get_receipts(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, Receipt]:
-    """Return receipts by id; those that do not exist are absent."""
-    receipts = await many(conn, Receipt, _SELECT_RECEIPT + " WHERE r.id = ANY(%(ids)s)", ids=list(receipt_ids))
-    return {receipt.id: receipt for receipt in receipts}
 
 
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
