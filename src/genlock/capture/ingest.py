@@ -37,7 +37,8 @@ from genlock.library import sql as library_sql
 from genlock.library.kinds import JSON, OCTETS
 from genlock.library.model import NewAsset, NewVersion
 from genlock.library.skeleton import skeleton_digest
-from genlock.model import FORBIDDEN_IN_NAMES, MAX_NAME, Actor, Kind, Model
+from genlock.model import Actor, Kind, Model
+from genlock.names import name_from
 from genlock.staleness import activation
 from genlock.takes import input_links, record
 from genlock.takes.claim import Claim, ClaimEngine, Evidence, Observed, Output, Recorder
@@ -334,7 +335,4 @@ def _no_segment(capture: CaptureDetails) -> str:
 def _asset_name(filename: str) -> str:
     """Return the stem of a file as an asset's name; empty if no character of it is allowed."""
     name = basename(filename)
-    stem = name.rpartition(".")[0] or name
-    allowed = "".join("_" if sign in FORBIDDEN_IN_NAMES else sign for sign in stem if sign.isprintable())
-    shortened = allowed.strip()[:MAX_NAME]
-    return "" if shortened in {".", ".."} else shortened
+    return name_from(name.rpartition(".")[0] or name)

@@ -11,6 +11,7 @@ from genlock.capture.run_record import RunPlace
 from genlock.db.connection import Conn
 from genlock.errors import Conflict
 from genlock.model import Actor, Model
+from genlock.names import normalise_name
 from genlock.takes import editing
 from genlock.timeline import actions
 from genlock.timeline import sql as timeline
@@ -42,10 +43,11 @@ class ResolvedSegment(Model):
 
 async def resolve_segment(conn: Conn, place: RunPlace) -> int | None:
     """Return the id of the segment that a run names; None if it does not exist or is archived."""
-    scene_id = await sql.open_scene_at(conn, place.project, place.scene)
+    scene_id = await sql.open_scene_at(conn, place.project, normalise_name(place.scene))
     if scene_id is None:
         return None
-    return await sql.segment_in(conn, scene_id, _names(place.segment), _number(place.segment), archived=False)
+    segment = normalise_name(place.segment)
+    return await sql.segment_in(conn, scene_id, _names(segment), _number(segment), archived=False)
 
 
 async def destination_of(conn: Conn, project: str, scene: str, segment: str) -> Destination:
