@@ -23,6 +23,7 @@ NOT_YET_PLAIN = frozenset(
         "src/genlock",
         "src/genlock/access",
         "src/genlock/blobs",
+        "src/genlock/capture",
         "src/genlock/cli",
         "src/genlock/cli/demo",
         "src/genlock/db",
