@@ -1,4 +1,4 @@
-"""What the tests of several rooms stand on: real PostgreSQL databases, a real store, the real application."""
+"""Fixtures of several rooms: real PostgreSQL databases, a real store, the real application."""
 
 import asyncio
 import socket
@@ -78,7 +78,7 @@ async def conn(db: Database) -> AsyncGenerator[Conn]:
 
 @pytest.fixture
 def actor() -> Actor:
-    """Somebody who may write."""
+    """Return an actor with the right to write."""
     return Actor(token_id=None, name="ada", role=Role.CREATOR)
 
 
@@ -131,7 +131,7 @@ async def client_of(app: FastAPI, secret: str | None) -> AsyncGenerator[httpx.As
 
 @dataclass
 class LiveServer:
-    """The application behind a real socket, in a thread with an event loop of its own."""
+    """The application behind a real socket, in a thread with its own event loop."""
 
     database: str
     store: DiskStore

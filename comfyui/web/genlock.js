@@ -36,7 +36,7 @@ function show(told) {
   const { toast } = app.extensionManager;
   if (shown !== null) toast.remove(shown);
   const detail = said.lines.join("\n");
-  // A warning stays until somebody closes it.
+  // A warning stays until the user closes it.
   const life = said.severity === "warn" ? undefined : SHOWN_MS;
   shown = { severity: said.severity, summary: `Genlock: ${said.summary}`, detail, life };
   toast.add(shown);

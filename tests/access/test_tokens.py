@@ -15,17 +15,17 @@ from genlock.model import Actor, Role
 
 async def test_a_token_lets_its_holder_in(conn: Conn, actor: Actor) -> None:
     issued = await create_token(conn, NewToken(name="grace", role=Role.CREATOR), actor)
-    found = await authenticate(conn, issued.secret)
-    assert found == Actor(token_id=issued.id, name="grace", role=Role.CREATOR)
+    holder = await authenticate(conn, issued.secret)
+    assert holder == Actor(token_id=issued.id, name="grace", role=Role.CREATOR)
     assert issued.secret.startswith("gl_")
     assert len(issued.secret) >= 46
 
 
 async def test_the_secret_is_nowhere_in_the_database(conn: Conn, actor: Actor) -> None:
     issued = await create_token(conn, NewToken(name="grace", role=Role.CREATOR), actor)
-    kept = [str(row) for table in ("tokens", "events") for row in await _dump(conn, table)]
-    assert kept
-    assert not any(issued.secret in row or issued.secret.removeprefix("gl_") in row for row in kept)
+    stored = [str(row) for table in ("tokens", "events") for row in await _dump(conn, table)]
+    assert stored
+    assert not any(issued.secret in row or issued.secret.removeprefix("gl_") in row for row in stored)
 
 
 async def test_a_revoked_token_is_refused_at_once(conn: Conn, actor: Actor) -> None:
@@ -50,10 +50,10 @@ async def test_revoking_nothing_is_not_found(conn: Conn, actor: Actor) -> None:
 
 
 async def test_tokens_are_listed_newest_first_in_pages(conn: Conn, actor: Actor) -> None:
-    made = [await create_token(conn, NewToken(name=f"t{n}", role=Role.VIEWER), actor) for n in range(5)]
+    tokens = [await create_token(conn, NewToken(name=f"t{n}", role=Role.VIEWER), actor) for n in range(5)]
     first = await sql.list_tokens(conn, limit=3)
     second = await sql.list_tokens(conn, after=first.next, limit=3)
-    assert [token.id for token in first.items + second.items] == [token.id for token in reversed(made)]
+    assert [token.id for token in first.items + second.items] == [token.id for token in reversed(tokens)]
     assert second.next is None
 
 

@@ -34,15 +34,15 @@ def generated(postgres: str, template: str) -> Iterator[str]:
 async def conn(generated: str) -> AsyncGenerator[Conn]:
     db = Database(generated)
     await db.open()
-    async with db.snapshot() as found:
-        yield found
+    async with db.snapshot() as snapshot:
+        yield snapshot
     await db.close()
 
 
 async def test_documents_are_canonical_and_say_what_their_digests_say(conn: Conn) -> None:
-    found = await rows(conn, "SELECT document, receipt_digest, inputs_digest, missing, seed, prompt FROM receipts")
-    assert len(found) == RECEIPTS
-    for row in found:
+    receipts = await rows(conn, "SELECT document, receipt_digest, inputs_digest, missing, seed, prompt FROM receipts")
+    assert len(receipts) == RECEIPTS
+    for row in receipts:
         document: dict[str, Any] = json.loads(row["document"])
         assert canonical(document) == row["document"]
         assert hashlib.sha256(row["document"]).digest() == row["receipt_digest"]
@@ -69,15 +69,15 @@ async def test_documents_say_what_the_rows_of_their_inputs_say(conn: Conn) -> No
         "strength_model",
     )
     for row in await rows(conn, "SELECT id, document FROM receipts"):
-        said = [tuple(line.get(name) for name in names) for line in json.loads(row["document"])["inputs"]]
-        assert sorted(said, key=repr) == sorted(of_rows[row["id"]], key=repr)
+        inputs = [tuple(line.get(name) for name in names) for line in json.loads(row["document"])["inputs"]]
+        assert sorted(inputs, key=repr) == sorted(of_rows[row["id"]], key=repr)
 
 
 async def test_the_present_is_what_follows_from_history(conn: Conn) -> None:
     for table, should_be in (await rebuilt(conn)).items():
         names = ", ".join(should_be[0]) if should_be else "*"
-        found = await rows(conn, f"SELECT {names} FROM {table}")  # type: ignore[arg-type]
-        assert sorted(found, key=repr) == should_be, table
+        present = await rows(conn, f"SELECT {names} FROM {table}")  # type: ignore[arg-type]
+        assert sorted(present, key=repr) == should_be, table
 
 
 async def test_uses_are_counted_as_they_are(conn: Conn) -> None:

@@ -71,7 +71,7 @@ except Unavailable as error:
 """
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     """The kernel's own refusal: a limit on the size of files stops the write in the middle of a chunk."""
     done = subprocess.run([sys.executable, "-c", FILL, tmp_path], capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
@@ -92,13 +92,13 @@ def test_other_troubles_name_the_reason() -> None:
     assert "Read-only file system" in error.message
 
 
-def test_a_store_that_is_in_the_way_is_said(tmp_path: Path) -> None:
+def test_a_store_that_is_in_the_way_is_reported(tmp_path: Path) -> None:
     (tmp_path / "blobs").write_bytes(b"a file where the folder should be")
     with pytest.raises(Unavailable, match="opening the store"):
         DiskStore(tmp_path / "blobs")
 
 
-def test_a_target_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     store = DiskStore(tmp_path / "blobs")
     digest = store.put(b"hello").digest
     with pytest.raises(Unavailable, match="writing out"):

@@ -93,9 +93,9 @@ def test_what_was_committed_before_a_kill_is_there_and_whole(tmp_path: Path, see
         announced.extend(line.strip() for line in out if line.endswith("\n"))
         process.wait()
     store = DiskStore(tmp_path)
-    found = list(store.digests())
-    assert set(announced) <= set(found)
-    assert len(found) <= len(announced) + 1
-    for digest in found:
+    digests = list(store.digests())
+    assert set(announced) <= set(digests)
+    assert len(digests) <= len(announced) + 1
+    for digest in digests:
         assert store.verify(digest) == 210_000
     assert incoming(tmp_path) == []

@@ -70,7 +70,7 @@ async def test_a_connection_that_was_ended_in_the_pool_is_not_handed_out(narrow:
 
 
 async def test_no_statement_is_compiled(narrow: Database) -> None:
-    """PostgreSQL compiles what it deems expensive, for seconds, unless it is told not to; a user's own is told here."""
+    """PostgreSQL compiles expensive statements, for seconds, unless it is configured not to."""
     await narrow.open()
     async with narrow.transaction() as conn:
         assert await scalar(conn, "SHOW jit") == "off"

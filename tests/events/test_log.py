@@ -15,18 +15,18 @@ from genlock.model import Actor
 async def test_what_is_appended_is_read_back(conn: Conn, actor: Actor) -> None:
     first = await log.append(conn, "plan.started", actor, project_id=3, subject="plan/1", data={"steps": 12})
     second = await log.append(conn, "token.created", actor)
-    found = await sql.after(conn, 0)
-    assert [event.id for event in found] == [first, second]
-    assert (found[0].verb, found[0].actor, found[0].project_id) == ("plan.started", "ada", 3)
-    assert (found[0].subject, found[0].data) == ("plan/1", {"steps": 12})
-    assert found[0].at.utcoffset() is not None
+    events = await sql.after(conn, 0)
+    assert [event.id for event in events] == [first, second]
+    assert (events[0].verb, events[0].actor, events[0].project_id) == ("plan.started", "ada", 3)
+    assert (events[0].subject, events[0].data) == ("plan/1", {"steps": 12})
+    assert events[0].at.utcoffset() is not None
     assert [event.id for event in await sql.after(conn, 0, project_id=3)] == [first]
     assert await sql.after(conn, second) == ()
     assert await sql.newest_id(conn) == second
 
 
 async def test_a_reader_never_skips_what_commits_late(db: Database, actor: Actor) -> None:
-    """Two writers: the one that drew the lower id commits first, whoever began first."""
+    """Two writers: the one that drew the lower id commits first, whichever began first."""
     appended, commit = asyncio.Event(), asyncio.Event()
 
     async def slow() -> int:
@@ -65,12 +65,12 @@ async def test_an_event_cannot_be_changed(db: Database, actor: Actor) -> None:
 async def test_the_bell_rings_at_the_commit(db: Database, actor: Actor) -> None:
     bell = Bell(db.conninfo)
     listening = asyncio.create_task(bell.run())
-    seen = await bell.wait(0, 30)
-    assert seen == 1, "once when it begins to listen"
+    count = await bell.wait(0, 30)
+    assert count == 1, "once when it begins to listen"
     async with db.transaction() as conn:
         await log.append(conn, "a", actor)
-        assert await bell.wait(seen, 0.05) == seen
-    assert await bell.wait(seen, 30) > seen
+        assert await bell.wait(count, 0.05) == count
+    assert await bell.wait(count, 30) > count
     listening.cancel()
     await asyncio.wait([listening])
 
@@ -78,12 +78,12 @@ async def test_the_bell_rings_at_the_commit(db: Database, actor: Actor) -> None:
 async def test_the_bell_comes_back_after_its_connection_was_cut(db: Database, actor: Actor) -> None:
     bell = Bell(db.conninfo)
     listening = asyncio.create_task(bell.run())
-    seen = await bell.wait(0, 30)
+    count = await bell.wait(0, 30)
     async with await psycopg.AsyncConnection.connect(db.conninfo, autocommit=True) as owner:
         await owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", ("genlock-events",)
         )
-    assert await bell.wait(seen, 30) > seen, "it rings once when it is back: something may have been missed"
+    assert await bell.wait(count, 30) > count, "it rings once when it is back: something may have been missed"
     listening.cancel()
     await asyncio.wait([listening])
 

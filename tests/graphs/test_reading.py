@@ -55,9 +55,9 @@ GRAPH: dict[str, Any] = {
 
 
 def test_every_use_names_its_place() -> None:
-    """What is said of a graph is said with the node and the input, so that it can be set there."""
+    """Each use names its node and input, so that it can be set there."""
     reading = read_uses(GRAPH, "13")
-    assert [(one.role, one.node, one.input, one.name) for one in reading.files] == [
+    assert [(file.role, file.node, file.input, file.name) for file in reading.files] == [
         ("text_encoder", "4", "clip_name", "umt5.safetensors"),
         ("source_image", "8", "image", "start.png"),
         ("vae", "7", "vae_name", "wan_vae.safetensors"),
@@ -67,10 +67,10 @@ def test_every_use_names_its_place() -> None:
     assert reading.of_role("lora")[0].strength_model == Setting("2", "strength_model", 0.8)
     (positive,), (negative,) = reading.texts_of("positive"), reading.texts_of("negative")
     assert (positive.node, positive.input, positive.text) == ("5", "text", "she walks")
-    # The text stands in the primitive, so that is where another one would be set.
+    # The primitive holds the text, so another text is set there.
     assert (negative.node, negative.input, negative.text) == ("17", "value", "blurry")
     (sampler,) = reading.samplers
-    assert {word: (one.node, one.input, one.value) for word, one in sampler.settings.items()} == {
+    assert {word: (setting.node, setting.input, setting.value) for word, setting in sampler.settings.items()} == {
         "seed": ("10", "seed", 42),
         "steps": ("10", "steps", 3),
         "cfg": ("10", "cfg", 4.0),
@@ -84,8 +84,8 @@ def test_every_use_names_its_place() -> None:
         "frames": (Setting("9", "length", 9),),
         "fps": (Setting("12", "fps", 8.0),),
     }
-    assert [(one.node, one.purposes) for one in reading.images] == [("8", ("start_image",))]
-    assert [(one.node, one.class_type, one.prefix) for one in reading.outputs] == [
+    assert [(image.node, image.purposes) for image in reading.images] == [("8", ("start_image",))]
+    assert [(output.node, output.class_type, output.prefix) for output in reading.outputs] == [
         ("13", "SaveVideo", Setting("13", "filename_prefix", "walk"))
     ]
     assert reading.unresolved == ()
@@ -93,12 +93,12 @@ def test_every_use_names_its_place() -> None:
 
 def test_without_an_output_all_are_read() -> None:
     """A graph is read for each node that saves something, in the order of their ids."""
-    assert [one.node for one in read_uses(GRAPH).outputs] == ["13", "20"]
+    assert [output.node for output in read_uses(GRAPH).outputs] == ["13", "20"]
 
 
 def test_only_what_leads_to_the_output_is_read() -> None:
     """The copy of the start image has nothing to do with the model."""
-    assert [one.role for one in read_uses(GRAPH, "20").files] == ["source_image"]
+    assert [file.role for file in read_uses(GRAPH, "20").files] == ["source_image"]
 
 
 def test_an_output_that_is_not_there_is_refused() -> None:

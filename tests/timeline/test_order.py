@@ -1,4 +1,4 @@
-"""Segments stand in a dense order, whatever is inserted, moved, archived and restored."""
+"""Segments have a dense order, whatever is inserted, moved, archived and restored."""
 
 from collections.abc import AsyncGenerator
 
@@ -37,16 +37,16 @@ async def scene(conn: Conn, actor: Actor) -> Scene:
 
 
 async def add(conn: Conn, scene: Scene, actor: Actor, count: int = 1, position: int | None = None) -> list[int]:
-    made = await editing.insert_segments(conn, scene.id, NewSegments(count=count, position=position), actor)
-    return [segment.id for segment in made]
+    segments = await editing.insert_segments(conn, scene.id, NewSegments(count=count, position=position), actor)
+    return [segment.id for segment in segments]
 
 
 async def order(conn: Conn, scene: Scene) -> list[int]:
     """The ids of a scene's segments in order, having checked that positions are 1, 2, 3 …"""
-    found = await sql.segments_of(conn, scene.id)
-    assert [segment.position for segment in found] == list(range(1, len(found) + 1))
-    assert await sql.segments_total(conn, scene.id) == len(found)
-    return [segment.id for segment in found]
+    segments = await sql.segments_of(conn, scene.id)
+    assert [segment.position for segment in segments] == list(range(1, len(segments) + 1))
+    assert await sql.segments_total(conn, scene.id) == len(segments)
+    return [segment.id for segment in segments]
 
 
 async def test_segments_are_added_at_the_end(conn: Conn, scene: Scene, actor: Actor) -> None:
@@ -60,25 +60,25 @@ async def test_segments_are_added_at_the_end(conn: Conn, scene: Scene, actor: Ac
 
 
 async def test_segments_are_inserted_between(conn: Conn, scene: Scene, actor: Actor) -> None:
-    one, two = await add(conn, scene, actor, 2)
+    first, second = await add(conn, scene, actor, 2)
     between = await add(conn, scene, actor, 3, position=2)
-    assert await order(conn, scene) == [one, *between, two]
+    assert await order(conn, scene) == [first, *between, second]
 
 
 async def test_what_would_leave_a_gap_is_refused(conn: Conn, scene: Scene, actor: Actor) -> None:
-    (one,) = await add(conn, scene, actor)
+    (first,) = await add(conn, scene, actor)
     with pytest.raises(Invalid, match="Position 3 would leave a gap"):
         await add(conn, scene, actor, position=3)
     with pytest.raises(Invalid, match="no position 2"):
-        await editing.change_segment(conn, one, SegmentChange(position=2), actor)
+        await editing.change_segment(conn, first, SegmentChange(position=2), actor)
 
 
 async def test_what_is_archived_takes_nothing_new(conn: Conn, scene: Scene, actor: Actor) -> None:
-    (one,) = await add(conn, scene, actor)
-    await editing.archive_segment(conn, one, actor)
+    (first,) = await add(conn, scene, actor)
+    await editing.archive_segment(conn, first, actor)
     with pytest.raises(Conflict, match="archived"):
-        await editing.change_segment(conn, one, SegmentChange(position=1), actor)
-    renamed = await editing.change_segment(conn, one, SegmentChange(name="opening"), actor)
+        await editing.change_segment(conn, first, SegmentChange(position=1), actor)
+    renamed = await editing.change_segment(conn, first, SegmentChange(name="opening"), actor)
     assert (renamed.name, renamed.archived, renamed.position) == ("opening", True, None)
     await editing.archive_scene(conn, scene.id, actor)
     with pytest.raises(Conflict, match="'night' is archived"):
@@ -105,15 +105,15 @@ async def test_unknown_ones(conn: Conn, actor: Actor) -> None:
         await editing.select_take(conn, 10**9, 1, actor)
 
 
-async def test_every_change_is_told_once(conn: Conn, scene: Scene, actor: Actor) -> None:
-    one, two = await add(conn, scene, actor, 2)
+async def test_every_change_is_published_once(conn: Conn, scene: Scene, actor: Actor) -> None:
+    first, second = await add(conn, scene, actor, 2)
     after: int = (await rows(conn, "SELECT max(id) AS id FROM events"))[0]["id"]
-    for _ in range(2):  # the second time nothing changes, and nothing is told
-        await editing.change_segment(conn, two, SegmentChange(position=1), actor)
+    for _ in range(2):  # the second time nothing changes, and nothing is published
+        await editing.change_segment(conn, second, SegmentChange(position=1), actor)
     for _ in range(2):
-        await editing.archive_segment(conn, one, actor)
+        await editing.archive_segment(conn, first, actor)
     for _ in range(2):
-        await editing.restore_segment(conn, one, actor)
+        await editing.restore_segment(conn, first, actor)
     for _ in range(2):
         await editing.archive_scene(conn, scene.id, actor)
     for _ in range(2):
@@ -122,17 +122,17 @@ async def test_every_change_is_told_once(conn: Conn, scene: Scene, actor: Actor)
         await editing.archive_project(conn, scene.project_id, actor)
     for _ in range(2):
         await editing.restore_project(conn, scene.project_id, actor)
-    told = await rows(conn, "SELECT verb, subject, actor FROM events WHERE id > %(after)s ORDER BY id", after=after)
-    assert [(event["verb"], event["subject"]) for event in told] == [
-        ("segment.changed", f"segment/{two}"),
-        ("segment.archived", f"segment/{one}"),
-        ("segment.restored", f"segment/{one}"),
+    events = await rows(conn, "SELECT verb, subject, actor FROM events WHERE id > %(after)s ORDER BY id", after=after)
+    assert [(event["verb"], event["subject"]) for event in events] == [
+        ("segment.changed", f"segment/{second}"),
+        ("segment.archived", f"segment/{first}"),
+        ("segment.restored", f"segment/{first}"),
         ("scene.archived", f"scene/{scene.id}"),
         ("scene.restored", f"scene/{scene.id}"),
         ("project.archived", f"project/{scene.project_id}"),
         ("project.restored", f"project/{scene.project_id}"),
     ]
-    assert {event["actor"] for event in told} == {actor.name}
+    assert {event["actor"] for event in events} == {actor.name}
 
 
 moves = st.tuples(
@@ -156,9 +156,9 @@ async def test_the_order_is_that_of_a_list(
             if act == "insert" and position <= len(expected) + 1:
                 expected[position - 1 : position - 1] = await add(conn, scene, actor, count, position)
             elif act == "move" and expected and position <= len(expected):
-                moved = expected.pop(which % len(expected))
-                expected.insert(position - 1, moved)
-                await editing.change_segment(conn, moved, SegmentChange(position=position), actor)
+                segment_id = expected.pop(which % len(expected))
+                expected.insert(position - 1, segment_id)
+                await editing.change_segment(conn, segment_id, SegmentChange(position=position), actor)
             elif act == "archive" and expected:
                 gone = expected[which % len(expected)]
                 archived[gone] = expected.index(gone)

@@ -1,4 +1,4 @@
-"""Decides who somebody is, and lets people in and out."""
+"""Authenticates tokens, creates and revokes them."""
 
 import hmac
 import secrets
@@ -16,11 +16,11 @@ from genlock.private_file import write_private
 
 PREFIX = "gl_"
 SYSTEM = Actor(token_id=None, name="genlock", role=Role.ADMIN)
-"""Who acts when nobody asked: the server itself."""
+"""The actor of what the server does by itself."""
 
 
 async def authenticate(conn: Conn, secret: str) -> Actor:
-    """Who holds this secret. ``Denied`` (401) if nobody does, or not any more; asked anew each time, never cached."""
+    """Return the holder of a secret, uncached. ``Denied`` (401) if the token is unknown or revoked."""
     actor = await sql.holder_of(conn, digest_of(secret.encode()))
     if actor is None:
         raise Denied(
@@ -33,10 +33,10 @@ async def authenticate(conn: Conn, secret: str) -> Actor:
 
 
 async def create_token(conn: Conn, new: NewToken, actor: Actor, *, secret: str | None = None) -> IssuedToken:
-    """A new token and its secret, which is nowhere kept and never shown again.
+    """Create a token and return it with its secret, which is not stored and never shown again.
 
-    ``secret`` is given when the caller can work it out again (``secret_for_key``): then the second request finds the
-    first one's token. ``Invalid`` if that one has another name or role.
+    ``secret`` is given when the caller can derive it again (``secret_for_key``): then a second request returns the
+    token of the first. ``Invalid`` if that one has another name or role.
     """
     secret = secret or PREFIX + secrets.token_urlsafe(32)
     digest = digest_of(secret.encode())
@@ -57,17 +57,16 @@ async def create_token(conn: Conn, new: NewToken, actor: Actor, *, secret: str |
 
 
 def secret_for_key(holder_secret: str, key: str) -> str:
-    """The secret of a token made under an idempotency key: the same for the same holder and key, and in no table.
+    """Return the secret of a token created under an idempotency key, derived from the holder's secret and the key.
 
-    So the answer can be given again without being kept. Who has neither the holder's secret nor the answer learns
-    nothing from the other (RFC 2104).
+    The response can be repeated without storing the secret. It reveals nothing about the holder's secret (RFC 2104).
     """
-    made = hmac.new(holder_secret.encode(), canonical(["token", key]), sha256).digest()
-    return PREFIX + made.hex()
+    mac = hmac.new(holder_secret.encode(), canonical(["token", key]), sha256).digest()
+    return PREFIX + mac.hex()
 
 
 async def revoke_token(conn: Conn, token_id: int, actor: Actor) -> Token:
-    """The token, which lets nobody in from the commit on."""
+    """Revoke a token: it is refused from the commit on. ``NotFound`` if there is none."""
     token = await sql.revoke(conn, token_id)
     if token is None:
         raise NotFound(f"There is no token {token_id}.", hint="`genlock token list` shows all tokens.")
@@ -76,10 +75,10 @@ async def revoke_token(conn: Conn, token_id: int, actor: Actor) -> Token:
 
 
 async def ensure_admin_token(conn: Conn, path: Path) -> None:
-    """See that ``path`` holds the secret of an administrator's token, readable by its owner alone.
+    """Ensure that ``path`` holds the secret of an administrator's token, readable by its owner alone.
 
-    Whoever owns the data folder owns what is in it, so a revoked or lost token is replaced. A new secret is on the
-    disk before its row is committed: a crash in between leaves a file that the next start replaces.
+    The owner of the data folder is the administrator, so a revoked or lost token is replaced. A new secret is on disk
+    before its row is committed: after a crash in between, the next start replaces the file.
     """
     if path.exists():
         actor = await sql.holder_of(conn, digest_of(path.read_bytes().strip()))

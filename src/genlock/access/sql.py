@@ -49,8 +49,8 @@ async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
 
 
 async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100) -> Page[Token]:
-    """All tokens, revoked ones too, newest first."""
-    found = await many(
+    """Return all tokens, revoked ones included, newest first."""
+    tokens = await many(
         conn,
         Token,
         """
@@ -63,7 +63,7 @@ async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100)
         before=decode_key(after),
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(tokens, limit, lambda last: (last.id,))
 
 
 async def revoke(conn: Conn, token_id: int) -> Token | None:

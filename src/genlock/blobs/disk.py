@@ -83,7 +83,7 @@ class DiskStore(Store):
             yield from (f"{PREFIX}{first}{name}" for name in names if len(name) == 62 and _HEX.issuperset(name))
 
     def remove(self, digest: Digest) -> bool:
-        """Unlink the blob; whoever has it open keeps reading it."""
+        """Unlink the blob; readers that have it open can go on."""
         path = self.path_of(digest)
         with naming_trouble(f"removing {digest}"):
             try:
@@ -124,7 +124,7 @@ class DiskStore(Store):
             is_new = self._keep_or_restore(draft, path, digest) if path.exists() else True
             if is_new:
                 draft.replace(path)
-        # Also when it was there: whoever put it there may not have come to this line yet.
+        # Also if the blob existed: its writer may not have reached this line yet.
         _sync_folder(path.parent)
         return is_new
 

@@ -61,7 +61,7 @@ async def get(conn: Conn, digest: Digest) -> Blob | None:
 
 async def stored(conn: Conn, digests: Collection[Digest]) -> dict[Digest, Blob]:
     """Those of ``digests`` whose bytes are there, by digest."""
-    found = await many(
+    blobs = await many(
         conn,
         Blob,
         """
@@ -70,4 +70,4 @@ async def stored(conn: Conn, digests: Collection[Digest]) -> dict[Digest, Blob]:
         """,
         digests=[to_raw(digest) for digest in digests],
     )
-    return {blob.digest: blob for blob in found}
+    return {blob.digest: blob for blob in blobs}

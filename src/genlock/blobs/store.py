@@ -117,7 +117,7 @@ class Store(Protocol):
     def verified_chunks(self, digest: Digest) -> Iterator[bytes]:
         """The bytes in chunks. The last one is given only when all of them match, else ``Tampered`` is raised.
 
-        So whoever receives them never has a whole file that is wrong.
+        So the receiver never has a complete file that is wrong.
         """
         with self.open(digest) as source:
             yield from checked(source, digest)
@@ -143,16 +143,16 @@ class Store(Protocol):
 
         They appear there whole and verified or not at all, under no lock and with no link to the store.
         """
-        beside = path.with_name(f".{secrets.token_hex(8)}.part")
+        partial = path.with_name(f".{secrets.token_hex(8)}.part")
         size_bytes = 0
         with naming_trouble(f"writing {path.name}"):
             try:
-                with beside.open("xb") as target:
+                with partial.open("xb") as target:
                     for chunk in self.verified_chunks(digest):
                         size_bytes += target.write(chunk)
-                beside.replace(path)
+                partial.replace(path)
             finally:
-                beside.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
         return size_bytes
 
     def verify(self, digest: Digest) -> int:
@@ -179,10 +179,10 @@ def checked(source: BinaryIO, digest: Digest) -> Iterator[bytes]:
             if before:
                 yield before
             before = chunk
-    found = from_raw(hasher.digest())
-    if found != digest:
+    actual = from_raw(hasher.digest())
+    if actual != digest:
         raise Tampered(
-            f"The stored bytes of {digest} are not what was uploaded: their digest is {found}.",
+            f"The stored bytes of {digest} are not what was uploaded: their digest is {actual}.",
             hint="Upload the original file again: that puts the right bytes back.",
         )
     if before:

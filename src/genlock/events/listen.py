@@ -1,7 +1,7 @@
-"""Hears the bell of the log: one connection per process listens, and wakes everybody who waits.
+"""Hears the bell of the log: one connection per process listens, and wakes every waiter.
 
-The bell carries no news. Whoever wakes reads the table from where it stopped, so a ring too many costs one read, and
-a ring missed while the connection was down is made up for by one ring after it is back.
+The bell carries no data. A waiter reads the table from where it stopped, so an extra ring costs one read, and one ring
+after reconnecting makes up for all that were missed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Bell:
         self.closed = False
 
     async def run(self) -> None:
-        """Listen for ever, reconnecting when the connection is lost."""
+        """Listen until cancelled, reconnecting when the connection is lost."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
@@ -56,15 +56,15 @@ class Bell:
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     async def close(self) -> None:
-        """Wake everybody for the last time: ``closed`` is true from here on, and nobody waits any more."""
+        """Wake every waiter and set ``closed``: later calls of ``wait`` return at once."""
         self.closed = True
         await self._ring()
 
-    async def wait(self, seen: int, within_s: float) -> int:
-        """The number of rings as soon as it differs from ``seen``, or the same number after ``within_s`` seconds."""
+    async def wait(self, last_count: int, within_s: float) -> int:
+        """Return the number of rings once it differs from ``last_count``, or the same after ``within_s`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s), self._changed:
-                await self._changed.wait_for(lambda: self.closed or self.count != seen)
+                await self._changed.wait_for(lambda: self.closed or self.count != last_count)
         return self.count
 
     async def _ring(self) -> None:

@@ -42,7 +42,7 @@ async def append(
 async def send(
     conn: Conn, verb: str, actor: Actor, *, project_id: int | None, subject: str | None, data: dict[str, Any]
 ) -> None:
-    """Append one event as ``append`` does, last too. In a pipeline nothing waits for it: its id is not asked for."""
+    """Append one event like ``append``, also as the last statement; in a pipeline, without waiting for its id."""
     await execute(conn, _APPEND, **_event(verb, actor, project_id, subject, data))
 
 

@@ -1,7 +1,7 @@
 """Decisions about projects, scenes and the order of segments.
 
-What changes the order of segments is called through ``takes.editing``, one stair up, which settles what it means for
-selected takes and tells of it last.
+Changes of the order of segments are called through ``takes.editing``, which then updates selected takes and appends
+the event.
 """
 
 from genlock.db.connection import Conn
@@ -13,7 +13,7 @@ from genlock.timeline.model import NewProject, NewScene, NewSegments, Project, S
 
 
 async def create_project(conn: Conn, new: NewProject, actor: Actor) -> Project:
-    """A new project. ``Conflict`` when its slug is taken."""
+    """Create a project. ``Conflict`` if its slug is taken."""
     project_id = await sql.insert_project(conn, new, actor)
     await log.append(
         conn, "project.created", actor, project_id=project_id, subject=f"project/{project_id}", data={"slug": new.slug}
@@ -22,7 +22,7 @@ async def create_project(conn: Conn, new: NewProject, actor: Actor) -> Project:
 
 
 async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor) -> Scene:
-    """A new scene at the end of a project. ``Conflict`` when its name is taken there, or the project is archived."""
+    """Create a scene at the end of a project. ``Conflict`` if its name is taken there or the project is archived."""
     await sql.lock_project(conn, project_id)
     await open_project(conn, project_id)
     scene_id = await sql.insert_scene(conn, project_id, new.name, actor)
@@ -33,31 +33,31 @@ async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor)
 
 
 async def rename_project(conn: Conn, project_id: int, name: str, actor: Actor) -> Project:
-    """A project under another name; its slug stays."""
+    """Rename a project; its slug stays."""
     before = await sql.get_project(conn, project_id)
     if before.name != name:
         await sql.rename_project(conn, project_id, name)
-        said = {"from": before.name, "to": name}
+        names = {"from": before.name, "to": name}
         await log.append(
-            conn, "project.renamed", actor, project_id=project_id, subject=f"project/{project_id}", data=said
+            conn, "project.renamed", actor, project_id=project_id, subject=f"project/{project_id}", data=names
         )
     return await sql.get_project(conn, project_id)
 
 
 async def rename_scene(conn: Conn, scene_id: int, name: str, actor: Actor) -> Scene:
-    """A scene under another name. ``Conflict`` when it is taken in its project."""
+    """Rename a scene. ``Conflict`` if the name is taken in its project."""
     before = await sql.get_scene(conn, scene_id)
     if before.name != name:
         await sql.rename_scene(conn, scene_id, name)
-        said = {"from": before.name, "to": name}
+        names = {"from": before.name, "to": name}
         await log.append(
-            conn, "scene.renamed", actor, project_id=before.project_id, subject=f"scene/{scene_id}", data=said
+            conn, "scene.renamed", actor, project_id=before.project_id, subject=f"scene/{scene_id}", data=names
         )
     return await sql.get_scene(conn, scene_id)
 
 
 async def open_project(conn: Conn, project_id: int) -> Project:
-    """A project that new work may go into; ``Conflict`` when it is archived."""
+    """Return a project that accepts new work. ``Conflict`` if it is archived."""
     project = await sql.get_project(conn, project_id)
     if project.archived:
         raise Conflict(f"The project {project.slug} is archived.", hint="Restore it first.")
@@ -65,7 +65,7 @@ async def open_project(conn: Conn, project_id: int) -> Project:
 
 
 async def open_scene(conn: Conn, scene_id: int) -> Scene:
-    """A scene, locked, that new work may go into; ``Conflict`` when it or its project is archived."""
+    """Lock and return a scene that accepts new work. ``Conflict`` if it or its project is archived."""
     scene = await sql.lock_scene(conn, scene_id)
     require_open(scene)
     await open_project(conn, scene.project_id)
@@ -79,7 +79,7 @@ def require_open(scene: Scene) -> None:
 
 
 async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:
-    """New segments in a locked scene. ``Invalid`` when the position would leave a gap."""
+    """Insert segments into a locked scene. ``Invalid`` if the position would leave a gap."""
     total = await sql.segments_total(conn, scene.id)
     position = new.position or total + 1
     if position > total + 1:
@@ -88,8 +88,8 @@ async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Act
             hint=f"Use a position from 1 to {total + 1}.",
         )
     await sql.make_room(conn, scene.id, position, new.count)
-    made = await sql.insert_segments(conn, scene, position, new.count, new.name, new.chained, actor)
-    return tuple(sorted(made, key=lambda segment: segment.position or 0))
+    segments = await sql.insert_segments(conn, scene, position, new.count, new.name, new.chained, actor)
+    return tuple(sorted(segments, key=lambda segment: segment.position or 0))
 
 
 async def change_segment(conn: Conn, segment: Segment, change: SegmentChange) -> Segment:

@@ -12,7 +12,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
 
 
 def check_slug(slug: str) -> str:
-    """``slug`` if it can stand in a URL; ``ValueError`` says which characters may."""
+    """Return ``slug`` if it is fit for a URL; else raise ``ValueError`` with the characters allowed."""
     if _SLUG.fullmatch(slug) is None:
         raise ValueError(
             "a slug has 1 to 100 characters of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit"
@@ -39,7 +39,7 @@ class Counts(Model):
 
 
 class Project(Model):
-    """A production: scenes in order, and assets of its own."""
+    """A production: its scenes in order, and its assets."""
 
     id: int
     slug: str

@@ -52,7 +52,7 @@ async def list_projects(
     conn: Conn, *, slug: str | None = None, archived: bool = False, after: str | None = None, limit: int = 100
 ) -> Page[Project]:
     """Projects, oldest first; ``slug`` keeps the one of that slug."""
-    found = await many(
+    projects = await many(
         conn,
         Project,
         _SELECT_PROJECT
@@ -67,7 +67,7 @@ async def list_projects(
         after=decode_key(after) or 0,
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(projects, limit, lambda last: (last.id,))
 
 
 async def lock_project(conn: Conn, project_id: int) -> None:
@@ -146,13 +146,13 @@ async def lock_scenes_of(conn: Conn, project_id: int) -> None:
 
 async def open_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
     """The ids of a project's scenes that are not archived."""
-    found = await many(
+    scenes = await many(
         conn,
         Scene,
         _SELECT_SCENE + " WHERE s.project_id = %(id)s AND s.archived_at IS NULL ORDER BY s.id",
         id=project_id,
     )
-    return tuple(scene.id for scene in found)
+    return tuple(scene.id for scene in scenes)
 
 
 async def scenes_of(
@@ -165,7 +165,7 @@ async def scenes_of(
     limit: int = 100,
 ) -> Page[Scene]:
     """A project's scenes in their order; ``name`` keeps the one of that name."""
-    found = await many(
+    scenes = await many(
         conn,
         Scene,
         _SELECT_SCENE
@@ -182,7 +182,7 @@ async def scenes_of(
         after=decode_key(after) or 0,
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.position,))
+    return page_of(scenes, limit, lambda last: (last.position,))
 
 
 async def rename_scene(conn: Conn, scene_id: int, name: str) -> None:

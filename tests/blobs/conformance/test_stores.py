@@ -166,7 +166,7 @@ def test_what_the_hasher_refuses_is_not_kept(specimen: Specimen) -> None:
 
 
 class Waiting:
-    """A hasher that stays inside ``update`` until it is told to go on."""
+    """A hasher that stays inside ``update`` until the test lets it go on."""
 
     def __init__(self) -> None:
         self.entered, self.go_on = Event(), Event()
@@ -274,7 +274,7 @@ def test_uploading_the_original_again_repairs_it(specimen: Specimen) -> None:
     assert specimen.litter() == []
 
 
-def test_bytes_that_are_not_there_are_said_to_be_gone(store: Store, tmp_path: Path) -> None:
+def test_missing_bytes_are_reported_as_gone(store: Store, tmp_path: Path) -> None:
     assert not store.exists(NOBODY)
     assert store.held(NOBODY) is None
     for read in (store.open, store.open_verified, store.read_verified, store.verify, store.size):

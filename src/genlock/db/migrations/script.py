@@ -1,4 +1,4 @@
-"""Runs a revision's SQL: the file beside the revision, with the same name."""
+"""Runs a revision's SQL: the file next to the revision, with the same name."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from alembic import op
 
 
 def run_sql(revision_file: str) -> None:
-    """Execute the ``.sql`` file that stands beside a revision's ``.py`` file, as one script."""
+    """Execute the ``.sql`` file next to a revision's ``.py`` file, as one script."""
     # The driver's own cursor: no placeholder syntax, so that percent signs in functions stay what they are.
     cursor = op.get_bind().connection.cursor()
     cursor.execute(Path(revision_file).with_suffix(".sql").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Does what node packs do: puts a function of its own around one of ComfyUI's, with other parameters than it had."""
+"""Does what node packs do: wraps a function of ComfyUI, with other parameters than it had."""
 
 import importlib
 from typing import Any
