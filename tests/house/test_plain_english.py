@@ -20,7 +20,6 @@ NOT_YET_PLAIN = frozenset(
         "docs/how-to",
         "docs/reference",
         "src/genlock",
-        "src/genlock/capture",
         "src/genlock/cli",
         "src/genlock/cli/demo",
         "src/genlock/db",

@@ -2,7 +2,7 @@
 
     record ─┬─ rendered by Genlock itself ──────▶ dismissed: the worker that started it records its receipt
             ├─ failed, interrupted ─────────────▶ failed
-            ├─ all from ComfyUI's cache ────────▶ repeated, beside the receipt of the cached run
+            ├─ all from ComfyUI's cache ────────▶ repeated, next to the receipt of the cached run
             ├─ its segment is named and exists ─▶ recorded: claim ─▶ take + receipt
             └─ else ────────────────────────────▶ inbox, until a person assigns it
 
