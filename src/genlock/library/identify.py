@@ -17,29 +17,19 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from genlock.blobs.store import Store
-from genlock.digest import Digest, from_raw
+from genlock.digest import from_raw
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
 from genlock.library.kinds import RULES
+from genlock.library.model import Identity
 from genlock.library.readers import reader_for, shown_name
 from genlock.library.stamps import FileStamp, no_file, stamp_from
-from genlock.model import Kind, Model
+from genlock.model import Kind
 from genlock.regular_file import open_below, open_regular
 
 READ_BYTES = 2**20
 MAX_READINGS = 5
-
-
-class Identity(Model):
-    """What a file is: ``details`` are JSON; without a rule of its own, the effective digest is the digest."""
-
-    digest: Digest
-    effective_digest: Digest
-    size_bytes: int
-    media_type: str
-    details: dict[str, Any]
 
 
 class Identifier:

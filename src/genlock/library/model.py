@@ -93,6 +93,16 @@ class Version(Model):
     bindings: dict[str, Any] | None = None
 
 
+class Identity(Model):
+    """What a file is: ``details`` are JSON; without a rule of its own, the effective digest is the digest."""
+
+    digest: Digest
+    effective_digest: Digest
+    size_bytes: int
+    media_type: str
+    details: dict[str, Any]
+
+
 class NewVersion(Model):
     """A version about to be registered: what its bytes are, and what the caller says of it."""
 

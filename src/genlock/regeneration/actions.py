@@ -16,7 +16,15 @@ from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selecti
 from genlock.regeneration.planning import choose_sql, outside, situation_sql
 from genlock.regeneration.planning.draft import Ask
 from genlock.regeneration.planning.planner import plan as plan_of
-from genlock.regeneration.plans import draft_sql, expected_sql, finish, plan_sql, plan_write_sql, queue_sql, review_sql
+from genlock.regeneration.plans import (
+    draft_sql,
+    expected_sql,
+    plan_sql,
+    plan_write_sql,
+    progress,
+    queue_sql,
+    review_sql,
+)
 from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.plans.expected_sql import Moved
 from genlock.staleness.model import RootKind
@@ -96,7 +104,7 @@ async def begin(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = Fa
         subject=f"plan/{plan_id}",
         data={"totals": plan.totals.model_dump(mode="json")},
     )
-    await finish.settle_plan(conn, plan_id, actor)
+    await progress.update_plan_state(conn, plan_id, actor)
 
 
 async def cancel(conn: Conn, plan_id: int, actor: Actor) -> Plan:
@@ -137,7 +145,7 @@ async def retry(conn: Conn, plan_id: int, actor: Actor) -> Plan:
     await log.append(
         conn, "plan.retried", actor, project_id=plan.project_id, subject=f"plan/{plan_id}", data={"steps": again}
     )
-    await finish.settle_plan(conn, plan_id, actor)
+    await progress.update_plan_state(conn, plan_id, actor)
     return await plan_sql.get_plan(conn, plan_id)
 
 
@@ -146,7 +154,7 @@ async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
     plan = await plan_sql.lock_plan(conn, plan_id)
     if plan.state is not PlanState.REVIEW:
         raise Conflict(f"Plan {plan.id} is {plan.state.value}: it waits for nobody.", hint="Look at its steps.")
-    if (await plan_write_sql.standing(conn, plan_id)).unfinished:
+    if (await plan_write_sql.step_counts(conn, plan_id)).unfinished:
         raise Conflict(
             f"Plan {plan.id} waits for a version that it made.",
             hint="Activate that version, and the plan goes on; or cancel the plan.",
@@ -228,7 +236,7 @@ async def _require_unmoved(conn: Conn, plan: Plan, *, as_planned: bool) -> None:
             hint="Make a new plan, or start this one as planned.",
             code="plan_outdated",
         )
-    await plan_write_sql.add_notes(conn, plan.id, finish.notes_on_moves(versions))
+    await plan_write_sql.add_notes(conn, plan.id, progress.notes_on_changes(versions))
 
 
 def _said(moved: Moved) -> str:

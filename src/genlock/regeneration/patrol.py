@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from genlock.db.connection import Conn, Database
 from genlock.errors import GenlockError
-from genlock.regeneration.plans import finish, plan_sql, queue_sql
-from genlock.regeneration.plans.conclude import WORKER
+from genlock.regeneration.plans import plan_sql, progress, queue_sql
+from genlock.regeneration.plans.apply import WORKER
 from genlock.regeneration.reproduction import sql as reproduce_sql
 
 logger = logging.getLogger(__name__)
@@ -48,4 +48,4 @@ async def each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Con
 async def _recover(conn: Conn, plan_id: int, silent_s: float) -> None:
     await plan_sql.lock_plan(conn, plan_id)
     await queue_sql.requeue_abandoned_steps(conn, plan_id, silent_s)
-    await finish.go_on(conn, plan_id, WORKER)
+    await progress.continue_plan(conn, plan_id, WORKER)

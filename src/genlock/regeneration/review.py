@@ -7,8 +7,8 @@ from genlock.background import repeat
 from genlock.db.connection import Conn, Database
 from genlock.events.listen import Bell
 from genlock.regeneration.patrol import each_plan
-from genlock.regeneration.plans import finish, plan_sql, review_sql
-from genlock.regeneration.plans.conclude import WORKER
+from genlock.regeneration.plans import plan_sql, progress, review_sql
+from genlock.regeneration.plans.apply import WORKER
 
 _LEAST_PAUSE_S = 0.1
 """Many takes may be selected one by one: they are looked at together."""
@@ -46,4 +46,4 @@ async def continue_plans(db: Database) -> None:
 
 async def _continue(conn: Conn, plan_id: int) -> None:
     await plan_sql.lock_plan(conn, plan_id)
-    await finish.go_on(conn, plan_id, WORKER)
+    await progress.continue_plan(conn, plan_id, WORKER)

@@ -8,8 +8,7 @@ from genlock.db.connection import Conn, Database
 from genlock.events import log
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
-from genlock.library.identify import Identity
-from genlock.library.model import Asset, NewAsset, NewVersion
+from genlock.library.model import Asset, Identity, NewAsset, NewVersion
 from genlock.library.stamps import FileStamp
 from genlock.model import Actor
 from genlock.staleness import activation, what_if

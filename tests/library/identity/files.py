@@ -6,7 +6,8 @@ from typing import Any
 
 from PIL import Image
 
-from genlock.library.identify import Identifier, Identity
+from genlock.library.identify import Identifier
+from genlock.library.model import Identity
 from genlock.model import Kind
 
 

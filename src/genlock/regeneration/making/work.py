@@ -19,16 +19,29 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Conn
 from genlock.engines.model import AWAY, IMAGE, LOST, Engine, Rendered, RenderSpec
 from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
-from genlock.model import Actor, Role
+from genlock.library.identify import identify_file
+from genlock.model import Actor, Kind, Role
 from genlock.regeneration import wanted
 from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.rendering import render_watched
 from genlock.regeneration.making.workshop import Workshop
 from genlock.regeneration.model import StepKind
-from genlock.regeneration.plans import conclude, step_sql
+from genlock.regeneration.plans import step_sql
+from genlock.regeneration.plans.apply import WORKER, Applied, apply
+from genlock.regeneration.plans.claimed_step import ClaimedStep
 from genlock.regeneration.plans.claiming import claim_of
-from genlock.regeneration.plans.step_sql import Claimed
+from genlock.regeneration.plans.step_outcome import (
+    CutOffByTake,
+    CutOffByVersion,
+    Failed,
+    GivenBack,
+    RecordedTake,
+    RecordedVersion,
+    RenderResult,
+    RestoredTake,
+    StepOutcome,
+)
 from genlock.regeneration.wanted import Settled, Wish
 from genlock.staleness import what_if
 
@@ -42,7 +55,7 @@ _MOST_ATTEMPTS = 8
 async def do_step(shop: Workshop, step_id: int) -> None:
     """Do one step to its end, or leave it alone when it is not to be done (any more)."""
 
-    async def claim(conn: Conn) -> Claimed | None:
+    async def claim(conn: Conn) -> ClaimedStep | None:
         return await step_sql.claim(conn, step_id, shop.name)
 
     claimed = await patiently(shop.db, claim)
@@ -52,16 +65,16 @@ async def do_step(shop: Workshop, step_id: int) -> None:
     try:
         await _do(shop, claimed)
     except asyncio.CancelledError:
-        await asyncio.shield(patiently(shop.db, lambda conn: conclude.give_back(conn, claimed)))
+        await asyncio.shield(patiently(shop.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER)))
         raise
     except GenlockError as error:
         if error.code in _UNREACHABLE and claimed.attempt < _MOST_ATTEMPTS:
             if error.code == AWAY:
                 shop.health.mark_unreachable(claimed.wanted.engine)
-            await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
+            await patiently(shop.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER))
             return
         failure = error
-        await patiently(shop.db, lambda conn: conclude.fail(conn, claimed, failure))
+        await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
     except Exception as error:  # an engine may fail in any way: the step says so, and the worker lives on
         logger.exception("Step %d of plan %d failed in an unforeseen way.", claimed.position, claimed.plan_id)
         failure = Unavailable(
@@ -69,25 +82,60 @@ async def do_step(shop: Workshop, step_id: int) -> None:
             hint="The worker's log has the details. Retry the plan when that is settled.",
             code="engine_failed",
         )
-        await patiently(shop.db, lambda conn: conclude.fail(conn, claimed, failure))
+        await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
 
 
-async def _do(shop: Workshop, claimed: Claimed) -> None:
+async def _do(shop: Workshop, claimed: ClaimedStep) -> None:
     actor = Actor(token_id=None, name=claimed.started_by, role=Role.CREATOR)
-    if claimed.kind is StepKind.RESTORE:
-        await patiently(shop.db, lambda conn: conclude.restore(conn, claimed, actor))
+    if claimed.kind is StepKind.RESTORE and claimed.segment_id is not None and claimed.take_id is not None:
+        await _end(shop, claimed, RestoredTake(claimed.segment_id, claimed.take_id), actor)
         return
     wish = await patiently(shop.db, lambda conn: _settle(conn, claimed))
-    if not claimed.force and await patiently(shop.db, lambda conn: conclude.cut_off(conn, claimed, wish, actor)):
+    earlier = None if claimed.force else await patiently(shop.db, lambda conn: _find_equal(conn, claimed, wish))
+    if earlier is not None:
+        await _end(shop, claimed, earlier, actor)
         return
     folder = shop.scratch / f"{claimed.step_id}-{claimed.attempt}"
     try:
-        await _render_and_record(shop, claimed, wish, folder, actor)
+        outcome = await _render(shop, claimed, wish, folder)
     finally:
         await asyncio.to_thread(materialise.remove, folder)
+    await _end(shop, claimed, outcome, actor)
 
 
-async def _settle(conn: Conn, claimed: Claimed) -> Wish:
+async def _end(shop: Workshop, claimed: ClaimedStep, outcome: StepOutcome, actor: Actor) -> None:
+    """End the step with an outcome, and publish the active version that this changed."""
+    is_new = isinstance(outcome, (RecordedTake, RecordedVersion))
+
+    async def end(conn: Conn) -> Applied | None:
+        applied = await apply(conn, claimed, outcome, actor)
+        if is_new:
+            shop.fault("recording")
+        return applied
+
+    applied = await patiently(shop.db, end)
+    if is_new:
+        shop.fault("recorded")
+    if applied is not None and applied.change is not None:
+        change = applied.change
+        await patiently(shop.db, lambda conn: what_if.publish_change(conn, change))
+
+
+async def _find_equal(conn: Conn, claimed: ClaimedStep, wish: Wish) -> CutOffByTake | CutOffByVersion | None:
+    """Return the take or version that was made from the same inputs, if there is one: it need not be rendered."""
+    digest = wanted.inputs_digest(wish)
+    if digest is None:
+        return None
+    if claimed.asset_id is not None:
+        version = await step_sql.equal_version(conn, claimed.asset_id, digest, wish.graph)
+        return None if version is None else CutOffByVersion(claimed.asset_id, version)
+    if claimed.segment_id is not None:
+        take_id = await step_sql.equal_take(conn, claimed.segment_id, digest, wish.graph)
+        return None if take_id is None else CutOffByTake(claimed.segment_id, take_id)
+    return None
+
+
+async def _settle(conn: Conn, claimed: ClaimedStep) -> Wish:
     """The step's wish with everything that was open: what earlier steps made, what it continues."""
     versions = await step_sql.made_versions(conn, claimed.plan_id) if claimed.wanted.open_assets else {}
     before = None
@@ -110,7 +158,8 @@ async def _settle(conn: Conn, claimed: Claimed) -> Wish:
     return wish
 
 
-async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folder: Path, actor: Actor) -> None:
+async def _render(shop: Workshop, claimed: ClaimedStep, wish: Wish, folder: Path) -> StepOutcome:
+    """Render, store what was rendered, and return the outcome."""
     engine = shop.engines.get(wish.engine)
     if engine is None:
         raise Unavailable(f"This worker has no engine {wish.engine}.", hint="Start a worker that has it.")
@@ -134,10 +183,9 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
     )
     info = await engine.describe()
     started_at = datetime.now(UTC)
-    rendered = await _render(shop, claimed, engine, spec, files)
-    if rendered is None:  # stopped: nothing of it is kept; the step is given back if it still is this attempt's
-        await patiently(shop.db, lambda conn: conclude.give_back(conn, claimed))
-        return
+    rendered = await _render_with_heartbeat(shop, claimed, engine, spec, files)
+    if rendered is None:  # stopped: nothing of it is kept
+        return GivenBack()
     finished_at = datetime.now(UTC)
     outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
     shop.fault("stored")
@@ -151,25 +199,20 @@ async def _render_and_record(shop: Workshop, claimed: Claimed, wish: Wish, folde
         started_at=started_at,
         finished_at=finished_at,
     )
-    made = conclude.Made(claim=claim, outputs=outputs, graph=graph_output, wish=wish, rendered=rendered)
-    if claimed.asset_id is None:
-        await patiently(shop.db, lambda conn: conclude.record_take(conn, claimed, made, actor, shop.fault))
-        shop.fault("recorded")
-        return
-    picture = rendered.outputs[IMAGE].path
-    identity = await asyncio.to_thread(conclude.identify, picture, claimed)
-    moved = await patiently(
-        shop.db, lambda conn: conclude.record_version(conn, claimed, made, identity, actor, shop.fault)
-    )
-    shop.fault("recorded")
-    if moved is not None:
-        await patiently(shop.db, lambda conn: what_if.publish_change(conn, moved))
+    result = RenderResult(claim=claim, outputs=outputs, graph=graph_output, wish=wish, rendered=rendered)
+    if claimed.asset_id is not None:
+        picture = rendered.outputs[IMAGE].path
+        identity = await asyncio.to_thread(identify_file, picture, claimed.asset_kind or Kind.OTHER)
+        return RecordedVersion(claimed.asset_id, result, identity)
+    if claimed.segment_id is not None:
+        return RecordedTake(claimed.segment_id, result)
+    raise NotFound("The segment or asset of this step does not exist.", hint="Make a new plan.")
 
 
-async def _render(
-    shop: Workshop, claimed: Claimed, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
+async def _render_with_heartbeat(
+    shop: Workshop, claimed: ClaimedStep, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
 ) -> Rendered | None:
-    """What the engine rendered; ``None`` when it was stopped: the step was cancelled or lost, or this worker ends."""
+    """Render; return ``None`` if it was stopped: the step was cancelled or lost, or this worker ends."""
 
     async def still_ours(progress: float) -> bool:
         async with shop.db.transaction() as conn:

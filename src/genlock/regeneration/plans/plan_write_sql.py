@@ -125,7 +125,7 @@ async def queue_ready(conn: Conn, plan_id: int, behind: int | None = None) -> li
     return [row["id"] for row in found]
 
 
-async def unqueue_behind(conn: Conn, plan_id: int, position: int, why: str) -> None:
+async def cancel_dependents(conn: Conn, plan_id: int, position: int, why: str) -> None:
     """Cancel everything that depends on a step which failed."""
     await execute(
         conn,
@@ -176,7 +176,7 @@ async def reset_for_retry(conn: Conn, plan_id: int) -> int:
     )
 
 
-class Standing(Model):
+class StepCounts(Model):
     """How many steps of a plan are where."""
 
     state: PlanState
@@ -187,7 +187,7 @@ class Standing(Model):
     failed: int
 
 
-async def standing(conn: Conn, plan_id: int) -> Standing:
+async def step_counts(conn: Conn, plan_id: int) -> StepCounts:
     """How far a plan is."""
     found = await rows(
         conn,
@@ -203,4 +203,4 @@ async def standing(conn: Conn, plan_id: int) -> Standing:
         """,
         plan_id=plan_id,
     )
-    return Standing.model_validate(found[0])
+    return StepCounts.model_validate(found[0])

@@ -1,58 +1,26 @@
-"""The rows of one step while a worker is at it: claimed, kept alive, settled, finished, each under the fence.
+"""The row of one step while a worker does it: claimed, kept alive, ended, each under the fence.
 
-The fence is the attempt: every claim raises it, and whoever finishes names the one it was given. A worker that was
-stalled and comes back finds that the step is not its own any more.
+The fence is the attempt: every claim raises it, and a worker that ends the step names the attempt it was given. A
+worker that was stalled and comes back no longer holds the step.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
 from genlock.db.connection import Conn, execute, maybe, rows, scalar
 from genlock.digest import Digest, to_raw
-from genlock.model import Kind, Model
-from genlock.regeneration.model import StepError, StepKind
-from genlock.regeneration.wanted import Settled, Wish
+from genlock.regeneration.plans.claimed_step import ClaimedStep
+from genlock.regeneration.plans.step_outcome import StepEnd
+from genlock.regeneration.wanted import Settled
 
 
-class Claimed(Model):
-    """A step that a worker has claimed, with what it needs to know of its plan."""
-
-    step_id: int
-    plan_id: int
-    position: int
-    project_id: int | None
-    segment_id: int | None
-    scene_id: int | None
-    segment: str | None
-    asset_id: int | None
-    asset_kind: Kind | None
-    asset: str | None
-    kind: StepKind
-    wanted: Wish
-    take_id: int | None
-    selected_take_id: int | None
-    active_version: int | None
-    attempt: int
-    review: bool
-    force: bool
-    started_by: str
-    claimed_at: datetime
-    planned_at: datetime
-
-    @property
-    def work(self) -> str:
-        """A name for the work that every attempt shares, and no step of another database."""
-        return f"step-{self.step_id} of {self.planned_at.isoformat()}"
-
-
-async def claim(conn: Conn, step_id: int, worker: str) -> Claimed | None:
+async def claim(conn: Conn, step_id: int, worker: str) -> ClaimedStep | None:
     """The step, if it is queued in a plan that runs; from here on this attempt is the only one that may finish it."""
     return await maybe(
         conn,
-        Claimed,
+        ClaimedStep,
         """
         WITH claimed AS (
             UPDATE plan_steps s
@@ -91,7 +59,7 @@ async def keep_alive(conn: Conn, step_id: int, attempt: int, progress: float) ->
     return touched > 0
 
 
-async def lock_if_current_attempt(conn: Conn, claimed: Claimed) -> bool:
+async def lock_if_current_attempt(conn: Conn, claimed: ClaimedStep) -> bool:
     """Lock the step's plan and then the step; whether this attempt may still finish it."""
     await execute(conn, "SELECT 1 FROM plans WHERE id = %(id)s FOR NO KEY UPDATE", id=claimed.plan_id)
     return await scalar(
@@ -219,51 +187,24 @@ async def selected_take(conn: Conn, segment_id: int) -> int | None:
     return await scalar(conn, "SELECT take_id FROM selected_takes WHERE segment_id = %(id)s", id=segment_id)
 
 
-async def finished(
-    conn: Conn, step_id: int, *, saved: bool = False, take_id: int | None = None, version: int | None = None
-) -> None:
-    """Mark a step as done; ``saved``: without rendering, because what it wants was there."""
+async def mark_ended(conn: Conn, step_id: int, end: StepEnd) -> None:
+    """Write how a step ended; one that was given back waits for another attempt."""
     await execute(
         conn,
         """
-        UPDATE plan_steps SET state = CASE WHEN %(saved)s THEN 'skipped' ELSE 'succeeded' END, saved = %(saved)s,
-                              take_id = coalesce(%(take_id)s, take_id), version = %(version)s, progress = 1,
-                              finished_at = now()
+        UPDATE plan_steps
+           SET state = %(state)s, saved = %(saved)s, error = %(error)s,
+               take_id = coalesce(%(take_id)s, take_id), version = coalesce(%(version)s, version),
+               progress = CASE %(state)s WHEN 'queued' THEN 0 WHEN 'failed' THEN progress ELSE 1 END,
+               finished_at = CASE WHEN %(state)s <> 'queued' THEN now() END,
+               worker = CASE WHEN %(state)s <> 'queued' THEN worker END,
+               seen_at = CASE WHEN %(state)s <> 'queued' THEN seen_at END
          WHERE id = %(step_id)s
         """,
         step_id=step_id,
-        saved=saved,
-        take_id=take_id,
-        version=version,
+        state=end.state.value,
+        saved=end.saved,
+        error=None if end.error is None else Jsonb(end.error.model_dump(exclude_none=True)),
+        take_id=end.take_id,
+        version=end.version,
     )
-
-
-async def failed(conn: Conn, step_id: int, error: StepError) -> None:
-    """Mark a step as failed."""
-    await execute(
-        conn,
-        "UPDATE plan_steps SET state = 'failed', error = %(error)s, finished_at = now() WHERE id = %(step_id)s",
-        step_id=step_id,
-        error=Jsonb(error.model_dump(exclude_none=True)),
-    )
-
-
-async def released(conn: Conn, step_id: int) -> None:
-    """Queue a step again that its worker gives back."""
-    await execute(
-        conn,
-        """
-        UPDATE plan_steps SET state = 'queued', progress = 0, worker = NULL, seen_at = NULL WHERE id = %(step_id)s
-        """,
-        step_id=step_id,
-    )
-
-
-def said(claimed: Claimed) -> dict[str, Any]:
-    """What events say of a step."""
-    about: dict[str, Any] = {"plan_id": claimed.plan_id, "position": claimed.position, "kind": claimed.kind.value}
-    if claimed.segment_id is not None:
-        about["segment_id"] = claimed.segment_id
-    if claimed.asset_id is not None:
-        about["asset_id"] = claimed.asset_id
-    return about

@@ -12,9 +12,9 @@ from genlock.blobs import sql as blobs
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid
 from genlock.library import in_place_sql, sql
-from genlock.library.identify import Identifier, Identity, identify_stamped
+from genlock.library.identify import Identifier, identify_stamped
 from genlock.library.in_place import resolve_below
-from genlock.library.model import Asset, NewVersion, Outcome, Version
+from genlock.library.model import Asset, Identity, NewVersion, Outcome, Version
 from genlock.model import Actor, Page, Role
 from genlock.staleness import activation, what_if
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
