@@ -149,7 +149,7 @@ async def _require_counts(studio: Studio, history: History) -> None:
         groups = await with_restorable(conn, studio.project_id, page.groups, judged)
         for group in groups:
             reported = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
-            draft = plan(situation, Ask(chosen=frozenset(reported.stale), engines=frozenset(engine_names())))
+            draft = plan(situation, Ask(selected=frozenset(reported.stale), engines=frozenset(engine_names())))
             restored = sum(step.kind is StepKind.RESTORE for step in draft.steps)
             assert (group.id, group.restorable) == (group.id, restored), history.log
 

@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 
 from genlock.digest import digest_of
 from genlock.model import Kind
-from genlock.regeneration import wanted
+from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import Reason, StepKind
 from genlock.regeneration.planning.draft import Ask, Draft
 from genlock.regeneration.planning.planner import plan
 from genlock.regeneration.planning.situation import (
     AssetFact,
-    Chosen,
+    EarlierTake,
     Judgement,
-    Made,
     OwnCause,
-    Past,
-    Seat,
+    PlannedSegment,
+    ReceiptFacts,
+    SelectedTake,
     Situation,
     Target,
 )
-from genlock.regeneration.wanted import Settled, Wish, WishedInput
+from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput
 from genlock.staleness.model import RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import InputRole
@@ -81,11 +81,11 @@ def _inputs(version: int, frame: str | None) -> tuple[Input, ...]:
 
 
 def _situation(drawn: list[list[Drawn]]) -> Situation:
-    seats: list[Seat] = []
+    segments: list[PlannedSegment] = []
     judgements: dict[int, Judgement] = {}
-    past: dict[int, tuple[Past, ...]] = {}
+    earlier_takes: dict[int, tuple[EarlierTake, ...]] = {}
     for scene_id, scene in enumerate(drawn, start=1):
-        before: Seat | None = None
+        before: PlannedSegment | None = None
         stale = False
         for position, one in enumerate(scene, start=1):
             segment_id = 100 * scene_id + position
@@ -93,10 +93,12 @@ def _situation(drawn: list[list[Drawn]]) -> Situation:
             frame = _frame(before.segment_id) if continues and before else None
             take = None
             if not one.empty:
-                made = Made(digest_of(b"receipt"), "sketch", {"seed": "1"}, None, _inputs(one.version, frame), None)
-                take = Chosen(segment_id, made, continues, (), {"last_frame": _frame(segment_id)})
-            seats.append(Seat(segment_id, scene_id, 0, position, f"segment {position}", take))
-            before = seats[-1]
+                made = ReceiptFacts(
+                    digest_of(b"receipt"), "sketch", {"seed": "1"}, None, _inputs(one.version, frame), None
+                )
+                take = SelectedTake(segment_id, made, continues, (), {"last_frame": _frame(segment_id)})
+            segments.append(PlannedSegment(segment_id, scene_id, 0, position, f"segment {position}", take))
+            before = segments[-1]
             if take is None:
                 stale = False
                 continue
@@ -105,17 +107,19 @@ def _situation(drawn: list[list[Drawn]]) -> Situation:
             judgements[segment_id] = judged
             stale = bool(judged.stale)
             if one.restorable:
-                wish = receipt.inputs_digest("sketch", _inputs(2, frame), {"seed": "1"})
-                past[segment_id] = (Past(segment_id + 1000, wish, None, {"last_frame": _frame(segment_id, "then")}),)
+                recipe = receipt.inputs_digest("sketch", _inputs(2, frame), {"seed": "1"})
+                earlier_takes[segment_id] = (
+                    EarlierTake(segment_id + 1000, recipe, None, {"last_frame": _frame(segment_id, "then")}),
+                )
     return Situation(
         project_id=1,
-        seats=tuple(seats),
+        segments=tuple(segments),
         judgements=judgements,
         assets={RAIN.id: AssetFact(RAIN, None, 2, False)},
         scopes={},
         versions={(RAIN.id, number): Target(RAIN, number, DIGESTS[number], DIGESTS[number]) for number in (1, 2)},
         outdated=frozenset(),
-        past=past,
+        earlier_takes=earlier_takes,
         lost=frozenset(),
         cost_s={},
         library=None,
@@ -132,51 +136,51 @@ def _judged(own: bool, *, waived: bool, passed: bool) -> Judgement:
 
 
 def _everybody(situation: Situation) -> frozenset[int]:
-    return frozenset(seat.segment_id for seat in situation.seats)
+    return frozenset(segment.segment_id for segment in situation.segments)
 
 
 def _stale(situation: Situation) -> frozenset[int]:
     return frozenset(segment for segment, judged in situation.judgements.items() if judged.stale)
 
 
-def _left_out_of(situation: Situation, chosen: frozenset[int]) -> Mapping[int, Reason]:
-    return plan(situation, Ask(chosen=chosen, engines=ENGINES)).left_out
+def _left_out_of(situation: Situation, selected: frozenset[int]) -> Mapping[int, Reason]:
+    return plan(situation, Ask(selected=selected, engines=ENGINES)).left_out
 
 
 def _stale_after(situation: Situation, draft: Draft) -> set[int]:
     """What would be stale once every step is done, worked out anew from versions and frames alone."""
     steps = {step.segment_id: step for step in draft.steps}
     found: set[int] = set()
-    before: Seat | None = None
+    before: PlannedSegment | None = None
     stale = False
     frames: dict[int, str] = {}
-    for seat in situation.seats:
-        if seat.take is None:
-            before, stale = seat, False
+    for segment in situation.segments:
+        if segment.take is None:
+            before, stale = segment, False
             continue
-        step = steps.get(seat.segment_id)
-        rain = next(line for line in seat.take.made.inputs if line.role is InputRole.LORA)
-        version, frames[seat.segment_id] = rain.version, _frame(seat.segment_id)
-        used = next((line.digest for line in seat.take.made.inputs if line.role is InputRole.SEED_FRAME), None)
-        if step is not None and step.wish is not None:
-            version = next(line.version for line in step.wish.inputs if line.role is InputRole.LORA)
+        step = steps.get(segment.segment_id)
+        rain = next(line for line in segment.take.made.inputs if line.role is InputRole.LORA)
+        version, frames[segment.segment_id] = rain.version, _frame(segment.segment_id)
+        used = next((line.digest for line in segment.take.made.inputs if line.role is InputRole.SEED_FRAME), None)
+        if step is not None and step.recipe is not None:
+            version = next(line.version for line in step.recipe.inputs if line.role is InputRole.LORA)
             restored = step.kind is StepKind.RESTORE
-            frames[seat.segment_id] = _frame(seat.segment_id, "then" if restored else "new")
-            used = frames.get(before.segment_id) if before and seat.take.continues else used
-        waived = any(cause.waived for cause in situation.judgement(seat.segment_id).own)
-        waived = waived or bool(situation.judgement(seat.segment_id).waived)
-        link_broken = seat.take.continues and before is not None and used != frames.get(before.segment_id)
-        stale = (version == 1 and not waived) or link_broken or (seat.take.continues and stale and not waived)
+            frames[segment.segment_id] = _frame(segment.segment_id, "then" if restored else "new")
+            used = frames.get(before.segment_id) if before and segment.take.continues else used
+        waived = any(cause.waived for cause in situation.judgement(segment.segment_id).own)
+        waived = waived or bool(situation.judgement(segment.segment_id).waived)
+        link_broken = segment.take.continues and before is not None and used != frames.get(before.segment_id)
+        stale = (version == 1 and not waived) or link_broken or (segment.take.continues and stale and not waived)
         if stale:
-            found.add(seat.segment_id)
-        before = seat
+            found.add(segment.segment_id)
+        before = segment
     return found
 
 
 @given(scenes)
 def test_planning_everything_leaves_nothing_stale_but_what_it_said(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(chosen=_stale(situation), engines=ENGINES))
+    draft = plan(situation, Ask(selected=_stale(situation), engines=ENGINES))
     planned = {step.segment_id for step in draft.steps}
     after = _stale_after(situation, draft)
     assert len(after) <= draft.downstream_stale
@@ -187,30 +191,30 @@ def test_planning_everything_leaves_nothing_stale_but_what_it_said(drawn: list[l
 @given(scenes, st.data())
 def test_a_draft_accounts_for_everybody_once_and_is_in_order(drawn: list[list[Drawn]], data: st.DataObject) -> None:
     situation = _situation(drawn)
-    chosen = frozenset(data.draw(st.sets(st.sampled_from(sorted(_everybody(situation))))))
+    selected = frozenset(data.draw(st.sets(st.sampled_from(sorted(_everybody(situation))))))
     draft = plan(
         situation,
-        Ask(chosen=chosen, cascade=data.draw(st.booleans()), force=data.draw(st.booleans()), engines=ENGINES),
+        Ask(selected=selected, cascade=data.draw(st.booleans()), force=data.draw(st.booleans()), engines=ENGINES),
     )
     planned = [step.segment_id for step in draft.steps if step.segment_id is not None]
     assert len(planned) == len(set(planned))
     assert not set(planned) & set(draft.left_out)
-    empty = {seat.segment_id for seat in situation.seats if seat.take is None}
-    assert chosen - empty <= set(planned) | set(draft.left_out)
+    empty = {segment.segment_id for segment in situation.segments if segment.take is None}
+    assert selected - empty <= set(planned) | set(draft.left_out)
     assert [step.position for step in draft.steps] == list(range(1, len(draft.steps) + 1))
     for step in draft.steps:
         assert all(before < step.position for before in step.after)
         assert all(draft.steps[before - 1].chain == step.chain for before in step.after)
         # An open frame is one that an earlier step makes; nothing else may be open.
-        assert step.wish is not None
-        assert step.after or not step.wish.is_open
+        assert step.recipe is not None
+        assert step.after or not step.recipe.is_open
 
 
 @given(scenes)
 def test_force_renders_whoever_was_chosen(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(chosen=_everybody(situation), force=True, engines=ENGINES))
-    taken = {seat.segment_id for seat in situation.seats if seat.take is not None}
+    draft = plan(situation, Ask(selected=_everybody(situation), force=True, engines=ENGINES))
+    taken = {segment.segment_id for segment in situation.segments if segment.take is not None}
     assert {step.segment_id for step in draft.steps} == taken
     assert {step.kind for step in draft.steps} <= {StepKind.RENDER}
     assert draft.left_out == {}
@@ -220,33 +224,33 @@ def test_force_renders_whoever_was_chosen(drawn: list[list[Drawn]]) -> None:
 @given(scenes)
 def test_what_is_made_by_an_engine_that_is_not_here_can_be_restored_but_not_rendered(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(chosen=_stale(situation), engines=frozenset()))
+    draft = plan(situation, Ask(selected=_stale(situation), engines=frozenset()))
     assert StepKind.RENDER not in {step.kind for step in draft.steps}
     blocked = [step for step in draft.steps if step.kind is StepKind.BLOCKED]
-    assert all(step.why and step.wish is None for step in blocked)
-    again = plan(situation, Ask(chosen=_stale(situation), engines=ENGINES))
+    assert all(step.why and step.recipe is None for step in blocked)
+    again = plan(situation, Ask(selected=_stale(situation), engines=ENGINES))
     assert [step.segment_id for step in draft.steps] == [step.segment_id for step in again.steps]
 
 
 def test_a_waived_input_stays_as_it_was() -> None:
     situation = _situation([[Drawn(1, False, True, False, False)]])
-    assert plan(situation, Ask(chosen=frozenset({101}), engines=ENGINES)).left_out == {101: Reason.WAIVED}
-    (step,) = plan(situation, Ask(chosen=frozenset({101}), force=True, engines=ENGINES)).steps
-    assert step.wish is not None
-    assert [line.version for line in step.wish.inputs] == [1]
+    assert plan(situation, Ask(selected=frozenset({101}), engines=ENGINES)).left_out == {101: Reason.WAIVED}
+    (step,) = plan(situation, Ask(selected=frozenset({101}), force=True, engines=ENGINES)).steps
+    assert step.recipe is not None
+    assert [line.version for line in step.recipe.inputs] == [1]
     assert step.substitutes == ()
 
 
 def test_a_wish_has_a_digest_once_it_is_settled() -> None:
-    frame = WishedInput(role=InputRole.SEED_FRAME, ordinal=0, part="last_frame")
-    lora = WishedInput(role=InputRole.LORA, ordinal=0, asset=RAIN.id, open="version")
-    wish = wanted.with_frame(Wish(engine="sketch", inputs=(lora, frame), parameters={"seed": "1"}), None)
-    assert wish.is_open
-    assert wanted.inputs_digest(wish) is None
-    assert wish.open_assets == {RAIN.id}
-    made = Settled(digest=DIGESTS[2], effective_digest=DIGESTS[2], version=2)
-    whole = wanted.settle(wish, {RAIN.id: made}, lambda _part: Settled(digest=_frame(1), take=5))
+    frame = RecipeInput(role=InputRole.SEED_FRAME, ordinal=0, part="last_frame")
+    lora = RecipeInput(role=InputRole.LORA, ordinal=0, asset=RAIN.id, open="version")
+    recipe = recipes.with_frame(Recipe(engine="sketch", inputs=(lora, frame), parameters={"seed": "1"}), None)
+    assert recipe.is_open
+    assert recipes.inputs_digest(recipe) is None
+    assert recipe.open_assets == {RAIN.id}
+    made = ResolvedInput(digest=DIGESTS[2], effective_digest=DIGESTS[2], version=2)
+    whole = recipes.resolve(recipe, {RAIN.id: made}, lambda _part: ResolvedInput(digest=_frame(1), take=5))
     assert not whole.is_open
     expected = [line.model_copy(update={"strength_model": None}) for line in _inputs(2, _frame(1))]
-    assert wanted.inputs_digest(whole) == receipt.inputs_digest("sketch", expected, {"seed": "1"})
-    assert wanted.settle(wish, {}, lambda _part: None).is_open
+    assert recipes.inputs_digest(whole) == receipt.inputs_digest("sketch", expected, {"seed": "1"})
+    assert recipes.resolve(recipe, {}, lambda _part: None).is_open

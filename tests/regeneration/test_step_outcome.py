@@ -13,7 +13,7 @@ from genlock.regeneration.plans.step_outcome import (
     not_activated_note,
     not_selected_note,
 )
-from genlock.regeneration.wanted import Wish
+from genlock.regeneration.recipe import Recipe
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = ClaimedStep(
@@ -28,7 +28,7 @@ STEP = ClaimedStep(
     asset_kind=None,
     asset=None,
     kind=StepKind.RENDER,
-    wanted=Wish(engine="sketch", inputs=(), parameters={}),
+    recipe=Recipe(engine="sketch", inputs=(), parameters={}),
     take_id=None,
     selected_take_id=10,
     active_version=1,

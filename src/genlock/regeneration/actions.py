@@ -11,7 +11,7 @@ from genlock.engines.registry import engine_names
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
 from genlock.model import Actor
-from genlock.regeneration import wanted
+from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selection
 from genlock.regeneration.planning import choose_sql, outside, situation_sql
 from genlock.regeneration.planning.draft import Ask
@@ -43,15 +43,15 @@ async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
     Raises ``NotFound`` for a segment, scene or group that is not in the project, ``Conflict`` for an archived project.
     """
     project = await open_project(conn, new.project_id)
-    chosen, aside = await _choose(conn, project.id, new.selection)
-    scenes, _ = await choose_sql.scenes_with(conn, project.id, sorted({*chosen, *aside}))
+    selected, aside = await _choose(conn, project.id, new.selection)
+    scenes, _ = await choose_sql.scenes_with(conn, project.id, sorted({*selected, *aside}))
     situation = await situation_sql.load(conn, project.id, scenes)
     ask = Ask(
-        chosen=frozenset(chosen),
+        selected=frozenset(selected),
         aside=aside,
         cascade=new.cascade,
         force=new.force,
-        new_seed=wanted.new_seed if new.seed == "new" else None,
+        new_seed=recipes.new_seed if new.seed == "new" else None,
         engines=frozenset(engine_names()),
     )
     draft = plan_of(situation, ask)
@@ -179,17 +179,17 @@ async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
 
 async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[set[int], dict[int, Reason]]:
     """The segments that a selection is about, and those that only have to be accounted for."""
-    chosen: set[int] = set()
+    selected: set[int] = set()
     waived: set[int] = set()
     pinned: set[int] = set()
     if selection.segments:
-        _, there = await choose_sql.scenes_with(conn, project_id, selection.segments)
-        _require_all("segment", selection.segments, there)
-        chosen |= there
+        _, existing = await choose_sql.scenes_with(conn, project_id, selection.segments)
+        _require_all("segment", selection.segments, existing)
+        selected |= existing
     if selection.scenes:
-        segments, there = await choose_sql.segments_in(conn, project_id, selection.scenes)
-        _require_all("scene", selection.scenes, there)
-        chosen |= segments
+        segments, existing = await choose_sql.segments_in(conn, project_id, selection.scenes)
+        _require_all("scene", selection.scenes, existing)
+        selected |= segments
     if selection.all or selection.groups:
         roots = None if selection.all else [parse_group(group) for group in selection.groups]
         reported = await choose_sql.reported(conn, project_id, roots)
@@ -199,16 +199,16 @@ async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[se
                 f"The report has no group {' or '.join(map(repr, missing[:10]))} now.",
                 hint="Read the report again: something moved.",
             )
-        chosen |= reported.stale
+        selected |= reported.stale
         waived = reported.waived
         assets = None if roots is None else [root.asset for root in roots if root.kind == RootKind.ASSET]
         pinned = await choose_sql.pinned(conn, project_id, assets)
     aside = dict.fromkeys(pinned, Reason.PINNED) | dict.fromkeys(waived, Reason.WAIVED)
-    return chosen, {segment: reason for segment, reason in aside.items() if segment not in chosen}
+    return selected, {segment: reason for segment, reason in aside.items() if segment not in selected}
 
 
-def _require_all(what: str, asked: tuple[int, ...], there: set[int]) -> None:
-    missing = sorted(set(asked) - there)
+def _require_all(what: str, requested: tuple[int, ...], existing: set[int]) -> None:
+    missing = sorted(set(requested) - existing)
     if missing:
         raise NotFound(
             f"The project has no {what} {', '.join(map(str, missing[:10]))}.",

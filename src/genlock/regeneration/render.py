@@ -18,7 +18,7 @@ from genlock.regeneration.planning.remake import Remakes
 from genlock.regeneration.planning.situation import AssetFact, Situation, Target
 from genlock.regeneration.plans import draft_sql, plan_sql, step_sql
 from genlock.regeneration.plans.draft_sql import Header
-from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.regeneration.recipe import Recipe, RecipeInput
 from genlock.takes.claim import ClaimInput, InputRole
 from genlock.takes.claim_resolution import LAST_FRAME, check_ordinals
 from genlock.timeline import sql as timeline_sql
@@ -89,7 +89,7 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
         segment_id=None,
         asset_id=asset_id,
         kind=StepKind.RENDER,
-        wish=_wish(new, inputs, continues=False).model_copy(update={"produces": "image"}),
+        recipe=_wish(new, inputs, continues=False).model_copy(update={"produces": "image"}),
     )
     return await _start(conn, asset.project_id, [step], known, new, {"asset": asset_id}, actor, None)
 
@@ -145,27 +145,27 @@ async def _load(conn: Conn, project_id: int | None, scene_id: int | None, new: N
     versions = await situation_sql.versions_of(conn, sorted(refs))
     return Situation(
         project_id=project_id or 0,
-        seats=(),
+        segments=(),
         judgements={},
         assets=assets,
         scopes=scopes,
         versions=versions,
         outdated=frozenset(),
-        past={},
+        earlier_takes={},
         lost=await situation_sql.lost_among(conn, {target.digest for target in versions.values()}),
         cost_s={},
         library=None,
     )
 
 
-def _inputs(known: Situation, scene_id: int | None, project_id: int | None, new: NewRender) -> tuple[WishedInput, ...]:
+def _inputs(known: Situation, scene_id: int | None, project_id: int | None, new: NewRender) -> tuple[RecipeInput, ...]:
     """The inputs in the versions that are given or expected. Raises ``Invalid`` and ``Conflict`` for what can't be."""
     ordinals = check_ordinals([ClaimInput(role=line.role, ordinal=line.ordinal) for line in new.inputs])
-    found: list[WishedInput] = []
+    found: list[RecipeInput] = []
     for line, ordinal in zip(new.inputs, ordinals, strict=True):
         target = _target(known, scene_id, project_id, line)
         found.append(
-            WishedInput(
+            RecipeInput(
                 role=line.role,
                 ordinal=ordinal,
                 kind=target.asset.kind.value,
@@ -224,23 +224,23 @@ def _require_fitting(fact: AssetFact, project_id: int | None, line: RenderInput)
         raise Conflict(f"{fact.asset.name!r} is archived: it cannot be chosen for new work.", hint="Restore it first.")
 
 
-def _wish(new: NewRender, inputs: Sequence[WishedInput], *, continues: bool) -> Wish:
-    frame = WishedInput(role=InputRole.SEED_FRAME, ordinal=0, part=LAST_FRAME, open="frame", continues=True)
-    return Wish(
+def _wish(new: NewRender, inputs: Sequence[RecipeInput], *, continues: bool) -> Recipe:
+    frame = RecipeInput(role=InputRole.SEED_FRAME, ordinal=0, part=LAST_FRAME, open="frame", continues=True)
+    return Recipe(
         engine=new.engine,
         inputs=(*inputs, frame) if continues else tuple(inputs),
         parameters=new.parameters.model_dump(mode="json", exclude_none=True),
     )
 
 
-def _segment_step(position: int, chain: int, segment_id: int, wish: Wish, after: tuple[int, ...]) -> DraftStep:
+def _segment_step(position: int, chain: int, segment_id: int, recipe: Recipe, after: tuple[int, ...]) -> DraftStep:
     return DraftStep(
         position=position,
         chain=chain,
         segment_id=segment_id,
         asset_id=None,
         kind=StepKind.RENDER,
-        wish=wish,
+        recipe=recipe,
         after=after,
     )
 

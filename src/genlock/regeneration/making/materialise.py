@@ -15,7 +15,7 @@ from genlock.library.in_place import open_in_place
 from genlock.model import Kind
 from genlock.regeneration.plans.claiming import key_of
 from genlock.regeneration.plans.step_sql import VersionFile
-from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.regeneration.recipe import Recipe, RecipeInput
 from genlock.takes.claim import InputRole, Output
 
 Places = Mapping[tuple[int, int], VersionFile]
@@ -27,7 +27,9 @@ JSON = "application/json"
 OCTETS = "application/octet-stream"
 
 
-def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
+def lay_out(
+    recipe: Recipe, store: Store, places: Places, folder: Path
+) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
     """The engine's inputs and their files in ``folder``, each verified. Blocks.
 
     Raises ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that are not what was recorded.
@@ -35,7 +37,7 @@ def lay_out(wish: Wish, store: Store, places: Places, folder: Path) -> tuple[tup
     folder.mkdir(parents=True)
     inputs: list[EngineInput] = []
     files: dict[str, Path] = {}
-    for number, line in enumerate(wish.inputs):
+    for number, line in enumerate(recipe.inputs):
         place = places.get((line.asset or 0, line.version or 0), VersionFile(line.name))
         path = folder / f"{number:03d}{_suffix(place.filename)}"
         if line.digest is None:
@@ -67,7 +69,7 @@ def bring_in(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Outpu
     return outputs, Output(digest=graph.digest, media_type=JSON, size_bytes=graph.size_bytes)
 
 
-def _engine_input(line: WishedInput, place: VersionFile) -> EngineInput:
+def _engine_input(line: RecipeInput, place: VersionFile) -> EngineInput:
     return EngineInput(
         key=key_of(line),
         role=line.role.value,

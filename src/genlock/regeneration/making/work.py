@@ -21,7 +21,7 @@ from genlock.engines.model import AWAY, IMAGE, LOST, Engine, Rendered, RenderSpe
 from genlock.errors import Conflict, GenlockError, NotFound, Tampered, Unavailable
 from genlock.library.identify import identify_file
 from genlock.model import Actor, Kind, Role
-from genlock.regeneration import wanted
+from genlock.regeneration import recipe as recipes
 from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.rendering import render_watched
@@ -42,7 +42,7 @@ from genlock.regeneration.plans.step_outcome import (
     RestoredTake,
     StepOutcome,
 )
-from genlock.regeneration.wanted import Settled, Wish
+from genlock.regeneration.recipe import Recipe, ResolvedInput
 from genlock.staleness import what_if
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ async def do_step(shop: Workshop, step_id: int) -> None:
     except GenlockError as error:
         if error.code in _UNREACHABLE and claimed.attempt < _MOST_ATTEMPTS:
             if error.code == AWAY:
-                shop.health.mark_unreachable(claimed.wanted.engine)
+                shop.health.mark_unreachable(claimed.recipe.engine)
             await patiently(shop.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER))
             return
         failure = error
@@ -78,7 +78,7 @@ async def do_step(shop: Workshop, step_id: int) -> None:
     except Exception as error:  # an engine may fail in any way: the step says so, and the worker lives on
         logger.exception("Step %d of plan %d failed in an unforeseen way.", claimed.position, claimed.plan_id)
         failure = Unavailable(
-            f"{claimed.wanted.engine} failed: {type(error).__name__}: {error}",
+            f"{claimed.recipe.engine} failed: {type(error).__name__}: {error}",
             hint="The worker's log has the details. Retry the plan when that is settled.",
             code="engine_failed",
         )
@@ -90,14 +90,14 @@ async def _do(shop: Workshop, claimed: ClaimedStep) -> None:
     if claimed.kind is StepKind.RESTORE and claimed.segment_id is not None and claimed.take_id is not None:
         await _end(shop, claimed, RestoredTake(claimed.segment_id, claimed.take_id), actor)
         return
-    wish = await patiently(shop.db, lambda conn: _settle(conn, claimed))
-    earlier = None if claimed.force else await patiently(shop.db, lambda conn: _find_equal(conn, claimed, wish))
+    recipe = await patiently(shop.db, lambda conn: _resolve(conn, claimed))
+    earlier = None if claimed.force else await patiently(shop.db, lambda conn: _find_equal(conn, claimed, recipe))
     if earlier is not None:
         await _end(shop, claimed, earlier, actor)
         return
     folder = shop.scratch / f"{claimed.step_id}-{claimed.attempt}"
     try:
-        outcome = await _render(shop, claimed, wish, folder)
+        outcome = await _render(shop, claimed, recipe, folder)
     finally:
         await asyncio.to_thread(materialise.remove, folder)
     await _end(shop, claimed, outcome, actor)
@@ -121,64 +121,64 @@ async def _end(shop: Workshop, claimed: ClaimedStep, outcome: StepOutcome, actor
         await patiently(shop.db, lambda conn: what_if.publish_change(conn, change))
 
 
-async def _find_equal(conn: Conn, claimed: ClaimedStep, wish: Wish) -> CutOffByTake | CutOffByVersion | None:
+async def _find_equal(conn: Conn, claimed: ClaimedStep, recipe: Recipe) -> CutOffByTake | CutOffByVersion | None:
     """Return the take or version that was made from the same inputs, if there is one: it need not be rendered."""
-    digest = wanted.inputs_digest(wish)
+    digest = recipes.inputs_digest(recipe)
     if digest is None:
         return None
     if claimed.asset_id is not None:
-        version = await step_sql.equal_version(conn, claimed.asset_id, digest, wish.graph)
+        version = await step_sql.equal_version(conn, claimed.asset_id, digest, recipe.graph)
         return None if version is None else CutOffByVersion(claimed.asset_id, version)
     if claimed.segment_id is not None:
-        take_id = await step_sql.equal_take(conn, claimed.segment_id, digest, wish.graph)
+        take_id = await step_sql.equal_take(conn, claimed.segment_id, digest, recipe.graph)
         return None if take_id is None else CutOffByTake(claimed.segment_id, take_id)
     return None
 
 
-async def _settle(conn: Conn, claimed: ClaimedStep) -> Wish:
-    """The step's wish with everything that was open: what earlier steps made, what it continues."""
-    versions = await step_sql.made_versions(conn, claimed.plan_id) if claimed.wanted.open_assets else {}
+async def _resolve(conn: Conn, claimed: ClaimedStep) -> Recipe:
+    """The step's recipe with everything that was open: what earlier steps made, what it continues."""
+    versions = await step_sql.made_versions(conn, claimed.plan_id) if claimed.recipe.open_assets else {}
     before = None
-    if claimed.segment_id is not None and claimed.wanted.frame is not None:
+    if claimed.segment_id is not None and claimed.recipe.frame is not None:
         before = await step_sql.frame_before(conn, claimed.plan_id, claimed.segment_id)
 
-    def frame(part: str) -> Settled | None:
+    def frame(part: str) -> ResolvedInput | None:
         digest = before[1].get(part) if before else None
-        return None if before is None or digest is None else Settled(digest=digest, take=before[0])
+        return None if before is None or digest is None else ResolvedInput(digest=digest, take=before[0])
 
-    wish = wanted.settle(claimed.wanted, versions, frame)
-    if wish.is_open:
+    recipe = recipes.resolve(claimed.recipe, versions, frame)
+    if recipe.is_open:
         raise Conflict(
             "The segment before has no take with a frame to continue."
-            if wish.frame is not None and wish.frame.open
+            if recipe.frame is not None and recipe.frame.open
             else "A version that this step needs was not made.",
             hint="Make a new plan.",
             code="not_ready",
         )
-    return wish
+    return recipe
 
 
-async def _render(shop: Workshop, claimed: ClaimedStep, wish: Wish, folder: Path) -> StepOutcome:
+async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: Path) -> StepOutcome:
     """Render, store what was rendered, and return the outcome."""
-    engine = shop.engines.get(wish.engine)
+    engine = shop.engines.get(recipe.engine)
     if engine is None:
-        raise Unavailable(f"This worker has no engine {wish.engine}.", hint="Start a worker that has it.")
-    refs = [(line.asset, line.version) for line in wish.inputs if line.asset is not None and line.version is not None]
+        raise Unavailable(f"This worker has no engine {recipe.engine}.", hint="Start a worker that has it.")
+    refs = [(line.asset, line.version) for line in recipe.inputs if line.asset is not None and line.version is not None]
     places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs))
     try:
-        inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
-        graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None
+        inputs, files = await asyncio.to_thread(materialise.lay_out, recipe, shop.store, places, folder / "inputs")
+        graph = await asyncio.to_thread(shop.store.read_verified, recipe.graph) if recipe.graph else None
     except (NotFound, Tampered) as error:
-        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, wish))
+        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, recipe))
         raise error
     spec = RenderSpec(
         run=f"step-{claimed.step_id}-{claimed.attempt}",
         work=claimed.work,
         attempt=claimed.attempt,
         workdir=folder / "outputs",
-        produces=wish.produces,
+        produces=recipe.produces,
         inputs=inputs,
-        parameters={name: value for name, value in wish.parameters.items() if value is not None},
+        parameters={name: value for name, value in recipe.parameters.items() if value is not None},
         graph=graph,
     )
     info = await engine.describe()
@@ -190,7 +190,7 @@ async def _render(shop: Workshop, claimed: ClaimedStep, wish: Wish, folder: Path
     outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
     shop.fault("stored")
     claim = claim_of(
-        wish,
+        recipe,
         rendered,
         graph_output.digest,
         engine_version=info.version,
@@ -199,7 +199,7 @@ async def _render(shop: Workshop, claimed: ClaimedStep, wish: Wish, folder: Path
         started_at=started_at,
         finished_at=finished_at,
     )
-    result = RenderResult(claim=claim, outputs=outputs, graph=graph_output, wish=wish, rendered=rendered)
+    result = RenderResult(claim=claim, outputs=outputs, graph=graph_output, recipe=recipe, rendered=rendered)
     if claimed.asset_id is not None:
         picture = rendered.outputs[IMAGE].path
         identity = await asyncio.to_thread(identify_file, picture, claimed.asset_kind or Kind.OTHER)
@@ -221,8 +221,8 @@ async def _render_with_heartbeat(
     return await render_watched(shop, engine, spec, files, still_ours)
 
 
-async def note_loss(conn: Conn, store: Store, wish: Wish) -> None:
+async def note_loss(conn: Conn, store: Store, recipe: Recipe) -> None:
     """Remember which bytes the store has lost, so that the next plan says so beforehand."""
-    for digest in {line.digest for line in wish.inputs} | {wish.graph}:
+    for digest in {line.digest for line in recipe.inputs} | {recipe.graph}:
         if digest is not None and not store.exists(digest):
             await blobs_sql.mark_gone(conn, digest)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from genlock.digest import Digest
 from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
 from genlock.regeneration.planning.remake import Remakes
-from genlock.regeneration.wanted import Wish
+from genlock.regeneration.recipe import Recipe
 from genlock.takes.model import ReferencedAsset
 
 
@@ -18,7 +18,7 @@ class Ask:
     all that is chosen.
     """
 
-    chosen: frozenset[int]
+    selected: frozenset[int]
     aside: Mapping[int, Reason] = field(default_factory=dict[int, Reason])
     cascade: bool = False
     force: bool = False
@@ -36,7 +36,7 @@ class DraftStep:
     segment_id: int | None
     asset_id: int | None
     kind: StepKind
-    wish: Wish | None
+    recipe: Recipe | None
     substitutes: tuple[Substitute, ...] = ()
     after: tuple[int, ...] = ()
     take_id: int | None = None

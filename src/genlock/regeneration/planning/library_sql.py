@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from genlock.db.connection import Conn, rows
-from genlock.regeneration.planning.situation import Library, Made
+from genlock.regeneration.planning.situation import Library, ReceiptFacts
 from genlock.staleness import outdated_versions_sql
 from genlock.takes.receipt import Input
 
 
-async def made(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, Made]:
+async def made(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, ReceiptFacts]:
     """How each of these receipts says that something was made, without its inputs."""
     found = await rows(
         conn,
@@ -54,10 +54,10 @@ async def library(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> L
     return Library(lineage=whole.lineage, scopes=whole.scopes, recipes=recipes)
 
 
-def _made(row: dict[str, Any], *, with_inputs: bool) -> Made:
+def _made(row: dict[str, Any], *, with_inputs: bool) -> ReceiptFacts:
     document = json.loads(row["document"])
     lines = [Input.model_validate(line) for line in document["inputs"]] if with_inputs else []
-    return Made(
+    return ReceiptFacts(
         receipt_digest=row["receipt_digest"],
         engine=document["engine"]["name"],
         parameters=document.get("parameters", {}),

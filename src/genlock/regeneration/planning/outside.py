@@ -53,7 +53,7 @@ def _fresh_afterwards(draft: Draft) -> Sequence[int]:
     keeping: set[int] = set()
     fresh: list[int] = []
     for step in draft.steps:
-        lines = step.wish.inputs if step.wish is not None else ()
+        lines = step.recipe.inputs if step.recipe is not None else ()
         if any(line.asset in made and line.open is None for line in lines):
             keeping.add(step.chain)
         if step.segment_id is not None and step.chain not in keeping:

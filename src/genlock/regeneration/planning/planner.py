@@ -20,51 +20,51 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from genlock.regeneration import wanted
+from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
 from genlock.regeneration.planning.draft import Ask, Draft, DraftStep, Expectation
 from genlock.regeneration.planning.redo import Frame, Redo, redo
 from genlock.regeneration.planning.remake import Remake, Remakes, remakes
-from genlock.regeneration.planning.situation import Chosen, Past, Seat, Situation
-from genlock.regeneration.wanted import Wish
+from genlock.regeneration.planning.situation import EarlierTake, PlannedSegment, SelectedTake, Situation
+from genlock.regeneration.recipe import Recipe
 from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.model import ReferencedAsset
 
 
 def plan(situation: Situation, ask: Ask) -> Draft:
     """The draft for what is asked in this situation."""
-    scenes = [list(seats) for _, seats in groupby(situation.seats, key=lambda seat: seat.scene_id)]
-    chosen = frozenset(ask.chosen | _behind(scenes, ask.chosen)) if ask.cascade else ask.chosen
-    ask = replace(ask, chosen=chosen)
+    scenes = [list(segments) for _, segments in groupby(situation.segments, key=lambda segment: segment.scene_id)]
+    selected = frozenset(ask.selected | _behind(scenes, ask.selected)) if ask.cascade else ask.selected
+    ask = replace(ask, selected=selected)
     again = remakes(situation, {*_used(situation, ask), *ask.used}, ask.engines)
     walk = _Walk(situation, ask, again)
-    for seats in scenes:
-        walk.scene(seats)
+    for segments in scenes:
+        walk.scene(segments)
     return walk.draft()
 
 
-def _behind(scenes: Iterable[list[Seat]], chosen: frozenset[int]) -> set[int]:
+def _behind(scenes: Iterable[list[PlannedSegment]], selected: frozenset[int]) -> set[int]:
     """What continues a chosen segment, to the end of its run."""
     found: set[int] = set()
-    for seats in scenes:
+    for segments in scenes:
         taken = False
-        for seat in seats:
-            taken = (taken and seat.take is not None and seat.take.continues) or seat.segment_id in chosen
+        for segment in segments:
+            taken = (taken and segment.take is not None and segment.take.continues) or segment.segment_id in selected
             if taken:
-                found.add(seat.segment_id)
+                found.add(segment.segment_id)
     return found
 
 
 def _used(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
     """Every (scope, asset) that is used by a chosen segment with something the matter, in its expected version."""
-    for seat in situation.seats:
-        if seat.segment_id not in ask.chosen or seat.take is None or seat.archived:
+    for segment in situation.segments:
+        if segment.segment_id not in ask.selected or segment.take is None or segment.archived:
             continue
-        judgement = situation.judgement(seat.segment_id)
+        judgement = situation.judgement(segment.segment_id)
         if judgement.stale or ask.force:
-            for line in seat.take.made.inputs:
+            for line in segment.take.made.inputs:
                 if line.asset is not None and not judgement.keeps(line):
-                    yield seat.scope_id, line.asset
+                    yield segment.scope_id, line.asset
 
 
 class _Walk:
@@ -82,21 +82,21 @@ class _Walk:
         self._empty = 0
         self._remade = self._plan_remakes()
 
-    def scene(self, seats: list[Seat]) -> None:
+    def scene(self, segments: list[PlannedSegment]) -> None:
         """Plan the segments of one scene."""
-        ahead: list[_Ahead] = []
-        touched = _runs_with(seats, self._ask.chosen)
-        for run, seat in zip(_runs(seats), seats, strict=True):
-            if seat.archived:
-                if seat.segment_id in self._ask.chosen:
-                    self._left_out[seat.segment_id] = Reason.ARCHIVED
+        predecessors: list[_Predecessor] = []
+        touched = _runs_with(segments, self._ask.selected)
+        for run, segment in zip(_runs(segments), segments, strict=True):
+            if segment.archived:
+                if segment.segment_id in self._ask.selected:
+                    self._left_out[segment.segment_id] = Reason.ARCHIVED
                 continue
-            if seat.take is None:
-                self._empty += seat.segment_id in self._ask.chosen
-                ahead.append(_Ahead(seat))
+            if segment.take is None:
+                self._empty += segment.segment_id in self._ask.selected
+                predecessors.append(_Predecessor(segment))
                 continue
-            before = ahead[-1] if ahead and seat.take.continues else None
-            ahead.append(self._segment(seat, seat.take, before, in_touched_run=run in touched))
+            before = predecessors[-1] if predecessors and segment.take.continues else None
+            predecessors.append(self._segment(segment, segment.take, before, in_touched_run=run in touched))
 
     def draft(self) -> Draft:
         """Everything that was decided."""
@@ -124,17 +124,17 @@ class _Walk:
         """Steps for the versions that are made again, and for those that can't be; the position of each."""
         positions: dict[int, int] = {}
         for asset_id, why in sorted(self._again.obstacles.items()):
-            self._add(asset_id=asset_id, kind=StepKind.BLOCKED, wish=None, why=why)
+            self._add(asset_id=asset_id, kind=StepKind.BLOCKED, recipe=None, why=why)
         for one in self._again.in_order():
             positions[one.asset_id] = self._add_remake(one, positions)
         return positions
 
     def _add_remake(self, one: Remake, positions: Mapping[int, int]) -> int:
-        wish = one.wish
+        recipe = one.recipe
         if self._ask.new_seed is not None:
-            wish = wanted.with_seed(wish, self._ask.new_seed())
+            recipe = recipes.with_seed(recipe, self._ask.new_seed())
         self._expect(None, one.asset_id)
-        for line in wish.inputs:
+        for line in recipe.inputs:
             if line.asset is not None and line.open is None:
                 self._expect(None, line.asset, number=line.version)
         substitutes = tuple(
@@ -144,80 +144,86 @@ class _Walk:
         return self._add(
             asset_id=one.asset_id,
             kind=StepKind.RENDER,
-            wish=wish,
+            recipe=recipe,
             substitutes=substitutes,
             after=tuple(sorted(positions[asset] for asset in one.after)),
             active_version=one.active,
             estimate_s=self._cost(one.workload_id),
         )
 
-    def _segment(self, seat: Seat, take: Chosen, before: "_Ahead | None", *, in_touched_run: bool) -> "_Ahead":
+    def _segment(
+        self, segment: PlannedSegment, take: SelectedTake, before: "_Predecessor | None", *, in_touched_run: bool
+    ) -> "_Predecessor":
         behind_change = before is not None and before.changed
         behind_gap = before is not None and before.gap
-        reason = self._reason_to_leave(seat, take, in_touched_run=in_touched_run)
-        if seat.segment_id not in self._ask.chosen or reason is not None:
+        reason = self._reason_to_leave(segment, take, in_touched_run=in_touched_run)
+        if segment.segment_id not in self._ask.selected or reason is not None:
             if reason is not None:
-                self._left_out[seat.segment_id] = reason
+                self._left_out[segment.segment_id] = reason
             self._downstream += behind_change or behind_gap
-            return _Ahead(seat, changed=behind_change, gap=behind_change or behind_gap)
-        found = redo(self._situation, self._again, seat, take, before.frame if before else None, self._ask.engines)
+            return _Predecessor(segment, changed=behind_change, gap=behind_change or behind_gap)
+        found = redo(self._situation, self._again, segment, take, before.frame if before else None, self._ask.engines)
         if before is not None and before.blocked:
-            found = replace(found, obstacle=f"continues {before.seat.name}, which is blocked.")
+            found = replace(found, obstacle=f"continues {before.segment.name}, which is blocked.")
         if found.obstacle is not None:
-            return self._block(seat, take, found, before)
+            return self._block(segment, take, found, before)
         if self._ask.new_seed is not None:
-            found = replace(found, wish=wanted.with_seed(found.wish, self._ask.new_seed()))
+            found = replace(found, recipe=recipes.with_seed(found.recipe, self._ask.new_seed()))
         self._downstream += behind_gap
-        past = None
+        restored = None
         if not self._ask.force:
-            digest = wanted.inputs_digest(found.wish)
+            digest = recipes.inputs_digest(found.recipe)
             if digest is not None and digest == found.has:
                 # Behind a restored frame that it was made from it needs nothing; else its cause lies before it.
-                self._left_out[seat.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
-                return _Ahead(seat, gap=behind_gap)
-            past = digest and _match(self._situation.past.get(seat.segment_id, ()), digest, found.wish)
-        if past:
-            self._remember(seat, found, before)
-            position = self._add_segment(seat, take, found, StepKind.RESTORE, past.take_id, before)
-            changed = past.outputs.get(LAST_FRAME) != take.outputs.get(LAST_FRAME)
-            return _Ahead(seat, position, restored=past, changed=changed, gap=behind_gap)
+                self._left_out[segment.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
+                return _Predecessor(segment, gap=behind_gap)
+            restored = digest and _match(
+                self._situation.earlier_takes.get(segment.segment_id, ()), digest, found.recipe
+            )
+        if restored:
+            self._remember(segment, found, before)
+            position = self._add_segment(segment, take, found, StepKind.RESTORE, restored.take_id, before)
+            changed = restored.outputs.get(LAST_FRAME) != take.outputs.get(LAST_FRAME)
+            return _Predecessor(segment, position, restored=restored, changed=changed, gap=behind_gap)
         if found.cannot_render is not None:
-            return self._block(seat, take, replace(found, obstacle=found.cannot_render), before)
-        self._remember(seat, found, before)
-        position = self._add_segment(seat, take, found, StepKind.RENDER, None, before)
-        return _Ahead(seat, position, rendered=True, changed=True, gap=behind_gap)
+            return self._block(segment, take, replace(found, obstacle=found.cannot_render), before)
+        self._remember(segment, found, before)
+        position = self._add_segment(segment, take, found, StepKind.RENDER, None, before)
+        return _Predecessor(segment, position, rendered=True, changed=True, gap=behind_gap)
 
-    def _block(self, seat: Seat, take: Chosen, found: Redo, before: "_Ahead | None") -> "_Ahead":
-        self._add_segment(seat, take, found, StepKind.BLOCKED, None, before)
-        return _Ahead(seat, blocked=True, changed=before is not None and before.changed)
+    def _block(
+        self, segment: PlannedSegment, take: SelectedTake, found: Redo, before: "_Predecessor | None"
+    ) -> "_Predecessor":
+        self._add_segment(segment, take, found, StepKind.BLOCKED, None, before)
+        return _Predecessor(segment, blocked=True, changed=before is not None and before.changed)
 
-    def _reason_to_leave(self, seat: Seat, take: Chosen, *, in_touched_run: bool) -> Reason | None:
-        judgement = self._situation.judgement(seat.segment_id)
-        if seat.segment_id not in self._ask.chosen:
+    def _reason_to_leave(self, segment: PlannedSegment, take: SelectedTake, *, in_touched_run: bool) -> Reason | None:
+        judgement = self._situation.judgement(segment.segment_id)
+        if segment.segment_id not in self._ask.selected:
             if judgement.stale and in_touched_run:
                 return Reason.NOT_SELECTED
-            return self._ask.aside.get(seat.segment_id)
+            return self._ask.aside.get(segment.segment_id)
         if self._ask.force or judgement.stale:
             return None
         if judgement.waived:
             return Reason.WAIVED
-        return Reason.PINNED if self._is_pinned_behind(seat, take) else Reason.MATCHING
+        return Reason.PINNED if self._is_pinned_behind(segment, take) else Reason.MATCHING
 
-    def _is_pinned_behind(self, seat: Seat, take: Chosen) -> bool:
+    def _is_pinned_behind(self, segment: PlannedSegment, take: SelectedTake) -> bool:
         """Whether it only matches because of a pin: what is active has another content."""
         for line in (*take.made.inputs, *take.via):
             if line.asset is None:
                 continue
-            here, everywhere = (self._situation.expected(scene, line.asset) for scene in (seat.scene_id, None))
+            here, everywhere = (self._situation.expected(scene, line.asset) for scene in (segment.scene_id, None))
             if here and everywhere and here.effective != everywhere.effective:
                 return True
         return False
 
-    def _remember(self, seat: Seat, found: Redo, before: "_Ahead | None") -> None:
+    def _remember(self, segment: PlannedSegment, found: Redo, before: "_Predecessor | None") -> None:
         for asset_id in found.judged:
-            self._expect(seat.scene_id, asset_id)
-        if before is not None and before.position is None and before.seat.take is not None:
-            self._frames[before.seat.segment_id] = before.seat.take.take_id
+            self._expect(segment.scene_id, asset_id)
+        if before is not None and before.position is None and before.segment.take is not None:
+            self._frames[before.segment.segment_id] = before.segment.take.take_id
 
     def _expect(self, scene_id: int | None, asset_id: int, *, number: int | None = None) -> None:
         target = self._situation.expected(scene_id, asset_id)
@@ -228,24 +234,24 @@ class _Walk:
 
     def _add_segment(
         self,
-        seat: Seat,
-        take: Chosen,
+        segment: PlannedSegment,
+        take: SelectedTake,
         found: Redo,
         kind: StepKind,
         take_id: int | None,
-        before: "_Ahead | None",
+        before: "_Predecessor | None",
     ) -> int:
-        after = {self._remade[asset] for asset in found.wish.open_assets if asset in self._remade}
+        after = {self._remade[asset] for asset in found.recipe.open_assets if asset in self._remade}
         chain = None
         if before is not None and before.position is not None:
             after.add(before.position)
             chain = self._steps[before.position - 1].chain
         blocked = kind is StepKind.BLOCKED
         return self._add(
-            segment_id=seat.segment_id,
+            segment_id=segment.segment_id,
             chain=chain,
             kind=kind,
-            wish=None if blocked else found.wish,
+            recipe=None if blocked else found.recipe,
             substitutes=tuple(_substitute(one.role, one.asset, one.used, one.to) for one in found.replaced),
             after=() if blocked else tuple(sorted(after)),
             take_id=take_id,
@@ -258,7 +264,7 @@ class _Walk:
         self,
         *,
         kind: StepKind,
-        wish: Wish | None,
+        recipe: Recipe | None,
         segment_id: int | None = None,
         asset_id: int | None = None,
         chain: int | None = None,
@@ -278,7 +284,7 @@ class _Walk:
                 segment_id=segment_id,
                 asset_id=asset_id,
                 kind=kind,
-                wish=wish,
+                recipe=recipe,
                 substitutes=substitutes,
                 after=after,
                 take_id=take_id,
@@ -295,15 +301,15 @@ class _Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ahead:
+class _Predecessor:
     """What becomes of the segment before: its step, and the frame that can be continued after it.
 
     ``changed``: another frame will be there. ``gap``: it is left out behind such a change, or continues one that is.
     """
 
-    seat: Seat
+    segment: PlannedSegment
     position: int | None = None
-    restored: Past | None = None
+    restored: EarlierTake | None = None
     rendered: bool = False
     blocked: bool = False
     changed: bool = False
@@ -312,30 +318,32 @@ class _Ahead:
     @property
     def frame(self) -> Frame:
         """What can be continued after it; open while it is to be rendered."""
-        if self.rendered or self.seat.take is None:
+        if self.rendered or self.segment.take is None:
             return Frame()
         if self.restored is not None:
             return Frame(self.restored.take_id, self.restored.outputs)
-        return Frame(self.seat.take.take_id, self.seat.take.outputs)
+        return Frame(self.segment.take.take_id, self.segment.take.outputs)
 
 
-def _match(past: Iterable[Past], digest: str, wish: Wish) -> Past | None:
-    """The newest earlier take that is what is wanted."""
-    return next((one for one in past if one.inputs_digest == digest and wish.graph in (None, one.graph)), None)
+def _match(earlier_takes: Iterable[EarlierTake], digest: str, recipe: Recipe) -> EarlierTake | None:
+    """Return the newest earlier take that was made from these inputs."""
+    return next(
+        (one for one in earlier_takes if one.inputs_digest == digest and recipe.graph in (None, one.graph)), None
+    )
 
 
-def _runs(seats: Iterable[Seat]) -> list[int]:
+def _runs(segments: Iterable[PlannedSegment]) -> list[int]:
     """For each seat the place of its run in the scene."""
     found: list[int] = []
     run = 0
-    for seat in seats:
-        run += seat.take is None or not seat.take.continues
+    for segment in segments:
+        run += segment.take is None or not segment.take.continues
         found.append(run)
     return found
 
 
-def _runs_with(seats: list[Seat], chosen: frozenset[int]) -> set[int]:
-    return {run for run, seat in zip(_runs(seats), seats, strict=True) if seat.segment_id in chosen}
+def _runs_with(segments: list[PlannedSegment], selected: frozenset[int]) -> set[int]:
+    return {run for run, segment in zip(_runs(segments), segments, strict=True) if segment.segment_id in selected}
 
 
 def _substitute(role: str, asset: ReferencedAsset, used: int | None, to: int | None) -> Substitute:

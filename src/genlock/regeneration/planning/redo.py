@@ -1,12 +1,12 @@
-"""What making one segment again would take: the wish, what it replaces, and what is in the way. Pure."""
+"""What making one segment again would take: the recipe, what it replaces, and what is in the way. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genlock.digest import Digest
 from genlock.regeneration.planning.remake import Remakes, other_sources
-from genlock.regeneration.planning.situation import Chosen, OwnCause, Seat, Situation, Target
-from genlock.regeneration.wanted import Settled, Wish, WishedInput, with_frame
+from genlock.regeneration.planning.situation import OwnCause, PlannedSegment, SelectedTake, Situation, Target
+from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput, with_frame
 from genlock.staleness.model import CauseKind, RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import InputRole, Regenerates
@@ -40,7 +40,7 @@ class Redo:
     ``obstacle`` keeps it from being made or even found; ``cannot_render`` only from being rendered.
     """
 
-    wish: Wish
+    recipe: Recipe
     has: Digest
     judged: tuple[int, ...]
     replaced: tuple[Replaced, ...]
@@ -49,29 +49,34 @@ class Redo:
 
 
 def redo(
-    situation: Situation, again: Remakes, seat: Seat, take: Chosen, before: Frame | None, engines: frozenset[str]
+    situation: Situation,
+    again: Remakes,
+    segment: PlannedSegment,
+    take: SelectedTake,
+    before: Frame | None,
+    engines: frozenset[str],
 ) -> Redo:
     """What making a segment again would take, behind ``before`` when it continues that."""
-    look = _Look(situation, again, seat, take)
+    look = _Look(situation, again, segment, take)
     made = take.made
     inputs = tuple(look.line(line) for line in made.inputs)
     has_workflow = any(line.role is InputRole.WORKFLOW for line in inputs)
-    wish = Wish(
+    recipe = Recipe(
         engine=made.engine,
         inputs=inputs,
         parameters=dict(made.parameters),
         graph=None if has_workflow else made.graph,
-        regenerates=Regenerates(receipt=made.receipt_digest, causes=_causes(situation, seat)),
+        regenerates=Regenerates(receipt=made.receipt_digest, causes=_causes(situation, segment)),
     )
     if take.continues and before is not None:
-        wish = _continuing(wish, before)
+        recipe = _continuing(recipe, before)
     if made.engine not in engines:
         look.cannot_render.append(f"it was made by {made.engine}, which is not an engine here.")
-    if wish.graph is not None and wish.graph in situation.lost:
+    if recipe.graph is not None and recipe.graph in situation.lost:
         look.cannot_render.append("the graph that made it is gone.")
-    look.strange_frame(wish)
+    look.strange_frame(recipe)
     return Redo(
-        wish=wish,
+        recipe=recipe,
         has=receipt.inputs_digest(made.engine, made.inputs, made.parameters),
         judged=tuple(dict.fromkeys(look.judged)),
         replaced=tuple(look.replaced),
@@ -80,33 +85,33 @@ def redo(
     )
 
 
-def _continuing(wish: Wish, before: Frame) -> Wish:
-    if wish.frame is None or before.outputs is None:
-        return with_frame(wish, None)
-    digest = before.outputs.get(wish.frame.part or LAST_FRAME)
+def _continuing(recipe: Recipe, before: Frame) -> Recipe:
+    if recipe.frame is None or before.outputs is None:
+        return with_frame(recipe, None)
+    digest = before.outputs.get(recipe.frame.part or LAST_FRAME)
     # A take before it without that part says nothing: the frame it had stays.
-    return wish if digest is None else with_frame(wish, Settled(digest=digest, take=before.take_id))
+    return recipe if digest is None else with_frame(recipe, ResolvedInput(digest=digest, take=before.take_id))
 
 
 class _Look:
     """Looks at the inputs of one segment, one by one."""
 
-    def __init__(self, situation: Situation, again: Remakes, seat: Seat, take: Chosen) -> None:
+    def __init__(self, situation: Situation, again: Remakes, segment: PlannedSegment, take: SelectedTake) -> None:
         self._situation = situation
         self._again = again
-        self._seat = seat
+        self._segment = segment
         self._take = take
         self._own: dict[tuple[int | None, Digest | None], list[OwnCause]] = {}
-        for cause in situation.judgement(seat.segment_id).own:
+        for cause in situation.judgement(segment.segment_id).own:
             self._own.setdefault((cause.asset, cause.digest), []).append(cause)
         self.judged: list[int] = []
         self.replaced: list[Replaced] = []
         self.obstacles: list[str] = []
         self.cannot_render: list[str] = []
 
-    def line(self, line: Input) -> WishedInput:
+    def line(self, line: Input) -> RecipeInput:
         """The input as it is wanted: as it was when it has no asset or is waived, else in its expected version."""
-        said = WishedInput.model_validate(line.model_dump())
+        said = RecipeInput.model_validate(line.model_dump())
         if line.role is InputRole.SEED_FRAME:
             return said
         if line.asset is None:
@@ -114,18 +119,18 @@ class _Look:
                 self.cannot_render.append(f"its receipt does not say which {line.role.value} it was made with.")
             self._require_bytes(line.digest, line.name or line.role.value)
             return said
-        if self._situation.judgement(self._seat.segment_id).keeps(line):
+        if self._situation.judgement(self._segment.segment_id).keeps(line):
             self._require_bytes(line.digest, self._situation.named(line.asset).name)
             return said
-        target = self._situation.expected(self._seat.scene_id, line.asset)
+        target = self._situation.expected(self._segment.scene_id, line.asset)
         if target is None:
             self.obstacles.append(f"{self._situation.named(line.asset).name} has no version: upload the file.")
             return said
         return self._expected(line, said, target)
 
-    def strange_frame(self, wish: Wish) -> None:
+    def strange_frame(self, recipe: Recipe) -> None:
         """Note that a frame from elsewhere, which a redo would continue again, goes back to something replaced."""
-        if wish.frame is None or self._take.continues:
+        if recipe.frame is None or self._take.continues:
             return
         direct = {(line.asset, line.digest) for line in self._take.made.inputs}
         for line in self._take.via:
@@ -137,9 +142,9 @@ class _Look:
                     "one: render it from something else, or chain it."
                 )
 
-    def _expected(self, line: Input, said: WishedInput, target: Target) -> WishedInput:
+    def _expected(self, line: Input, said: RecipeInput, target: Target) -> RecipeInput:
         asset_id = target.asset.id
-        if (self._seat.scope_id, asset_id) in self._again.outdated:
+        if (self._segment.scope_id, asset_id) in self._again.outdated:
             name = f"{target.asset.name} v{target.number}"
             self.obstacles.append(self._again.obstacles.get(asset_id) or other_sources(name))
         elif asset_id in self._again.made and not self._is_pinned(asset_id):
@@ -164,7 +169,7 @@ class _Look:
         )
 
     def _is_pinned(self, asset_id: int) -> bool:
-        return asset_id in self._situation.scope(self._seat.scene_id).pins
+        return asset_id in self._situation.scope(self._segment.scene_id).pins
 
     def _require_bytes(self, digest: Digest | None, name: str) -> None:
         if digest is not None and digest in self._situation.lost:
@@ -178,14 +183,14 @@ _KINDS = {
 }
 
 
-def _causes(situation: Situation, seat: Seat) -> tuple[dict[str, object], ...]:
+def _causes(situation: Situation, segment: PlannedSegment) -> tuple[dict[str, object], ...]:
     """The causes that a redo answers, as its receipt names them."""
-    judgement = situation.judgement(seat.segment_id)
+    judgement = situation.judgement(segment.segment_id)
     direct = {cause.root for cause in judgement.own if cause.direct and not cause.waived}
-    return tuple(_cause(situation, seat, root, root in direct) for root in sorted(judgement.stale))
+    return tuple(_cause(situation, segment, root, root in direct) for root in sorted(judgement.stale))
 
 
-def _cause(situation: Situation, seat: Seat, root: RootKey, direct: bool) -> dict[str, object]:
+def _cause(situation: Situation, segment: PlannedSegment, root: RootKey, direct: bool) -> dict[str, object]:
     kind = RootKind(root.kind)
     cause: dict[str, object] = {
         "kind": (_KINDS[kind] if direct else CauseKind.DERIVED).value,
@@ -195,7 +200,7 @@ def _cause(situation: Situation, seat: Seat, root: RootKey, direct: bool) -> dic
     if root.asset:
         cause |= {"asset_id": root.asset, "asset": situation.named(root.asset).name}
     if kind is RootKind.UNMATCHED:
-        target = situation.expected(seat.scene_id, root.asset)
+        target = situation.expected(segment.scene_id, root.asset)
         expected = target and target.number
     if root.used:
         cause["used"] = root.used

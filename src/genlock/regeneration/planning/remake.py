@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from genlock.model import Kind
-from genlock.regeneration.planning.situation import Library, Made, Situation, Target
-from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.regeneration.planning.situation import Library, ReceiptFacts, Situation, Target
+from genlock.regeneration.recipe import Recipe, RecipeInput
 from genlock.staleness.outdated_versions import GLOBAL, Content, Derived, Lineage, Node, Outdated, Ref, Scope, outdated
 from genlock.takes.claim import Regenerates
 from genlock.takes.receipt import Input
@@ -28,10 +28,10 @@ class Remake:
     asset_id: int
     active: int
     number: int
-    wish: Wish
+    recipe: Recipe
     sources: tuple[Ref, ...]
     after: tuple[int, ...]
-    replaced: tuple[tuple[WishedInput, int | None], ...]  # each line with the version that it had
+    replaced: tuple[tuple[RecipeInput, int | None], ...]  # each line with the version that it had
     workload_id: int | None
 
 
@@ -153,9 +153,9 @@ class _Trial:
             return f"{name} is a {fact.asset.kind.value}, which no engine makes."
         return self._from_recipe(asset_id, active, node, recipe)
 
-    def _from_recipe(self, asset_id: int, active: int, node: Node, recipe: Made) -> Remake | str:
-        lines: list[WishedInput] = []
-        replaced: list[tuple[WishedInput, int | None]] = []
+    def _from_recipe(self, asset_id: int, active: int, node: Node, recipe: ReceiptFacts) -> Remake | str:
+        lines: list[RecipeInput] = []
+        replaced: list[tuple[RecipeInput, int | None]] = []
         sources: list[Ref] = []
         first: list[int] = []
         for line in recipe.inputs:
@@ -182,7 +182,7 @@ class _Trial:
             asset_id=asset_id,
             active=active,
             number=1 + max(content.number for content in self._lineage.contents if content.asset_id == asset_id),
-            wish=Wish(
+            recipe=Recipe(
                 engine=recipe.engine,
                 produces="image",
                 inputs=tuple(lines),
@@ -209,8 +209,8 @@ class _Trial:
             return None
         return target
 
-    def _wished(self, line: Input, target: Target | None) -> WishedInput:
-        said = WishedInput.model_validate(line.model_dump())
+    def _wished(self, line: Input, target: Target | None) -> RecipeInput:
+        said = RecipeInput.model_validate(line.model_dump())
         if target is None:
             return said
         if target.asset.id in self._made:

@@ -50,23 +50,25 @@ async def _planned(
     """What the plan of each of these groups restores, in the runs where it may."""
     belong = await _members(conn, judged, list(candidates))
     counts: dict[RootKey, int | None] = dict.fromkeys(candidates)
-    chosen: dict[RootKey, frozenset[Member]] = {}
+    selected: dict[RootKey, frozenset[Member]] = {}
     room = EXACT_UP_TO
     for root, runs in candidates.items():
         promising = frozenset(member for member in belong[root] if member.run_id in set(runs))
         if len(promising) <= room:
             room -= len(promising)
-            chosen[root] = promising
-    used = await _used(conn, judged, {root: belong[root] for root in chosen})
-    scenes = sorted({member.scene_id for members in chosen.values() for member in members})
+            selected[root] = promising
+    used = await _used(conn, judged, {root: belong[root] for root in selected})
+    scenes = sorted({member.scene_id for members in selected.values() for member in members})
     everything = {pair for pairs in used.values() for pair in pairs}
     situation = await situation_sql.load(conn, project_id, scenes, everything)
     engines = frozenset(engine_names())
-    for root, members in chosen.items():
+    for root, members in selected.items():
         inside = {member.scene_id for member in members}
-        part = replace(situation, seats=tuple(seat for seat in situation.seats if seat.scene_id in inside))
+        part = replace(
+            situation, segments=tuple(segment for segment in situation.segments if segment.scene_id in inside)
+        )
         ask = Ask(
-            chosen=frozenset(member.segment_id for member in members),
+            selected=frozenset(member.segment_id for member in members),
             engines=engines,
             used=used.get(root, frozenset()),
         )

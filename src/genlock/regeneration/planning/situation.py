@@ -13,7 +13,7 @@ from genlock.takes.receipt import Input
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class ReceiptFacts:
     """How something was made: the part of a receipt that a redo starts from. ``inputs`` are those without ``via``."""
 
     receipt_digest: Digest
@@ -25,18 +25,18 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedTake:
     """The take of a segment that is in the cut. ``continues``: it stands behind another segment of its run."""
 
     take_id: int
-    made: Made
+    made: ReceiptFacts
     continues: bool
     via: tuple[Input, ...]  # judged by itself: what an unchained frame goes back to
     outputs: Mapping[str, Digest]
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class PlannedSegment:
     """A segment in its scene; ``take`` is null while it is empty."""
 
     segment_id: int
@@ -44,7 +44,7 @@ class Seat:
     scope_id: int
     position: int | None
     name: str
-    take: Chosen | None
+    take: SelectedTake | None
 
     @property
     def archived(self) -> bool:
@@ -91,7 +91,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class EarlierTake:
     """An earlier take of a segment with a complete receipt and its bytes: one that could be put back into the cut."""
 
     take_id: int
@@ -116,7 +116,7 @@ class Library:
 
     lineage: Lineage
     scopes: tuple[Scope, ...]
-    recipes: Mapping[int, Made]  # by derivation
+    recipes: Mapping[int, ReceiptFacts]  # by derivation
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,13 @@ class Situation:
     """Some scenes of a project, as they are now."""
 
     project_id: int
-    seats: tuple[Seat, ...]  # by scene and position; archived ones last
+    segments: tuple[PlannedSegment, ...]  # by scene and position; archived ones last
     judgements: Mapping[int, Judgement]
     assets: Mapping[int, AssetFact]
     scopes: Mapping[int, Scope]  # by scene; scenes in the global scope can be absent
     versions: Mapping[tuple[int, int], Target]
     outdated: frozenset[tuple[int, int, int]]  # (scope, asset, version): expected, and yet out of date
-    past: Mapping[int, tuple[Past, ...]]  # newest first
+    earlier_takes: Mapping[int, tuple[EarlierTake, ...]]  # newest first
     lost: frozenset[Digest]  # of versions, inputs and graphs whose bytes are not to be had
     cost_s: Mapping[int, float]  # by workload
     library: Library | None

@@ -12,12 +12,12 @@ from genlock.regeneration.planning import library_sql
 from genlock.regeneration.planning.redo import names_of
 from genlock.regeneration.planning.situation import (
     AssetFact,
-    Chosen,
+    EarlierTake,
     Judgement,
-    Made,
     OwnCause,
-    Past,
-    Seat,
+    PlannedSegment,
+    ReceiptFacts,
+    SelectedTake,
     Situation,
     Target,
 )
@@ -45,11 +45,11 @@ async def load(
     made = await library_sql.made(conn, receipts)
     inputs = await _inputs(conn, receipts)
     outputs = await _outputs(conn, receipts)
-    seats = tuple(_seat(row, made, inputs, outputs) for row in places)
+    segments = tuple(_segment(row, made, inputs, outputs) for row in places)
     judgements = await _judgements(conn, project_id, scene_ids, places)
     named = {line.asset for lines in inputs.values() for line in lines if line.asset is not None}
     named |= {asset_id for _, asset_id in used}
-    scopes = sorted({seat.scope_id for seat in seats} | {scope_id for scope_id, _ in used})
+    scopes = sorted({segment.scope_id for segment in segments} | {scope_id for scope_id, _ in used})
     library = await library_sql.library(conn, sorted(named), sorted({*scopes, 0}))
     recipes = library.recipes.values() if library else ()
     named |= {line.asset for recipe in recipes for line in recipe.inputs if line.asset is not None}
@@ -67,13 +67,13 @@ async def load(
     workloads = {one.workload_id for one in (*made.values(), *recipes)}
     return Situation(
         project_id=project_id,
-        seats=seats,
+        segments=segments,
         judgements=judgements,
         assets=assets,
         scopes=by_scene,
         versions=versions,
         outdated=await _outdated(conn, sorted(named), scopes),
-        past=await _past(conn, [seat.segment_id for seat in seats], receipts),
+        earlier_takes=await _earlier_takes(conn, [segment.segment_id for segment in segments], receipts),
         lost=await lost_among(conn, stored - {None}),
         cost_s=await _costs(conn, sorted(one for one in workloads if one is not None)),
         library=library,
@@ -99,19 +99,19 @@ async def _places(conn: Conn, scene_ids: Sequence[int]) -> list[dict[str, Any]]:
     )
 
 
-def _seat(
+def _segment(
     row: Mapping[str, Any],
-    made: Mapping[int, Made],
+    made: Mapping[int, ReceiptFacts],
     inputs: Mapping[int, Sequence[Input]],
     outputs: Mapping[int, Mapping[str, Digest]],
-) -> Seat:
+) -> PlannedSegment:
     take = None
     if row["receipt_id"] is not None:
         lines = inputs.get(row["receipt_id"], ())
         known = made[row["receipt_id"]]
-        take = Chosen(
+        take = SelectedTake(
             take_id=row["take_id"],
-            made=Made(
+            made=ReceiptFacts(
                 receipt_digest=known.receipt_digest,
                 engine=known.engine,
                 parameters=known.parameters,
@@ -123,7 +123,7 @@ def _seat(
             via=tuple(line for line in lines if line.via is not None),
             outputs=outputs.get(row["receipt_id"], {}),
         )
-    return Seat(row["segment_id"], row["scene_id"], row["scope_id"], row["position"], row["name"], take)
+    return PlannedSegment(row["segment_id"], row["scene_id"], row["scope_id"], row["position"], row["name"], take)
 
 
 async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Input]]:
@@ -296,7 +296,9 @@ async def _outdated(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) ->
     return frozenset((row["scope_id"], row["asset_id"], row["version"]) for row in found)
 
 
-async def _past(conn: Conn, segment_ids: Sequence[int], selected: Sequence[int]) -> dict[int, tuple[Past, ...]]:
+async def _earlier_takes(
+    conn: Conn, segment_ids: Sequence[int], selected: Sequence[int]
+) -> dict[int, tuple[EarlierTake, ...]]:
     """The takes that could be put back into the cut: not in it, complete, well evidenced, every byte there."""
     found = await rows(
         conn,
@@ -317,11 +319,11 @@ async def _past(conn: Conn, segment_ids: Sequence[int], selected: Sequence[int])
         segments=list(segment_ids),
         selected=list(selected),
     )
-    past: dict[int, list[Past]] = {}
+    earlier_takes: dict[int, list[EarlierTake]] = {}
     for row in found:
-        one = Past(row["take_id"], row["inputs_digest"], row["graph"], row["outputs"])
-        past.setdefault(row["segment_id"], []).append(one)
-    return {segment_id: tuple(takes) for segment_id, takes in past.items()}
+        one = EarlierTake(row["take_id"], row["inputs_digest"], row["graph"], row["outputs"])
+        earlier_takes.setdefault(row["segment_id"], []).append(one)
+    return {segment_id: tuple(takes) for segment_id, takes in earlier_takes.items()}
 
 
 async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[Digest]:

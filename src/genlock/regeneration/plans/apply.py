@@ -131,7 +131,7 @@ async def _record_version(
         filename=f"{asset.name}_v{asset.versions_total + 1}.png",
         note=f"made by plan {claimed.plan_id}",
         details=identity.details,
-        derived_from=sources_of(used(result.wish, result.rendered)),
+        derived_from=sources_of(used(result.recipe, result.rendered)),
     )
     activate = is_activated(claimed, asset.active_version)
     added, change = await activation.add_version(conn, asset.id, new, actor, activate=activate)

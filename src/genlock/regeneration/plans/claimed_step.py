@@ -4,7 +4,7 @@ from datetime import datetime
 
 from genlock.model import Kind, Model
 from genlock.regeneration.model import StepKind
-from genlock.regeneration.wanted import Wish
+from genlock.regeneration.recipe import Recipe
 
 
 class ClaimedStep(Model):
@@ -21,7 +21,7 @@ class ClaimedStep(Model):
     asset_kind: Kind | None
     asset: str | None
     kind: StepKind
-    wanted: Wish
+    recipe: Recipe
     take_id: int | None
     selected_take_id: int | None
     active_version: int | None

@@ -7,19 +7,19 @@ from typing import Any
 from genlock.digest import Digest
 from genlock.engines.model import EngineInput, Rendered
 from genlock.library.model import VersionRef
-from genlock.regeneration.wanted import Wish, WishedInput
+from genlock.regeneration.recipe import Recipe, RecipeInput
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, Observed, Parameters, Recorder
 
 RECORDER = "genlock-worker"
 
 
-def key_of(line: WishedInput) -> str:
+def key_of(line: RecipeInput) -> str:
     """How an engine and its caller call one input."""
     return f"{line.role.value}/{line.ordinal}"
 
 
 def claim_of(
-    wish: Wish,
+    recipe: Recipe,
     rendered: Rendered,
     graph: Digest,
     *,
@@ -32,9 +32,9 @@ def claim_of(
     """The claim of a render: what acted, as it acted, and what was measured."""
     acted = {line.key: line for line in rendered.inputs}
     return Claim(
-        inputs=tuple(_input(line, acted[key_of(line)]) for line in used(wish, rendered)),
-        parameters=Parameters.model_validate(_parameters(wish, rendered)),
-        engine=ClaimEngine(name=wish.engine, version=engine_version, environment=dict(rendered.environment)),
+        inputs=tuple(_input(line, acted[key_of(line)]) for line in used(recipe, rendered)),
+        parameters=Parameters.model_validate(_parameters(recipe, rendered)),
+        engine=ClaimEngine(name=recipe.engine, version=engine_version, environment=dict(rendered.environment)),
         graph=graph,
         observed=Observed(
             started_at=started_at,
@@ -45,23 +45,23 @@ def claim_of(
         ),
         recorder=Recorder(name=RECORDER, version=recorder_version),
         evidence=None if rendered.evidence == Evidence.RECORDED else Evidence(rendered.evidence),
-        regenerates=wish.regenerates,
+        regenerates=recipe.regenerates,
     )
 
 
-def used(wish: Wish, rendered: Rendered) -> tuple[WishedInput, ...]:
-    """The inputs of a wish that went into the render; the others were not needed and are no part of its receipt."""
+def used(recipe: Recipe, rendered: Rendered) -> tuple[RecipeInput, ...]:
+    """The inputs of a recipe that went into the render; the others were not needed and are no part of its receipt."""
     acted = {line.key for line in rendered.inputs}
-    return tuple(line for line in wish.inputs if key_of(line) in acted)
+    return tuple(line for line in recipe.inputs if key_of(line) in acted)
 
 
-def sources_of(lines: tuple[WishedInput, ...]) -> tuple[VersionRef, ...]:
+def sources_of(lines: tuple[RecipeInput, ...]) -> tuple[VersionRef, ...]:
     """The versions that a new version was made from."""
     refs = {(line.asset, line.version) for line in lines if line.asset is not None and line.version is not None}
     return tuple(VersionRef(asset_id=asset, number=version) for asset, version in sorted(refs))
 
 
-def _input(line: WishedInput, acted: EngineInput) -> ClaimInput:
+def _input(line: RecipeInput, acted: EngineInput) -> ClaimInput:
     known = line.asset is not None and line.version is not None
     return ClaimInput(
         role=line.role,
@@ -77,6 +77,6 @@ def _input(line: WishedInput, acted: EngineInput) -> ClaimInput:
     )
 
 
-def _parameters(wish: Wish, rendered: Rendered) -> Mapping[str, Any]:
+def _parameters(recipe: Recipe, rendered: Rendered) -> Mapping[str, Any]:
     """What was asked for and what acted; where both say something, what acted."""
-    return {**wish.parameters, **rendered.parameters}
+    return {**recipe.parameters, **rendered.parameters}

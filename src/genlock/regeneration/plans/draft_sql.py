@@ -82,15 +82,15 @@ async def _insert_steps(conn: Conn, plan_id: int, steps: Sequence[DraftStep]) ->
 
 
 def _step(step: DraftStep) -> dict[str, Any]:
-    renders = step.wish is not None and step.kind == "render"
+    renders = step.recipe is not None and step.kind == "render"
     return {
         "position": step.position,
         "chain": step.chain,
         "segment_id": step.segment_id,
         "asset_id": step.asset_id,
         "kind": step.kind.value,
-        "engine": step.wish.engine if step.wish is not None and renders else None,
-        "wanted": step.wish and step.wish.model_dump(mode="json", exclude_none=True),
+        "engine": step.recipe.engine if step.recipe is not None and renders else None,
+        "wanted": step.recipe and step.recipe.model_dump(mode="json", exclude_none=True),
         "substitutes": [one.model_dump(mode="json", by_alias=True) for one in step.substitutes],
         "after": list(step.after),
         "take_id": step.take_id,

@@ -18,7 +18,7 @@ from genlock.errors import GenlockError
 from genlock.library.model import Identity
 from genlock.regeneration.model import PlanNote, StepError, StepState
 from genlock.regeneration.plans.claimed_step import ClaimedStep
-from genlock.regeneration.wanted import Wish
+from genlock.regeneration.recipe import Recipe
 from genlock.takes.claim import Claim, Output
 
 
@@ -29,7 +29,7 @@ class RenderResult:
     claim: Claim
     outputs: Mapping[str, Output]
     graph: Output
-    wish: Wish
+    recipe: Recipe
     rendered: Rendered
 
 

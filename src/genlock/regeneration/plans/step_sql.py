@@ -13,7 +13,7 @@ from genlock.db.connection import Conn, execute, maybe, rows, scalar
 from genlock.digest import Digest, to_raw
 from genlock.regeneration.plans.claimed_step import ClaimedStep
 from genlock.regeneration.plans.step_outcome import StepEnd
-from genlock.regeneration.wanted import Settled
+from genlock.regeneration.recipe import ResolvedInput
 
 
 async def claim(conn: Conn, step_id: int, worker: str) -> ClaimedStep | None:
@@ -28,12 +28,12 @@ async def claim(conn: Conn, step_id: int, worker: str) -> ClaimedStep | None:
                    started_at = now()
               FROM plans p
              WHERE s.id = %(step_id)s AND s.state = 'queued' AND p.id = s.plan_id AND p.state IN ('running', 'review')
-            RETURNING s.id AS step_id, s.plan_id, s.position, p.project_id, s.segment_id, s.asset_id, s.kind, s.wanted,
-                      s.take_id, s.selected_take_id, s.active_version, s.attempt, p.review, p.force, p.started_by,
-                      s.started_at AS claimed_at, p.created_at AS planned_at
+            RETURNING s.id AS step_id, s.plan_id, s.position, p.project_id, s.segment_id, s.asset_id, s.kind,
+                      s.wanted AS recipe, s.take_id, s.selected_take_id, s.active_version, s.attempt, p.review, p.force,
+                      p.started_by, s.started_at AS claimed_at, p.created_at AS planned_at
         )
         SELECT c.step_id, c.plan_id, c.position, c.project_id, c.segment_id, g.scene_id, g.name AS segment, c.asset_id,
-               a.kind AS asset_kind, a.name AS asset, c.kind, c.wanted, c.take_id, c.selected_take_id,
+               a.kind AS asset_kind, a.name AS asset, c.kind, c.recipe, c.take_id, c.selected_take_id,
                c.active_version, c.attempt, c.review, c.force, c.started_by, c.claimed_at, c.planned_at
           FROM claimed c
           LEFT JOIN segments g ON g.id = c.segment_id
@@ -73,7 +73,7 @@ async def lock_if_current_attempt(conn: Conn, claimed: ClaimedStep) -> bool:
     )
 
 
-async def made_versions(conn: Conn, plan_id: int) -> dict[int, Settled]:
+async def made_versions(conn: Conn, plan_id: int) -> dict[int, ResolvedInput]:
     """The versions that steps of a plan have made, by asset."""
     found = await rows(
         conn,
@@ -85,7 +85,7 @@ async def made_versions(conn: Conn, plan_id: int) -> dict[int, Settled]:
         plan_id=plan_id,
     )
     return {
-        row["asset_id"]: Settled(digest=row["digest"], effective_digest=row["effective"], version=row["number"])
+        row["asset_id"]: ResolvedInput(digest=row["digest"], effective_digest=row["effective"], version=row["number"])
         for row in found
     }
 

@@ -21,10 +21,10 @@ from genlock.model import Actor
 from genlock.regeneration.making.materialise import Places
 from genlock.regeneration.planning import situation_sql
 from genlock.regeneration.plans import step_sql
+from genlock.regeneration.recipe import Recipe, RecipeInput
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, Thresholds
 from genlock.regeneration.reproduction.verdicts import FRAMES
-from genlock.regeneration.wanted import Wish, WishedInput
 from genlock.regular_file import is_regular
 from genlock.takes import receipt_sql
 from genlock.takes.claim import InputRole
@@ -41,14 +41,14 @@ async def ask(
     with, or one of this receipt under way already.
     """
     receipt = await receipt_sql.get_receipt(conn, receipt_id)
-    wish = wish_of(receipt)
-    _require_engine(receipt, wish)
-    _require_original(receipt, wish)
-    places = await step_sql.places_of(conn, refs_of(wish))
-    wish = await asyncio.to_thread(runnable, wish, store, places)
-    _require_known(receipt, wish)
-    gone = await situation_sql.lost_among(conn, [line.digest for line in wish.inputs])
-    lost = await asyncio.to_thread(_lost, wish, store, places, gone)
+    recipe = wish_of(receipt)
+    _require_engine(receipt, recipe)
+    _require_original(receipt, recipe)
+    places = await step_sql.places_of(conn, refs_of(recipe))
+    recipe = await asyncio.to_thread(runnable, recipe, store, places)
+    _require_known(receipt, recipe)
+    gone = await situation_sql.lost_among(conn, [line.digest for line in recipe.inputs])
+    lost = await asyncio.to_thread(_lost, recipe, store, places, gone)
     if lost:
         raise Conflict(
             f"Receipt {receipt.id} cannot be run again: the bytes of {', '.join(lost)} are gone.",
@@ -62,7 +62,7 @@ async def ask(
             hint="Wait for its verdict.",
             code="under_way",
         )
-    made = await reproduce_sql.insert(conn, receipt.id, receipt.project_id, wish.engine, new.runs, least, actor)
+    made = await reproduce_sql.insert(conn, receipt.id, receipt.project_id, recipe.engine, new.runs, least, actor)
     await reproduce_sql.hand_over(conn, [made])
     await log.append(
         conn,
@@ -75,31 +75,31 @@ async def ask(
     return await reproduce_sql.get_reproduction(conn, made)
 
 
-def wish_of(receipt: Receipt) -> Wish:
+def wish_of(receipt: Receipt) -> Recipe:
     """What a receipt says it was made of, as an engine is asked for it: inputs that came by others left out. Pure."""
     document = receipt.document
     graph: Digest | None = document.get("graph")
     lines = [Input.model_validate(line) for line in document["inputs"]]
-    return Wish(
+    return Recipe(
         engine=document["engine"]["name"],
         produces=VIDEO if receipt.asset_id is None else IMAGE,
-        inputs=tuple(WishedInput.model_validate(line.model_dump()) for line in lines if line.via is None),
+        inputs=tuple(RecipeInput.model_validate(line.model_dump()) for line in lines if line.via is None),
         parameters=dict(document["parameters"]),
         graph=graph,
     )
 
 
-def runnable(wish: Wish, store: Store, places: Places) -> Wish:
-    """The wish without a workflow that is not to be had, where the graph that ran was kept: that graph runs. Blocks."""
-    if wish.graph is None:
-        return wish
-    kept = (line for line in wish.inputs if line.role is not InputRole.WORKFLOW or _is_there(line, store, places))
-    return wish.model_copy(update={"inputs": tuple(kept)})
+def runnable(recipe: Recipe, store: Store, places: Places) -> Recipe:
+    """Leave out a workflow whose bytes are gone where the graph that ran was kept: that graph runs. Blocks."""
+    if recipe.graph is None:
+        return recipe
+    kept = (line for line in recipe.inputs if line.role is not InputRole.WORKFLOW or _is_there(line, store, places))
+    return recipe.model_copy(update={"inputs": tuple(kept)})
 
 
-def refs_of(wish: Wish) -> Sequence[tuple[int, int]]:
-    """The versions among the inputs of a wish."""
-    return [(line.asset, line.version) for line in wish.inputs if line.asset is not None and line.version is not None]
+def refs_of(recipe: Recipe) -> Sequence[tuple[int, int]]:
+    """The versions among the inputs of a recipe."""
+    return [(line.asset, line.version) for line in recipe.inputs if line.asset is not None and line.version is not None]
 
 
 def outputs_of(receipt: Receipt) -> Mapping[str, Digest]:
@@ -108,14 +108,14 @@ def outputs_of(receipt: Receipt) -> Mapping[str, Digest]:
     return {part: output["digest"] for part, output in said.items()}
 
 
-def _require_engine(receipt: Receipt, wish: Wish) -> None:
-    if wish.engine not in engine_names():
+def _require_engine(receipt: Receipt, recipe: Recipe) -> None:
+    if recipe.engine not in engine_names():
         raise Conflict(
-            f"Receipt {receipt.id} was made by {wish.engine!r}, which is not an engine here.",
+            f"Receipt {receipt.id} was made by {recipe.engine!r}, which is not an engine here.",
             hint=f"Engines here: {', '.join(engine_names())}. Other work is recorded, not run.",
             code="no_such_engine",
         )
-    if wish.graph is None and not any(line.role is InputRole.WORKFLOW for line in wish.inputs):
+    if recipe.graph is None and not any(line.role is InputRole.WORKFLOW for line in recipe.inputs):
         raise Conflict(
             f"Receipt {receipt.id} names neither a graph nor a workflow: nobody knows what ran.",
             hint="Only work with a known graph or workflow can be run again.",
@@ -123,18 +123,18 @@ def _require_engine(receipt: Receipt, wish: Wish) -> None:
         )
 
 
-def _require_original(receipt: Receipt, wish: Wish) -> None:
+def _require_original(receipt: Receipt, recipe: Recipe) -> None:
     outputs = outputs_of(receipt)
-    if outputs.get(wish.produces) is None and outputs.get(FRAMES) is None:
+    if outputs.get(recipe.produces) is None and outputs.get(FRAMES) is None:
         raise Conflict(
-            f"Receipt {receipt.id} names no {wish.produces}: there is nothing to compare with.",
+            f"Receipt {receipt.id} names no {recipe.produces}: there is nothing to compare with.",
             hint="Reproduce a take whose result was recorded.",
             code="nothing_to_compare",
         )
 
 
-def _require_known(receipt: Receipt, wish: Wish) -> None:
-    unknown = [named(line) for line in wish.inputs if line.digest is None]
+def _require_known(receipt: Receipt, recipe: Recipe) -> None:
+    unknown = [named(line) for line in recipe.inputs if line.digest is None]
     if unknown:
         raise Conflict(
             f"Receipt {receipt.id} does not say which bytes were used as {', '.join(unknown)}.",
@@ -149,15 +149,15 @@ def named(line: Input) -> str:
     return f"{line.role.value} {line.name}{version}" if line.name else f"{line.role.value} {line.ordinal}"
 
 
-def _lost(wish: Wish, store: Store, places: Places, gone: frozenset[Digest]) -> list[str]:
-    """What a wish needs and is not there. Bytes that lie elsewhere are proven when they are laid out. Blocks."""
-    lost = [named(line) for line in wish.inputs if line.digest in gone or not _is_there(line, store, places)]
-    if wish.graph is not None and not store.exists(wish.graph):
+def _lost(recipe: Recipe, store: Store, places: Places, gone: frozenset[Digest]) -> list[str]:
+    """What a recipe needs and is not there. Bytes that lie elsewhere are proven when they are laid out. Blocks."""
+    lost = [named(line) for line in recipe.inputs if line.digest in gone or not _is_there(line, store, places)]
+    if recipe.graph is not None and not store.exists(recipe.graph):
         lost.append("the graph that ran")
     return lost
 
 
-def _is_there(line: WishedInput, store: Store, places: Places) -> bool:
+def _is_there(line: RecipeInput, store: Store, places: Places) -> bool:
     if line.digest is not None and store.exists(line.digest):
         return True
     place = places.get((line.asset or 0, line.version or 0))

@@ -29,12 +29,12 @@ from genlock.regeneration.making.work import note_loss
 from genlock.regeneration.making.workshop import Workshop
 from genlock.regeneration.model import StepError
 from genlock.regeneration.plans import step_sql
+from genlock.regeneration.recipe import Recipe
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction import verdicts
 from genlock.regeneration.reproduction.asking import outputs_of, refs_of, runnable, wish_of
 from genlock.regeneration.reproduction.model import Comparison, ReproductionResult, ReproductionRun, Thresholds
 from genlock.regeneration.reproduction.sql import ClaimedReproduction
-from genlock.regeneration.wanted import Wish
 from genlock.takes import receipt_sql
 from genlock.takes.claim import Output
 from genlock.takes.difference import surroundings
@@ -46,9 +46,9 @@ _COMPARING = 0.05
 
 
 class _Laid(Model):
-    """A wish laid out as files for its engine."""
+    """A recipe laid out as files for its engine."""
 
-    wish: Wish
+    recipe: Recipe
     inputs: tuple[EngineInput, ...]
     files: dict[str, Path]
     graph: bytes | None
@@ -89,9 +89,9 @@ async def do_reproduction(shop: Workshop, reproduction_id: int) -> None:
 async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> None:
     receipt = await patiently(shop.db, lambda conn: receipt_sql.get_receipt(conn, claimed.receipt_id))
     laid = await _lay_out(shop, receipt, folder)
-    engine = shop.engines.get(laid.wish.engine)
+    engine = shop.engines.get(laid.recipe.engine)
     if engine is None:
-        raise Unavailable(f"This worker has no engine {laid.wish.engine}.", hint="Start a worker that has it.")
+        raise Unavailable(f"This worker has no engine {laid.recipe.engine}.", hint="Start a worker that has it.")
     info = await engine.describe()
     ran: list[_Ran] = []
     for number in range(claimed.runs):
@@ -100,23 +100,23 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
             await patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed))
             return
         ran.append(one)
-    result = await asyncio.to_thread(_judge, shop.store, receipt, laid.wish, info, ran, claimed.thresholds, folder)
+    result = await asyncio.to_thread(_judge, shop.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder)
     shop.fault("stored")
     await patiently(shop.db, lambda conn: _record(conn, shop, claimed, result))
     shop.fault("recorded")
 
 
 async def _lay_out(shop: Workshop, receipt: Receipt, folder: Path) -> _Laid:
-    wish = wish_of(receipt)
-    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(wish)))
-    wish = await asyncio.to_thread(runnable, wish, shop.store, places)
+    recipe = wish_of(receipt)
+    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(recipe)))
+    recipe = await asyncio.to_thread(runnable, recipe, shop.store, places)
     try:
-        inputs, files = await asyncio.to_thread(materialise.lay_out, wish, shop.store, places, folder / "inputs")
-        graph = await asyncio.to_thread(shop.store.read_verified, wish.graph) if wish.graph else None
+        inputs, files = await asyncio.to_thread(materialise.lay_out, recipe, shop.store, places, folder / "inputs")
+        graph = await asyncio.to_thread(shop.store.read_verified, recipe.graph) if recipe.graph else None
     except (NotFound, Tampered):
-        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, wish))
+        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, recipe))
         raise
-    return _Laid(wish=wish, inputs=inputs, files=files, graph=graph)
+    return _Laid(recipe=recipe, inputs=inputs, files=files, graph=graph)
 
 
 async def _run(
@@ -126,9 +126,9 @@ async def _run(
     spec = RenderSpec(
         run=f"reproduction-{claimed.id}-{claimed.attempt}-{number}",
         workdir=folder / f"outputs-{number}",
-        produces=laid.wish.produces,
+        produces=laid.recipe.produces,
         inputs=laid.inputs,
-        parameters={name: value for name, value in laid.wish.parameters.items() if value is not None},
+        parameters={name: value for name, value in laid.recipe.parameters.items() if value is not None},
         graph=laid.graph,
     )
 
@@ -142,13 +142,13 @@ async def _run(
     outputs, graph = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
     run = ReproductionRun(outputs=outputs, graph=graph.digest, duration_s=rendered.duration_s)
     digests = {part: output.digest for part, output in outputs.items()}
-    return _Ran(run=run, digests=digests, path=rendered.outputs[laid.wish.produces].path, rendered=rendered)
+    return _Ran(run=run, digests=digests, path=rendered.outputs[laid.recipe.produces].path, rendered=rendered)
 
 
 def _judge(
     store: Store,
     receipt: Receipt,
-    wish: Wish,
+    recipe: Recipe,
     info: EngineInfo,
     ran: list[_Ran],
     least: Thresholds,
@@ -156,12 +156,12 @@ def _judge(
 ) -> ReproductionResult:
     """What came of it: the first run beside the original, the second beside the first. Blocks."""
     first, *others = ran
-    part = wish.produces
-    comparison = _compared(store, outputs_of(receipt), None, first, wish, least, folder)
+    part = recipe.produces
+    comparison = _compared(store, outputs_of(receipt), None, first, recipe, least, folder)
     noise = None
     for other in others:
-        noise = _compared(store, first.digests, first.path, other, wish, least, folder)
-    engine = {"name": wish.engine, "version": info.version, "environment": dict(first.rendered.environment)}
+        noise = _compared(store, first.digests, first.path, other, recipe, least, folder)
+    engine = {"name": recipe.engine, "version": info.version, "environment": dict(first.rendered.environment)}
     logger.info("Receipt %d run again: the %s is %s.", receipt.id, part, comparison.verdict.value)
     return ReproductionResult(
         comparison=comparison,
@@ -177,12 +177,12 @@ def _compared(
     before: Mapping[str, Digest],
     at: Path | None,
     after: _Ran,
-    wish: Wish,
+    recipe: Recipe,
     least: Thresholds,
     folder: Path,
 ) -> Comparison:
     """How like ``before`` a run is; ``at`` is where the bytes of ``before`` lie, else they are in the store."""
-    part = wish.produces
+    part = recipe.produces
     decided = verdicts.by_digest(before, after.digests, part)
     if decided is not None:
         return decided

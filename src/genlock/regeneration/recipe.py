@@ -1,9 +1,9 @@
-"""What is wanted: the engine, inputs and parameters of a step, and the digest that tells whether a take is it. Pure.
+"""A recipe: engine, inputs and parameters that a step is made from, and the digest that takes are compared by. Pure.
 
-    receipt of the selected take ──▶ judged inputs brought to their expected versions ──▶ wish ──▶ inputs digest
+    receipt of the selected take ──▶ judged inputs brought to their expected versions ──▶ recipe ──▶ inputs digest
                                      waived ones stay; the frame is the predecessor's
 
-A wish may be open: a version that an earlier step of the plan makes, or the frame of a take that an earlier step
+A recipe may be open: a version that an earlier step of the plan makes, or the frame of a take that an earlier step
 renders, is filled in when the step starts. Until then it has no digest.
 """
 
@@ -21,8 +21,8 @@ from genlock.takes.receipt import Input
 Open = Literal["version", "frame"]
 
 
-class WishedInput(Input):
-    """One input of a wish. ``open``: what is known only when the step starts.
+class RecipeInput(Input):
+    """One input of a recipe. ``open``: what is known only when the step starts.
 
     ``continues`` marks the frame of the segment before, which is read when the step starts even if it was known.
     """
@@ -31,12 +31,12 @@ class WishedInput(Input):
     continues: bool = False
 
 
-class Wish(Model):
+class Recipe(Model):
     """Everything that a step is to be made with. ``graph`` is what runs when no workflow is among the inputs."""
 
     engine: str
     produces: Literal["video", "image"] = "video"
-    inputs: tuple[WishedInput, ...]
+    inputs: tuple[RecipeInput, ...]
     parameters: dict[str, Any]
     graph: Digest | None = None
     regenerates: Regenerates | None = None
@@ -47,7 +47,7 @@ class Wish(Model):
         return any(line.open is not None for line in self.inputs)
 
     @property
-    def frame(self) -> WishedInput | None:
+    def frame(self) -> RecipeInput | None:
         """The frame it continues, if it does: the first seed frame, as chains are judged by it."""
         frames = [line for line in self.inputs if line.role is InputRole.SEED_FRAME]
         return min(frames, key=lambda line: line.ordinal, default=None)
@@ -58,7 +58,7 @@ class Wish(Model):
         return frozenset(line.asset for line in self.inputs if line.open == "version" and line.asset is not None)
 
 
-class Settled(Model):
+class ResolvedInput(Model):
     """A version or a take's part, as it fills something open."""
 
     digest: Digest
@@ -67,16 +67,16 @@ class Settled(Model):
     take: int | None = None
 
 
-def inputs_digest(wish: Wish) -> Digest | None:
-    """The digest of a wish, by the receipt's own definition; ``None`` while something of it is open."""
-    if wish.is_open:
+def inputs_digest(recipe: Recipe) -> Digest | None:
+    """The digest of a recipe, by the receipt's own definition; ``None`` while something of it is open."""
+    if recipe.is_open:
         return None
-    return receipt.inputs_digest(wish.engine, wish.inputs, wish.parameters)
+    return receipt.inputs_digest(recipe.engine, recipe.inputs, recipe.parameters)
 
 
-def with_seed(wish: Wish, seed: str) -> Wish:
-    """The wish with another seed."""
-    return wish.model_copy(update={"parameters": {**wish.parameters, "seed": seed}})
+def with_seed(recipe: Recipe, seed: str) -> Recipe:
+    """The recipe with another seed."""
+    return recipe.model_copy(update={"parameters": {**recipe.parameters, "seed": seed}})
 
 
 def new_seed() -> str:
@@ -84,41 +84,45 @@ def new_seed() -> str:
     return str(secrets.randbelow(MAX_SEED + 1))
 
 
-def with_frame(wish: Wish, settled: Settled | None) -> Wish:
-    """The wish with its frame filled in, or open when ``settled`` is ``None``."""
-    frame = wish.frame
+def with_frame(recipe: Recipe, resolved: ResolvedInput | None) -> Recipe:
+    """The recipe with its frame filled in, or open when ``resolved`` is ``None``."""
+    frame = recipe.frame
     if frame is None:
-        return wish
-    if settled is None:
+        return recipe
+    if resolved is None:
         change = {"open": "frame", "digest": None, "take": None, "continues": True}
     else:
-        change = {"open": None, "digest": settled.digest, "take": settled.take, "continues": True}
+        change = {"open": None, "digest": resolved.digest, "take": resolved.take, "continues": True}
     filled = frame.model_copy(update=change)
-    return wish.model_copy(update={"inputs": tuple(filled if line is frame else line for line in wish.inputs)})
+    return recipe.model_copy(update={"inputs": tuple(filled if line is frame else line for line in recipe.inputs)})
 
 
-def settle(wish: Wish, versions: Mapping[int, Settled], frame: Callable[[str], Settled | None]) -> Wish:
-    """The wish with everything filled in that is there: ``versions`` by asset, ``frame`` of the segment before by part.
+def resolve(
+    recipe: Recipe, versions: Mapping[int, ResolvedInput], frame: Callable[[str], ResolvedInput | None]
+) -> Recipe:
+    """Fill in everything that exists: ``versions`` by asset, ``frame`` of the segment before by part.
 
     What is missing stays open.
     """
-    return wish.model_copy(update={"inputs": tuple(_settled(line, versions, frame) for line in wish.inputs)})
+    return recipe.model_copy(update={"inputs": tuple(_resolved(line, versions, frame) for line in recipe.inputs)})
 
 
-def _settled(line: WishedInput, versions: Mapping[int, Settled], frame: Callable[[str], Settled | None]) -> WishedInput:
-    found = None
+def _resolved(
+    line: RecipeInput, versions: Mapping[int, ResolvedInput], frame: Callable[[str], ResolvedInput | None]
+) -> RecipeInput:
+    resolved = None
     if line.continues:
-        found = frame(line.part or LAST_FRAME)
+        resolved = frame(line.part or LAST_FRAME)
     elif line.open == "version" and line.asset is not None:
-        found = versions.get(line.asset)
-    if found is None:
+        resolved = versions.get(line.asset)
+    if resolved is None:
         return line
     return line.model_copy(
         update={
             "open": None,
-            "digest": found.digest,
-            "effective_digest": found.effective_digest,
-            "version": found.version,
-            "take": found.take,
+            "digest": resolved.digest,
+            "effective_digest": resolved.effective_digest,
+            "version": resolved.version,
+            "take": resolved.take,
         }
     )
