@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from genlock.names import MAX_NAME, check_name, name_from, normalise_name
 from genlock.sdk.references import parse_asset, parse_segment
+from genlock.takes.claim import ClaimInput, InputRole
 
 INVISIBLE = "\u00ad\u034f\u115f\u180e\u200b\u200e\u200f\u2060\u2064\u206a\u2800\u3164\ufe0f\ufeff\uffa0\U000e0041"
 BLANKS = " \u00a0\u2003\u3000"
@@ -56,6 +57,7 @@ def test_two_spellings_of_a_name_are_one_name() -> None:
     assert check_name(decomposed) == "été"
     assert parse_asset(f"lora:{decomposed}@2").name == "été"
     assert parse_segment(f"film/{decomposed}/{decomposed}").segment == "été"
+    assert ClaimInput(role=InputRole.LORA, asset=f"lora:{decomposed}").asset == "lora:été"
 
 
 @given(st.text())

@@ -94,6 +94,8 @@ async def test_names_are_looked_up_normalised(filled: httpx.AsyncClient) -> None
     await filled.patch("/api/v1/segments/1", json={"name": "été"})
     for path, query in [
         ("/api/v1/projects/1/scenes", {"name": decomposed}),
+        ("/api/v1/assets", {"q": decomposed[:2]}),
+        ("/api/v1/projects/1/segments", {"q": decomposed[:2]}),
     ]:
         items = (await filled.get(path, params=query)).json()["items"]
         assert [item["name"] for item in items] == ["été"]

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from genlock.digest import Digest
 from genlock.model import Model, Note, Seed
+from genlock.names import normalise_name
 
 
 class InputRole(StrEnum):
@@ -73,6 +74,10 @@ JsonObject = Annotated[dict[str, Any], AfterValidator(check_finite)]
 """A JSON object of any shape."""
 
 
+AssetReference = Annotated[str, Field(min_length=1, max_length=240), AfterValidator(normalise_name)]
+"""An asset by kind and name, such as ``lora:rain``."""
+
+
 class ClaimInput(Model):
     """One thing that was used.
 
@@ -82,7 +87,7 @@ class ClaimInput(Model):
 
     role: InputRole
     ordinal: Annotated[int, Field(ge=0, le=999)] | None = None
-    asset: Annotated[int, Field(ge=1, le=2**63 - 1)] | Annotated[str, Field(min_length=1, max_length=240)] | None = None
+    asset: Annotated[int, Field(ge=1, le=2**63 - 1)] | AssetReference | None = None
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     digest: Digest | None = None
     name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from genlock.digest import Digest
 from genlock.library import actions, sql
 from genlock.library.model import Activation, Asset, NewAsset
-from genlock.model import Kind, Page, Role
+from genlock.model import Kind, NamePrefix, Page, Role
 from genlock.staleness import activation, what_if
 from genlock.staleness.bodies import Activated, ActivationRequest
 from genlock.staleness.model import Impact
@@ -42,7 +42,7 @@ async def list_assets(
     conn: Transaction,
     kind: Kind | None = None,
     project_id: IdFilter = None,
-    q: Annotated[str | None, Query(max_length=200, description="What the name begins with.")] = None,
+    q: Annotated[NamePrefix | None, Query(description="What the name begins with.")] = None,
     digest: Annotated[Digest | None, Query(description="Bytes, or effective digest, that a version has.")] = None,
     archived: bool = False,
     cursor: Cursor = None,

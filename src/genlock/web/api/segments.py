@@ -7,7 +7,7 @@ from pydantic import Field
 
 from genlock.db.connection import Conn
 from genlock.errors import Invalid
-from genlock.model import Model, Page, Role
+from genlock.model import Model, NamePrefix, Page, Role
 from genlock.staleness import explanation, report, segment_view
 from genlock.staleness.model import PathStep, SegmentView, State
 from genlock.takes import editing
@@ -47,7 +47,7 @@ async def list_segments(
         int | None,
         Query(ge=1, le=2**31 - 1, description="The one at this position of `scene_id`; filters nothing else."),
     ] = None,
-    q: Annotated[str | None, Query(max_length=200, description="What the name begins with.")] = None,
+    q: Annotated[NamePrefix | None, Query(description="What the name begins with.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
