@@ -1,6 +1,6 @@
 """Writes the parts of the reference that follow from the code: ``make docs`` runs it, tests hold its output equal.
 
-Each part is written by a program of its own, so that a fault in one says which.
+Each part is written by a separate program, whose name is in its error messages.
 """
 
 import subprocess

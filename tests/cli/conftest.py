@@ -62,7 +62,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def in_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> Ran:
     """A command in this process: quick, and never in a terminal."""
-    result = CliRunner(env={**environment, "COLUMNS": "120"}).invoke(app, list(arguments), prog_name="genlock")
+    result = CliRunner(env={**environment, "COLUMNS": "300"}).invoke(app, list(arguments), prog_name="genlock")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Ran(result.exit_code, result.stdout, result.stderr)

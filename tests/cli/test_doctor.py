@@ -104,20 +104,20 @@ def test_where_all_is_well_nothing_is_wrong(looked: Looked) -> None:
 
 def test_no_folder_and_no_extension(genlock: Run, answering: Answering, tmp_path: Path) -> None:
     refused = genlock("comfyui", "doctor", str(tmp_path))
-    assert (refused.code, "has no folder custom_nodes" in refused.err) == (1, True)
+    assert (refused.code, "does not contain custom_nodes" in refused.err) == (1, True)
     (tmp_path / "custom_nodes").mkdir()
     wrong = Looked(genlock, answering, tmp_path).wrong()
     assert wrong["extension"] == "not installed: genlock comfyui install"
     (tmp_path / "custom_nodes" / "genlock").mkdir()
     refused = genlock("comfyui", "install", str(tmp_path))
-    assert (refused.code, "is something else" in refused.err) == (1, True)
+    assert (refused.code, "is not Genlock's extension" in refused.err) == (1, True)
 
 
 def test_an_old_or_changed_extension(looked: Looked) -> None:
     with (looked.pack / "runs.py").open("a") as file:
         file.write("# older\n")
     wrong = looked.wrong()
-    assert wrong["extension"] == "other than this Genlock's: genlock comfyui install"
+    assert wrong["extension"] == "differs from this version of Genlock: genlock comfyui install"
     assert looked.genlock("comfyui", "install", str(looked.folder)).code == 0
     assert looked.wrong() == {}, "the code is what it was, and so is the token"
 
@@ -125,13 +125,13 @@ def test_an_old_or_changed_extension(looked: Looked) -> None:
 def test_comfyui_was_not_restarted_since(looked: Looked) -> None:
     for code in ("0" * 64, None):
         looked.answer(code=code)
-        assert "runs other code than was installed: restart it" in looked.wrong()["ComfyUI"]
+        assert "does not run the installed code: restart it" in looked.wrong()["ComfyUI"]
 
 
 def test_a_configuration_that_is_missing_open_or_refused(looked: Looked) -> None:
     file = looked.pack / "genlock.json"
     file.chmod(0o644)
-    assert "others may read it" in looked.wrong()["configuration"]
+    assert "other users can read it" in looked.wrong()["configuration"]
     file.chmod(0o600)
     file.write_text(json.dumps({**looked.config(), "token": "gl_wrong"}))
     assert "Genlock" in looked.wrong()
@@ -146,7 +146,7 @@ def test_a_configuration_that_is_missing_open_or_refused(looked: Looked) -> None
 )
 def test_what_is_not_the_extension_is_said(looked: Looked, body: bytes) -> None:
     looked.answering.body = body
-    assert "is not this version's extension" in looked.wrong()["ComfyUI"]
+    assert "is not from this version's extension" in looked.wrong()["ComfyUI"]
 
 
 def test_comfyui_that_is_down_blind_slow_or_behind(looked: Looked) -> None:

@@ -19,5 +19,5 @@ def test_whoever_stops_looking_is_told_that_the_plan_goes_on() -> None:
     progress = PlanProgress(Console(file=said, width=120), names=lambda step: f"{step.segment_id}")
     with pytest.raises(KeyboardInterrupt):
         progress.follow(plans(), list)
-    assert "Plan 7 goes on without you. See it with: genlock plans follow 7\n" in said.getvalue()
+    assert "Plan 7 keeps running. To see it: genlock plans follow 7\n" in said.getvalue()
     assert "genlock plans cancel 7" in said.getvalue()

@@ -235,8 +235,8 @@ def test_a_name_that_a_terminal_would_act_on_is_shown_harmless(
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [
-        (("--pattern", "{scene}/{segment}"), 2, "does not say the project"),
-        (("--pattern", "{film}"), 2, "{film} is no field"),
+        (("--pattern", "{scene}/{segment}"), 2, "it has no project"),
+        (("--pattern", "{film}"), 2, "{film} is not a field"),
         (("--pattern",), 2, "requires an argument"),
     ],
 )

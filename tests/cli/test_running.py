@@ -250,7 +250,7 @@ def test_up_says_where_it_is_and_down_ends_it(up: Start, tmp_path: Path) -> None
     out, _ = again.communicate()
     assert (again.returncode, url in out) == (0, True)
     assert in_process({}, (*data, "project", "list")).code == 0
-    assert in_process({}, (*data, "down")).out == f"The server at {url} has ended.\n"
+    assert in_process({}, (*data, "down")).out == f"The server at {url} is stopped.\n"
     process.communicate()
     assert process.returncode == 0
     assert in_process({}, (*data, "down", "--json")).document == {"stopped": None}

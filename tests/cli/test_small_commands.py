@@ -15,19 +15,19 @@ from genlock.errors import Invalid
 
 
 def test_the_timeline(genlock: Run, slug: str) -> None:
-    assert genlock("project", "add", slug).out == f"Project {slug} was made.\n"
+    assert genlock("project", "add", slug).out == f"Project {slug} is created.\n"
     assert genlock("project", "add", slug).code == 1
-    assert genlock("scene", "add", slug, "night").out == f"Scene {slug}/night was made.\n"
-    assert genlock("scene", "add", f"{slug}/day").out == f"Scene {slug}/day was made.\n"
+    assert genlock("scene", "add", slug, "night").out == f"Scene {slug}/night is created.\n"
+    assert genlock("scene", "add", f"{slug}/day").out == f"Scene {slug}/day is created.\n"
     assert genlock("scene", "add", slug).code == 1
-    assert genlock("segment", "add", f"{slug}/night", "-n", "3").out == f"3 segments made in {slug}/night: 1 to 3.\n"
+    assert genlock("segment", "add", f"{slug}/night", "-n", "3").out == f"3 segments created in {slug}/night: 1 to 3.\n"
     assert genlock("segment", "add", f"{slug}/night", "--position", "2", "--no-chained").out.endswith(": 2.\n")
     moved = genlock("segment", "change", f"{slug}/night/2", "--to", "1", "--name", "opening", "--chained")
-    assert moved.out == "opening: position 1, continues the one before it.\n"
+    assert moved.out == "opening: position 1, continues the previous segment.\n"
     listed = genlock("segment", "list", slug, "--name", "open")
     assert listed.out.count("○ empty") == 1
     archived = genlock("segment", "archive", f"{slug}/night/1", "--json").document
-    assert genlock("segment", "restore", str(archived["id"])).out == "opening is back at position 1.\n"
+    assert genlock("segment", "restore", str(archived["id"])).out == "opening is restored at position 1.\n"
     assert genlock("scene", "rename", f"{slug}/night", "dusk").code == 0
     assert genlock("scene", "archive", f"{slug}/dusk").code == 0
     assert "dusk" in genlock("scene", "list", slug, "--archived").out

@@ -63,12 +63,12 @@ def test_what_the_pattern_leaves_out_is_given() -> None:
 @pytest.mark.parametrize(
     ("pattern", "why"),
     [
-        ("{scene}/{segment}", "does not say the project"),
-        ("{project}/{segment}", "does not say the scene"),
-        ("{project}/{scene}", "does not say the segment"),
-        ("{project}/{scene}/{shot}", r"\{shot\} is no field"),
-        ("{project}/{scene}/{segment}/{segment}", "in it twice"),
-        ("", "does not say the project"),
+        ("{scene}/{segment}", "it has no project"),
+        ("{project}/{segment}", "it has no scene"),
+        ("{project}/{scene}", "it has no segment"),
+        ("{project}/{scene}/{shot}", r"\{shot\} is not a field"),
+        ("{project}/{scene}/{segment}/{segment}", "a field twice"),
+        ("", "it has no project"),
     ],
 )
 def test_a_pattern_that_cannot_be_used_is_refused(pattern: str, why: str) -> None:

@@ -73,7 +73,7 @@ def play(folder: Path, teller: Teller, report: Path) -> int:
                     outcome = str(error)
                     raise
                 finally:
-                    figures = [figure.model_dump(mode="json") for figure in story.figures.kept]
+                    figures = [figure.model_dump(mode="json") for figure in story.figures.checked]
                     took_s = round(time.monotonic() - began, 1)
                     write(
                         report,

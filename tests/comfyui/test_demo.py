@@ -35,7 +35,7 @@ def test_the_story_with_a_real_comfyui() -> None:
         said = json.loads(report.read_text(encoding="utf-8"))
     figures = {figure["what"]: figure for figure in said["figures"]}
     assert said["outcome"] == "every figure holds"
-    assert all(figure["found"] == figure["expected"] for figure in said["figures"])
+    assert all(figure["actual"] == figure["expected"] for figure in said["figures"])
     assert figures["stale segments"]["found"] == [2, 3, 4]
     assert figures["rendered"]["found"] == 3
     assert {2, 3, 4} == {

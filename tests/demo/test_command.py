@@ -41,7 +41,7 @@ def test_it_is_played_and_played_again() -> None:
                 assert json.loads(done.stdout) == report
                 assert (report["project"], report["outcome"]) == (slug, "every figure holds")
                 assert len(report["figures"]) > 50
-                assert all(figure["found"] == figure["expected"] for figure in report["figures"])
+                assert all(figure["actual"] == figure["expected"] for figure in report["figures"])
             data = ["--data", str(folder / "data" / "demo"), "--json"]
             listed = subprocess.run(
                 ["genlock", "project", "list", *data], env=environment, capture_output=True, text=True, check=True

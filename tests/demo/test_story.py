@@ -77,7 +77,7 @@ def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: 
     relabelled = gl.version("lora:rain@2", project=story.film.project_id).digest
     assert {f"sha256:{last[path][0]}" for path in last.keys() - after.keys()} == {relabelled}
     assert "10 segments across 2 scenes used clothed_v1.png — you are on v2" in told.getvalue()
-    assert all(figure.holds for figure in story.figures.kept)
+    assert all(figure.holds for figure in story.figures.checked)
 
 
 def test_a_photograph_shows_a_row_that_was_written_again(database: str) -> None:
@@ -115,8 +115,8 @@ def test_a_figure_that_is_off_is_named_and_kept() -> None:
     figures.check("renders", 12, 12, "GET /plans/1")
     with pytest.raises(Conflict, match="renders should be 12, and GET /plans/2 answered 13"):
         figures.check("renders", 13, 12, "GET /plans/2")
-    assert [figure.holds for figure in figures.kept] == [True, False]
-    assert shown == figures.kept
+    assert [figure.holds for figure in figures.checked] == [True, False]
+    assert shown == figures.checked
 
 
 def test_the_cast_spreads_its_stars() -> None:

@@ -114,3 +114,11 @@ def test_every_row_of_the_status_has_a_state_and_a_proof() -> None:
             assert re.search(r"`(tests/|make |benchmarks/|genlock )", proof), f"{name} is done, but names no proof"
         for path in re.findall(r"`((?:tests|benchmarks|docs|src)/[^`\s:]*)", proof):
             assert (ROOT / path).exists(), f"{name} names {path} as its proof, which does not exist"
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    text = _read("docs", "architecture.md")
+    table = text.partition("## Where to look")[2].partition("## Rooms")[0]
+    places = re.findall(r"`([a-z_/0-9]+\.(?:py|sql))`", table)
+    assert len(places) > 10
+    assert not [place for place in places if not (ROOT / "src" / "genlock" / place).is_file()]

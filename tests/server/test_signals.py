@@ -16,7 +16,7 @@ from tests.fixtures_postgres import temporary_folder
 from tests.server.test_process import command, ended, started
 
 from genlock.server.run import _fastest_loop  # pyright: ignore[reportPrivateUsage] - the loop that the server runs on
-from genlock.server.signals import Told, handled, run_until_told
+from genlock.server.signals import StopRequest, handled, run_until_stopped
 
 COMMANDS: dict[str, Callable[[Path], list[str]]] = {
     "server": lambda data: command(data, None),
@@ -86,7 +86,7 @@ def test_a_signal_in_a_callback_of_the_event_loop_is_not_lost() -> None:
     """Raised in there, an exception would take with it what the callback was to wake."""
     told: list[str] = []
 
-    async def work(_: Told) -> None:
+    async def work(_: StopRequest) -> None:
         loop = asyncio.get_running_loop()
         awake: asyncio.Future[None] = loop.create_future()
 
@@ -104,40 +104,40 @@ def test_a_signal_in_a_callback_of_the_event_loop_is_not_lost() -> None:
             told.append("put away")
 
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        run_until_told(runner, work)
+        run_until_stopped(runner, work)
     assert told == ["woke", "put away"]
 
 
 def test_told_before_it_begins_it_does_not_begin() -> None:
-    async def work(_: Told) -> None:
+    async def work(_: StopRequest) -> None:
         pytest.fail("it has begun")
 
     with asyncio.Runner() as runner:
         runner.get_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
-        run_until_told(runner, work)
+        run_until_stopped(runner, work)
 
 
 def test_a_cancellation_that_gets_lost_is_still_known() -> None:
     seen: list[bool] = []
 
-    async def work(told: Told) -> None:
+    async def work(told: StopRequest) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         with contextlib.suppress(asyncio.CancelledError):  # as `asyncio.wait_for` did before Python 3.12
             await asyncio.sleep(60)
         seen.append(bool(told))
 
     with asyncio.Runner() as runner:
-        run_until_told(runner, work)
+        run_until_stopped(runner, work)
     assert seen == [True]
 
 
 def test_what_cancels_itself_is_not_taken_for_told() -> None:
-    async def work(told: Told) -> None:
+    async def work(told: StopRequest) -> None:
         assert not told
         raise asyncio.CancelledError
 
     with asyncio.Runner() as runner, pytest.raises(asyncio.CancelledError):
-        run_until_told(runner, work)
+        run_until_stopped(runner, work)
 
 
 def test_the_handlers_of_before_are_there_again() -> None:

@@ -1,4 +1,4 @@
-"""``token``: who may come in."""
+"""``token``: access tokens."""
 
 from typing import Annotated
 
@@ -18,32 +18,39 @@ def add_token(
     session: Session,
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="Whose token it is. Every reader sees this name on what its holder does."),
+        typer.Argument(metavar="NAME", help="Whose token it is. All users see this name on what its holder does."),
     ],
     role: Annotated[Role, typer.Option(help="viewer reads, creator writes, admin manages.")] = Role.CREATOR,
 ) -> None:
-    """Make a token. Its secret is shown this once and never kept."""
-    made = session.gl.create_token(name, role)
-    rows = [("token", made.secret), ("name", made.name), ("role", made.role.value), ("server", session.gl.url)]
-    session.show(made, pairs(rows), "Give it with --token or GENLOCK_TOKEN. It is not shown again.")
+    """Create a token. Its secret is shown only once and is not stored."""
+    issued = session.gl.create_token(name, role)
+    rows = [("token", issued.secret), ("name", issued.name), ("role", issued.role.value), ("server", session.gl.url)]
+    session.show(issued, pairs(rows), "Use it with --token or GENLOCK_TOKEN. It is not shown again.")
 
 
 @command(tokens, "list", example="genlock token list")
 def list_tokens(session: Session) -> None:
-    """List all tokens, revoked ones too; never their secrets."""
-    found = list(session.gl.tokens())
+    """List all tokens, including revoked ones, without their secrets."""
+    all_tokens = list(session.gl.tokens())
     rows = [
-        (one.id, one.name, one.role.value, one.created_by, ago(one.created_at), "revoked" if one.revoked_at else "")
-        for one in found
+        (
+            token.id,
+            token.name,
+            token.role.value,
+            token.created_by,
+            ago(token.created_at),
+            "revoked" if token.revoked_at else "",
+        )
+        for token in all_tokens
     ]
     session.show(
-        {"items": found, "total": len(found)},
+        {"items": all_tokens, "total": len(all_tokens)},
         table(("id", "name", "role", "made by", "when", ""), rows, title_columns=2),
     )
 
 
 @command(tokens, "revoke", example="genlock token revoke 3")
 def revoke_token(session: Session, token: Annotated[int, typer.Argument(metavar="ID", help="The token's id.")]) -> None:
-    """Revoke a token: the next request that shows it is refused."""
+    """Revoke a token. Requests with it are refused from now on."""
     revoked = session.gl.revoke_token(token)
     session.show(revoked, f"The token of {revoked.name} is revoked.")

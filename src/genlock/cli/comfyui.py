@@ -1,4 +1,4 @@
-"""``comfyui``: put the extension into a ComfyUI, and say whether everything between the two works."""
+"""``comfyui``: install the extension in a ComfyUI, and check the connection between the two."""
 
 import hashlib
 import json
@@ -34,14 +34,14 @@ _UNAUTHORIZED = 401
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", _CONFIG)
 
 FolderArgument = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="ComfyUI's folder: the one that has custom_nodes in it.")
+    Path, typer.Argument(metavar="FOLDER", help="ComfyUI's folder, which contains custom_nodes.")
 ]
 Finding = tuple[bool, str, str]
-"""Whether something is as it should be, what, and what was found or what to do."""
+"""Whether a check passed, its name, and its result or what to do."""
 
 
 class _Health(Model):
-    """What the extension says of itself; ``code`` tells the code that runs from what was installed since."""
+    """The extension's health report; ``code`` is the digest of the code that runs, not of the installed code."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -61,13 +61,17 @@ def install(
     session: Session,
     folder: FolderArgument,
     reach: Annotated[
-        str | None, typer.Option(metavar="URL", help="Genlock's address as ComfyUI reaches it, if it is another.")
+        str | None, typer.Option(metavar="URL", help="Genlock's URL as ComfyUI reaches it, if it differs.")
     ] = None,
 ) -> None:
-    """Put the extension into a ComfyUI, or renew it, with a token of its own. Restart ComfyUI afterwards."""
+    """Install or update the extension in a ComfyUI, with its own token. Restart ComfyUI afterwards."""
     target = _pack_in(folder)
     if target.exists() and not (target / _MARK).is_file():
-        raise Conflict(f"{target} is something else.", hint="Move it away, then install again.", code="not_ours")
+        raise Conflict(
+            f"{target} exists and is not Genlock's extension.",
+            hint="Move it away, then install again.",
+            code="not_ours",
+        )
     url = reach or session.gl.url
     config = _config_of(target)
     fresh = not _still_good(config, url)
@@ -75,12 +79,12 @@ def install(
         name = f"ComfyUI in {folder.resolve().name}"
         token = session.gl.create_token(name, Role.CREATOR).secret
         config = {"url": url, "token": token, "secret": config.get("secret") or secrets.token_urlsafe(32)}
-    document = {**_said_in(target), **config}  # with what a person wrote into it
+    document = {**_read_config(target), **config}  # keeps what a user has added
     _copy(target)
     write_private(target / _CONFIG, json.dumps(document, indent=1) + "\n")
-    told = f"The extension is in {target}" + (", with a token of its own." if fresh else "; its token stays.")
+    message = f"The extension is in {target}" + (", with its own token." if fresh else "; its token is unchanged.")
     answer = {"folder": target, "url": url, "new_token": fresh}
-    session.show(answer, f"{told}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
+    session.show(answer, f"{message}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
 
 
 @command(comfyui, "doctor", example="genlock comfyui doctor ~/ComfyUI --comfyui http://127.0.0.1:8188")
@@ -88,36 +92,44 @@ def doctor(
     session: Session,
     folder: FolderArgument,
     comfyui_url: Annotated[
-        str, typer.Option("--comfyui", metavar="URL", help="Where that ComfyUI listens.")
+        str, typer.Option("--comfyui", metavar="URL", help="ComfyUI's URL.")
     ] = "http://127.0.0.1:8188",
 ) -> None:
-    """Look at everything between ComfyUI and Genlock, and say what is wrong. Exits with 1 if anything is."""
+    """Check the extension, ComfyUI and Genlock. Exits with 1 if a check fails."""
     target = _pack_in(folder)
     config = _config_of(target)
-    found = [*_look_at_files(target, config), *_look_at_genlock(config), *_look_at_comfyui(comfyui_url, config, target)]
-    rows = [("✓" if good else "✗", what, said) for good, what, said in found]
-    items = [{"good": good, "what": what, "said": said} for good, what, said in found]
-    session.show({"items": items, "good": all(good for good, *_ in found)}, table(("", "what", ""), rows))
-    if not all(good for good, *_ in found):
+    findings = [
+        *_look_at_files(target, config),
+        *_look_at_genlock(config),
+        *_look_at_comfyui(comfyui_url, config, target),
+    ]
+    rows = [("✓" if good else "✗", what, detail) for good, what, detail in findings]
+    items = [{"good": good, "what": what, "said": detail} for good, what, detail in findings]
+    session.show({"items": items, "good": all(good for good, *_ in findings)}, table(("", "what", ""), rows))
+    if not all(good for good, *_ in findings):
         raise typer.Exit(FAILED)
 
 
 def source() -> Path:
-    """The extension's own files: beside the package when it is installed, beside ``src`` in a checkout."""
+    """Return the folder of the extension: in the installed package, or next to ``src`` in a checkout."""
     package = Path(__file__).parents[1]
     places = (package / "comfyui", package.parents[1] / "comfyui")
-    found = next((place for place in places if (place / _MARK).is_file()), None)
-    if found is None:
-        raise NotFound("The extension's files are not here.", hint="Install Genlock again.", code="no_extension")
-    return found
+    folder = next((place for place in places if (place / _MARK).is_file()), None)
+    if folder is None:
+        raise NotFound(
+            "The extension's files are missing from this installation.",
+            hint="Install Genlock again.",
+            code="no_extension",
+        )
+    return folder
 
 
 def _pack_in(folder: Path) -> Path:
     packs = folder.expanduser() / "custom_nodes"
     if not packs.is_dir():
         raise Invalid(
-            f"{folder} has no folder custom_nodes.",
-            hint="Name ComfyUI's own folder, or the one given to it as --base-directory.",
+            f"{folder} does not contain custom_nodes.",
+            hint="Name ComfyUI's folder, or its --base-directory.",
             code="no_comfyui",
         )
     return packs / _PACK
@@ -139,28 +151,28 @@ def _copy(target: Path) -> None:
             raise
     except OSError as error:
         raise Conflict(
-            f"The extension cannot be written to {target}: {error.strerror}.", hint="Check who may write there."
+            f"The extension cannot be written to {target}: {error.strerror}.", hint="Check the folder's permissions."
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _said_in(target: Path) -> dict[str, Any]:
+def _read_config(target: Path) -> dict[str, Any]:
     try:
-        said: Any = json.loads((target / _CONFIG).read_text(encoding="utf-8"))
+        config: Any = json.loads((target / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    return cast("dict[str, Any]", config) if isinstance(config, dict) else {}
 
 
 def _config_of(target: Path) -> dict[str, str]:
-    found = _said_in(target)
-    return {name: str(found[name]) for name in ("url", "token", "secret") if found.get(name)}
+    config = _read_config(target)
+    return {name: str(config[name]) for name in ("url", "token", "secret") if config.get(name)}
 
 
 def _still_good(config: dict[str, str], url: str) -> bool:
-    """Whether a configuration that is there may stay: for this server, with a token that is let in."""
+    """Return whether a configuration is still valid: for this server, with a token that it accepts."""
     if config.get("url") != url or not {"token", "secret"} <= config.keys():
         return False
     try:
@@ -171,22 +183,26 @@ def _still_good(config: dict[str, str], url: str) -> bool:
 
 
 def _look_at_files(target: Path, config: dict[str, str]) -> list[Finding]:
-    there = (target / _MARK).is_file()
-    if not there:
+    installed = (target / _MARK).is_file()
+    if not installed:
         return [(False, "extension", "not installed: genlock comfyui install")]
     ours = source()
     names = [path.relative_to(ours) for path in ours.rglob("*") if path.suffix in {".py", ".js"}]
     other = [name for name in names if not _same(ours / name, target / name)]
-    files = (not other, "extension", "other than this Genlock's: genlock comfyui install" if other else str(target))
+    files = (
+        not other,
+        "extension",
+        "differs from this version of Genlock: genlock comfyui install" if other else str(target),
+    )
     file = target / _CONFIG
     if not config:
         return [files, (False, "configuration", "missing: genlock comfyui install")]
     private = file.stat().st_mode & 0o077 == 0
-    return [files, (private, "configuration", str(file) if private else f"others may read it: chmod 600 {file}")]
+    return [files, (private, "configuration", str(file) if private else f"other users can read it: chmod 600 {file}")]
 
 
-def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
+def _same(path: Path, other: Path) -> bool:
+    return other.is_file() and path.read_bytes() == other.read_bytes()
 
 
 def _look_at_genlock(config: dict[str, str]) -> list[Finding]:
@@ -198,7 +214,9 @@ def _look_at_genlock(config: dict[str, str]) -> list[Finding]:
     except GenlockError as error:
         return [(False, "Genlock", f"{error.message} {error.hint or ''}".strip())]
     good = me.role.includes(Role.CREATOR)
-    return [(good, "Genlock", f"{config['url']} lets {me.name!r} in as {me.role}" + ("" if good else ": too low"))]
+    return [
+        (good, "Genlock", f"{config['url']} accepts {me.name!r} as {me.role}" + ("" if good else ": creator is needed"))
+    ]
 
 
 def _look_at_comfyui(url: str, config: dict[str, str], target: Path) -> list[Finding]:
@@ -210,33 +228,33 @@ def _look_at_comfyui(url: str, config: dict[str, str], target: Path) -> list[Fin
             trust_env=False,
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return [(False, "ComfyUI", f"no answer at {url}: {error}. Start it, or say --comfyui URL")]
+        return [(False, "ComfyUI", f"no answer at {url}: {error}. Start it, or name its URL with --comfyui")]
     if answer.status_code in {404, 405}:
-        return [(False, "ComfyUI", f"{url} runs without the extension: restart it, and look into its log")]
+        return [(False, "ComfyUI", f"{url} runs without the extension: restart it, and check its log")]
     if answer.status_code == _UNAUTHORIZED:
-        return [(False, "ComfyUI", f"{url} has another secret: is it another ComfyUI?")]
+        return [(False, "ComfyUI", f"{url} has another secret: it may be another ComfyUI")]
     try:
-        said = _Health.model_validate_json(answer.content)
+        health = _Health.model_validate_json(answer.content)
     except ValidationError:
-        return [(False, "ComfyUI", f"what answers at {url} ({answer.status_code}) is not this version's extension")]
-    current = said.code == code_of(target)
-    where = f"{said.environment.get('comfyui', '?')} at {url}"
-    blind = [name for name, works in said.sees.items() if not works]
-    overhead = said.overhead
-    spent = "nothing ran yet" if overhead is None else f"{overhead:.2%} of {said.runs} runs in hooks"
-    waits = f"{said.waiting} wait, {said.refused} refused, {said.delivered} delivered"
-    trouble = said.last_error
+        return [(False, "ComfyUI", f"the answer at {url} ({answer.status_code}) is not from this version's extension")]
+    current = health.code == code_of(target)
+    where = f"{health.environment.get('comfyui', '?')} at {url}"
+    blind = [name for name, works in health.sees.items() if not works]
+    overhead = health.overhead
+    spent = "no runs yet" if overhead is None else f"{overhead:.2%} of {health.runs} runs in hooks"
+    waits = f"{health.waiting} waiting, {health.refused} refused, {health.delivered} delivered"
+    trouble = health.last_error
     return [
-        (current, "ComfyUI", where if current else f"{where} runs other code than was installed: restart it"),
-        (not blind, "sees", f"not: {', '.join(blind)}" if blind else ", ".join(said.sees)),
+        (current, "ComfyUI", where if current else f"{where} does not run the installed code: restart it"),
+        (not blind, "sees", f"not: {', '.join(blind)}" if blind else ", ".join(health.sees)),
         (overhead is None or overhead <= 0.01, "costs", spent),
-        (trouble is None and not said.refused, "records", f"{waits}. {trouble}" if trouble else waits),
+        (trouble is None and not health.refused, "records", f"{waits}. {trouble}" if trouble else waits),
     ]
 
 
 def code_of(target: Path) -> str:
-    """As the extension tells its own code: a digest over the names and contents of its modules."""
-    found = hashlib.sha256()
+    """Return the digest over the names and contents of the extension's modules, as the extension computes it."""
+    hasher = hashlib.sha256()
     for path in sorted(target.glob("*.py")):
-        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return found.hexdigest()
+        hasher.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return hasher.hexdigest()

@@ -1,4 +1,4 @@
-"""Progress on standard error: bars in a terminal, now and then a line elsewhere."""
+"""Progress on standard error: bars in a terminal, lines elsewhere."""
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
@@ -18,33 +18,33 @@ from genlock.cli.formatting import clean
 from genlock.regeneration.model import Plan, Step, StepKind, StepState
 
 _SMALL_BYTES = 8 * 2**20
-_LOOKS_IN_VAIN = 20
-"""After how many looks at a plan it is said why nothing happens: a worker that has just been started needs a moment."""
+_IDLE_POLLS = 20
+"""Polls without a running step before the reason is shown; a worker that has just started needs a moment."""
 
 
 @contextmanager
 def transfer(err: Console, name: str) -> Generator[Callable[[int, int], None], None, None]:
-    """Shows how much of a file went through; nothing is shown of small files."""
+    """Show the progress of a transfer; nothing for small files."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(clean(name), total=None, visible=False)
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total or None, visible=total > _SMALL_BYTES)
 
-        yield told
+        yield report
 
 
 class PlanProgress:
-    """Shows a running plan: a bar for all of it, and one for each step that renders just now."""
+    """The progress of a plan: a bar for the plan, and one for each running step."""
 
     def __init__(self, err: Console, names: Callable[[Step], str]) -> None:
         self._err, self._names = err, names
-        self._said = ""
-        self._in_vain = 0
+        self._last_line = ""
+        self._idle_polls = 0
 
     def follow(self, plans: Iterable[Plan], steps: Callable[[], Iterable[Step]]) -> Plan | None:
-        """Show a plan until it ends; gives how it ended. Who stops looking is told that the plan goes on."""
+        """Show a plan until it ends and return its last state. On Ctrl-C, print that the plan keeps running."""
         last: Plan | None = None
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as progress:
@@ -52,47 +52,47 @@ class PlanProgress:
             bars: dict[int, TaskID] = {}
             try:
                 for last in plans:
-                    found = [step for step in steps() if step.kind is not StepKind.BLOCKED]
-                    done = sum(_has_ended(step) for step in found)
-                    progress.update(whole, description=f"plan {last.id}", completed=done, total=len(found))
-                    self._show_running(progress, bars, found)
-                    self._say(f"plan {last.id}: {done} of {len(found)} steps done")
-                    self._say_what_is_waited_for(found)
+                    runnable = [step for step in steps() if step.kind is not StepKind.BLOCKED]
+                    done = sum(_has_ended(step) for step in runnable)
+                    progress.update(whole, description=f"plan {last.id}", completed=done, total=len(runnable))
+                    self._show_running(progress, bars, runnable)
+                    self._print_line(f"plan {last.id}: {done} of {len(runnable)} steps done")
+                    self._report_waiting(runnable)
             except KeyboardInterrupt:
                 progress.stop()
-                self._say_it_goes_on(last)
+                self._report_still_running(last)
                 raise
         return last
 
     def _show_running(self, progress: Progress, bars: dict[int, TaskID], steps: list[Step]) -> None:
         running = {step.id: step for step in steps if step.state is StepState.RUNNING}
-        for step_id in [known for known in bars if known not in running]:
+        for step_id in [shown_id for shown_id in bars if shown_id not in running]:
             progress.remove_task(bars.pop(step_id))
         for step_id, step in running.items():
             if step_id not in bars:
                 bars[step_id] = progress.add_task(clean(self._names(step)), total=100)
             progress.update(bars[step_id], completed=round(100 * step.progress))
 
-    def _say_what_is_waited_for(self, steps: list[Step]) -> None:
-        """Say once why nothing happens, when that lasts."""
+    def _report_waiting(self, steps: list[Step]) -> None:
+        """Print once why no step runs, if that lasts."""
         why = [step.why for step in steps if step.state is StepState.QUEUED and step.why]
         is_idle = bool(why) and not any(step.state is StepState.RUNNING for step in steps)
-        self._in_vain = self._in_vain + 1 if is_idle else 0
-        if self._in_vain == _LOOKS_IN_VAIN:
-            self._err.print(clean(f"Waiting: {why[0]} It goes on by itself when one does."), style="yellow")
+        self._idle_polls = self._idle_polls + 1 if is_idle else 0
+        if self._idle_polls == _IDLE_POLLS:
+            self._err.print(clean(f"Waiting: {why[0]} The plan continues by itself."), style="yellow")
 
-    def _say_it_goes_on(self, plan: Plan | None) -> None:
+    def _report_still_running(self, plan: Plan | None) -> None:
         if plan is not None:
             self._err.print(
-                f"Plan {plan.id} goes on without you. See it with: genlock plans follow {plan.id}\n"
-                f"End it with: genlock plans cancel {plan.id}"
+                f"Plan {plan.id} keeps running. To see it: genlock plans follow {plan.id}\n"
+                f"To cancel it: genlock plans cancel {plan.id}"
             )
 
-    def _say(self, text: str) -> None:
-        """A line for where no bar can move, whenever it says something new."""
-        if not self._err.is_terminal and text != self._said:
+    def _print_line(self, text: str) -> None:
+        """Print a line where bars cannot be shown, if it is new."""
+        if not self._err.is_terminal and text != self._last_line:
             self._err.print(text)
-        self._said = text
+        self._last_line = text
 
 
 def _has_ended(step: Step) -> bool:

@@ -1,4 +1,4 @@
-"""Reads what is said of a render: ``lora:rain=0.8`` and ``seed=42``. Pure."""
+"""Parse the inputs and parameters of a render: ``lora:rain=0.8`` and ``seed=42``. Pure."""
 
 import json
 import math
@@ -17,23 +17,23 @@ _TEXTS = frozenset(
 )
 
 
-class SaidInput(Model):
-    """Something to render with, and how strongly."""
+class RenderInputText(Model):
+    """An input of a render, with its strengths."""
 
     reference: str
     strength_model: float | None = None
     strength_clip: float | None = None
 
 
-def parse_input(text: str) -> SaidInput:
-    """``kind:name[@N][=strength[,strength for CLIP]]``; ``Invalid`` for anything else."""
+def parse_input(text: str) -> RenderInputText:
+    """Parse ``kind:name[@N][=strength[,strength for CLIP]]``. Raises ``Invalid``."""
     match = _STRENGTHS.fullmatch(text)
     if match is None:
         parse_asset(text)
-        return SaidInput(reference=text)
+        return RenderInputText(reference=text)
     parse_asset(match["reference"])
     clip = match["clip"]
-    return SaidInput(
+    return RenderInputText(
         reference=match["reference"],
         strength_model=_strength(text, match["model"]),
         strength_clip=None if clip is None else _strength(text, clip),
@@ -41,18 +41,18 @@ def parse_input(text: str) -> SaidInput:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """``name=value`` as a parameter: numbers and true/false as such, seeds and what is text by its name as text."""
+    """Parse ``name=value``: numbers and booleans by their form, seeds and text parameters as text."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise Invalid(f"{text!r} sets nothing.", hint="Write name=value, such as seed=42.", code=BAD_REFERENCE)
+        raise Invalid(f"{text!r} is not a parameter.", hint="Write name=value, such as seed=42.", code=BAD_REFERENCE)
     if name == "seed" or name in _TEXTS:
         return name, value
     try:
-        found = json.loads(value)
+        parsed = json.loads(value)
     except ValueError:
         return name, value
-    is_scalar = isinstance(found, bool | int) or (isinstance(found, float) and math.isfinite(found))
-    return name, found if is_scalar else value
+    is_scalar = isinstance(parsed, bool | int) or (isinstance(parsed, float) and math.isfinite(parsed))
+    return name, parsed if is_scalar else value
 
 
 def _strength(text: str, digits: str) -> float:

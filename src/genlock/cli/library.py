@@ -1,4 +1,4 @@
-"""``asset``: what goes in."""
+"""``asset``: versioned inputs of generations."""
 
 import re
 from pathlib import Path
@@ -27,14 +27,14 @@ VersionArgument = Annotated[str, typer.Argument(metavar="KIND:NAME@N", help="A v
 AnyArgument = Annotated[str, typer.Argument(metavar="KIND:NAME[@N]", help="An asset, or one version of it.")]
 InProject = Annotated[
     str | None,
-    typer.Option("--project", help="The project whose own asset of that name is meant; else the shared one."),
+    typer.Option("--project", help="Use this project's own asset; by default the shared one."),
 ]
-Note = Annotated[str, typer.Option(help="Why, for the history.")]
+Note = Annotated[str, typer.Option(help="A note for the history.")]
 
 _NUMBERED = re.compile(r"(?P<name>.+?)_v\d+")
 _OUTCOMES = {
     Outcome.CREATED: "is new",
-    Outcome.EQUIVALENT: "is new, equal in effect to v{equal} (nothing goes stale by it)",
+    Outcome.EQUIVALENT: "is new, equivalent to v{equal} (nothing becomes stale)",
     Outcome.EXISTS: "has these bytes already",
 }
 
@@ -47,8 +47,8 @@ def add_assets(
     session: Session,
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files; each becomes a version.")],
     kind: Annotated[Kind, typer.Option(metavar="KIND", help=f"What they are: {', '.join(Kind)}.")],
-    name: Annotated[str | None, typer.Option(help="The asset's name; the file's, without _vN, unless said.")] = None,
-    project: Annotated[str | None, typer.Option(help="Make it this project's own; all share it unless said.")] = None,
+    name: Annotated[str | None, typer.Option(help="The asset's name; by default the file's, without _vN.")] = None,
+    project: Annotated[str | None, typer.Option(help="Make it this project's own; by default it is shared.")] = None,
     made_from: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="KIND:NAME@N", help="What it was made from; may be repeated."),
@@ -56,32 +56,32 @@ def add_assets(
     note: Note = "",
     activate: Annotated[bool, typer.Option("--activate/--no-activate", help="Make it the active version.")] = True,
     bindings: Annotated[
-        Path | None, typer.Option("--bindings", metavar="FILE", help="Of a workflow: JSON that says what goes where.")
+        Path | None, typer.Option("--bindings", metavar="FILE", help="For a workflow: JSON with its node inputs.")
     ] = None,
 ) -> None:
-    """Upload files as versions of assets, which are made where they do not exist."""
+    """Upload files as versions of assets, which are created if they do not exist."""
     added: list[VersionAdded] = []
-    said = None if bindings is None else read_bindings(bindings)
+    given_bindings = None if bindings is None else read_bindings(bindings)
     for file in files:
-        size_of(file)  # refuses what is no file before an asset is made for it
+        size_of(file)  # refuses folders and missing files before an asset is created
     for file in files:
         with (
             session.gl.asset_for_upload(kind, name or asset_name(file), project=project) as asset,
             transfer(session.err, file.name) as progress,
         ):
-            one = session.gl.add_version(
+            result = session.gl.add_version(
                 asset,
                 file,
                 note=note,
                 activate=activate,
                 derived_from=made_from or (),
-                bindings=said,
+                bindings=given_bindings,
                 project=project,
                 on_progress=progress,
             )
-        added.append(one)
+        added.append(result)
         if not session.as_json:
-            for line in _added_lines(session, asset, one):
+            for line in _added_lines(session, asset, result):
                 session.out.print(line)
     if session.as_json:
         session.show(added[0] if len(added) == 1 else {"items": added, "total": len(added)})
@@ -90,89 +90,89 @@ def add_assets(
 @command(assets, "list", example="genlock asset list --kind lora")
 def list_assets(
     session: Session,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only those whose name begins so.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only names with this prefix.")] = None,
     kind: Annotated[Kind | None, typer.Option(metavar="KIND", help="Only this kind, such as lora.")] = None,
-    project: Annotated[str | None, typer.Option(help="Only those that this project can use.")] = None,
-    digest: Annotated[str | None, typer.Option(help="Only those with a version of this digest.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="Those that are archived instead.")] = False,
+    project: Annotated[str | None, typer.Option(help="Only assets that this project can use.")] = None,
+    digest: Annotated[str | None, typer.Option(help="Only assets with a version of this digest.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="List archived assets.")] = False,
 ) -> None:
     """List assets with their active version."""
-    found = session.gl.assets(kind=kind, project=project, name=name, digest=digest, archived=archived, page_size=500)
+    listing = session.gl.assets(kind=kind, project=project, name=name, digest=digest, archived=archived, page_size=500)
     if session.as_json:
-        session.show(found)
+        session.show(listing)
         return
     slugs = _slugs(session)
     rows = [
         (
-            f"{one.kind}:{one.name}",
-            None if one.active_version is None else f"v{one.active_version}",
-            one.versions_total,
-            "shared" if one.project_id is None else slugs.get(one.project_id, one.project_id),
-            one.created_by,
+            f"{asset.kind}:{asset.name}",
+            None if asset.active_version is None else f"v{asset.active_version}",
+            asset.versions_total,
+            "shared" if asset.project_id is None else slugs.get(asset.project_id, asset.project_id),
+            asset.created_by,
         )
-        for one in found
+        for asset in listing
     ]
-    session.show(found, table(("asset", "active", "versions", "project", "made by"), rows) if rows else _none())
+    session.show(listing, table(("asset", "active", "versions", "project", "made by"), rows) if rows else _none())
 
 
 @command(assets, "show", example="genlock asset show lora:rain")
 def show_asset(session: Session, asset: AssetArgument, project: InProject = None) -> None:
     """Show an asset and all its versions."""
-    found = session.gl.asset(asset, project=project)
-    versions = list(session.gl.versions(found))
-    document = {**found.model_dump(mode="json"), "versions": versions}
+    current = session.gl.asset(asset, project=project)
+    versions = list(session.gl.versions(current))
+    document = {**current.model_dump(mode="json"), "versions": versions}
     rows = [
         (
-            f"v{one.number}",
-            _standing(one),
-            one.filename,
-            size_word(one.size_bytes),
-            short(one.digest),
-            f"v{one.equivalent_to}" if one.equivalent_to else "",
-            f"{one.used_by.segments} ({one.used_by.stale} stale)" if one.used_by else "",
-            one.created_by,
-            one.created_at,
-            one.note,
+            f"v{version.number}",
+            _standing(version),
+            version.filename,
+            size_word(version.size_bytes),
+            short(version.digest),
+            f"v{version.equivalent_to}" if version.equivalent_to else "",
+            f"{version.used_by.segments} ({version.used_by.stale} stale)" if version.used_by else "",
+            version.created_by,
+            version.created_at,
+            version.note,
         )
-        for one in versions
+        for version in versions
     ]
     headings = ("", "", "file", "size", "digest", "equals", "used by", "by", "when", "note")
-    used = found.used_by and f"{many(found.used_by.segments, 'segment')}, {found.used_by.stale} stale"
-    shown: list[RenderableType] = [heading(f"{found.kind}:{found.name}"), pairs([("used by", used)])]
+    used = current.used_by and f"{many(current.used_by.segments, 'segment')}, {current.used_by.stale} stale"
+    shown: list[RenderableType] = [heading(f"{current.kind}:{current.name}"), pairs([("used by", used)])]
     session.show(document, *shown, table(headings, rows, title_columns=3) if rows else _none())
 
 
 @command(assets, "history", example="genlock asset history lora:rain")
 def show_history(session: Session, asset: AssetArgument, project: InProject = None) -> None:
-    """Show who made which version active, and when; newest first."""
-    found = list(session.gl.activations(asset, project=project))
+    """Show which versions became active, when, and by whom; newest first."""
+    activations = list(session.gl.activations(asset, project=project))
     rows = [
         (
-            one.at,
-            one.actor,
-            None if one.from_version is None else f"v{one.from_version}",
-            f"v{one.to_version}",
-            one.note,
+            activation.at,
+            activation.actor,
+            None if activation.from_version is None else f"v{activation.from_version}",
+            f"v{activation.to_version}",
+            activation.note,
         )
-        for one in found
+        for activation in activations
     ]
-    document = {"items": found, "total": len(found)}
+    document = {"items": activations, "total": len(activations)}
     session.show(document, table(("when", "who", "from", "to", "note"), rows) if rows else _none())
 
 
 @command(assets, "activate", example="genlock asset activate lora:rain@1 --note 'back to the first'")
 def activate(session: Session, version: VersionArgument, note: Note = "", project: InProject = None) -> None:
-    """Make a version the active one, and say what that makes stale and what fresh again."""
-    moved = session.gl.activate(version, note=note, project=project)
-    was = "" if moved.previous is None else f" (was v{moved.previous})"
-    session.show(moved, f"v{moved.active} is active{was}.", *_impact(session, moved.report, would=False))
+    """Make a version the active one. Shows what becomes stale and what becomes fresh again."""
+    activated = session.gl.activate(version, note=note, project=project)
+    was = "" if activated.previous is None else f" (was v{activated.previous})"
+    session.show(activated, f"v{activated.active} is active{was}.", *_impact(session, activated.report, would=False))
 
 
 @command(assets, "impact", example="genlock asset impact lora:rain@2")
 def impact(session: Session, version: VersionArgument, project: InProject = None) -> None:
-    """Say what making a version active would make stale, and what fresh again. Changes nothing."""
-    found = session.gl.impact(version, project=project)
-    session.show(found, *_impact(session, found, would=True))
+    """Show what would become stale, and fresh again, if a version were active. Changes nothing."""
+    forecast = session.gl.impact(version, project=project)
+    session.show(forecast, *_impact(session, forecast, would=True))
 
 
 @command(assets, "download", example="genlock asset download lora:rain@1 models/")
@@ -182,7 +182,7 @@ def download(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder, or the file to write.")],
     project: InProject = None,
 ) -> None:
-    """Write a version's bytes to disk, verified against their digest."""
+    """Download a version's file and verify its digest."""
     with transfer(session.err, str(version)) as progress:
         written = session.gl.download_version(version, path, project=project, on_progress=progress)
     session.show({"path": written}, f"{written} was written and verified.")
@@ -195,54 +195,54 @@ def rename(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
     project: InProject = None,
 ) -> None:
-    """Give an asset another name. Receipts keep the one they were written with."""
+    """Rename an asset. Receipts keep the name they were written with."""
     renamed = session.gl.rename_asset(asset, name, project=project)
-    session.show(renamed, f"It is {renamed.kind}:{renamed.name} now.")
+    session.show(renamed, f"Renamed to {renamed.kind}:{renamed.name}.")
 
 
 @command(assets, "archive", example="genlock asset archive lora:rain")
 def archive(session: Session, asset: AssetArgument, project: InProject = None) -> None:
-    """Hide an asset from new work. Nothing is deleted, and what was made with it is still judged."""
+    """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
     session.show(session.gl.archive_asset(asset, project=project), f"{asset} is archived.")
 
 
 @command(assets, "restore", example="genlock asset restore lora:rain")
 def restore(session: Session, asset: AssetArgument, project: InProject = None) -> None:
-    """Bring an archived asset back."""
-    session.show(session.gl.restore_asset(asset, project=project), f"{asset} is back.")
+    """Restore an archived asset."""
+    session.show(session.gl.restore_asset(asset, project=project), f"{asset} is restored.")
 
 
 def show_usage(
     session: Session,
     asset: AnyArgument,
-    everything: Annotated[bool, typer.Option("--all", help="All takes, not only those in the cut.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All takes, not only selected ones.")] = False,
     within: Annotated[str | None, typer.Option("--in", metavar="PROJECT", help="Only in this project.")] = None,
     project: InProject = None,
 ) -> None:
     """Show which takes used an asset, or one version of it."""
-    found = session.gl.usage(asset, all_takes=everything, in_project=within, project=project, page_size=500)
+    usage = session.gl.usage(asset, all_takes=everything, in_project=within, project=project, page_size=500)
     if session.as_json:
-        session.show({"items": list(found), "total": found.total, "versions": found.versions or None})
+        session.show({"items": list(usage), "total": usage.total, "versions": usage.versions or None})
         return
     slugs = _slugs(session)
     rows = [
         (
-            slugs.get(one.project_id, one.project_id),
-            one.scene,
-            one.segment,
-            one.take,
-            one.state or ("archived" if one.archived else "not in the cut"),
-            ", ".join(_use(use.role, use.via, use.strength_model) for use in one.uses),
-            one.receipt_id,
+            slugs.get(item.project_id, item.project_id),
+            item.scene,
+            item.segment,
+            item.take,
+            item.state or ("archived" if item.archived else "not selected"),
+            ", ".join(_use(use.role, use.via, use.strength_model) for use in item.uses),
+            item.receipt_id,
         )
-        for one in found
+        for item in usage
     ]
-    counted = f"{many(found.total or 0, 'take')} used {asset}."
-    per_version = [(f"v{one.number}", many(one.total, "take")) for one in found.versions]
+    counted = f"{many(usage.total or 0, 'take')} used {asset}."
+    per_version = [(f"v{version.number}", many(version.total, "take")) for version in usage.versions]
     shown: list[RenderableType] = [heading(counted)]
     if rows:
         shown.append(table(("project", "scene", "segment", "take", "state", "as", "receipt"), rows, title_columns=3))
-    session.show(found, *shown, *([pairs(per_version)] if per_version else []))
+    session.show(usage, *shown, *([pairs(per_version)] if per_version else []))
 
 
 command(assets, "usage", example="genlock asset usage lora:rain@1")(show_usage)
@@ -250,7 +250,7 @@ command(app, "usage", example="genlock usage lora:rain@1")(show_usage)
 
 
 def asset_name(file: Path) -> str:
-    """The name of an asset that a file is a version of: its stem, without a trailing ``_vN``."""
+    """Return the asset name of a file: its stem, without a trailing ``_vN``."""
     match = _NUMBERED.fullmatch(file.stem)
     return match["name"] if match else file.stem
 
@@ -259,12 +259,12 @@ def _added_lines(session: Session, asset: Asset, added: VersionAdded) -> list[Re
     version = added.version
     what = _OUTCOMES[added.outcome].format(equal=version.equivalent_to)
     active = "now active" if version.active else "not active"
-    said = Text(f"{asset.kind}:{asset.name}@{version.number} {what}, {active}.")
-    return [said, *_impact(session, added.report, would=False)] if added.report.projects else [said]
+    headline = Text(f"{asset.kind}:{asset.name}@{version.number} {what}, {active}.")
+    return [headline, *_impact(session, added.report, would=False)] if added.report.projects else [headline]
 
 
 def _standing(version: Version) -> Text:
-    """Whether a version is the active one, and whether its bytes are to be had."""
+    """Return whether a version is active, and whether its bytes are gone."""
     shown = Text("active" if version.active else "", style="bold green")
     if version.gone_since is not None:
         shown.append(f"{', ' if version.active else ''}bytes gone {ago(version.gone_since)}", style="bold red")

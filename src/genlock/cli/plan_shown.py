@@ -1,4 +1,4 @@
-"""How a plan is shown, and followed until it ends."""
+"""Show a plan, and follow it until it ends."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ _STEP_STYLES = {
 
 
 class StepNames:
-    """How steps are called: by their segment's place, or by their asset. Reads a scene when it first comes up."""
+    """Names of steps: the place of their segment, or their asset. Reads each scene once."""
 
     def __init__(self, gl: Genlock) -> None:
         self._gl = gl
@@ -32,7 +32,7 @@ class StepNames:
         self._assets: dict[int, str] = {}
 
     def __call__(self, step: Step) -> str:
-        """The name of a step."""
+        """Return the name of a step."""
         if step.asset_id is not None:
             return self._asset(step.asset_id)
         assert step.segment_id is not None  # noqa: S101 - a step is of one or the other
@@ -46,16 +46,16 @@ class StepNames:
 
     def _place(self, segment_id: int) -> str:
         if segment_id not in self._places:
-            one = self._gl.segment(segment_id)
-            scene = self._gl.scene(one.scene_id)
-            for segment in self._gl.segments(one.project_id, scene=scene, page_size=500):
+            view = self._gl.segment(segment_id)
+            scene = self._gl.scene(view.scene_id)
+            for segment in self._gl.segments(view.project_id, scene=scene, page_size=500):
                 self._places[segment.id] = f"{scene.name}/{segment.position}"
-            self._places.setdefault(segment_id, f"{scene.name}: {one.name}")  # archived since
+            self._places.setdefault(segment_id, f"{scene.name}: {view.name}")  # archived since
         return self._places[segment_id]
 
 
 def follow_to_its_end(session: Session, started: Plan, follow: bool) -> None:
-    """Follow a plan until it ends; the exit code says whether everything was made."""
+    """Follow a plan until it ends. Exits with 1 if it failed or was cancelled."""
     ended = started
     if follow:
         names = StepNames(session.gl)
@@ -74,13 +74,13 @@ def _show_ended(session: Session, ended: Plan) -> None:
     did = [
         many(totals.rendered, _made_by(ended)) + " rendered" if totals.rendered else "",
         f"{totals.restored} restored without rendering" if totals.restored else "",
-        f"{totals.saved} saved: they came out equal" if totals.saved else "",
+        f"{totals.saved} not rendered: their inputs were unchanged" if totals.saved else "",
         f"{totals.failed} failed" if totals.failed else "",
         f"{totals.cancelled} cancelled" if totals.cancelled else "",
         f"{totals.blocked} blocked" if totals.blocked else "",
     ]
-    said = ", ".join(part for part in did if part) or ("" if totals.steps else "there was nothing to make again")
-    session.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {said}." if said else "."))
+    summary = ", ".join(part for part in did if part) or ("" if totals.steps else "there was nothing to render")
+    session.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {summary}." if summary else "."))
     names = StepNames(session.gl)
     for step in session.gl.steps(ended) if totals.failed or totals.blocked else ():
         if step.error is not None:
@@ -93,7 +93,7 @@ def _show_ended(session: Session, ended: Plan) -> None:
 
 
 def show_plan(session: Session, shown: Plan) -> None:
-    """Show a plan with its steps and what it leaves out."""
+    """Show a plan with its steps and the segments it leaves out."""
     if session.as_json:
         parts = {"steps": list(session.gl.steps(shown)), "left_out": list(session.gl.left_out(shown))}
         session.show({**shown.model_dump(mode="json"), **parts})
@@ -102,7 +102,7 @@ def show_plan(session: Session, shown: Plan) -> None:
 
 
 def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
-    """Show a plan to people; with ``starts`` it is about to run."""
+    """Print a plan; with ``starts`` it is about to run."""
     names = StepNames(session.gl)
     totals = shown.totals
     parts = [
@@ -119,33 +119,33 @@ def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
             names(step),
             step.kind.value,
             Text(step.state.value, style=_STEP_STYLES.get(step.state, "")),
-            ", ".join(_substitute(one) for one in step.substitutes) or (step.why or ""),
+            ", ".join(_substitute(substitute) for substitute in step.substitutes) or (step.why or ""),
             seconds_word(step.estimate_s),
         )
         for step in session.gl.steps(shown)
     ]
     if rows:
         lines.append(table(("", "what", "step", "state", "replaces", "estimate"), rows, title_columns=2))
-    left_out = Counter(one.why.value for one in session.gl.left_out(shown))
+    left_out = Counter(item.why.value for item in session.gl.left_out(shown))
     if left_out:
         why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in left_out.most_common())
         lines.append(Text(f"Left out: {why}.", style="dim"))
     if shown.downstream_stale:
-        more = f"{many(shown.downstream_stale, 'segment')} that continue them will be stale afterwards (--cascade)."
+        more = f"{many(shown.downstream_stale, 'segment')} that continue them will be stale (--cascade includes them)."
         lines.append(Text(more, style="dark_orange"))
     lines += [Text(clean(note.message)) for note in shown.notes]
     if shown.state is PlanState.DRAFT and rows and not starts:
-        lines.append(Text(f"Nothing runs yet. Start it with: genlock plans start {shown.id}", style="dim"))
+        lines.append(Text(f"Nothing runs yet. To start it: genlock plans start {shown.id}", style="dim"))
     for line in lines:
         session.out.print(line)
 
 
 def _made_by(plan: Plan) -> str:
-    """What the renders of a plan make."""
+    """Return what the renders of a plan produce."""
     return "version" if "asset" in plan.selection.get("render", {}) else "segment"
 
 
-def _substitute(one: Substitute) -> str:
-    was = "–" if one.from_ is None else f"v{one.from_}"
-    to = "new" if one.to is None else f"v{one.to}"
-    return f"{one.asset.kind} {one.asset.name} {was} → {to}"
+def _substitute(substitute: Substitute) -> str:
+    was = "–" if substitute.from_ is None else f"v{substitute.from_}"
+    to = "new" if substitute.to is None else f"v{substitute.to}"
+    return f"{substitute.asset.kind} {substitute.asset.name} {was} → {to}"

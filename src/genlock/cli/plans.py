@@ -1,4 +1,4 @@
-"""``plans``: look at plans that were made, start, cancel and retry them."""
+"""``plans``: show plans, start, follow, cancel and retry them."""
 
 from typing import Annotated
 
@@ -21,16 +21,16 @@ plans = group("Plans: show, start, follow, cancel, retry.", example="genlock pla
 def list_plans(
     session: Session,
     project: Annotated[str | None, typer.Argument(metavar="PROJECT", help="Only this project's.")] = None,
-    state: Annotated[PlanState | None, typer.Option(help="Only those in this state.")] = None,
+    state: Annotated[PlanState | None, typer.Option(help="Only plans in this state.")] = None,
 ) -> None:
     """List plans, newest first."""
-    found = list(session.gl.plans(project=project, state=state))
+    listed = list(session.gl.plans(project=project, state=state))
     rows = [
-        (one.id, one.state.value, one.totals.steps, f"{one.progress:.0%}", one.created_by, ago(one.created_at))
-        for one in found
+        (plan.id, plan.state.value, plan.totals.steps, f"{plan.progress:.0%}", plan.created_by, ago(plan.created_at))
+        for plan in listed
     ]
     headings = ("id", "state", "steps", "done", "by", "when")
-    session.show({"items": found, "total": len(found)}, table(headings, rows, title_columns=2) if rows else "None.")
+    session.show({"items": listed, "total": len(listed)}, table(headings, rows, title_columns=2) if rows else "None.")
 
 
 @command(plans, "show", example="genlock plans show 12")
@@ -44,7 +44,7 @@ def start_plan(
     session: Session,
     plan_id: PlanArgument,
     as_planned: Annotated[
-        bool, typer.Option("--as-planned", help="Although something it was planned on moved.")
+        bool, typer.Option("--as-planned", help="Start it even if its expected versions or takes have changed.")
     ] = False,
     follow: Follow = True,
 ) -> None:
@@ -54,24 +54,24 @@ def start_plan(
 
 @command(plans, "follow", example="genlock plans follow 12")
 def follow_plan(session: Session, plan_id: PlanArgument) -> None:
-    """Show how far a running plan is until it ends."""
+    """Show the progress of a running plan until it ends."""
     plan_shown.follow_to_its_end(session, session.gl.get_plan(plan_id), follow=True)
 
 
 @command(plans, "cancel", example="genlock plans cancel 12")
 def cancel_plan(session: Session, plan_id: PlanArgument) -> None:
-    """End a plan at once; what is finished stays."""
-    session.show(session.gl.cancel_plan(plan_id), f"Plan {plan_id} is cancelled. What was finished stays.")
+    """Cancel a plan at once; finished steps stay."""
+    session.show(session.gl.cancel_plan(plan_id), f"Plan {plan_id} is cancelled. Finished steps stay.")
 
 
 @command(plans, "retry", example="genlock plans retry 12")
 def retry_plan(session: Session, plan_id: PlanArgument, follow: Follow = True) -> None:
-    """Run again what failed or was cancelled, and what depends on it."""
+    """Retry the steps that failed or were cancelled, and those that depend on them."""
     plan_shown.follow_to_its_end(session, session.gl.retry_plan(plan_id), follow)
 
 
 @command(plans, "accept", example="genlock plans accept 12")
 def accept_plan(session: Session, plan_id: PlanArgument) -> None:
-    """Put every take that a reviewed plan made into the cut."""
+    """Select every take that a plan in review made."""
     accepted = session.gl.accept_plan(plan_id)
-    session.show(accepted, f"The takes of plan {plan_id} are in the cut.")
+    session.show(accepted, f"The takes of plan {plan_id} are selected.")

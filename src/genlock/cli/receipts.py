@@ -87,49 +87,60 @@ def show_receipt(
     save: Annotated[Path | None, typer.Option(help="Write its original document to this file.")] = None,
 ) -> None:
     """Show a receipt, or save its original document."""
-    found = session.gl.receipt(receipt)
+    record = session.gl.receipt(receipt)
     if save is None:
-        session.show(found, *receipt_lines(found))
+        session.show(record, *receipt_lines(record))
         return
-    content = session.gl.document(found)
+    content = session.gl.document(record)
     try:
         save.write_bytes(content)
     except OSError as error:
-        raise Invalid(f"{save} cannot be written: {error.strerror}.", hint="Name another place.") from error
-    said = {"path": save, "receipt_digest": found.receipt_digest}
-    session.show(said, f"{save} was written. Its digest is {found.receipt_digest}")
+        raise Invalid(f"{save} cannot be written: {error.strerror}.", hint="Choose another path.") from error
+    saved = {"path": save, "receipt_digest": record.receipt_digest}
+    session.show(saved, f"{save} was written. Its digest is {record.receipt_digest}")
 
 
 @command(app, "receipts", example="genlock receipts --seed 42")
 def find_receipts(
     session: Session,
-    digest: Annotated[str | None, typer.Option(help="That used bytes of this digest.")] = None,
-    output: Annotated[str | None, typer.Option(help="That made bytes of this digest.")] = None,
-    seed: Annotated[str | None, typer.Option(help="With this seed.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Whose prompt says this (full text).")] = None,
+    digest: Annotated[str | None, typer.Option(help="Digest of an input.")] = None,
+    output: Annotated[str | None, typer.Option(help="Digest of an output.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Words of the prompt (full-text search).")] = None,
 ) -> None:
     """Find receipts by input, output, seed or prompt."""
     if not (digest or output or seed or prompt):
-        raise typer.BadParameter("Say what to look for: --digest, --output, --seed or --prompt.")
-    found = list(session.gl.find_receipts(digest=digest, output=output, seed=seed, prompt=prompt))
-    rows = [(one.id, one.segment_id, one.take, one.engine, one.seed, one.prompt, ago(one.recorded_at)) for one in found]
+        raise typer.BadParameter("Give at least one of --digest, --output, --seed and --prompt.")
+    lines = list(session.gl.find_receipts(digest=digest, output=output, seed=seed, prompt=prompt))
+    rows = [
+        (line.id, line.segment_id, line.take, line.engine, line.seed, line.prompt, ago(line.recorded_at))
+        for line in lines
+    ]
     headings = ("id", "segment", "take", "engine", "seed", "prompt", "when")
-    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    session.show({"items": lines, "total": len(lines)}, table(headings, rows) if rows else "None.")
 
 
 @command(app, "diff", example="genlock diff 12 15")
 def diff(session: Session, before: ReceiptArgument, after: ReceiptArgument) -> None:
     """Show the differences between two receipts: inputs, parameters, engine, outputs."""
-    found = session.gl.compare_receipts(before, after)
-    equal = "what determines the picture is equal" if found.same_wish else "they ask for different pictures"
+    difference = session.gl.compare_receipts(before, after)
+    equal = "same inputs and parameters" if difference.same_wish else "different inputs or parameters"
     rows = [
-        (f"{one.role} {one.ordinal}", _side(one.before), _side(one.after), "same content" if one.same_content else "")
-        for one in found.inputs
+        (
+            f"{item.role} {item.ordinal}",
+            _side(item.before),
+            _side(item.after),
+            "same content" if item.same_content else "",
+        )
+        for item in difference.inputs
     ]
-    rows += [(one.name, _value(one.before), _value(one.after), "") for one in (*found.parameters, *found.engine)]
-    rows += [(f"output {one.part}", short(one.before), short(one.after), "") for one in found.outputs]
+    rows += [
+        (item.name, _value(item.before), _value(item.after), "")
+        for item in (*difference.parameters, *difference.engine)
+    ]
+    rows += [(f"output {item.part}", short(item.before), short(item.after), "") for item in difference.outputs]
     lines: list[RenderableType] = [heading(f"Receipts {before} and {after}: {equal}.")]
-    session.show(found, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
+    session.show(difference, *lines, table(("", str(before), str(after), ""), rows) if rows else "Nothing differs.")
 
 
 def find_take(gl: Genlock, segment: str, number: int) -> Take:
@@ -142,7 +153,7 @@ def find_take(gl: Genlock, segment: str, number: int) -> Take:
 
 
 def receipt_lines(receipt: Receipt) -> list[RenderableType]:
-    """A receipt for people: what went in, how it was set, what came out."""
+    """Return a receipt as text: its inputs, parameters and outputs."""
     document = receipt.document
     engine, observed = document.get("engine", {}), document.get("observed", {})
     head = [
@@ -156,23 +167,23 @@ def receipt_lines(receipt: Receipt) -> list[RenderableType]:
         (item["role"], _input(item), _strength(item), item.get("via", ""), short(item.get("digest")))
         for item in document.get("inputs", [])
     ]
-    outputs = [(part, short(one.get("digest"))) for part, one in document.get("outputs", {}).items()]
+    outputs = [(part, short(output.get("digest"))) for part, output in document.get("outputs", {}).items()]
     return [
         pairs(head),
-        heading("What went in"),
+        heading("Inputs"),
         table(("role", "what", "strength", "via", "digest"), inputs, title_columns=2),
-        heading("How"),
+        heading("Parameters"),
         pairs((name, value if value != "" else Text("(empty)")) for name, value in _parameters(document)),
-        heading("What came out"),
+        heading("Outputs"),
         pairs(outputs),
     ]
 
 
 def _parameters(document: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What was set, what people look for first before the rest."""
-    said: dict[str, Any] = document.get("parameters", {})
-    first = [name for name in ("prompt", "negative_prompt", "seed", "cfg", "steps") if name in said]
-    return [(name, said[name]) for name in [*first, *(name for name in said if name not in first)]]
+    """Return the parameters, the most important ones first."""
+    parameters: dict[str, Any] = document.get("parameters", {})
+    first = [name for name in ("prompt", "negative_prompt", "seed", "cfg", "steps") if name in parameters]
+    return [(name, parameters[name]) for name in [*first, *(name for name in parameters if name not in first)]]
 
 
 def _input(item: dict[str, Any]) -> str:
@@ -185,9 +196,9 @@ def _input(item: dict[str, Any]) -> str:
 def _side(item: Input | None) -> str | None:
     if item is None:
         return None
-    said = item.model_dump(mode="json", exclude_none=True)
-    strength = _strength(said)
-    return _input(said) + (f" = {strength}" if strength else "")
+    fields = item.model_dump(mode="json", exclude_none=True)
+    strength = _strength(fields)
+    return _input(fields) + (f" = {strength}" if strength else "")
 
 
 def _value(value: Any) -> str | None:

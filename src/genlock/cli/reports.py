@@ -1,4 +1,4 @@
-"""How the report, and what a move makes stale, are told."""
+"""Show the report of a project, and the impact of an activation."""
 
 from collections.abc import Iterable
 
@@ -10,31 +10,31 @@ from genlock.staleness.model import Group, Impact, Report
 
 
 def report_lines(slug: str, report: Report, unknown: int = 0) -> list[RenderableType]:
-    """A project's report: a sentence for each group, and what fixing it would take.
+    """Return a project's report: a sentence for each group, and the cost of rendering it.
 
-    ``unknown`` segments have receipts that do not say enough: nobody can tell whether they are out of date.
+    The receipts of ``unknown`` segments are incomplete: whether they are out of date cannot be decided.
     """
     totals = report.totals
     doubt: list[RenderableType] = []
     if unknown:
-        told = f"  Of {many(unknown, 'segment')} that is not known: genlock segment list {slug} --state unknown"
-        doubt.append(Text(told, style="magenta"))
+        note = f"  Unknown for {many(unknown, 'segment')}: genlock segment list {slug} --state unknown"
+        doubt.append(Text(note, style="magenta"))
     if not totals.segments:
         waived = f" {many(totals.waived, 'segment')} waived." if totals.waived else ""
-        said = "nothing is known to be out of date" if unknown else "nothing is out of date"
-        return [Text.assemble(("· ", "green"), f"{slug}: {said}.{waived}"), *doubt]
+        verdict = "nothing is known to be out of date" if unknown else "nothing is out of date"
+        return [Text.assemble(("· ", "green"), f"{slug}: {verdict}.{waived}"), *doubt]
     stale = f"{many(totals.segments, 'segment')} in {many(totals.scenes, 'scene')} out of date"
     lines: list[RenderableType] = [Text(f"▲ {slug}: {stale}", style="bold dark_orange")]
     lines += group_lines(report.groups)
     if totals.waived:
         lines.append(Text(f"  {many(totals.waived, 'segment')} waived.", style="cyan"))
     lines += doubt
-    lines.append(Text(f"  To make exactly those again: genlock plan {slug}", style="dim"))
+    lines.append(Text(f"  To render exactly these again: genlock plan {slug}", style="dim"))
     return lines
 
 
 def group_lines(groups: Iterable[Group]) -> list[RenderableType]:
-    """Each group's sentence, and a line with its figures."""
+    """Return each group's sentence, and a line with its figures."""
     lines: list[RenderableType] = []
     for group in groups:
         figures = [f"{group.direct} direct, {group.derived} derived"]
@@ -48,10 +48,10 @@ def group_lines(groups: Iterable[Group]) -> list[RenderableType]:
 
 
 def impact_lines(impact: Impact, slugs: dict[int, str], *, would: bool) -> list[RenderableType]:
-    """What a move makes, or would make, stale and fresh, project by project."""
+    """Return what becomes, or would become, stale and fresh by an activation, by project."""
     changes = impact.segments
     if not (changes.becomes_stale or changes.becomes_fresh):
-        return [Text("No segment becomes stale or fresh by it.", style="dim")]
+        return [Text("No segment becomes stale or fresh.", style="dim")]
     verb = "would become" if would else "became"
     lines: list[RenderableType] = []
     if changes.becomes_stale:

@@ -1,4 +1,4 @@
-"""``reproduce`` and ``reproductions``: run a receipt again, and say how like the original that is."""
+"""``reproduce`` and ``reproductions``: render a receipt again and compare the result with the original."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ _STYLES = {
 What = Annotated[
     str, typer.Argument(metavar="SEGMENT|RECEIPT", help="A segment, such as rooftop/night/3, or a receipt's id.")
 ]
-Take = Annotated[int | None, typer.Option(min=1, help="Another take of the segment than the one in the cut.")]
+Take = Annotated[int | None, typer.Option(min=1, help="A take other than the selected one.")]
 
 app = typer.Typer()
 
@@ -38,57 +38,62 @@ def reproduce(
     session: Session,
     what: What,
     take: Take = None,
-    runs: Annotated[int, typer.Option(min=1, max=2, help="Run it twice to see what chance alone does.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, max=2, help="Run it twice to measure the noise between runs.")] = 1,
     follow: Annotated[bool, typer.Option("--follow/--no-follow", help="Wait for the verdict.")] = True,
 ) -> None:
     """Render a receipt again with the same inputs, graph and engine, and compare. Records no take.
 
     Exits with 1 if the result differs or the run fails.
     """
-    found = session.gl.reproduce(_receipt(session, what, take), runs=runs)
+    reproduction = session.gl.reproduce(_receipt(session, what, take), runs=runs)
     if follow:
-        found = _follow(session, found)
-    session.show(found, *reproduction_lines(found))
-    if found.state is ReproductionState.FAILED or found.verdict is Verdict.DIFFERENT:
+        reproduction = _follow(session, reproduction)
+    session.show(reproduction, *reproduction_lines(reproduction))
+    if reproduction.state is ReproductionState.FAILED or reproduction.verdict is Verdict.DIFFERENT:
         raise typer.Exit(FAILED)
 
 
 @command(app, "reproductions", example="genlock reproductions rooftop/night/3")
 def list_reproductions(session: Session, what: What, take: Take = None) -> None:
     """List the reproductions of a receipt with their verdicts, newest first."""
-    found = list(session.gl.reproductions(_receipt(session, what, take)))
+    listed = list(session.gl.reproductions(_receipt(session, what, take)))
     rows = [
         (
-            one.id,
-            one.receipt_id,
-            _word(one),
-            "" if one.result is None else one.result.comparison.why,
-            one.runs,
-            one.created_by,
-            ago(one.finished_at or one.created_at),
+            item.id,
+            item.receipt_id,
+            _word(item),
+            "" if item.result is None else item.result.comparison.why,
+            item.runs,
+            item.created_by,
+            ago(item.finished_at or item.created_at),
         )
-        for one in found
+        for item in listed
     ]
-    headings = ("id", "receipt", "verdict", "why", "runs", "asked by", "when")
-    session.show({"items": found, "total": len(found)}, table(headings, rows) if rows else "None.")
+    headings = ("id", "receipt", "verdict", "why", "runs", "by", "when")
+    session.show({"items": listed, "total": len(listed)}, table(headings, rows) if rows else "None.")
 
 
-def reproduction_lines(one: Reproduction) -> list[RenderableType]:
-    """A reproduction for people: the verdict first, then what was measured, then what differs around it."""
-    lines: list[RenderableType] = [Text.assemble(f"Receipt {one.receipt_id}, run again by {one.engine}: ", _word(one))]
-    if one.error is not None:
-        lines.append(Text(clean(f"{one.error.message} {one.error.hint or ''}".strip()), style="red"))
-    if one.result is None:
-        lines.append(pairs([("reproduction", one.id), ("progress", f"{100 * one.progress:.0f} %")]))
+def reproduction_lines(reproduction: Reproduction) -> list[RenderableType]:
+    """Return a reproduction as text: the verdict, the measurements, and the differences in the environment."""
+    lines: list[RenderableType] = [
+        Text.assemble(f"Receipt {reproduction.receipt_id}, run again by {reproduction.engine}: ", _word(reproduction))
+    ]
+    if reproduction.error is not None:
+        lines.append(Text(clean(f"{reproduction.error.message} {reproduction.error.hint or ''}".strip()), style="red"))
+    if reproduction.result is None:
+        lines.append(pairs([("reproduction", reproduction.id), ("progress", f"{100 * reproduction.progress:.0f} %")]))
         return lines
-    result = one.result
+    result = reproduction.result
     lines.append(clean(result.comparison.why))
     lines.append(
         pairs(
             [
-                ("reproduction", one.id),
+                ("reproduction", reproduction.id),
                 *_measured(result.comparison),
-                ("asked of every frame", f"{one.thresholds.psnr_db:g} dB, SSIM {one.thresholds.ssim:g}"),
+                (
+                    "required of every frame",
+                    f"{reproduction.thresholds.psnr_db:g} dB, SSIM {reproduction.thresholds.ssim:g}",
+                ),
                 ("noise floor", None if result.noise is None else f"{result.noise.verdict}: {result.noise.why}"),
                 ("within the noise", result.within_noise),
                 ("took", ", ".join(seconds_word(run.duration_s) for run in result.runs)),
@@ -96,34 +101,40 @@ def reproduction_lines(one: Reproduction) -> list[RenderableType]:
         )
     )
     if result.surroundings:
-        lines.append(heading("What differs around it"))
+        lines.append(heading("Differences in the environment"))
         rows = [(each.name, _side(each.before), _side(each.after)) for each in result.surroundings]
         lines.append(table(("", "then", "now"), rows))
     else:
-        lines.append("The engine, its environment and the graph are the same as then.")
+        lines.append("The engine, its environment and the graph are unchanged.")
     return lines
 
 
-def _measured(found: Comparison) -> list[tuple[str, object]]:
-    worst = None if found.worst_psnr_db is None else f"{found.worst_psnr_db:.1f} dB, SSIM {found.worst_ssim or 0:.4f}"
-    frames = None if found.frames is None else f"{found.frames}, and now {found.other_frames}"
+def _measured(comparison: Comparison) -> list[tuple[str, object]]:
+    worst = (
+        None
+        if comparison.worst_psnr_db is None
+        else f"{comparison.worst_psnr_db:.1f} dB, SSIM {comparison.worst_ssim or 0:.4f}"
+    )
+    frames = None if comparison.frames is None else f"{comparison.frames}, and now {comparison.other_frames}"
     return [
         ("frames", frames),
-        ("first different frame", found.first_different_frame),
-        ("least alike frame", worst),
-        ("picture of the difference", found.difference),
+        ("first different frame", comparison.first_different_frame),
+        ("worst frame", worst),
+        ("difference image", comparison.difference),
     ]
 
 
 def _side(value: object) -> str | None:
-    said = "" if value is None else str(value)
-    return short(said) if said.startswith("sha256:") else said or None
+    text = "" if value is None else str(value)
+    return short(text) if text.startswith("sha256:") else text or None
 
 
-def _word(one: Reproduction) -> Text:
-    if one.verdict is None:
-        return Text(one.state.value, style="bold red" if one.state is ReproductionState.FAILED else "dim")
-    return Text(one.verdict.value.replace("_", " "), style=_STYLES[one.verdict])
+def _word(reproduction: Reproduction) -> Text:
+    if reproduction.verdict is None:
+        return Text(
+            reproduction.state.value, style="bold red" if reproduction.state is ReproductionState.FAILED else "dim"
+        )
+    return Text(reproduction.verdict.value.replace("_", " "), style=_STYLES[reproduction.verdict])
 
 
 def _follow(session: Session, started: Reproduction) -> Reproduction:
@@ -140,7 +151,9 @@ def _receipt(session: Session, what: str, take: int | None) -> int:
     """Return the id of a receipt that is named by its id or by a segment and a take."""
     if what.isdecimal():
         if take is not None:
-            raise Invalid("A receipt is of one take already.", hint="Leave --take out.", code=BAD_REFERENCE)
+            raise Invalid(
+                "--take belongs to a segment, not to a receipt.", hint="Leave --take out.", code=BAD_REFERENCE
+            )
         return int(what)
     parse_segment(what)
     if take is None:

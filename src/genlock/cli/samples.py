@@ -1,4 +1,4 @@
-"""``sketch``: files to try everything with."""
+"""``sketch``: sample files for the built-in engine."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ sketch = group(
 
 @command(sketch, "samples", example="genlock sketch samples samples")
 def samples(
-    session: Session, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write them.")]
+    session: Session, folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to write to.")]
 ) -> None:
     """Write sample files for the sketch engine: a model, LoRAs, workflows and pictures."""
     paths = make_samples(folder)
@@ -29,13 +29,13 @@ def samples(
 
 
 def make_samples(folder: Path) -> list[str]:
-    """Write the samples and give their paths. In a process of its own: the CLI itself never loads the engine."""
+    """Write the samples in a separate process and return their paths. The CLI itself does not load the engine."""
     check_installed()
     done = subprocess.run(
         [sys.executable, "-P", "-m", "genlock.engines.sketch", str(folder)], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["no reason was given"]
-        raise Invalid(f"The samples could not be written: {said[-1]}", hint="Name a folder that is yours.")
+        lines = done.stderr.strip().splitlines() or ["unknown reason"]
+        raise Invalid(f"The samples could not be written: {lines[-1]}", hint="Choose a folder that you may write to.")
     paths: list[str] = json.loads(done.stdout)
     return paths

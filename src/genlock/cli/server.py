@@ -1,4 +1,4 @@
-"""``up``, ``down``, ``worker``: processes of this machine."""
+"""``up``, ``down``, ``worker``: server and worker processes on this machine."""
 
 import os
 import signal
@@ -23,16 +23,16 @@ _OWN_SERVER = "it controls the server of the data folder"
 _WORKER = [sys.executable, "-P", "-m", "genlock.regeneration.worker"]
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
-Port = Annotated[int | None, typer.Option(help="The port (8470); 0 takes any free one.")]
+Port = Annotated[int | None, typer.Option(help="The port (8470); 0 for any free one.")]
 DatabaseUrl = Annotated[
-    str | None, typer.Option(help="A PostgreSQL of yours from now on; `default`: the embedded one.")
+    str | None, typer.Option(help="Use this PostgreSQL from now on; `default` for the embedded one.")
 ]
-Blobs = Annotated[str | None, typer.Option(help="Where bytes are kept from now on; `default`: the data folder.")]
+Blobs = Annotated[str | None, typer.Option(help="Store bytes here from now on; `default` for the data folder.")]
 Scan = Annotated[
     list[Path] | None,
-    typer.Option(metavar="FOLDER", help="A folder to watch from now on, again for more; `default`: none."),
+    typer.Option(metavar="FOLDER", help="Watch this folder from now on; repeatable; `default` for none."),
 ]
-Workers = Annotated[int | None, typer.Option(help="How many workers render (1).")]
+Workers = Annotated[int | None, typer.Option(help="Number of workers (1).")]
 
 app = typer.Typer()
 
@@ -57,8 +57,8 @@ def up(
     if running is not None:
         shown = pairs([("running", running.url), ("data", str(settings.data)), ("to stop", "genlock down")])
         session.show({**running.model_dump(), "data": settings.data}, shown)
-        if any(one is not None for one in (host, port, database_url, blobs, folders, workers)):
-            session.note("Its options are unchanged. To change them: `genlock down`, then `genlock up` with them.")
+        if any(option is not None for option in (host, port, database_url, blobs, folders, workers)):
+            session.note("It keeps its options. To change them: `genlock down`, then `genlock up` with the new ones.")
         return
     if session.as_json:
         _announced(session, settings)
@@ -72,7 +72,7 @@ def down(session: Session) -> None:
     """Stop the data folder's server, its workers and its embedded database."""
     settings = session.settings()
     stopped = local.stop(settings)
-    text = f"No server runs for {settings.data}." if stopped is None else f"The server at {stopped.url} has ended."
+    text = f"No server runs for {settings.data}." if stopped is None else f"The server at {stopped.url} is stopped."
     session.show({"stopped": stopped and stopped.model_dump()}, text)
 
 
@@ -86,24 +86,24 @@ def worker(session: Session, database_url: DatabaseUrl = None, blobs: Blobs = No
     """Run a worker in the foreground. On another machine, name the server's database and blob store."""
     settings = choices.recalled(_settings(session, database_url=database_url, blobs=blobs))
     local.check_installed()
-    session.note("The worker takes steps of running plans. Press Ctrl-C to stop.")
+    session.note("The worker renders steps of running plans. Press Ctrl-C to stop.")
     _become(_WORKER, settings)
 
 
-def _settings(session: Session, **said: Any) -> Settings:
-    refuse_password_argument(said.get("database_url"))
-    return session.settings(**{name: value for name, value in said.items() if value is not None})
+def _settings(session: Session, **overrides: Any) -> Settings:
+    refuse_password_argument(overrides.get("database_url"))
+    return session.settings(**{name: value for name, value in overrides.items() if value is not None})
 
 
 def _become(arguments: list[str], settings: Settings) -> None:
-    """Replace this process by another, so that whoever ends this one ends it."""
+    """Replace this process by another, so that signals to this process reach it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(arguments[0], arguments, settings.as_environment())  # noqa: S606 - no shell is wanted
+    os.execve(arguments[0], arguments, settings.as_environment())  # noqa: S606 - without a shell
 
 
 def _announced(session: Session, settings: Settings) -> None:
-    """Run the server with its prose on standard error, and say as JSON where it is once it is ready."""
+    """Run the server with its output on standard error, and print its address as JSON once it is ready."""
     process = subprocess.Popen(
         local.server_command(), stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, env=settings.as_environment()
     )
@@ -122,4 +122,4 @@ def _announced(session: Session, settings: Settings) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     if status != 0:
-        raise Unavailable(f"The server ended with {status}.", hint="Its own words are above.", code="server_ended")
+        raise Unavailable(f"The server ended with status {status}.", hint="Its output is above.", code="server_ended")

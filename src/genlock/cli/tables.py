@@ -18,9 +18,9 @@ _COLUMN_GAP = 3
 _ITEM_GAP = 2
 _INDENT = 2
 _WHOLE_WIDTH = 14
-"""A cell that is no wider is never broken, not even between its words."""
+"""A cell up to this width is never broken, not even between its words."""
 _WORD_WIDTH = 24
-"""A word that is no wider is never broken."""
+"""A word up to this width is never broken."""
 
 
 class RecordTable:

@@ -1,4 +1,4 @@
-"""``verify``: checks a receipt's document on its own, without any server."""
+"""``verify``: check a receipt's document without a server."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from genlock.takes.receipt import SCHEMA, Input, inputs_digest
 
 
 class Finding(Model):
-    """One thing that was checked, and whether it holds."""
+    """A check, and whether it holds."""
 
     what: str
     holds: bool
@@ -34,25 +34,31 @@ app = typer.Typer()
 @command(app, "verify", example="genlock verify receipt.json take.mp4 --digest sha256:…")
 def verify(
     session: Session,
-    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT.json", help="A receipt's document, as it was saved.")],
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT.json", help="A saved receipt document.")],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", help="Files that the receipt should name.")
     ] = None,
-    digest: Annotated[str | None, typer.Option(help="The receipt's digest, as you know it from elsewhere.")] = None,
+    digest: Annotated[str | None, typer.Option(help="The expected digest of the receipt.")] = None,
 ) -> None:
     """Check a receipt without a server: its format, its digests, and that it names these files."""
     content = _read(receipt)
     document = _document(receipt, content)
-    found = [*check_document(content, document, digest), *(check_file(path, document) for path in files or [])]
-    holds = all(one.holds for one in found)
+    findings = [*check_document(content, document, digest), *(check_file(path, document) for path in files or [])]
+    holds = all(finding.holds for finding in findings)
     receipt_digest = digest_of(content)
-    said = {"receipt_digest": receipt_digest, "inputs_digest": _wish(document), "holds": holds, "findings": found}
+    result = {
+        "receipt_digest": receipt_digest,
+        "inputs_digest": _inputs_digest(document),
+        "holds": holds,
+        "findings": findings,
+    }
     rows = [
-        (Text("✓", style="green") if one.holds else Text("✗", style="bold red"), one.what, one.detail) for one in found
+        (Text("✓", style="green") if finding.holds else Text("✗", style="bold red"), finding.what, finding.detail)
+        for finding in findings
     ]
     session.show(
-        said,
-        pairs([("receipt", receipt_digest), ("inputs", said["inputs_digest"])]),
+        result,
+        pairs([("receipt", receipt_digest), ("inputs", result["inputs_digest"])]),
         table(("", "checked", "found"), rows),
     )
     if not holds:
@@ -60,20 +66,20 @@ def verify(
 
 
 def check_document(content: bytes, document: dict[str, Any], digest: Digest | None) -> list[Finding]:
-    """What can be said of a document alone: its schema, that it is canonical, and that it has the digest expected."""
+    """Check a document's schema, canonical form, and digest if one is expected."""
     own = digest_of(content)
     schema = document.get("schema")
-    found = [
+    findings = [
         Finding(what="schema", holds=schema == SCHEMA, detail=str(schema)),
         Finding(what="canonical (RFC 8785)", holds=canonical(document) == content, detail=f"{len(content)} bytes"),
     ]
     if digest is not None:
-        found.append(Finding(what="digest as expected", holds=own == digest, detail=own))
-    return found
+        findings.append(Finding(what="digest as expected", holds=own == digest, detail=own))
+    return findings
 
 
 def check_file(path: Path, document: dict[str, Any]) -> Finding:
-    """Whether a document names the bytes of a file, as what it made or as what went in."""
+    """Check that a document names the bytes of a file, as an output or an input."""
     try:
         with open_regular(path) as file:
             digest = PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
@@ -99,16 +105,16 @@ def _read(path: Path) -> bytes:
 
 def _document(path: Path, content: bytes) -> dict[str, Any]:
     try:
-        found: Any = json.loads(content)
+        parsed: Any = json.loads(content)
     except ValueError as error:
         raise Invalid(f"{path} is not JSON: {error}.", hint="Save it with `genlock receipt ID --save FILE`.") from error
-    if not isinstance(found, dict):
+    if not isinstance(parsed, dict):
         raise Invalid(f"{path} is not a receipt.", hint="Save one with `genlock receipt ID --save FILE`.")
-    return cast(dict[str, Any], found)
+    return cast(dict[str, Any], parsed)
 
 
-def _wish(document: dict[str, Any]) -> Digest | None:
-    """The inputs' digest, worked out anew; nothing where the document is not one that has it."""
+def _inputs_digest(document: dict[str, Any]) -> Digest | None:
+    """Compute the inputs' digest; ``None`` if the document is not a receipt."""
     try:
         inputs = [Input.model_validate(item) for item in document["inputs"]]
         return inputs_digest(document["engine"]["name"], inputs, document["parameters"])

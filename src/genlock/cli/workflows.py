@@ -1,4 +1,4 @@
-"""``workflow``: where a render puts what."""
+"""``workflow``: the node inputs that a render sets."""
 
 import json
 from pathlib import Path
@@ -22,32 +22,32 @@ def show_workflow(
     session: Session,
     workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
     project: Annotated[
-        str | None, typer.Option("--project", help="The project whose own workflow is meant; else the shared one.")
+        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
     ] = None,
 ) -> None:
-    """Show which input of which node takes what, as found in the graph or said at upload (`--bindings`)."""
+    """Show which node input takes which value, as found in the graph or given at upload (`--bindings`)."""
     name = workflow if ":" in workflow else f"workflow:{workflow}"
-    found = session.gl.bindings(name, project=project)
-    said = found.said or {}
+    answer = session.gl.bindings(name, project=project)
+    declared = answer.said or {}
     rows = [
-        (one.word, one.node, one.class_type, _inside(one.input, one.inside), str(one.value)[:_LONGEST])
-        for one in found.places
+        (place.word, place.node, place.class_type, _inside(place.input, place.inside), str(place.value)[:_LONGEST])
+        for place in answer.places
     ]
-    unknown = [Text(f"{word}: {why}", style="yellow") for word, why in found.unknown.items()]
-    title = heading(f"{name}: a {found.produces}, saved by node {found.bindings.output}")
-    note = [Text(f"said at upload: {', '.join(said)}", style="dim")] if said else []
-    session.show(found, title, table(("what", "node", "class", "input", "now"), rows), *note, *unknown)
+    unknown = [Text(f"{word}: {why}", style="yellow") for word, why in answer.unknown.items()]
+    title = heading(f"{name}: a {answer.produces}, saved by node {answer.bindings.output}")
+    note = [Text(f"given at upload: {', '.join(declared)}", style="dim")] if declared else []
+    session.show(answer, title, table(("value", "node", "class", "input", "now"), rows), *note, *unknown)
 
 
 def read_bindings(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; ``Invalid`` if it is none."""
+    """Read the JSON object in a file. Raises ``Invalid``."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        bindings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Invalid(f"{path} cannot be read as bindings: {error}.", hint="Give a file with a JSON object.") from error
-    if not isinstance(said, dict):
-        raise Invalid(f"{path} is no JSON object.", hint='Write {"output": "13", …}.')
-    return cast("dict[str, Any]", said)
+    if not isinstance(bindings, dict):
+        raise Invalid(f"{path} is not a JSON object.", hint='Write {"output": "13", …}.')
+    return cast("dict[str, Any]", bindings)
 
 
 def _inside(name: str, inside: tuple[str | int, ...]) -> str:

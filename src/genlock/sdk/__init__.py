@@ -1,1 +1,1 @@
-"""What stands behind `genlock.client`: one module for each concept of speaking with a server."""
+"""The implementation of `genlock.client`: one module for each group of calls and each concept of the connection."""

@@ -1,4 +1,4 @@
-"""Builds the values that requests carry, so that what cannot be accepted is said before anything is sent."""
+"""Build request bodies, so that invalid values are refused before anything is sent."""
 
 from typing import Any, TypeVar
 
@@ -9,19 +9,19 @@ from genlock.errors import Invalid
 M = TypeVar("M", bound=BaseModel)
 
 
-def body_of(model: type[M], /, **said: Any) -> M:
-    """A value of ``model`` from what was said; ``None`` means that nothing was. ``Invalid`` names what is wrong."""
-    given = {name: value for name, value in said.items() if value is not None}
+def body_of(model: type[M], /, **values: Any) -> M:
+    """Return a ``model`` with the ``values`` that are not ``None``. Raises ``Invalid`` with the invalid fields."""
+    given = {name: value for name, value in values.items() if value is not None}
     try:
         return model.model_validate(given)
     except ValidationError as error:
         fields = [
             {
-                "field": ".".join(str(part) for part in found["loc"]),
-                "message": found["msg"].removeprefix("Value error, "),
-                "code": found["type"],
+                "field": ".".join(str(part) for part in detail["loc"]),
+                "message": detail["msg"].removeprefix("Value error, "),
+                "code": detail["type"],
             }
-            for found in error.errors()
+            for detail in error.errors()
         ]
         first = fields[0]
         raise Invalid(

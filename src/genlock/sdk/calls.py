@@ -1,4 +1,4 @@
-"""What every group of calls stands on."""
+"""The base class of all groups of calls."""
 
 from typing import Any, TypeVar
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Calls of one server: its transport, and the names it knows."""
+    """Calls to one server, with its transport and the lookup of names."""
 
     def __init__(self, http: Transport) -> None:
         self._http = http
         self._names = Names(http)
 
     def _list(self, page: type[Page[T]], path: str, **parameters: Any) -> Listing[T]:
-        """A list that is read page by page."""
+        """Return a listing that is read page by page."""
 
         def fetch(cursor: str | None) -> Page[T]:
             return self._http.get(page, path, **parameters, cursor=cursor)
@@ -26,5 +26,5 @@ class Calls:
         return Listing(fetch)
 
     def _project_of(self, given: Any) -> int | None:
-        """The id of a project that may be left out."""
+        """Return the id of an optional project."""
         return None if given is None else self._names.project_id(given)

@@ -1,4 +1,4 @@
-"""Calls about runs of ComfyUI that arrived from its extension, and those that wait for a segment."""
+"""Calls for ComfyUI runs that its extension sent, and for the inbox of runs without a segment."""
 
 from typing import Literal
 
@@ -11,23 +11,23 @@ from genlock.sdk.names import SegmentLike
 
 
 class CapturesCalls(Calls):
-    """Runs that arrived, and the inbox."""
+    """ComfyUI runs and the inbox."""
 
     def captures(self, state: CaptureState | Literal["all"] | str = CaptureState.INBOX) -> Listing[Capture]:
-        """Runs that arrived, newest first: those in the inbox, unless another state or ``all`` is asked for."""
+        """List runs, newest first: by default those in the inbox; ``all`` for any state."""
         return self._list(Page[Capture], "/captures", state=str(state))
 
     def capture(self, capture: Capture | int) -> CaptureDetails:
-        """One run that arrived, with its whole record."""
+        """Return a run with its whole record."""
         return self._http.get(CaptureDetails, f"/captures/{_id(capture)}")
 
     def assign_capture(self, capture: Capture | int, segment: SegmentLike, *, select: bool = True) -> Captured:
-        """Record a run as a take of a segment, with its receipt, and put it in the cut unless told not to."""
-        wanted = body_of(Assignment, segment_id=self._names.segment_id(segment), select=select)
-        return self._http.send(Captured, "POST", f"/captures/{_id(capture)}/assign", wanted)
+        """Record a run as a take of a segment, with its receipt, and by default select it."""
+        assignment = body_of(Assignment, segment_id=self._names.segment_id(segment), select=select)
+        return self._http.send(Captured, "POST", f"/captures/{_id(capture)}/assign", assignment)
 
     def dismiss_capture(self, capture: Capture | int) -> Capture:
-        """Take a run out of the inbox. Its record stays, and it may still be assigned."""
+        """Remove a run from the inbox. Its record stays, and it can still be assigned."""
         return self._http.send(Capture, "DELETE", f"/captures/{_id(capture)}")
 
 

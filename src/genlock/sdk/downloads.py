@@ -1,4 +1,4 @@
-"""Downloads: written beside their place, verified against their digest, then put there whole."""
+"""Downloads: written next to their target, verified against their digest, then moved to it."""
 
 import hashlib
 import secrets
@@ -16,14 +16,14 @@ _CHUNK_BYTES = 2**20
 
 
 def download(http: Transport, path: str, target: Path, digest: Digest | None, on_progress: Progress | None) -> Path:
-    """Write what the server has at ``path`` to ``target``; what was there is replaced only by verified bytes.
+    """Download ``path`` to ``target``. An existing file is replaced only by verified bytes.
 
-    Raises ``Tampered`` if the bytes are not those of ``digest``, ``Unavailable`` if they break off,
-    ``Invalid`` if the place cannot be written.
+    Raises ``Tampered`` if the bytes do not have ``digest``, ``Unavailable`` if the connection is lost,
+    ``Invalid`` if the target cannot be written.
     """
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with beside.open("xb") as file, http.stream(path) as response:
+        with partial.open("xb") as file, http.stream(path) as response:
             total = int(response.headers.get("content-length", 0))
             received, hasher = 0, hashlib.sha256()
             for chunk in response.iter_bytes(_CHUNK_BYTES):
@@ -34,19 +34,19 @@ def download(http: Transport, path: str, target: Path, digest: Digest | None, on
                     on_progress(received, total)
         if digest is not None and PREFIX + hasher.hexdigest() != digest:
             raise Tampered(
-                f"What was downloaded for {target.name} is not {digest}.",
-                hint="Do not use it. Ask for `genlock verify` on the server.",
+                f"The bytes downloaded for {target.name} do not have the digest {digest}.",
+                hint="Do not use them. The server's stored file is damaged: upload the original again.",
             )
-        beside.replace(target)
+        partial.replace(target)
     except httpx.TransportError as error:
-        raise Unavailable(f"The download of {target.name} broke off: {error}.", hint="Try again.") from error
+        raise Unavailable(f"The download of {target.name} was interrupted: {error}.", hint="Try again.") from error
     except OSError as error:
         raise Invalid(
             f"{target} cannot be written: {error.strerror}.",
-            hint="Name a folder that exists and is yours.",
+            hint="Choose a folder that exists and that you may write to.",
             code="no_file",
         ) from error
     finally:
-        with suppress(OSError):  # it was put in its place, or there is nothing to remove
-            beside.unlink()
+        with suppress(OSError):  # it was moved, or never created
+            partial.unlink()
     return target

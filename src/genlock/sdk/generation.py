@@ -1,13 +1,13 @@
-"""Records work as it is made: what goes into one take, what came out, and when, as one receipt.
+"""Record a generation as it runs: the inputs, outputs and times of one take, as one receipt.
 
     with gl.generation("rooftop/night/3", engine="diffusers") as g:
-        frame = g.continue_from_previous().save("start.png")      # where the segment before it ended
-        rain = g.use("lora:rain", strength_model=0.8)             # what this segment should use today
+        frame = g.continue_from_previous().save("start.png")      # the last frame of the previous segment
+        rain = g.use("lora:rain", strength_model=0.8)             # the version this segment should use today
         g.parameters(prompt=prompt, seed=seed, cfg=5.0, steps=20, width=832, height=480, frames=49)
         g.output(render(frame, rain.save(folder), ...))           # a path
     g.recorded.take.number
 
-Every ``use`` is settled when it is called: the version that counts for this segment at that moment, and its digest.
+Every ``use`` is resolved when it is called: to the version that this segment should use at that moment, and its digest.
 Nothing is sent before the block ends; if it ends with an exception, nothing is sent at all.
 """
 
@@ -39,9 +39,9 @@ _NOTED_PACKAGES = ("torch", "diffusers")
 
 
 class Used:
-    """An input that was settled: ``version`` of ``asset``, or the frame of a ``take`` that is continued.
+    """A resolved input: ``version`` of ``asset``, or the frame of a ``take`` that is continued.
 
-    ``version`` is ``None`` where a file of the caller's was used, whose ``digest`` it is.
+    ``version`` is ``None`` where a local file was used; ``digest`` is that file's.
     """
 
     def __init__(
@@ -58,20 +58,20 @@ class Used:
         self.asset, self.version, self.take = asset, version, take
 
     def save(self, path: Path | str) -> Path:
-        """Write its bytes to ``path``, or into that folder under their own name, verified; gives the path."""
+        """Download the bytes to ``path``, or into it if it is a folder, verify them, and return the path."""
         if self.version is not None:
             filename = Path(self.version.filename).name
             content = f"/assets/{self.version.asset_id}/versions/{self.version.number}/content"
         elif self.take is not None:
             filename, content = f"take-{self.take.id}-{LAST_FRAME}.png", f"/blobs/{self.digest}"
         else:
-            raise Conflict("This was used from a file of yours.", hint="Use that file.", code="file_of_yours")
+            raise Conflict("This input is a local file.", hint="Use that file.", code="local_file")
         target = Path(path) / filename if Path(path).is_dir() else Path(path)
         return download(self._http, content, target, self.digest, None)
 
 
 class Generation:
-    """One take in the making; a context manager that records it when its block ends well."""
+    """One take; a context manager that records it when its block ends without an exception."""
 
     def __init__(
         self, http: Transport, segment: SegmentView, engine: ClaimEngine, *, select: bool, note: str | None
@@ -97,10 +97,10 @@ class Generation:
         strength_clip: float | None = None,
         file: Path | str | None = None,
     ) -> Used:
-        """Say that something goes in: ``lora:rain`` in the version that counts here today, ``lora:rain@2`` in that one.
+        """Add an input: ``lora:rain`` in the version that this segment should use today, or exactly ``lora:rain@2``.
 
-        With ``file`` the digest of that file is recorded: the bytes that really went in, whatever they are called.
-        ``role`` is the asset's kind unless said. ``seed_frame`` is short for ``continue_from_previous()``.
+        With ``file`` the digest of that file is recorded: the bytes that were really used, whatever their name.
+        ``role`` is by default the asset's kind. ``seed_frame`` is short for ``continue_from_previous()``.
         """
         if reference == SEED_FRAME:
             return self.continue_from_previous()
@@ -108,8 +108,8 @@ class Generation:
         if file is not None:
             used = Used(self._http, _digest_of_file(Path(file)), asset=asset)
         else:
-            found = self._names.content(asset, number or self._expected(asset))
-            used = Used(self._http, found.digest, asset=asset, version=found)
+            content = self._names.content(asset, number or self._expected(asset))
+            used = Used(self._http, content.digest, asset=asset, version=content)
         line = body_of(
             ClaimInput,
             role=role or asset.kind.value,
@@ -123,33 +123,33 @@ class Generation:
         return used
 
     def continue_from_previous(self) -> Used:
-        """Continue the segment before: the last frame of its selected take goes in as the seed frame.
+        """Continue the previous segment: the last frame of its selected take becomes the seed frame.
 
-        ``Conflict`` if this segment begins a chain, or the one before it has no take yet.
+        Raises ``Conflict`` if this segment begins a chain, or the previous one has no take.
         """
         before = self._segment_before()
         take = before.selected_take
         digest = take.outputs.get(LAST_FRAME) if take is not None else None
         if take is None or digest is None:
             raise Conflict(
-                f"{before.name!r}, the segment before, has no {'take' if take is None else 'last frame'} to continue.",
-                hint="Make and record that one first.",
+                f"The previous segment, {before.name!r}, has no {'take' if take is None else 'last frame'}.",
+                hint="Record that segment first.",
                 code="nothing_to_continue",
             )
         self._inputs.append(ClaimInput(role=InputRole.SEED_FRAME, take=take.id, part=LAST_FRAME, digest=digest))
         return Used(self._http, digest, take=take)
 
     def parameters(self, **values: Any) -> None:
-        """Say what was set: prompt, negative_prompt, cfg, seed, steps, sampler, width, height, frames, … and your own.
+        """Set parameters: prompt, negative_prompt, cfg, seed, steps, sampler, width, height, frames, … and your own.
 
-        Called again it adds to what was said. A seed may be an int; it is kept exactly, to 2^64 − 1.
+        Further calls add to them. A seed may be an int; it is stored exactly, up to 2^64 − 1.
         """
-        said = {**self._parameters, **{name: _plain(name, value) for name, value in values.items()}}
-        body_of(Parameters, **said)
-        self._parameters = said
+        merged = {**self._parameters, **{name: _plain(name, value) for name, value in values.items()}}
+        body_of(Parameters, **merged)
+        self._parameters = merged
 
     def graph(self, graph: Mapping[str, Any] | Digest) -> None:
-        """Keep the exact graph that ran, where there is one: with it a receipt needs no workflow asset."""
+        """Store the exact graph that ran, if there is one; a receipt with a graph needs no workflow asset."""
         self._graph = graph if isinstance(graph, str) else dict(graph)
 
     # what came out -------------------------------------------------------------------------------
@@ -157,16 +157,16 @@ class Generation:
     def output(
         self, video: Path | str, *, last_frame: Path | str | None = None, thumbnail: Path | str | None = None
     ) -> None:
-        """Name the files that were made. Without ``last_frame`` Genlock takes it from the video."""
+        """Set the output files. Without ``last_frame`` Genlock decodes it from the video."""
         given = {"video": video, LAST_FRAME: last_frame, "thumbnail": thumbnail}
         files = {part: Path(path) for part, path in given.items() if path is not None}
         for path in files.values():
-            size_of(path)  # says now, and not after everything else, if a file is not there
+            size_of(path)  # fails now, and not after the upload began
         self._files = files
 
     @property
     def recorded(self) -> Recorded:
-        """The take and receipt that were written; ``Conflict`` before the block has ended."""
+        """The recorded take and receipt. Raises ``Conflict`` before the block has ended."""
         if self._recorded is None:
             raise Conflict("Nothing is recorded yet.", hint="Read this after the `with` block.", code="not_recorded")
         return self._recorded
@@ -180,7 +180,7 @@ class Generation:
 
     def _record(self) -> Recorded:
         if "video" not in self._files:
-            raise Invalid("Nothing came out of this generation.", hint="Call output(path) before the block ends.")
+            raise Invalid("This generation has no output.", hint="Call output(path) before the block ends.")
         finished_at = datetime.now(UTC)
         claim = Claim(
             inputs=tuple(self._inputs),
@@ -198,7 +198,7 @@ class Generation:
         form = Form([("claim", claim.model_dump_json(exclude_none=True))], self._files)
         return self._http.send_form(Recorded, f"/segments/{self.segment.id}/takes", form, select=self._select)
 
-    # what is meant -------------------------------------------------------------------------------
+    # references ----------------------------------------------------------------------------------
 
     def _asset(self, reference: str | Asset) -> tuple[Asset, int | None]:
         if isinstance(reference, Asset):
@@ -206,7 +206,7 @@ class Generation:
         return self._names.version(reference, self.segment.project_id)
 
     def _expected(self, asset: Asset) -> int:
-        """The version that counts for this segment: its scene's pin, else its project's pin, else the active one."""
+        """Return the expected version: the scene's pin, else the project's pin, else the active version."""
         pins = [pin for pin in self.segment.pins if pin.asset_id == asset.id]
         for pin in sorted(pins, key=lambda pin: pin.scene_id is None):
             return pin.version
@@ -224,7 +224,7 @@ class Generation:
             before = segment
         if before is None or not self.segment.chained:
             raise Conflict(
-                f"{self.segment.name!r} continues no other segment.",
+                f"{self.segment.name!r} does not continue another segment.",
                 hint="It is the first of its scene, or not chained: start it from an image.",
                 code="nothing_to_continue",
             )
@@ -232,12 +232,12 @@ class Generation:
 
 
 def engine_of(name: str, engine_version: str | None, environment: Mapping[str, Any] | None) -> ClaimEngine:
-    """An engine as a claim names it. Its version is that of the installed package of its name, unless said."""
+    """Return an engine for a claim. Its version is by default that of the installed package of its name."""
     surroundings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}
     for package in _NOTED_PACKAGES:
-        found = _installed(package)
-        if found is not None:
-            surroundings[package] = found
+        installed = _installed(package)
+        if installed is not None:
+            surroundings[package] = installed
     return body_of(
         ClaimEngine,
         name=name,
@@ -254,7 +254,7 @@ def _installed(package: str) -> str | None:
 
 
 def _plain(name: str, value: Any) -> Any:
-    """A value as JSON keeps it exactly: seeds as text, numbers of other libraries as Python's own."""
+    """Return a value that JSON stores exactly: seeds as text, numbers of other libraries as Python numbers."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return value
     if isinstance(value, Integral):

@@ -27,7 +27,7 @@ _MAX_CHUNK_BYTES = 2**27
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """One take of a folder: what became of it, or why it was refused."""
+    """One take of a folder: the result of its import, or why it was refused."""
 
     take: OldTake
     imported: Imported | None

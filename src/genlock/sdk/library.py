@@ -1,4 +1,4 @@
-"""Calls about what goes in: assets, their versions, which one is active and who uses them."""
+"""Calls for assets: their versions, the active one, and their usage."""
 
 import json
 from collections.abc import Generator, Mapping, Sequence
@@ -31,48 +31,46 @@ class LibraryCalls(Calls):
     """Assets and their versions."""
 
     def create_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
-        """A new asset without versions; without a project all projects share it."""
+        """Create an asset without versions; without a project all projects share it."""
         new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
         return self._http.send(Asset, "POST", "/assets", new)
 
     def ensure_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
-        """The asset of that kind and name, made if there is none: a project's own, or the one that all share."""
+        """Return the asset of that kind and name, created if it does not exist: a project's own, or the shared one."""
         return self._ensured(kind, name, project)[0]
 
     @contextmanager
     def asset_for_upload(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Generator[Asset]:
-        """``ensure_asset`` for an upload: what was made for one that is refused or broken off is hidden again."""
-        asset, made = self._ensured(kind, name, project)
+        """``ensure_asset`` for an upload. If the upload fails, an asset that was created for it is archived again."""
+        asset, created = self._ensured(kind, name, project)
         try:
             yield asset
         except BaseException:
-            with suppress(GenlockError):  # what ended the upload is what has to be said
-                if made and not self.asset(asset).versions_total:
+            with suppress(GenlockError):  # the error that ended the upload is the one to report
+                if created and not self.asset(asset).versions_total:
                     self.archive_asset(asset)
             raise
 
     def _ensured(self, kind: Kind | str, name: str, project: ProjectLike | None) -> tuple[Asset, bool]:
-        """The asset, and whether it was made, or brought back without a version, just now."""
+        """Return the asset, and whether this call created it or restored it without versions."""
         new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
-        found = self._exactly(new)
-        if found is not None:
-            return found, False
+        asset = self._exactly(new)
+        if asset is not None:
+            return asset, False
         try:
             return self._http.send(Asset, "POST", "/assets", new), True
         except Conflict:
-            found = self._exactly(new)
-            if found is not None:  # somebody else made it just now
-                return found, False
+            asset = self._exactly(new)
+            if asset is not None:  # another client created it meanwhile
+                return asset, False
             hidden = self._exactly(new, archived=True)
             if hidden is None or hidden.versions_total:
                 raise
             return self.restore_asset(hidden), True
 
-    def _exactly(self, wanted: NewAsset, *, archived: bool = False) -> Asset | None:
-        named = self.assets(
-            kind=wanted.kind, project=wanted.project_id, name=wanted.name, archived=archived, page_size=500
-        )
-        return next((one for one in named if (one.name, one.project_id) == (wanted.name, wanted.project_id)), None)
+    def _exactly(self, new: NewAsset, *, archived: bool = False) -> Asset | None:
+        named = self.assets(kind=new.kind, project=new.project_id, name=new.name, archived=archived, page_size=500)
+        return next((asset for asset in named if (asset.name, asset.project_id) == (new.name, new.project_id)), None)
 
     def assets(
         self,
@@ -84,7 +82,7 @@ class LibraryCalls(Calls):
         archived: bool = False,
         page_size: int = 100,
     ) -> Listing[Asset]:
-        """Assets by name: of a kind, that a project can use, whose name begins so, or with a version of that digest."""
+        """List assets by name: of a kind, usable by a project, with a name prefix, or with a version of a digest."""
         return self._list(
             Page[Asset],
             "/assets",
@@ -106,12 +104,12 @@ class LibraryCalls(Calls):
         return self._http.send(Asset, "PATCH", f"/assets/{asset_id}", body_of(NewName, name=name))
 
     def archive_asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
-        """Hide an asset from new work. Nothing of it is deleted, and what was made with it is still judged."""
+        """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._http.send(Asset, "POST", f"/assets/{asset_id}/archive")
 
     def restore_asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
-        """Bring an archived asset back."""
+        """Restore an archived asset."""
         asset_id = self._names.asset(asset, self._project_of(project), archived=True).id
         return self._http.send(Asset, "POST", f"/assets/{asset_id}/restore")
 
@@ -130,12 +128,12 @@ class LibraryCalls(Calls):
         project: ProjectLike | None = None,
         on_progress: Progress | None = None,
     ) -> VersionAdded:
-        """Upload a file as a new version. ``report`` of the answer says what that made stale, and what fresh again.
+        """Upload a file as a new version. ``report`` in the result lists what became stale and what became fresh again.
 
-        With ``digest`` it is refused (``other_bytes``) if that is not the file's.
+        With ``digest`` the upload is refused (``other_bytes``) if the file has another digest.
         """
-        found = self._names.asset(asset, self._project_of(project))
-        sources = [self._source(source, found.project_id) for source in derived_from]
+        target = self._names.asset(asset, self._project_of(project))
+        sources = [self._source(source, target.project_id) for source in derived_from]
         fields = [("note", note), ("activate", str(activate).lower())]
         fields += [("derived_from", f"{source.asset_id}@{source.number}") for source in sources]
         if bindings is not None:
@@ -143,7 +141,7 @@ class LibraryCalls(Calls):
         if digest is not None:
             fields.append(("digest", digest))
         form = Form(fields, {"file": Path(file)}, on_progress)
-        return self._http.send_form(VersionAdded, f"/assets/{found.id}/versions", form)
+        return self._http.send_form(VersionAdded, f"/assets/{target.id}/versions", form)
 
     def register_in_place(
         self,
@@ -155,11 +153,11 @@ class LibraryCalls(Calls):
         derived_from: Sequence[Source] = (),
         project: ProjectLike | None = None,
     ) -> VersionAdded:
-        """Register a file where it lies on the server's machine, below one of its configured roots (administrators)."""
-        found = self._names.asset(asset, self._project_of(project))
-        sources = [self._source(source, found.project_id) for source in derived_from]
+        """Register a file on the server's machine in place, below one of its configured roots (administrators only)."""
+        target = self._names.asset(asset, self._project_of(project))
+        sources = [self._source(source, target.project_id) for source in derived_from]
         body = body_of(InPlaceVersion, path=path, note=note, activate=activate, derived_from=sources)
-        return self._http.send(VersionAdded, "POST", f"/assets/{found.id}/versions", body)
+        return self._http.send(VersionAdded, "POST", f"/assets/{target.id}/versions", body)
 
     def versions(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Listing[Version]:
         """All versions of an asset, newest first."""
@@ -168,13 +166,13 @@ class LibraryCalls(Calls):
 
     def version(self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None) -> Version:
         """One version: the one that is named (``lora:rain@2``, or ``number``), else the active one."""
-        found, named = self._version_of(asset, number, project)
-        return self._names.content(found, named if named is not None else _number(found, found.active_version))
+        target, named = self._version_of(asset, number, project)
+        return self._names.content(target, named if named is not None else _number(target, target.active_version))
 
     def bindings(
         self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None
     ) -> WorkflowBindings:
-        """Which input of which node of a workflow takes what, in one version (the active one, unless named)."""
+        """Return which node inputs of a workflow take which values, in one version (by default the active one)."""
         version = self.version(asset, number, project=project)
         path = f"/assets/{version.asset_id}/versions/{version.number}/bindings"
         return self._http.get(WorkflowBindings, path)
@@ -197,20 +195,20 @@ class LibraryCalls(Calls):
     def activate(
         self, asset: AssetLike, version: int | None = None, *, note: str = "", project: ProjectLike | None = None
     ) -> Activated:
-        """Make a version the active one; the answer's report says what that makes stale, and what fresh again."""
-        found, named = self._version_of(asset, version, project)
-        body = body_of(ActivationRequest, version=_number(found, named), note=note)
-        return self._http.send(Activated, "POST", f"/assets/{found.id}/activate", body)
+        """Make a version the active one. ``report`` in the result lists what became stale and fresh again."""
+        target, named = self._version_of(asset, version, project)
+        body = body_of(ActivationRequest, version=_number(target, named), note=note)
+        return self._http.send(Activated, "POST", f"/assets/{target.id}/activate", body)
 
     def activations(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Listing[Activation]:
-        """Who moved the active version, when, from where to where; newest first."""
+        """List who changed the active version, when, from and to which; newest first."""
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._list(Page[Activation], f"/assets/{asset_id}/activations")
 
     def impact(self, asset: AssetLike, version: int | None = None, *, project: ProjectLike | None = None) -> Impact:
-        """What making a version active would make stale, and what fresh again. Changes nothing."""
-        found, named = self._version_of(asset, version, project)
-        return self._http.get(Impact, f"/assets/{found.id}/impact", version=_number(found, named))
+        """Return what would become stale, and fresh again, if a version were active. Changes nothing."""
+        target, named = self._version_of(asset, version, project)
+        return self._http.get(Impact, f"/assets/{target.id}/impact", version=_number(target, named))
 
     def usage(
         self,
@@ -222,32 +220,32 @@ class LibraryCalls(Calls):
         project: ProjectLike | None = None,
         page_size: int = 100,
     ) -> "UsageListing":
-        """The takes that used an asset, or exactly one version of it: selected ones, or with ``all_takes`` all."""
-        found, named = self._version_of(asset, version, project)
+        """List the takes that used an asset, or exactly one version: selected takes, or all with ``all_takes``."""
+        target, named = self._version_of(asset, version, project)
         parameters = {
             "version": named,
             "takes": "all" if all_takes else "selected",
             "project_id": self._project_of(in_project),
             "limit": page_size,
         }
-        path = f"/assets/{found.id}/usage"
+        path = f"/assets/{target.id}/usage"
         return UsageListing(lambda cursor: self._http.get(UsagePage, path, **parameters, cursor=cursor))
 
     def _version_of(
         self, asset: AssetLike, number: int | None, project: ProjectLike | None
     ) -> tuple[Asset, int | None]:
-        """An asset and the number that was said of it, in the reference or beside it."""
+        """Return an asset and its version number, from the reference or from ``number``."""
         project_id = self._project_of(project)
         if isinstance(asset, str):
-            found, named = self._names.version(asset, project_id)
-            return found, number if number is not None else named
+            target, named = self._names.version(asset, project_id)
+            return target, number if number is not None else named
         return self._names.asset(asset, project_id), number
 
     def _source(self, source: Source, project_id: int | None) -> VersionRef:
         if isinstance(source, VersionRef):
             return source
-        found, number = self._names.version(source, project_id)
-        return VersionRef(asset_id=found.id, number=_number(found, found.active_version if number is None else number))
+        asset, number = self._names.version(source, project_id)
+        return VersionRef(asset_id=asset.id, number=_number(asset, asset.active_version if number is None else number))
 
 
 class UsageListing(Listing[Usage]):
@@ -255,16 +253,14 @@ class UsageListing(Listing[Usage]):
 
     @property
     def versions(self) -> tuple[VersionUsage, ...]:
-        """How many takes used each version; nothing when the listing is of one version."""
+        """How many takes used each version; empty when the listing is of one version."""
         page = self.first
         return (page.versions or ()) if isinstance(page, UsagePage) else ()
 
 
 def _number(asset: Asset, number: int | None) -> int:
-    """A version's number; ``Invalid`` where none was said, or there is none yet."""
+    """Return a version number. Raises ``Invalid`` where none is given."""
     if number is None:
         plain = f"{asset.kind}:{asset.name}"
-        raise Invalid(
-            f"Which version of {plain} is meant?", hint=f"Write its number, such as {plain}@1.", code=BAD_REFERENCE
-        )
+        raise Invalid(f"No version of {plain} is named.", hint=f"Name one, such as {plain}@1.", code=BAD_REFERENCE)
     return number

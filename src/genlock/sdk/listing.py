@@ -1,4 +1,4 @@
-"""Lists: pages of a server, read as they are needed."""
+"""Listings: pages of a list, read as they are needed."""
 
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -10,7 +10,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class SomePage(Protocol[T_co]):
-    """What any page has."""
+    """The attributes of a page."""
 
     @property
     def items(self) -> tuple[T_co, ...]:
@@ -24,12 +24,12 @@ class SomePage(Protocol[T_co]):
 
     @property
     def total(self) -> int | None:
-        """How many items there are, where that is known."""
+        """How many items there are, where the server counts them."""
         ...
 
 
 class Listing(Generic[T]):
-    """Everything a list has, page after page. Iterating begins anew each time; ``first`` is read once."""
+    """All items of a list, read page by page. Each iteration starts again; ``first`` is read once."""
 
     def __init__(self, page: Callable[[str | None], SomePage[T]]) -> None:
         self._page = page
@@ -48,7 +48,7 @@ class Listing(Generic[T]):
         return self.first.total
 
     def pages(self) -> Iterator[SomePage[T]]:
-        """Page after page."""
+        """Iterate over the pages."""
         page = self._page(None)
         while True:
             yield page

@@ -1,10 +1,10 @@
-"""Finds this machine's own server, and starts it when none runs.
+"""Find the server of a data folder on this machine, and start it if it does not run.
 
     server.json answers? ─ yes ─▶ its URL, and the token in admin.token
-                         └ no ──▶ start `python -m genlock.server`, wait until it is ready, telling how far it is
+                         └ no ──▶ start `python -m genlock.server`, wait until it is ready, report its progress
 
-Starting twice is harmless: a server that finds its data folder taken waits for the other one and ends. So whoever
-asks first starts it, and everybody waits for the same one.
+Starting twice is harmless: a server that finds its data folder in use waits for the other server and ends. So the first
+client starts it, and all clients wait for the same one.
 """
 
 import importlib.util
@@ -36,7 +36,7 @@ _SERVER_PACKAGES = ("fastapi", "psycopg", "uvicorn", "numpy", "av")
 
 
 class Running(Model):
-    """What a running server says of itself in ``server.json``."""
+    """What a running server writes to ``server.json``."""
 
     url: str
     pid: int
@@ -44,7 +44,7 @@ class Running(Model):
 
 
 def address_of(settings: Settings, say: Say) -> Callable[[], Address]:
-    """How to find the server that the settings mean: the one at ``url``, else the data folder's own."""
+    """Return a function that finds the server: the one at ``url``, else the data folder's own."""
     starter = _Starter(settings, say)
 
     def find() -> Address:
@@ -60,13 +60,13 @@ def address_of(settings: Settings, say: Say) -> Callable[[], Address]:
 
 
 def is_own(settings: Settings) -> bool:
-    """Whether the server that the settings mean is the data folder's own, on this machine."""
+    """Return whether the server of the settings is the data folder's own, on this machine."""
     own = read_running(settings)
     return settings.url is None or (own is not None and own.url == settings.url.rstrip("/"))
 
 
 def read_running(settings: Settings) -> Running | None:
-    """What ``server.json`` says; ``None`` if there is none. It may be a leftover."""
+    """Read ``server.json``; ``None`` if it does not exist. The server may have ended since."""
     try:
         return Running.model_validate(json.loads(settings.server_file.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError, ValueError, ValidationError):
@@ -76,7 +76,7 @@ def read_running(settings: Settings) -> Running | None:
 
 
 def read_token(settings: Settings) -> str | None:
-    """The administrator's token of the data folder, if there is one."""
+    """Read the administrator's token of the data folder, if it has one."""
     try:
         return settings.token_file.read_text(encoding="utf-8").strip() or None
     except (FileNotFoundError, NotADirectoryError):
@@ -86,12 +86,12 @@ def read_token(settings: Settings) -> str | None:
 
 
 def is_ready(running: Running) -> bool:
-    """Whether a server answers there and can work."""
+    """Return whether a server answers there and is ready."""
     return _status(f"{running.url}/readyz", None) == _OK
 
 
 def find_ready(settings: Settings) -> Running | None:
-    """The data folder's server if it can work. What ``server.json`` names may be somebody else's by now."""
+    """Return the data folder's server if it is ready. Another program may listen on its port by now."""
     running, token = read_running(settings), read_token(settings)
     if running is None:
         return None
@@ -101,16 +101,16 @@ def find_ready(settings: Settings) -> Running | None:
 
 
 def wait_until_ready(
-    settings: Settings, ended: Callable[[], int | None], tell: Callable[[], None] = lambda: None
+    settings: Settings, ended: Callable[[], int | None], on_wait: Callable[[], None] = lambda: None
 ) -> Running | None:
-    """The data folder's server, once it can work; ``None`` if the process that was to become it failed.
+    """Wait for the data folder's server; ``None`` if the process that should become it failed.
 
-    ``ended`` gives the exit status of that process, ``None`` while it runs; ``tell`` is called again and again.
+    ``ended`` returns the exit status of that process, ``None`` while it runs; ``on_wait`` is called while waiting.
     """
     until_s = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until_s:
         status = ended()
-        tell()
+        on_wait()
         running = find_ready(settings)
         if running is None and status == 0:  # it found another server of this folder, and saw that it answers
             running = read_running(settings)
@@ -121,18 +121,18 @@ def wait_until_ready(
         time.sleep(0.1)
     raise Unavailable(
         f"The server of {settings.data} is not ready after {_PATIENCE_S / 60:.0f} minutes.",
-        hint=f"{_log_file(settings)} says how far it got.",
+        hint=f"Its progress is in {_log_file(settings)}.",
         code="not_ready",
     )
 
 
 def server_command() -> list[str]:
-    """The command that serves; ``-P``, so that no file of the current folder is taken for a module."""
+    """Return the command of the server; ``-P`` keeps files of the current folder from being imported."""
     return [sys.executable, "-P", "-m", "genlock.server"]
 
 
 def check_installed() -> None:
-    """``Unavailable`` if this installation has the light half of Genlock only."""
+    """Raise ``Unavailable`` if this installation of Genlock has no server."""
     missing = [name for name in _SERVER_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise Unavailable(
@@ -143,7 +143,7 @@ def check_installed() -> None:
 
 
 def stop(settings: Settings) -> Running | None:
-    """End the data folder's server and wait until it has ended; ``None`` if none runs."""
+    """Stop the data folder's server and wait until it has ended; ``None`` if none runs."""
     running = read_running(settings)
     if running is None or not _is_server_of(settings, running):
         return None
@@ -167,33 +167,33 @@ def stop(settings: Settings) -> Running | None:
 
 
 class _Starter:
-    """Reaches the data folder's server, and starts it if it does not run."""
+    """Find the data folder's server, and start it if it does not run."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings, self._say = settings, say
         self._process: _Spawned | None = None
 
     def reach(self) -> Running:
-        """The running server; ``Unavailable`` with what it said if it cannot be started."""
+        """Return the running server. Raises ``Unavailable`` with its output if it cannot be started."""
         settings = self._settings
         if self._process is not None:
-            self._process.ended()  # lets go of a server that has ended
+            self._process.ended()  # reaps a server that has ended
         running = find_ready(settings)
         if running is not None:
             return running
         check_installed()
         log = _open_log(settings)
-        told = _Tail(log, self._say)
+        tail = _Tail(log, self._say)
         self._say(f"Starting the server of {settings.data} …")
         self._process = _Spawned(server_command(), _background(settings).as_environment(), log)
-        started = wait_until_ready(settings, self._process.ended, told.tell)
+        started = wait_until_ready(settings, self._process.ended, tail.report)
         if started is None:
-            raise told.failure(self._process.ended())
+            raise tail.failure(self._process.ended())
         return started
 
 
 class _Spawned:
-    """A process with a session of its own that outlives this one. Its words go into a log."""
+    """A process in its own session that outlives this one. Its output goes to a log."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str], log: Path) -> None:
         actions = [
@@ -205,11 +205,11 @@ class _Spawned:
         self._status: int | None = None
 
     def ended(self) -> int | None:
-        """Its exit status; ``None`` while it runs."""
+        """Return its exit status; ``None`` while it runs."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:  # somebody else in this process has fetched it
+            except ChildProcessError:  # other code in this process has reaped it
                 pid, status = self._pid, 0
             if pid == self._pid:
                 self._status = os.waitstatus_to_exitcode(status)
@@ -217,30 +217,30 @@ class _Spawned:
 
 
 class _Tail:
-    """What a starting server wrote into its log since it was started."""
+    """The log of a starting server since its start."""
 
     def __init__(self, log: Path, say: Say) -> None:
         self._log, self._say = log, say
         self._at = log.stat().st_size
-        self._said: list[str] = []
+        self._lines: list[str] = []
 
-    def tell(self) -> None:
-        """Say the lines that were added."""
+    def report(self) -> None:
+        """Report the lines that were added, except log records."""
         with self._log.open("rb") as file:
             file.seek(self._at)
             added = file.read()
         whole = added[: added.rfind(b"\n") + 1]
         self._at += len(whole)
         for line in whole.decode("utf-8", "replace").splitlines():
-            self._said.append(line)
-            if _LOGGED.match(line) is None:  # what it logs is for the log
+            self._lines.append(line)
+            if _LOGGED.match(line) is None:
                 self._say(line)
 
     def failure(self, status: int | None) -> Unavailable:
-        """Why the server did not start, in its own words where it found some."""
-        self.tell()
-        message, hint = f"The server did not start (it ended with {status}).", f"{self._log} says why."
-        for line in self._said:
+        """Return why the server did not start, from its output where possible."""
+        self.report()
+        message, hint = f"The server did not start (exit status {status}).", f"The reason is in {self._log}."
+        for line in self._lines:
             if line.startswith("Error: "):
                 message = f"The server did not start: {line.removeprefix('Error: ')}"
             elif line.startswith("Hint: "):
@@ -249,7 +249,7 @@ class _Tail:
 
 
 def _background(settings: Settings) -> Settings:
-    """The settings of a server that nobody watches: it ends by itself, and takes any port if its own is taken."""
+    """Return the settings of a background server: it ends when idle, and uses any port if its own is taken."""
     changed: dict[str, object] = {"idle_minutes": settings.idle_minutes or IDLE_MINUTES}
     if "port" not in settings.model_fields_set and not _is_free(settings.host, settings.port):
         changed["port"] = 0
@@ -267,7 +267,7 @@ def _is_free(host: str, port: int) -> bool:
 def _open_log(settings: Settings) -> Path:
     log = _log_file(settings)
     try:
-        # Others may pass through but not look in: the embedded database's own user has to.
+        # Other users may pass through it but not list it: the embedded database has its own user.
         settings.data.mkdir(mode=0o711, parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > _LARGEST_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -286,17 +286,17 @@ def _log_file(settings: Settings) -> Path:
 
 
 def _is_server_of(settings: Settings, running: Running) -> bool:
-    """Whether a process is the data folder's server, and not another one that has its number by now."""
+    """Return whether a process is the data folder's server, and not another one with its process id."""
     if find_ready(settings) == running:
         return True
-    try:  # it may hang; then its command line tells
+    try:  # it may hang; then its command line decides
         return b"genlock.server" in Path(f"/proc/{running.pid}/cmdline").read_bytes()
     except OSError:
         return False
 
 
 def _status(url: str, token: str | None) -> int | None:
-    """What a server of this machine answers to a GET; ``None`` for no answer."""
+    """Return the status of a GET to a server of this machine; ``None`` without an answer."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
         verify = url.startswith("https:")  # loading the certificates takes time, and plain HTTP has none
@@ -306,20 +306,20 @@ def _status(url: str, token: str | None) -> int | None:
 
 
 def _lives(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not fetched by its parent does not."""
+    """Return whether a process runs. A zombie does not."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # no /proc here, or not ours to look at
+        return True  # without /proc, or without permission
     return state != "Z"
 
 
 def _not_yours(path: Path) -> Denied | Conflict:
     return Denied(
-        f"{path} belongs to somebody else.",
-        hint="Use a data folder of your own with --data, or name a server and token with --url and --token.",
+        f"{path} belongs to another user.",
+        hint="Choose your own data folder with --data, or name a server and token with --url and --token.",
         code="not_yours",
     )

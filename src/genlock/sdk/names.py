@@ -1,6 +1,6 @@
-"""Finds what people name: references become projects, scenes, segments and assets, or a suggestion of what was meant.
+"""Look up references: projects, scenes, segments and assets by name, with suggestions for names that do not exist.
 
-Whatever takes a reference also takes an id, or the object itself.
+A parameter that takes a reference also takes an id, or the object itself.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _FEW = 5
 
 
 class Names:
-    """Looks up what references name, on one server."""
+    """Look up references on one server."""
 
     def __init__(self, http: Transport) -> None:
         self._http = http
@@ -54,7 +54,7 @@ class Names:
         return given.id if isinstance(given, Segment) else self.segment_at(parse_segment(given)).id
 
     def project(self, given: ProjectLike, *, archived: bool = False) -> Project:
-        """A project; ``NotFound`` with what may have been meant."""
+        """Return a project. Raises ``NotFound`` with suggestions."""
         if isinstance(given, Project):
             return given
         if isinstance(given, int):
@@ -69,7 +69,7 @@ class Names:
         return self._project_at(place, archived)
 
     def scene(self, given: SceneLike, *, archived: bool = False) -> Scene:
-        """A scene; ``NotFound`` with what may have been meant."""
+        """Return a scene. Raises ``NotFound`` with suggestions."""
         if isinstance(given, Scene):
             return given
         if isinstance(given, int):
@@ -77,11 +77,11 @@ class Names:
         return self._scene_at(parse_scene(given), archived)
 
     def segment(self, given: SegmentLike) -> SegmentView:
-        """A segment with its state, its takes and what is pinned there."""
+        """Return a segment with its state, its takes and its pins."""
         return self._http.get(SegmentView, f"/segments/{self.segment_id(given)}")
 
     def segment_at(self, place: Place) -> Segment:
-        """The segment at a position or of a name; ``NotFound`` says how many there are or what was meant."""
+        """Return a segment by position or name. Raises ``NotFound`` with their number or suggestions."""
         scene = self._scene_at(place, archived=False)
         plain = f"{place.project}/{scene.name}"
         if isinstance(place.segment, str):
@@ -96,24 +96,24 @@ class Names:
         )
 
     def _segment_called(self, name: str, scene: Scene, plain: str) -> Segment:
-        found = [segment for segment in self.segments_of(scene, q=name) if segment.name == name]
-        if len(found) > 1:
-            places = ", ".join(f"{plain}/{segment.position}" for segment in found[:_FEW])
+        matches = [segment for segment in self.segments_of(scene, q=name) if segment.name == name]
+        if len(matches) > 1:
+            places = ", ".join(f"{plain}/{segment.position}" for segment in matches[:_FEW])
             raise Invalid(
-                f"{len(found)} segments of {plain} are called {name!r}.",
+                f"{len(matches)} segments of {plain} are called {name!r}.",
                 hint=f"Name one by its position: {places}.",
                 code=BAD_REFERENCE,
             )
-        if not found:
+        if not matches:
             names = [segment.name for segment in self.segments_of(scene) if segment.name]
             raise NotFound(
                 f"There is no segment {name!r} in {plain}.",
-                hint=did_you_mean(name, names) or "Segments are counted from 1, or named as they are called.",
+                hint=did_you_mean(name, names) or "Name a segment by its position from 1, or by its name.",
             )
-        return found[0]
+        return matches[0]
 
     def segments_of(self, scene: Scene, q: str | None = None) -> Iterator[SegmentView]:
-        """The segments of a scene in their order; with ``q`` those whose names begin so."""
+        """Iterate over the segments of a scene in order; with ``q`` those with that name prefix."""
         cursor: str | None = None
         while True:
             page = self._http.get(
@@ -153,7 +153,7 @@ class Names:
     # assets --------------------------------------------------------------------------------------
 
     def asset(self, given: AssetLike, project_id: int | None = None, *, archived: bool = False) -> Asset:
-        """An asset: in a project its own of that name, else the shared one."""
+        """Return an asset: the project's own of that name, else the shared one."""
         if isinstance(given, Asset):
             return given
         if isinstance(given, int):
@@ -161,14 +161,14 @@ class Names:
         reference = parse_asset(given)
         if reference.version is not None:
             raise Invalid(
-                f"{given!r} is a version; an asset is asked for here.",
+                f"{given!r} is a version, not an asset.",
                 hint=f"Leave the version out: {reference.kind}:{reference.name}",
                 code=BAD_REFERENCE,
             )
         return self._asset_named(reference, project_id, archived)
 
     def version(self, given: str, project_id: int | None = None) -> tuple[Asset, int | None]:
-        """The asset that ``kind:name@version`` names and the number, ``None`` where none is said."""
+        """Return the asset of ``kind:name@version`` and the version number, ``None`` without one."""
         reference = parse_asset(given)
         return self._asset_named(reference, project_id, archived=False), reference.version
 
@@ -184,14 +184,14 @@ class Names:
         ]
         own = [asset for asset in named if asset.project_id is not None and asset.project_id == project_id]
         shared = [asset for asset in named if asset.project_id is None]
-        for found in (own, shared, named):
-            if len(found) == 1:
-                return found[0]
+        for candidates in (own, shared, named):
+            if len(candidates) == 1:
+                return candidates[0]
         plain = f"{reference.kind}:{reference.name}"
         if named:
             raise Invalid(
-                f"{len(named)} projects have an asset {plain} of their own.",
-                hint="Say which project is meant with --project.",
+                f"{len(named)} projects have their own asset {plain}.",
+                hint="Name the project with --project.",
                 code="ambiguous",
             )
         raise NotFound(

@@ -1,4 +1,4 @@
-"""Finds takes in a folder of old work: which files are one take, and which segment each belongs to. Reads names only.
+"""Find takes in a folder of old work: which files are one take, and which segment it belongs to. Reads names only.
 
 rooftop/night/walk_00003_.mp4 ┐
 rooftop/night/walk_00003_.png ┴─▶ one take of rooftop/night/walk      {project}/{scene}/{segment}
@@ -62,20 +62,20 @@ class OldWork:
 
 
 class Pattern:
-    """How the path of a file, without its extension, says where it belongs."""
+    """The form of file paths, without extension, that name a project, scene and segment."""
 
     def __init__(self, text: str, *, project: str | None = None, scene: str | None = None) -> None:
-        """``project`` and ``scene`` are for patterns that do not name them. ``Invalid`` for one that cannot be used."""
+        """``project`` and ``scene`` complete patterns without these fields. Raises ``Invalid`` for unusable ones."""
         names = _FIELD.findall(text)
         unknown = [name for name in names if name not in _FIELDS]
         if unknown or len(set(names)) < len(names):
-            raise _bad(text, f"{{{unknown[0]}}} is no field" if unknown else "a field is in it twice")
+            raise _bad(text, f"{{{unknown[0]}}} is not a field" if unknown else "it has a field twice")
         given = {"project": project, "scene": scene}
         lacks = [name for name in given if name not in names and given[name] is None]
         if lacks:
-            raise _bad(text, f"it does not say the {lacks[0]}", f"Name it with --{lacks[0]}.")
+            raise _bad(text, f"it has no {lacks[0]}", f"Name it with --{lacks[0]}.")
         if "segment" not in names and "counter" not in names:
-            raise _bad(text, "it does not say the segment")
+            raise _bad(text, "it has no segment")
         self._given = {name: value for name, value in given.items() if name not in names and value is not None}
         self._counts = "counter" not in names
         parts = re.split(r"(\{[^{}]*\})", text.strip("/"))
@@ -84,23 +84,23 @@ class Pattern:
         )
 
     def take_of(self, stem: str) -> tuple[str, str, str, int | None] | None:
-        """Project, scene, segment and counter of a path without extension; None if it does not have this form."""
+        """Return the project, scene, segment and counter of a path without extension; None if it does not match."""
         counter = None
         if self._counts and (counted := _COUNTED.fullmatch(stem)) is not None:
             stem, counter = counted["stem"], int(counted["counter"][:18])
         match = self._form.fullmatch(stem)
         if match is None:
             return None
-        said = {**self._given, **match.groupdict()}
+        fields = {**self._given, **match.groupdict()}
         if not self._counts:
-            said["segment"] = f"{said['segment']}_{said['counter']}" if "segment" in said else said["counter"]
-        return slug_of(said["project"]), said["scene"], said["segment"], counter
+            fields["segment"] = f"{fields['segment']}_{fields['counter']}" if "segment" in fields else fields["counter"]
+        return slug_of(fields["project"]), fields["scene"], fields["segment"], counter
 
 
 def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
-    """The takes below ``folder``, hidden files left out, links to folders not followed. ``Invalid`` if it is none."""
+    """Find the takes below ``folder``, without hidden files and linked folders. Raises ``Invalid`` if it is missing."""
     if not folder.is_dir():
-        raise Invalid(f"There is no folder {folder}.", hint="Name the folder with the old work.", code="no_folder")
+        raise Invalid(f"There is no folder {folder}.", hint="Name the folder that holds the takes.", code="no_folder")
     skipped: list[Skipped] = []
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in _files(folder):
@@ -122,23 +122,24 @@ def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
             group[container] = path
     takes: list[OldTake] = []
     for stem, files in groups.items():
-        found = pattern.take_of(stem)
-        name = next(files[one] for one in CONTAINERS if one in files).relative_to(folder).as_posix()
-        if found is None:
+        place = pattern.take_of(stem)
+        name = next(files[container] for container in CONTAINERS if container in files).relative_to(folder).as_posix()
+        if place is None:
             skipped.append(Skipped(name, "its path does not have the form of the pattern"))
         else:
-            takes.append(OldTake(*found, name=name, files=files))
+            takes.append(OldTake(*place, name=name, files=files))
     return OldWork(tuple(sorted(takes, key=_place)), tuple(skipped))
 
 
 def slug_of(name: str) -> str:
-    """A folder's name as a project's slug: lower case, without accents, what may not stand in a URL as one hyphen.
+    """Return a folder's name as a slug: lower case, without accents, with hyphens for what a URL cannot contain.
 
-    Letters that Latin has not are lost: a few digits then keep the folders 夜 and 雨 two projects.
+    Letters outside the Latin script are lost: a few digits then keep the folders 夜 and 雨 apart.
     """
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name.lower()) if not unicodedata.combining(one))
+    decomposed = unicodedata.normalize("NFKD", name.lower())
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     slug = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:80].rstrip("-._")
-    if slug and not any(one.isalnum() and not one.isascii() for one in plain):
+    if slug and not any(character.isalnum() and not character.isascii() for character in plain):
         return slug
     digits = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return f"{slug or 'imported'}-{digits}"
@@ -146,14 +147,14 @@ def slug_of(name: str) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        folders[:] = sorted(folder_name for folder_name in folders if not folder_name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and (Path(root) / name).is_file():
                 yield Path(root) / name
 
 
 def _place(take: OldTake) -> tuple[str, tuple[tuple[int, int, str], ...], tuple[tuple[int, int, str], ...], int, str]:
-    """Segments in the order in which people number them: 2 before 10."""
+    """Return a sort key in natural order: 2 before 10."""
     return take.project, _natural(take.scene), _natural(take.segment), take.counter or 0, take.name
 
 

@@ -1,4 +1,4 @@
-"""Turns a server's problem documents (RFC 9457) back into the six errors."""
+"""Turn a server's problem documents (RFC 9457) back into the six errors."""
 
 from typing import Any, cast
 
@@ -8,14 +8,15 @@ from genlock.errors import Conflict, Denied, GenlockError, Invalid, NotFound, Ta
 
 
 def problem_of(response: httpx.Response) -> GenlockError:
-    """The error that a refusal says, with its message, hint, code and fields."""
-    said = _document(response)
+    """Return the error of a response, with its message, hint, code and fields."""
+    document = _document(response)
     status = response.status_code
-    message = str(said.get("detail") or said.get("title") or f"The server answered {status} {response.reason_phrase}.")
+    unexplained = f"The server answered {status} {response.reason_phrase}."
+    message = str(document.get("detail") or document.get("title") or unexplained)
     rest: dict[str, Any] = {
-        "hint": said.get("hint"),
-        "code": said.get("code") or f"http_{status}",
-        "fields": said.get("errors") or (),
+        "hint": document.get("hint"),
+        "code": document.get("code") or f"http_{status}",
+        "fields": document.get("errors") or (),
     }
     if status in {401, 403}:
         rest["hint"] = rest["hint"] or "Give a token with --token or GENLOCK_TOKEN."
@@ -32,9 +33,9 @@ def problem_of(response: httpx.Response) -> GenlockError:
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:
-    """The problem document; nothing when something that is not Genlock answered."""
+    """Return the problem document, empty if another program answered."""
     try:
-        said: Any = response.json()
+        document: Any = response.json()
     except ValueError:
         return {}
-    return cast(dict[str, Any], said) if isinstance(said, dict) else {}
+    return cast(dict[str, Any], document) if isinstance(document, dict) else {}

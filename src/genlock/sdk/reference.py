@@ -37,74 +37,75 @@ print(gl.report("rooftop").groups[0].sentence)
 
 **Which server.** `Genlock(url, token)` names one, `Genlock(data=folder)` means a data folder's own. Without arguments
 the environment decides: `GENLOCK_URL` and `GENLOCK_TOKEN`, or else the server of `GENLOCK_DATA`, which is started
-when it does not run. `on_progress` is told in words what is waited for. `close()`, or a `with` block, lets go of the
-connections; the server goes on.
+when it does not run. `on_progress` receives a line of text about each wait. `close()`, or a `with` block, closes the
+connections; the server keeps running.
 
-**What is named.** Wherever a project, scene, segment or asset is asked for, a reference will do (`rooftop`,
-`rooftop/night`, `rooftop/night/3`, `lora:rain`, `lora:rain@2`), or an id, or the object itself. What does not exist
-raises `NotFound` with what was probably meant. `project=` says whose own asset is meant; without it the one that all
-projects share.
+**References.** A parameter for a project, scene, segment or asset takes a reference (`rooftop`, `rooftop/night`,
+`rooftop/night/3`, `lora:rain`, `lora:rain@2`), an id, or the object itself. A name that does not exist raises
+`NotFound` with suggestions. `project=` selects a project's own asset; without it the shared asset is used.
 
-**What is answered.** Frozen values, the same classes as the server's. Lists are read page by page while you iterate;
-`total` counts them where the server does, `first` is the first page. In a notebook values and lists show themselves
-as small tables.
+**Results** are frozen values, the same classes as the server's. Lists are read page by page while you iterate;
+`total` counts them where the server does, `first` is the first page. In a notebook values and lists are
+shown as small tables.
 
-**What goes wrong** raises one of the six errors of `genlock.errors` (`Invalid`, `Denied`, `NotFound`, `Conflict`,
-`Unavailable`, `Tampered`), with `message`, `hint`, `code` and `fields`. What cannot be right is refused before
+**Errors.** A call that fails raises one of the six errors of `genlock.errors` (`Invalid`, `Denied`, `NotFound`,
+`Conflict`, `Unavailable`, `Tampered`), with `message`, `hint`, `code` and `fields`. Invalid values are refused before
 anything is sent.
 
-**Lost connections.** A request that gets no answer, or 429, 502, 503 or 504, is tried up to seven times with growing
-pauses, three times where no server ever answered (`retry=` changes that); a disk that is full is said at once.
-Everything that writes carries an `Idempotency-Key` that stays the same from try to try, so it is done once. Files are
-read as they are sent, downloads are verified against their digest before they are put in their place.
+**Lost connections.** A request without an answer, or with 429, 502, 503 or 504, is tried up to seven times with growing
+pauses, three times if the server has never answered (`retry=` changes that); a full disk is reported at once. Requests
+that write carry an `Idempotency-Key` that stays the same across retries, so they are executed once. Files are read as
+they are sent; downloads are verified against their digest before they replace a file.
 """
 
 _ROOMS: tuple[tuple[str, type[object]], ...] = (
     ("Projects, scenes, segments, pins", TimelineCalls),
     ("Assets", LibraryCalls),
-    ("Folders that are looked at", ScanCalls),
+    ("Scans of folders", ScanCalls),
     ("Takes and receipts", TakesCalls),
-    ("Work made before Genlock", ImportCalls),
-    ("Runs of ComfyUI that arrived", CapturesCalls),
+    ("Imports of work made before Genlock", ImportCalls),
+    ("ComfyUI runs and the inbox", CapturesCalls),
     ("Staleness", StalenessCalls),
     ("Plans and renders", RegenerationCalls),
     ("Reproductions", ReproductionCalls),
-    ("Tokens, events, bytes", SystemCalls),
-    ("A generation in the making: `gl.generation(…)`", Generation),
-    ("What `use` gives", Used),
+    ("Tokens, events, stored bytes", SystemCalls),
+    ("Recording a generation: `gl.generation(…)`", Generation),
+    ("Inputs of a generation: the result of `use`", Used),
     ("Lists", Listing),
 )
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the page."""
     return "\n".join([_INTRODUCTION, *(_section(title, room) for title, room in _ROOMS)])
 
 
 def _section(title: str, room: type[object]) -> str:
-    rows = "\n".join(f"| `{name}` | {said} |" for name, said in _members(room))
-    return f"## {title}\n\n| call | gives or does |\n| --- | --- |\n{rows}\n"
+    rows = "\n".join(f"| `{name}` | {description} |" for name, description in _members(room))
+    return f"## {title}\n\n| call | result |\n| --- | --- |\n{rows}\n"
 
 
 def _members(room: type[object]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
+    members: list[tuple[str, str]] = []
     for name, member in vars(room).items():
         if name.startswith("_"):
             continue
         plain = member.fget if isinstance(member, property) else member
-        said = (
+        description = (
             (inspect.getdoc(plain) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "`").replace("|", "\\|")
         )
-        found.append((name if isinstance(member, property) else name + _parameters(plain), said))
-    return found
+        members.append((name if isinstance(member, property) else name + _parameters(plain), description))
+    return members
 
 
 def _parameters(function: object) -> str:
-    """The names of a call's parameters, with their defaults, without types."""
+    """Return the names of a call's parameters with their defaults, without types."""
     assert inspect.isfunction(function)  # noqa: S101 - what a class of calls is made of
     signature = inspect.signature(function)
     plain = [
-        one.replace(annotation=inspect.Parameter.empty) for one in signature.parameters.values() if one.name != "self"
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in signature.parameters.values()
+        if parameter.name != "self"
     ]
     text = str(inspect.Signature(plain))
     return re.sub(r"=<[^>]*>", "=…", text).replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""References: how people name things, and the one parser of them. Pure.
+"""The parser of references, by which people name things. Pure.
 
 rooftop              a project, by its slug
 rooftop/night        a scene of it
@@ -53,7 +53,7 @@ class AssetReference(Model):
 
 
 def parse_place(text: str) -> Place:
-    """The place that ``text`` names; ``Invalid`` says what is wrong with it."""
+    """Return the place that ``text`` names. Raises ``Invalid``."""
     project, *rest = text.split("/")
     try:
         check_slug(project)
@@ -64,7 +64,7 @@ def parse_place(text: str) -> Place:
     try:
         scene = check_name(rest[0])
     except ValueError as error:
-        raise _bad(text, f"the scene's name is not one: {error}", _PLACES) from error
+        raise _bad(text, f"the scene's name is invalid: {error}", _PLACES) from error
     if len(rest) == 1:
         return Place(project=project, scene=scene)
     if len(rest) > 2:
@@ -73,30 +73,30 @@ def parse_place(text: str) -> Place:
 
 
 def parse_scene(text: str) -> Place:
-    """A place that is a scene; ``Invalid`` for a project or segment."""
+    """Return the scene that ``text`` names. Raises ``Invalid`` for a project or segment."""
     place = parse_place(text)
     if place.scene is None or place.segment is not None:
-        raise _bad(text, "a scene is asked for here", "A scene is written project/scene.")
+        raise _bad(text, "it does not name a scene", "A scene is written project/scene.")
     return place
 
 
 def parse_segment(text: str) -> Place:
-    """A place that is a segment; ``Invalid`` for a project or scene."""
+    """Return the segment that ``text`` names. Raises ``Invalid`` for a project or scene."""
     place = parse_place(text)
     if place.segment is None:
         raise _bad(
             text,
-            "a segment is asked for here",
+            "it does not name a segment",
             "A segment is written project/scene/3, counted from 1, or with its name.",
         )
     return place
 
 
 def parse_asset(text: str) -> AssetReference:
-    """The asset or version that ``text`` names; ``Invalid`` says what is wrong with it."""
+    """Return the asset or version that ``text`` names. Raises ``Invalid``."""
     kind, colon, rest = text.partition(":")
     if not colon:
-        raise _bad(text, "it says no kind", _ASSETS)
+        raise _bad(text, "it has no kind", _ASSETS)
     if kind not in set(Kind):
         raise _bad(text, f"there is no kind {kind!r}", did_you_mean(kind, Kind) or f"Kinds: {', '.join(Kind)}.")
     name, at, version = rest.partition("@")
@@ -108,23 +108,23 @@ def parse_asset(text: str) -> AssetReference:
     return AssetReference(kind=Kind(kind), name=name, version=number)
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str | None:
-    """``Did you mean …?`` with what looks most like ``wrong``, or nothing when nothing does."""
-    by_folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(wrong.casefold(), by_folded, n=3, cutoff=0.5)
-    if not found:
+def did_you_mean(wrong: str, candidates: Iterable[str]) -> str | None:
+    """Return ``Did you mean …?`` with the candidates most like ``wrong``, or ``None``."""
+    by_folded = {name.casefold(): name for name in candidates}
+    matches = difflib.get_close_matches(wrong.casefold(), by_folded, n=3, cutoff=0.5)
+    if not matches:
         return None
-    *others, last = (by_folded[name] for name in found)
+    *others, last = (by_folded[name] for name in matches)
     return f"Did you mean {', '.join(others)} or {last}?" if others else f"Did you mean {last}?"
 
 
-def _segment(text: str, said: str) -> int | str:
-    if not said or _LIKE_A_NUMBER.fullmatch(said):
-        return _number(text, said, "a segment's position", _PLACES)
+def _segment(text: str, segment: str) -> int | str:
+    if not segment or _LIKE_A_NUMBER.fullmatch(segment):
+        return _number(text, segment, "a segment's position", _PLACES)
     try:
-        return check_name(said)
+        return check_name(segment)
     except ValueError as error:
-        raise _bad(text, f"the segment's name is not one: {error}", _PLACES) from error
+        raise _bad(text, f"the segment's name is invalid: {error}", _PLACES) from error
 
 
 def _number(text: str, digits: str, what: str, hint: str) -> int:

@@ -1,4 +1,4 @@
-"""Calls about making only that again: plans, their steps, and renders asked for directly."""
+"""Calls for plans, their steps, and renders."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from genlock.staleness.model import Group
 
 _PAUSE_S = 0.3
 ENDED = frozenset({PlanState.SUCCEEDED, PlanState.FAILED, PlanState.CANCELLED, PlanState.REVIEW})
-"""States in which a plan runs no more, or waits for a person."""
+"""States in which a plan has ended, or waits for a review."""
 
 
 class RegenerationCalls(Calls):
@@ -43,21 +43,21 @@ class RegenerationCalls(Calls):
         force: bool = False,
         seed: Literal["same", "new"] = "same",
     ) -> Plan:
-        """A draft of what would be made again. Without segments, scenes or groups: everything that is out of date.
+        """Create a draft plan. Without segments, scenes or groups it covers everything that is out of date.
 
-        An empty list is no selection (``Invalid``), so that a filter that found nothing does not plan everything.
+        An empty list is ``Invalid``, so that a filter without matches does not plan everything.
         """
-        chosen = body_of(
+        selection = body_of(
             Selection,
-            segments=None if segments is None else [self._names.segment_id(one) for one in segments],
-            scenes=None if scenes is None else [self._names.scene_id(one) for one in scenes],
-            groups=None if groups is None else [one if isinstance(one, str) else one.id for one in groups],
+            segments=None if segments is None else [self._names.segment_id(segment) for segment in segments],
+            scenes=None if scenes is None else [self._names.scene_id(scene) for scene in scenes],
+            groups=None if groups is None else [group if isinstance(group, str) else group.id for group in groups],
             all=True if segments is None and scenes is None and groups is None else None,
         )
         new = body_of(
             NewPlan,
             project_id=self._names.project_id(project),
-            selection=chosen,
+            selection=selection,
             cascade=cascade,
             review=review,
             force=force,
@@ -70,36 +70,36 @@ class RegenerationCalls(Calls):
         return self._list(Page[Plan], "/plans", project_id=self._project_of(project), state=state)
 
     def get_plan(self, plan: Plan | int) -> Plan:
-        """A plan as it is now."""
+        """Return the current state of a plan."""
         return self._http.get(Plan, f"/plans/{_id(plan)}")
 
     def steps(self, plan: Plan | int, *, page_size: int = 500) -> Listing[Step]:
-        """A plan's steps, in the order in which they can run."""
+        """List a plan's steps, in the order in which they can run."""
         return self._list(Page[Step], f"/plans/{_id(plan)}/steps", limit=page_size)
 
     def left_out(self, plan: Plan | int) -> Listing[LeftOut]:
-        """The segments that a plan leaves out, and why."""
+        """List the segments that a plan leaves out, and why."""
         return self._list(Page[LeftOut], f"/plans/{_id(plan)}/left-out", limit=500)
 
     def start_plan(self, plan: Plan | int, *, as_planned: bool = False) -> Plan:
-        """Run a plan; ``Conflict`` if something it was planned on has moved, unless ``as_planned``."""
+        """Start a plan. Raises ``Conflict`` if its expected versions or takes have changed, unless ``as_planned``."""
         body = Start(as_planned=as_planned)
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/start", body)
 
     def cancel_plan(self, plan: Plan | int) -> Plan:
-        """End a plan at once; what is finished stays."""
+        """Cancel a plan at once; finished steps stay."""
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/cancel")
 
     def retry_plan(self, plan: Plan | int) -> Plan:
-        """Run again what failed or was cancelled, and what depends on it."""
+        """Retry the steps that failed or were cancelled, and those that depend on them."""
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/retry")
 
     def accept_plan(self, plan: Plan | int) -> Plan:
-        """Put every take that a reviewed plan made into the cut."""
+        """Select every take that a plan in review made."""
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/accept")
 
     def follow_plan(self, plan: Plan | int) -> Iterator[Plan]:
-        """A plan again and again until it has ended, or waits for a person."""
+        """Poll a plan until it has ended or waits for a review."""
         while True:
             now = self.get_plan(plan)
             yield now
@@ -108,7 +108,7 @@ class RegenerationCalls(Calls):
             time.sleep(_PAUSE_S)
 
     def wait_for(self, plan: Plan | int) -> Plan:
-        """A plan once it has ended, or waits for a person."""
+        """Wait until a plan has ended or waits for a review."""
         *_, last = self.follow_plan(plan)
         return last
 
@@ -123,7 +123,7 @@ class RegenerationCalls(Calls):
         parameters: Mapping[str, Any] | None = None,
         review: bool = False,
     ) -> Plan:
-        """A started plan that makes a take of a segment, or of every segment of a scene."""
+        """Start a plan that renders a take of a segment, or of every segment of a scene."""
         new = body_of(NewRender, engine=engine, inputs=inputs, parameters=dict(parameters or {}), review=review)
         if place.count("/") == 1:
             return self._http.send(Plan, "POST", f"/scenes/{self._names.scene_id(place)}/render", new)

@@ -1,4 +1,4 @@
-"""Calls about running receipts again, and what came of it."""
+"""Calls for reproductions: receipts that are run again and compared."""
 
 import time
 from collections.abc import Iterator
@@ -20,22 +20,22 @@ class ReproductionCalls(Calls):
     def reproduce(self, receipt: Receipt | int, *, runs: int = 1) -> Reproduction:
         """Run a receipt again: the same inputs, graph and engine. With two runs the noise floor is measured too.
 
-        ``Conflict`` when bytes of what it used are gone, or its engine is not here.
+        Raises ``Conflict`` if bytes of its inputs are gone, or its engine is not available.
         """
         body = body_of(NewReproduction, runs=runs)
         return self._http.send(Reproduction, "POST", f"/receipts/{_id(receipt)}/reproduce", body)
 
     def reproduction(self, reproduction: Reproduction | int) -> Reproduction:
-        """A reproduction as it is now."""
-        found = reproduction if isinstance(reproduction, int) else reproduction.id
-        return self._http.get(Reproduction, f"/reproductions/{found}")
+        """Return the current state of a reproduction."""
+        reproduction_id = reproduction if isinstance(reproduction, int) else reproduction.id
+        return self._http.get(Reproduction, f"/reproductions/{reproduction_id}")
 
     def reproductions(self, receipt: Receipt | int) -> Listing[Reproduction]:
         """The reproductions of a receipt, newest first."""
         return self._list(Page[Reproduction], f"/receipts/{_id(receipt)}/reproductions")
 
     def follow_reproduction(self, reproduction: Reproduction | int) -> Iterator[Reproduction]:
-        """A reproduction again and again until it has ended."""
+        """Poll a reproduction until it has ended."""
         while True:
             now = self.reproduction(reproduction)
             yield now
@@ -44,7 +44,7 @@ class ReproductionCalls(Calls):
             time.sleep(_PAUSE_S)
 
     def wait_for_reproduction(self, reproduction: Reproduction | int) -> Reproduction:
-        """A reproduction once it has ended: with its verdict, or with why there is none."""
+        """Wait until a reproduction has ended, with its verdict or its error."""
         *_, last = self.follow_reproduction(reproduction)
         return last
 

@@ -1,7 +1,7 @@
-"""Calls that look at folders: the server at those of its own disk, or this machine, which sends what is new.
+"""Calls that scan folders: on the server's disk, or on this machine, which uploads new files.
 
-The second is for servers elsewhere, and for folders that the server may not look into. What was sent is remembered in
-the data folder by its stamp, so that an unchanged file is neither read nor sent again.
+The second is for remote servers, and for folders that the server may not read. Uploaded files are remembered in the
+data folder by their stamps, so that an unchanged file is neither read nor sent again.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _SAVED_EVERY_S = 5.0
 
 
 class Sent(Model):
-    """A file that was sent: its stamp, and the version that has its bytes; without one, it was refused."""
+    """A file that was sent: its stamp, and the version with its bytes; without a version it was refused."""
 
     stamp: FileStamp
     kind: Kind
@@ -53,49 +53,49 @@ class Memory(Model):
 
 
 class ScanCalls(LibraryCalls):
-    """Folders that are looked at."""
+    """Scans of folders."""
 
     def scan(self, *folders: Path | str, keep: bool | None = None) -> Scan:
-        """Let the server look at folders of its own disk for some seconds, by default those that it watches.
+        """Let the server scan folders on its disk for some seconds, by default those that it watches.
 
-        Ask again while files remain. For administrators; ``Denied`` (``outside_roots``) for folders it may not see.
+        Call it again while files remain. For administrators. ``Denied`` (``outside_roots``) for other folders.
         """
         named = [str(Path(folder).expanduser().absolute()) for folder in folders]
         return self._http.send(Scan, "POST", "/scans", body_of(NewScan, folders=named, keep=keep))
 
     def send_folders(self, *folders: Path | str, memory: Path) -> Scan:
-        """Look at folders of this machine once and upload what is new; what was sent is remembered in ``memory``.
+        """Scan folders of this machine once and upload new files, which are remembered in ``memory``.
 
-        Files that were changed within the last two seconds remain: call it again.
+        Files that changed within the last two seconds remain: call it again.
         """
-        return _Sending(self, memory).look([Path(folder).expanduser().absolute() for folder in folders])
+        return _Sending(self, memory).scan([Path(folder).expanduser().absolute() for folder in folders])
 
 
 def memory_of(data: Path, url: str) -> Path:
-    """Where a data folder remembers what was sent to the server at ``url``."""
+    """Return the file in which a data folder remembers what was sent to the server at ``url``."""
     return data / "sent" / f"{digest_of(url.encode()).removeprefix('sha256:')[:16]}.json"
 
 
 @dataclass
 class _Sending:
-    """One look at some folders of this machine."""
+    """One scan of some folders of this machine."""
 
     calls: ScanCalls
     memory: Path
     files: dict[str, Sent] = field(default_factory=dict[str, Sent])
     saved_s: float = 0.0
 
-    def look(self, folders: Sequence[Path]) -> Scan:
+    def scan(self, folders: Sequence[Path]) -> Scan:
         self.files = _remembered(self.memory)
         walked = walk(folders)
-        news = self._gone(folders, walked)
-        changed = [one for one in walked.files.values() if not self._is_known(one)]
-        ready = [one for one in changed if one.stamp.is_settled(time.time_ns()) or _is_of_the_future(one.stamp)]
+        results = self._gone(folders, walked)
+        changed = [file for file in walked.files.values() if not self._is_known(file)]
+        ready = [file for file in changed if file.stamp.is_settled(time.time_ns()) or _is_of_the_future(file.stamp)]
         try:
-            for one in ready:
-                said = self._take(one)
-                if said is not None:
-                    news.append(said)
+            for file in ready:
+                result = self._take(file)
+                if result is not None:
+                    results.append(result)
                 self._save()
         finally:
             self._save(now=True)
@@ -105,71 +105,71 @@ class _Sending:
             unchanged=len(walked.files) - len(changed),
             remaining=len(changed) - len(ready),
             settling=len(changed) - len(ready),
-            news=(*news, *unreadable(walked)),
+            news=(*results, *unreadable(walked)),
         )
 
-    def _is_known(self, found: Found) -> bool:
-        return found.path in self.files and self.files[found.path].stamp == found.stamp
+    def _is_known(self, file: Found) -> bool:
+        return file.path in self.files and self.files[file.path].stamp == file.stamp
 
     def _gone(self, folders: Iterable[Path], walked: Walked) -> list[ScannedFile]:
-        """Forget files that are not there any more. The server has their bytes."""
+        """Forget files that no longer exist. The server has their bytes."""
         if walked.unreadable:
             return []
         within = tuple(f"{folder.resolve()}/" for folder in folders)
         gone = [path for path in self.files if path.startswith(within) and path not in walked.files]
         forgotten = [(path, self.files.pop(path)) for path in gone]
-        return [_news(path, ScanOutcome.GONE, one) for path, one in forgotten if one.version is not None]
+        return [_scanned_file(path, ScanOutcome.GONE, sent) for path, sent in forgotten if sent.version is not None]
 
-    def _take(self, found: Found) -> ScannedFile | None:
-        """Make a file's bytes a version, if they are none yet; ``None`` when nothing is news about it."""
-        before = self.files.get(found.path)
+    def _take(self, file: Found) -> ScannedFile | None:
+        """Register a file's bytes as a version, if they are new; ``None`` if nothing changed."""
+        before = self.files.get(file.path)
         try:
-            stamp, digest = _read(Path(found.path))
+            stamp, digest = _read(Path(file.path))
             if before is not None and before.digest == digest:
-                self.files[found.path] = before.model_copy(update={"stamp": stamp})
+                self.files[file.path] = before.model_copy(update={"stamp": stamp})
                 return None
-            return self._register(found, before, stamp, digest)
+            return self._register(file, before, stamp, digest)
         except (Invalid, Conflict) as error:
             if error.code in {OTHER_BYTES, CHANGING}:
-                return trouble(found, ScanOutcome.CHANGING, error.message)
-            self.files[found.path] = Sent(stamp=found.stamp, kind=found.kind)
-            return trouble(found, ScanOutcome.REFUSED, error.message)
+                return trouble(file, ScanOutcome.CHANGING, error.message)
+            self.files[file.path] = Sent(stamp=file.stamp, kind=file.kind)
+            return trouble(file, ScanOutcome.REFUSED, error.message)
         except (NotFound, OSError) as error:
-            return trouble(found, ScanOutcome.UNREADABLE, str(error))
+            return trouble(file, ScanOutcome.UNREADABLE, str(error))
 
-    def _register(self, found: Found, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
+    def _register(self, file: Found, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
         replaced = None if before is None else before.version
         outcome, stale = ScanOutcome.EXISTS, 0
-        with self._asset(found, before, digest) as asset:
-            known = next((one.number for one in self.calls.versions(asset) if one.digest == digest), None)
-            if known is None:
-                added = self.calls.add_version(asset, Path(found.path), note=NOTE, digest=digest)
-                known, active, outcome = added.version.number, added.version.active, ScanOutcome(added.outcome.value)
+        with self._asset(file, before, digest) as asset:
+            number = next((version.number for version in self.calls.versions(asset) if version.digest == digest), None)
+            if number is None:
+                added = self.calls.add_version(asset, Path(file.path), note=NOTE, digest=digest)
+                number, active, outcome = added.version.number, added.version.active, ScanOutcome(added.outcome.value)
                 stale = added.report.segments.becomes_stale
             elif replaced is not None:
-                moved = self.calls.activate(asset, known, note=NOTE)
-                active, stale = True, moved.report.segments.becomes_stale
+                activated = self.calls.activate(asset, number, note=NOTE)
+                active, stale = True, activated.report.segments.becomes_stale
             else:
-                active = asset.active_version == known  # what lay there all along is no news: a person's choice stays
-        sent = Sent(stamp=stamp, kind=found.kind, digest=digest, asset_id=asset.id, name=asset.name, version=known)
-        self.files[found.path] = sent
-        news = _news(found.path, outcome, sent)
-        return news.model_copy(update={"active": active, "replaced": replaced, "becomes_stale": stale})
+                active = asset.active_version == number  # an old file is not a change: the active version stays
+        sent = Sent(stamp=stamp, kind=file.kind, digest=digest, asset_id=asset.id, name=asset.name, version=number)
+        self.files[file.path] = sent
+        result = _scanned_file(file.path, outcome, sent)
+        return result.model_copy(update={"active": active, "replaced": replaced, "becomes_stale": stale})
 
-    def _asset(self, found: Found, before: Sent | None, digest: Digest) -> AbstractContextManager[Asset]:
-        """The asset that the file was before, else the one of its name; names of other files with other bytes left."""
+    def _asset(self, file: Found, before: Sent | None, digest: Digest) -> AbstractContextManager[Asset]:
+        """Return the file's earlier asset, else the first of its names that no file with other bytes has."""
         if before is not None and before.asset_id is not None:
             return nullcontext(self.calls.asset(before.asset_id))
         taken = {
-            one.name
-            for path, one in self.files.items()
-            if path != found.path and one.kind is found.kind and one.digest != digest
+            sent.name
+            for path, sent in self.files.items()
+            if path != file.path and sent.kind is file.kind and sent.digest != digest
         }
-        names = list(islice(names_of(found.folders, found.filename), _NAMES_TRIED))
-        return self.calls.asset_for_upload(found.kind, next((one for one in names if one not in taken), names[-1]))
+        names = list(islice(names_of(file.folders, file.filename), _NAMES_TRIED))
+        return self.calls.asset_for_upload(file.kind, next((name for name in names if name not in taken), names[-1]))
 
     def _save(self, *, now: bool = False) -> None:
-        """Write down what was sent: now and then, since it is written whole."""
+        """Save what was sent; from time to time only, since the whole file is written."""
         if now or time.monotonic() - self.saved_s > _SAVED_EVERY_S:
             self.memory.parent.mkdir(parents=True, exist_ok=True)
             write_private(self.memory, Memory(files=self.files).model_dump_json(exclude_none=True) + "\n")
@@ -177,7 +177,7 @@ class _Sending:
 
 
 def _remembered(memory: Path) -> dict[str, Sent]:
-    """What was sent. A file that cannot be read costs one more reading of what it spoke of, and nothing else."""
+    """Read what was sent. If the file cannot be read, all files are read again, and nothing else is lost."""
     try:
         return dict(Memory.model_validate_json(memory.read_bytes()).files)
     except (FileNotFoundError, ValidationError):
@@ -185,7 +185,7 @@ def _remembered(memory: Path) -> dict[str, Sent]:
 
 
 def _read(path: Path) -> tuple[FileStamp, Digest]:
-    """The stamp and digest of a file, which belong together. The server refuses what is changed after this."""
+    """Return the stamp and digest of a file, read together. The server refuses a file that changes afterwards."""
     for _ in range(_READINGS):
         before = stamp_of(path)
         with open_regular(path) as source:
@@ -195,17 +195,17 @@ def _read(path: Path) -> tuple[FileStamp, Digest]:
             return before, from_raw(raw)
     raise Conflict(
         f"{path.name} changed each of the {_READINGS} times it was read.",
-        hint="It is read again when it is at rest.",
+        hint="It is read again when it no longer changes.",
         code=CHANGING,
     )
 
 
 def _is_of_the_future(stamp: FileStamp) -> bool:
-    """Whether its times say nothing about how long ago it was changed, as on disks of other machines."""
+    """Return whether the times lie in the future, as on disks of other machines, and give no age."""
     return max(stamp.mtime_ns, stamp.ctime_ns) > time.time_ns() + 1_000_000_000
 
 
-def _news(path: str, outcome: ScanOutcome, one: Sent) -> ScannedFile:
+def _scanned_file(path: str, outcome: ScanOutcome, sent: Sent) -> ScannedFile:
     return ScannedFile(
-        path=path, outcome=outcome, kind=one.kind, asset_id=one.asset_id, name=one.name, version=one.version
+        path=path, outcome=outcome, kind=sent.kind, asset_id=sent.asset_id, name=sent.name, version=sent.version
     )

@@ -64,8 +64,8 @@ class StalenessCalls(Calls):
     def _where(self, where: str | Iterable[SegmentLike]) -> tuple[dict[str, object], int | None]:
         """What a waiver is for, as the request says it, and the project it is in where that is known."""
         if not isinstance(where, str):
-            segments = [self._names.segment(one) for one in where]
-            return {"segment_ids": [one.id for one in segments]}, segments[0].project_id if segments else None
+            segments = [self._names.segment(segment) for segment in where]
+            return {"segment_ids": [segment.id for segment in segments]}, segments[0].project_id if segments else None
         match where.count("/"):
             case 0:
                 project_id = self._names.project_id(where)

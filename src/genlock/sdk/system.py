@@ -1,4 +1,4 @@
-"""Calls about who may come in, what happened, and the bytes themselves."""
+"""Calls for tokens, events and stored bytes."""
 
 import json
 import time
@@ -26,19 +26,19 @@ class SystemCalls(Calls):
 
     @property
     def url(self) -> str:
-        """Where the server is."""
+        """The server's URL."""
         return self._http.url
 
     def me(self) -> Actor:
-        """Who the token says you are."""
+        """Return the name and role of the token."""
         return self._http.get(Actor, "/me")
 
     def create_token(self, name: str, role: Role | str) -> IssuedToken:
-        """A new token. Its secret is in this answer alone."""
+        """Create a token. Its secret is returned only once."""
         return self._http.send(IssuedToken, "POST", "/tokens", body_of(NewToken, name=name, role=role))
 
     def tokens(self) -> Listing[Token]:
-        """All tokens, revoked ones too; never their secrets."""
+        """List all tokens, including revoked ones, without their secrets."""
         return self._list(Page[Token], "/tokens")
 
     def revoke_token(self, token: Token | int) -> Token:
@@ -49,7 +49,7 @@ class SystemCalls(Calls):
     # events --------------------------------------------------------------------------------------
 
     def events(self, *, after: int = 0, project: ProjectLike | None = None) -> Listing[Event]:
-        """What happened, oldest first, after the event that is known."""
+        """List events, oldest first, after an event id."""
         project_id = self._project_of(project)
 
         def page(cursor: str | None) -> Page[Event]:
@@ -60,26 +60,26 @@ class SystemCalls(Calls):
         return Listing(page)
 
     def follow_events(self, *, after: int | None = None, project: ProjectLike | None = None) -> Iterator[Event]:
-        """Events as they happen, for ever; from now on, or after the event that is known.
+        """Iterate over events as they happen, without end: from now on, or after an event id.
 
-        A connection that breaks is opened again, and goes on after the last event that came.
+        A lost connection is opened again and continues after the last event.
         """
-        project_id, known = self._project_of(project), after
+        project_id, last_id = self._project_of(project), after
         while True:
-            headers = {} if known is None else {"Last-Event-ID": str(known)}
+            headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
             try:
                 with self._http.stream("/events/stream", headers, project_id=project_id) as response:
                     for line in response.iter_lines():
                         if line.startswith("data:"):
                             event = Event.model_validate(json.loads(line.removeprefix("data:")))
-                            known = event.id
+                            last_id = event.id
                             yield event
             except httpx.TransportError:
-                pass  # what was missed comes after the reconnection
+                pass  # missed events follow after the reconnection
             time.sleep(_PAUSE_S)
 
     # bytes ---------------------------------------------------------------------------------------
 
     def download(self, digest: Digest, path: Path | str, on_progress: Progress | None = None) -> Path:
-        """Write the bytes with a digest to ``path``, verified."""
+        """Download the bytes with a digest to ``path`` and verify them."""
         return download(self._http, f"/blobs/{digest}", Path(path), digest, on_progress)

@@ -56,11 +56,11 @@ class TakesCalls(Calls):
         return self._http.send_form(Recorded, path, form, select=select)
 
     def select_take(self, segment: SegmentLike, take: int) -> Take:
-        """Put another take of a segment in the cut, by its number."""
+        """Select another take of a segment, by its number."""
         return self._http.send(Take, "POST", f"/segments/{self._names.segment_id(segment)}/select", {"take": take})
 
     def provenance(self, segment: SegmentLike) -> Provenance:
-        """What was used to make a segment as it is in the cut, and whether that still holds."""
+        """Return what the selected take of a segment was made with, and whether that is still expected."""
         return self._http.get(Provenance, f"/segments/{self._names.segment_id(segment)}/provenance")
 
     def takes(self, segment: SegmentLike) -> Listing[Take]:
@@ -74,8 +74,8 @@ class TakesCalls(Calls):
 
     def compare_receipts(self, before: Receipt | int, after: Receipt | int) -> ReceiptDifference:
         """What differs between two receipts: inputs, parameters, engine, outputs."""
-        one, other = (found if isinstance(found, int) else found.id for found in (before, after))
-        return self._http.get(ReceiptDifference, f"/receipts/{one}/diff/{other}")
+        first, other = (receipt if isinstance(receipt, int) else receipt.id for receipt in (before, after))
+        return self._http.get(ReceiptDifference, f"/receipts/{first}/diff/{other}")
 
     def receipt(self, receipt: int) -> Receipt:
         """One receipt, with its document."""
@@ -83,12 +83,12 @@ class TakesCalls(Calls):
 
     def document(self, receipt: Receipt | int) -> bytes:
         """A receipt's verbatim bytes, verified against its digest; ``Tampered`` if they do not match."""
-        found = self.receipt(receipt) if isinstance(receipt, int) else receipt
-        with self._http.stream(f"/receipts/{found.id}/document") as response:
+        record = self.receipt(receipt) if isinstance(receipt, int) else receipt
+        with self._http.stream(f"/receipts/{record.id}/document") as response:
             content = response.read()
-        if digest_of(content) != found.receipt_digest:
+        if digest_of(content) != record.receipt_digest:
             raise Tampered(
-                f"The document of receipt {found.id} does not match its digest {found.receipt_digest}.",
+                f"The document of receipt {record.id} does not match its digest {record.receipt_digest}.",
                 hint="Do not trust it; restore it from a backup.",
             )
         return content
@@ -101,6 +101,6 @@ class TakesCalls(Calls):
         seed: int | str | None = None,
         prompt: str | None = None,
     ) -> Listing[ReceiptLine]:
-        """Receipts that used bytes of a digest, made bytes of one, had a seed, or whose prompt says something."""
-        said = None if seed is None else str(seed)
-        return self._list(Page[ReceiptLine], "/receipts", digest=digest, output=output, seed=said, prompt=prompt)
+        """Find receipts by the digest of an input or output, by seed, or by words of the prompt."""
+        seed_text = None if seed is None else str(seed)
+        return self._list(Page[ReceiptLine], "/receipts", digest=digest, output=output, seed=seed_text, prompt=prompt)

@@ -153,7 +153,7 @@ class TimelineCalls(Calls):
     def unpin(self, place: str, asset: AssetLike) -> None:
         """Make a project or scene follow the active version again."""
         path, project_id = self._place(place)
-        self._http.tell("DELETE", f"{path}/pins/{self._names.asset(asset, project_id).id}")
+        self._http.send_empty("DELETE", f"{path}/pins/{self._names.asset(asset, project_id).id}")
 
     def _place(self, place: str) -> tuple[str, int]:
         """The path of a project or scene, and the project's id."""

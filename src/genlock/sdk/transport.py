@@ -1,11 +1,11 @@
-"""Speaks HTTP with a server: finds it, tries again where that is safe, and turns refusals into the six errors.
+"""Send HTTP requests to a server: find it, retry where that is safe, and raise refusals as one of the six errors.
 
     request ─┬─ answer 2xx ───────────────────────────▶ a frozen value
              ├─ no answer, 429, 502, 503, 504 ─ pause ─▶ again, under the same idempotency key
              └─ refused ──────────────────────────────▶ Invalid, Denied, NotFound, Conflict, Unavailable, Tampered
 
-What writes carries an idempotency key that stays the same from try to try, so a request whose answer was lost is
-answered, not done twice.
+Requests that write carry an idempotency key that stays the same across retries, so a request whose response was lost
+is answered and not executed twice.
 """
 
 import time
@@ -39,16 +39,16 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Address(Model):
-    """Where a server is, and the token to show there."""
+    """A server's URL, and the token to send."""
 
     url: str
     token: str | None
 
 
 class Retry(Model):
-    """How often a request is tried, and how long the pauses between are; each is twice the one before.
+    """How often a request is tried, and the pauses between tries, each twice as long as the previous one.
 
-    ``first_attempts`` is for a server that never answered yet: most likely there is none.
+    ``first_attempts`` is for a server that has never answered: most likely none runs.
     """
 
     attempts: int = 7
@@ -57,12 +57,12 @@ class Retry(Model):
     longest_pause_s: float = 5.0
 
     def pause_s(self, attempt: int) -> float:
-        """The pause after a try, counted from 1."""
+        """Return the pause after a try, counted from 1."""
         return min(self.first_pause_s * 2 ** (attempt - 1), self.longest_pause_s)
 
 
 class Transport:
-    """A connection to one server. ``find`` says where it is, and is asked again when nobody answers there."""
+    """A connection to one server. ``find`` returns its address, and is called again when it does not answer."""
 
     def __init__(self, find: Callable[[], Address], *, retry: Retry, say: Say, timeout_s: float = 120) -> None:
         self._find, self._retry, self._say = find, retry, say
@@ -78,43 +78,43 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Let go of the connections; the next request opens new ones."""
+        """Close the connections; the next request opens new ones."""
         if self._http is not None:
             self._http.close()
             self._http = self._address = None
 
     @property
     def url(self) -> str:
-        """Where the server is; found, and started where it is this machine's own, if need be."""
+        """The server's URL. A local server is started if necessary."""
         self._client()
         assert self._address is not None  # noqa: S101 - the client was made for it
         return self._address.url
 
     def get(self, answer: type[T], path: str, **parameters: Any) -> T:
-        """What a GET answers."""
+        """Return the result of a GET."""
         return _read(answer, self._exchange(_Call("GET", PREFIX + path, parameters)))
 
     def send(self, answer: type[T], method: str, path: str, body: Body = None) -> T:
-        """What a request that writes answers."""
+        """Return the result of a request that writes."""
         return _read(answer, self._exchange(_Call(method, PREFIX + path, body=body)))
 
     def query(self, answer: type[T], path: str, body: Body) -> T:
         """Return the response to a POST that only reads: it is sent without an idempotency key."""
         return _read(answer, self._exchange(_Call("POST", PREFIX + path, body=body, writes=False)))
 
-    def tell(self, method: str, path: str) -> None:
-        """A request that writes and whose answer says nothing more."""
+    def send_empty(self, method: str, path: str) -> None:
+        """Send a request that writes and has no response body."""
         self._exchange(_Call(method, PREFIX + path))
 
     def send_form(self, answer: type[T], path: str, form: Form, **parameters: Any) -> T:
-        """What an upload answers; files are read as they are sent."""
+        """Return the result of an upload; files are read as they are sent."""
         return _read(answer, self._exchange(_Call("POST", PREFIX + path, parameters, form=form)))
 
     @contextmanager
     def stream(
         self, path: str, headers: Mapping[str, str] | None = None, **parameters: Any
     ) -> Generator[httpx.Response, None, None]:
-        """An answer that is read while it comes. Only getting it is tried again, not reading it."""
+        """Return a response that is read as it arrives. The request is retried, reading is not."""
         call = _Call("GET", PREFIX + path, parameters, headers=headers or {}, streamed=True)
         response = self._exchange(call)
         try:
@@ -123,17 +123,17 @@ class Transport:
             response.close()
 
     def _exchange(self, call: "_Call") -> httpx.Response:
-        """The answer to a call, if it is a success; else the error it says, after the last try."""
+        """Return the response to a call if it succeeds; raise its error after the last try."""
         attempt, lost = 1, False
         while True:
             try:
                 response = self._try(call)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:  # no try helps these
+            except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:  # retrying does not help
                 raise _unreachable(self._address, error) from error
             except httpx.TransportError as error:
                 trouble, wish_s, lost = _unreachable(self._address, error), 0.0, True
                 if isinstance(error, httpx.ConnectError):
-                    self.close()  # it may be somewhere else by now
+                    self.close()  # it may have another address by now
             else:
                 self._met = True
                 if response.is_success:
@@ -147,7 +147,7 @@ class Transport:
             most = self._retry.attempts if self._met else min(self._retry.first_attempts, self._retry.attempts)
             if attempt >= most:
                 raise trouble
-            self._say(f"{trouble.message} Trying again ({attempt} of {most - 1}) …")
+            self._say(f"{trouble.message} Retrying ({attempt} of {most - 1}) …")
             time.sleep(max(self._retry.pause_s(attempt), wish_s))
             attempt += 1
 
@@ -173,7 +173,7 @@ class Transport:
             headers = {"User-Agent": f"genlock/{version('genlock')}"}
             if self._address.token:
                 headers["Authorization"] = f"Bearer {self._address.token}"
-            # A proxy is for what is elsewhere; this machine reaches itself without one.
+            # A local server is reached without a proxy.
             url = httpx.URL(self._address.url)
             self._http = httpx.Client(
                 base_url=url,
@@ -187,7 +187,7 @@ class Transport:
 
 @dataclass(frozen=True)
 class _Call:
-    """One request, the same from try to try."""
+    """One request, the same for each try."""
 
     method: str
     path: str
@@ -206,7 +206,7 @@ class _Call:
 
 def _read(answer: type[T], response: httpx.Response) -> T:
     try:
-        # A newer server may say more than this client knows; that is no reason to understand nothing.
+        # A newer server may send fields that this client does not know.
         return _adapter(answer).validate_json(response.content, extra="ignore")
     except ValidationError as error:
         raise Unavailable(
@@ -226,7 +226,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _wished(response: httpx.Response) -> float:
-    """How long the server asks to wait."""
+    """Return the pause that the server requests."""
     wished = response.headers.get("retry-after", "")
     return min(float(wished), _LONGEST_WISH_S) if wished.isdecimal() else 0.0
 

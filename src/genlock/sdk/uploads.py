@@ -10,13 +10,13 @@ from typing import Any
 from genlock.errors import Invalid
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes of how many went through."""
+"""Called with the bytes transferred and the total."""
 
 _CHUNK_BYTES = 2**20
 
 
 class Form:
-    """Text fields and files of one upload. Opened anew for each try."""
+    """Text fields and files of one upload. The files are opened again for each try."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Form:
         self._total = sum(size_of(path) for path in self._files.values())
 
     def opened(self, stack: ExitStack) -> dict[str, Any]:
-        """What httpx sends, with the files opened on ``stack``."""
+        """Return the parts for httpx, with the files opened on ``stack``."""
         progress = _Sent(self._total, self._on_progress)
         parts: list[tuple[str, Any]] = [(name, (None, text.encode())) for name, text in self._fields]
         for name, path in self._files.items():
@@ -38,7 +38,7 @@ class Form:
 
 
 class _Sent:
-    """Adds up what was sent of all files of a form."""
+    """Count the bytes that were sent of all files of a form."""
 
     def __init__(self, total: int, on_progress: Progress | None) -> None:
         self._sent, self._total, self._on_progress = 0, total, on_progress
@@ -50,7 +50,7 @@ class _Sent:
 
 
 class _Watched(io.BufferedReader):
-    """A file that tells how much of it was read."""
+    """A file that counts how much of it was read."""
 
     def __init__(self, path: Path, sent: _Sent) -> None:
         super().__init__(io.FileIO(path), _CHUNK_BYTES)
@@ -64,10 +64,10 @@ class _Watched(io.BufferedReader):
 
 
 def size_of(path: Path) -> int:
-    """How many bytes a file has; ``Invalid`` when there is no such file, or it is none."""
+    """Return a file's size. Raises ``Invalid`` if it does not exist or is not a file."""
     try:
         if path.is_dir():
-            raise Invalid(f"{path} is a folder.", hint="Name the files in it.", code="no_file")
+            raise Invalid(f"{path} is a folder.", hint="Name files, not folders.", code="no_file")
         return path.stat().st_size
     except FileNotFoundError as error:
         raise Invalid(f"There is no file {path}.", hint="Check the path.", code="no_file") from error

@@ -16,7 +16,7 @@ from genlock.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve; 0 when told to end or when a server runs already, 1 with a sentence and a hint on any trouble."""
+    """Run the server. Returns 0 after a signal or if a server runs already, 1 after an error with a hint."""
     try:
         with handled(leave):
             settings = Settings(**_given(arguments))
@@ -26,9 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
             _quiet("httpx", "alembic", "uvicorn.error")
             run(settings, _say)
     except ValidationError as error:
-        for found in error.errors():
-            name = ".".join(str(part) for part in found["loc"])
-            _complain(f"The setting {name} cannot be {_shown(name, found['input'])}: {found['msg']}.")
+        for detail in error.errors():
+            name = ".".join(str(part) for part in detail["loc"])
+            _complain(f"The setting {name} cannot be {_shown(name, detail['input'])}: {detail['msg']}.")
         return 2
     except GenlockError as error:
         _complain(error.message, error.hint)
@@ -38,11 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _shown(name: str, value: Any) -> str:
     field = Settings.model_fields.get(name)
-    return "what it is (not shown, it may be secret)" if field is not None and not field.repr else repr(value)
+    return "this value (hidden: it may be secret)" if field is not None and not field.repr else repr(value)
 
 
 def _quiet(*names: str) -> None:
-    """Leave the small steps of what carries the server out of its log, unless everything is asked for."""
+    """Limit the loggers of libraries to warnings, except at log level debug."""
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         for name in names:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -51,16 +51,16 @@ def _quiet(*names: str) -> None:
 def _given(arguments: list[str] | None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(
         prog="python -m genlock.server",
-        description="Runs Genlock's server in the foreground.",
+        description="Run Genlock's server in the foreground.",
         epilog="Example: python -m genlock.server --data ./data --port 0 --workers 1",
     )
     parser.add_argument("--host", help="the address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, help="the port (8470); 0 takes any free one")
+    parser.add_argument("--port", type=int, help="the port (8470); 0 for any free one")
     parser.add_argument("--data", type=Path, help="the data folder")
-    parser.add_argument("--database-url", help="a PostgreSQL of yours instead of the embedded one")
+    parser.add_argument("--database-url", help="a PostgreSQL database instead of the embedded one")
     parser.add_argument("--blobs", help="where bytes are stored instead of the data folder")
-    parser.add_argument("--workers", type=int, help="how many workers to start (1)")
-    parser.add_argument("--idle-minutes", type=float, help="end by itself after so long without a request")
+    parser.add_argument("--workers", type=int, help="number of workers (1)")
+    parser.add_argument("--idle-minutes", type=float, help="end after this time without a request")
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     refuse_password_argument(given.get("database_url"))
     return given

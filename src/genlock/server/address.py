@@ -1,8 +1,8 @@
-"""Where a server can be reached, and that there is one server per data folder.
+"""The address of a server, and the lock that allows one server per data folder.
 
 data folder/
-├── server.lock   locked for as long as a server lives, however it ends
-└── server.json   {url, pid, version} of that server; a leftover where the lock is free
+├── server.lock   locked while a server runs, however it ends
+└── server.json   {url, pid, version} of that server; stale if the lock is free
 """
 
 import errno
@@ -26,7 +26,7 @@ _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - only compared with
 
 @contextmanager
 def sole_server(data: Path) -> Generator[bool]:
-    """Whether this process is now the data folder's server; if not, another one is, or is about to be."""
+    """Yield whether this process is now the data folder's server; if not, another process is or will be."""
     descriptor = os.open(data / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -40,7 +40,7 @@ def sole_server(data: Path) -> Generator[bool]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; ``Conflict`` when the port is taken, ``Invalid`` when it cannot be used at all."""
+    """Return a listening socket. Raises ``Conflict`` if the port is taken, ``Invalid`` if it cannot be used."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -60,7 +60,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The URL under which this machine reaches what listens."""
+    """Return the URL of a listening socket on this machine."""
     host, port = listener.getsockname()[:2]
     if host in _ANYWHERE:
         host = "127.0.0.1"
@@ -68,14 +68,14 @@ def url_of(listener: socket.socket) -> str:
 
 
 def announce(path: Path, url: str) -> Running:
-    """Write ``server.json``, whole or not at all."""
+    """Write ``server.json`` atomically."""
     running = Running(url=url, pid=os.getpid(), version=version("genlock"))
     write_private(path, running.model_dump_json() + "\n")
     return running
 
 
 def answers(running: Running) -> bool:
-    """Whether somebody answers there."""
+    """Return whether a server answers there."""
     try:
         return httpx.get(f"{running.url}/healthz", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:

@@ -1,11 +1,11 @@
-"""What was chosen for a data folder: its database, store, watched folders, ComfyUI; kept, so that later starts go on.
+"""Settings that a data folder remembers for later starts: its database, store, watched folders and ComfyUI.
 
-Without it, a server that a command starts by itself would bring up an empty embedded database beside the one in use,
-would not notice what is overwritten in the folders that the last one watched, and would not find ComfyUI.
+Without them, a server that a command starts would create an empty embedded database instead of using the earlier one,
+would not watch the folders that the previous server watched, and would not find ComfyUI.
 
-    --database-url URL      used, and kept once the database has answered
-    nothing                 what was kept; the embedded database if nothing was
-    --database-url default  the embedded database again, and nothing kept
+    --database-url URL      used, and stored once the database has answered
+    no option               the stored value, else the embedded database
+    --database-url default  the embedded database, and the stored value removed
 """
 
 import json
@@ -24,10 +24,7 @@ _COMFYUI = ("comfyui_url", "comfyui_folder", "comfyui_secret")
 
 
 class Choices(Model):
-    """Where a data folder's rows and bytes are; null for those that are in the folder itself. What it watches, how.
-
-    And the ComfyUI in which its own workers render.
-    """
+    """A data folder's database and blob store (null: in the folder itself), its watched folders, and its ComfyUI."""
 
     database_url: str | None = Field(default=None, repr=False)
     blobs: str | None = None
@@ -39,20 +36,20 @@ class Choices(Model):
 
 
 def recalled(settings: Settings) -> Settings:
-    """The settings with what was kept in place of what is not said. ``Invalid`` if what was kept cannot be read."""
-    kept = _read(settings.data / _FILE)
-    said = {
-        "database_url": _chosen(settings.database_url, kept.database_url),
-        "blobs": _chosen(_absolute(settings.blobs), kept.blobs),
-        "scan_folders": _folders(settings.scan_folders, kept.scan_folders),
-        "scan_keep": kept.scan_keep if settings.scan_keep is None else settings.scan_keep,
-        **_comfyui(settings, kept),
+    """Return the settings with stored values for those that are not set. Raises ``Invalid`` if they cannot be read."""
+    stored = _read(settings.data / _FILE)
+    values = {
+        "database_url": _given_or_stored(settings.database_url, stored.database_url),
+        "blobs": _given_or_stored(_absolute(settings.blobs), stored.blobs),
+        "scan_folders": _folders(settings.scan_folders, stored.scan_folders),
+        "scan_keep": stored.scan_keep if settings.scan_keep is None else settings.scan_keep,
+        **_comfyui(settings, stored),
     }
-    return settings.model_copy(update=said)
+    return settings.model_copy(update=values)
 
 
 def keep(settings: Settings) -> None:
-    """Keep the choices of a server that has come up: a secret may be among them, so nobody else can read the file."""
+    """Store the settings of a server that has started, in a private file, since they may include secrets."""
     path = settings.data / _FILE
     choices = Choices(
         database_url=settings.database_url,
@@ -68,20 +65,20 @@ def keep(settings: Settings) -> None:
     write_private(path, choices.model_dump_json(exclude_defaults=True) + "\n")
 
 
-def _chosen(said: str | None, kept: str | None) -> str | None:
-    return kept if said is None else None if said == DEFAULT else said
+def _given_or_stored(given: str | None, stored: str | None) -> str | None:
+    return stored if given is None else None if given == DEFAULT else given
 
 
-def _comfyui(settings: Settings, kept: Choices) -> dict[str, Any]:
-    """All of what is said of ComfyUI, or all that was kept: the folder and the secret of one are not another's."""
+def _comfyui(settings: Settings, stored: Choices) -> dict[str, Any]:
+    """Return ComfyUI's settings as given, or all as stored: the folder and secret belong to one ComfyUI."""
     if settings.comfyui_url == DEFAULT:
         return dict.fromkeys(_COMFYUI)
-    source = kept if settings.comfyui_url is None else settings
+    source = stored if settings.comfyui_url is None else settings
     return {name: getattr(settings, name) or getattr(source, name) for name in _COMFYUI}
 
 
-def _folders(said: tuple[Path, ...], kept: tuple[Path, ...]) -> tuple[Path, ...]:
-    return kept if not said else () if said == (Path(DEFAULT),) else said
+def _folders(given: tuple[Path, ...], stored: tuple[Path, ...]) -> tuple[Path, ...]:
+    return stored if not given else () if given == (Path(DEFAULT),) else given
 
 
 def _absolute(blobs: str | None) -> str | None:
@@ -90,13 +87,13 @@ def _absolute(blobs: str | None) -> str | None:
 
 def _read(path: Path) -> Choices:
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
-        return Choices.model_validate(found)
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        return Choices.model_validate(content)
     except FileNotFoundError:
         return Choices()
     except (ValueError, ValidationError) as error:
         raise Invalid(
-            f"{path} does not say which database this data folder uses.",
-            hint="Remove the file, and name the database once more with `genlock up --database-url`.",
+            f"{path} cannot be read, so this data folder's database is unknown.",
+            hint="Remove the file, then name the database again with `genlock up --database-url`.",
             code="bad_choices",
         ) from error

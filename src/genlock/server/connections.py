@@ -5,7 +5,7 @@
         └───────────── next request within idle_timeout_s ◄──────────  most idle_timeout_s ┘
 
 At the limit of connections the one that has waited longest without a request makes room for a new one, so that
-half-open requests end nobody's service. If all of them have a request, the new one is answered 503.
+half-open requests do not block other clients. If all of them have a request, the new one is answered 503.
 """
 
 import asyncio
@@ -118,7 +118,7 @@ class ConnectionPool:
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP/1.1 connection on httptools, which has no limits of its own."""
+    """Uvicorn's HTTP/1.1 connection on httptools, which has no such limits."""
 
     pool: ClassVar[ConnectionPool]
 

@@ -32,7 +32,7 @@ from genlock.sdk.local import Running, read_running
 from genlock.server import choices
 from genlock.server.address import announce, answers, listen, sole_server, url_of
 from genlock.server.connections import bounded_protocol, connection_limits
-from genlock.server.signals import Told, handled, run_until_told
+from genlock.server.signals import StopRequest, handled, run_until_stopped
 from genlock.server.workers import keep_running
 from genlock.settings import Settings
 from genlock.web.app import create_app
@@ -47,7 +47,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 20_000  # containers, a few megabytes of them
 
 
 def run(settings: Settings, say: Say) -> None:
-    """Serve until told to end; return at once when the data folder has a server already, saying where it is."""
+    """Serve until a signal. If the data folder has a server already, report its URL and return."""
     _prepare(settings.data)
     settings = choices.recalled(settings)
     with sole_server(settings.data) as sole:
@@ -60,26 +60,26 @@ def run(settings: Settings, say: Say) -> None:
             migrate(owner_conninfo)
             choices.keep(settings)
             with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-                run_until_told(runner, lambda told: _serve(settings, conninfo, listener, say, told))
+                run_until_stopped(runner, lambda stop: _serve(settings, conninfo, listener, say, stop))
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes uvloop's event loop, or Python's own where there is no uvloop (Windows)."""
+    """Return the factory of uvloop's event loop, or of Python's where uvloop is missing (Windows)."""
     return uvicorn.Config(app="", loop="auto", log_config=None).get_loop_factory()
 
 
 def _prepare(data: Path) -> None:
     try:
-        # Others may pass through but not look in: the embedded server's own user has to, when root runs this.
+        # Other users may pass through it but not list it: the embedded server has its own user when root runs this.
         data.mkdir(mode=0o711, parents=True, exist_ok=True)
     except OSError as error:
         raise Invalid(
-            f"The data folder {data} cannot be made: {error.strerror}.", hint="Choose another one with --data."
+            f"The data folder {data} cannot be created: {error.strerror}.", hint="Choose another one with --data."
         ) from error
 
 
 def _other(settings: Settings) -> Running:
-    """The server that holds the data folder's lock, as soon as it answers."""
+    """Return the server that holds the data folder's lock, once it answers."""
     until_s = time.monotonic() + _START_PATIENCE_S
     while time.monotonic() < until_s:
         running = read_running(settings)
@@ -103,7 +103,7 @@ def _database(settings: Settings, say: Say) -> Generator[tuple[str, str]]:
         yield attached.conninfo, attached.owner_conninfo
 
 
-async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say, told: Told) -> None:
+async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say: Say, stop: StopRequest) -> None:
     db = Database(conninfo, max_size=settings.database_connections)
     try:
         await db.open()
@@ -123,8 +123,8 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
             _settle_memory()
             async with alongside(housekeeping(db), _watching(app, settings), _workers(settings)):
                 server = HttpServer(app, settings, ready)
-                await asyncio.sleep(0)  # told to end by now, it is cancelled here and not amid uvicorn's first steps
-                if not told:
+                await asyncio.sleep(0)  # after a signal it is cancelled here, not within uvicorn's startup
+                if not stop:
                     await server.serve([listener])
         finally:
             settings.server_file.unlink(missing_ok=True)
@@ -133,9 +133,9 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
 
 
 def _settle_memory() -> None:
-    """Tell the collector of cycles that what is here now stays, and that a large request is not a leak.
+    """Exclude existing objects from garbage collection, and collect less often.
 
-    Left alone, it looks through all modules and models again and again while a batch is read: a quarter of the time.
+    Otherwise the collector scans all modules and models repeatedly while a batch is read: a quarter of the time.
     """
     gc.collect()
     gc.freeze()
@@ -155,7 +155,7 @@ async def _workers(settings: Settings) -> None:
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn, which ends its open streams before it waits for them, and when nobody has asked for a while."""
+    """Uvicorn that closes open streams at shutdown, and ends after some time without requests."""
 
     def __init__(self, app: FastAPI, settings: Settings, ready: Callable[[], None]) -> None:
         limits = connection_limits(settings)
@@ -177,31 +177,31 @@ class HttpServer(uvicorn.Server):
         self._bell: Bell = app.state.services.bell
         self._db: Database = app.state.services.db
         self._metrics: RequestMetrics = app.state.metrics
-        # Who watches folders has something to do, even when nobody asks.
+        # A server that watches folders is never idle.
         ends_by_itself = settings.idle_minutes is not None and not settings.scan_folders
         self._limit_s = 60 * settings.idle_minutes if settings.idle_minutes and ends_by_itself else None
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """End on SIGTERM and SIGINT. Unlike uvicorn's own, does not raise them again: there is more to put away.
+        """End on SIGTERM and SIGINT. Unlike uvicorn, do not raise them again: the database has to be closed.
 
-        Whoever runs this in a thread, which signals do not reach, has ``should_exit``.
+        In a thread, which signals do not reach, set ``should_exit``.
         """
         with handled(self.handle_exit):
             yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal ends it in good order, a second one at once."""
+        """End gracefully at the first signal, immediately at the second."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, then say so: from here on a signal ends it in good order."""
+        """Start to serve, then report it. From here on a signal ends the server gracefully."""
         await super().startup(sockets)
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Whether to end: told to, or nobody has asked for longer than the limit and no plan is running."""
+        """Return whether to end: after a signal, or when idle for longer than the limit and no plan runs."""
         if await super().on_tick(counter):
             return True
         if self._limit_s is None or self._metrics.idle_s() <= self._limit_s:
@@ -209,7 +209,7 @@ class HttpServer(uvicorn.Server):
         if await self._is_busy():
             self._metrics.touch()
             return False
-        logger.info("Nobody asked for %.1f minutes: ending.", self._limit_s / 60)
+        logger.info("No requests for %.1f minutes: ending.", self._limit_s / 60)
         return True
 
     async def _is_busy(self) -> bool:
@@ -217,9 +217,9 @@ class HttpServer(uvicorn.Server):
             async with self._db.transaction() as conn:
                 return await plan_sql.is_any_running(conn)
         except GenlockError:
-            return True  # a database that is away says nothing about what it was asked to do
+            return True  # unknown without the database
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Wake the readers of the event stream for the last time, then end as uvicorn does."""
+        """Close the event streams, then end as uvicorn does."""
         await self._bell.close()
         await super().shutdown(sockets)

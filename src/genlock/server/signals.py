@@ -1,4 +1,4 @@
-"""How the server is told to end, by SIGTERM or SIGINT: while it starts, while it serves, while it puts away."""
+"""SIGTERM and SIGINT end the server gracefully during its start, while it serves, and during its shutdown."""
 
 import asyncio
 import signal
@@ -14,9 +14,9 @@ _TO_END = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def handled(handler: Handler) -> Generator[None]:
-    """Has both signals go to ``handler`` during the block."""
+    """Handle both signals with ``handler`` during the block."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread alone
+        yield  # signals reach the main thread only
         return
     before = {number: signal.signal(number, handler) for number in _TO_END}
     try:
@@ -27,47 +27,47 @@ def handled(handler: Handler) -> Generator[None]:
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """End what is being started, in good order: an embedded database without users stops too."""
+    """End a start gracefully: an embedded database without users stops too."""
     raise SystemExit(0)
 
 
-class Told:
-    """Whether this process was told to end."""
+class StopRequest:
+    """Whether a signal has asked this process to end."""
 
     def __init__(self) -> None:
         self._working: asyncio.Task[None] | None = None
-        self._said = False
+        self._requested = False
 
     def __bool__(self) -> bool:
-        return self._said
+        return self._requested
 
-    def hear(self, number: int, frame: FrameType | None) -> None:
+    def request(self, number: int, frame: FrameType | None) -> None:
         """The handler of both signals."""
-        self._said = True
+        self._requested = True
         if self._working is not None:
             self._working.get_loop().call_soon_threadsafe(self._working.cancel)
 
-    async def see_through(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let ``work`` run to its end, or to where it is cancelled."""
+    async def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` until it ends or is cancelled."""
         self._working = asyncio.create_task(work)
-        if self._said:
+        if self._requested:
             self._working.cancel()
         await self._working
 
 
-def run_until_told(runner: asyncio.Runner, work: Callable[[Told], Coroutine[Any, Any, None]]) -> None:
+def run_until_stopped(runner: asyncio.Runner, work: Callable[[StopRequest], Coroutine[Any, Any, None]]) -> None:
     """Run ``work`` to its end; a signal cancels it.
 
-    An exception raised by the handler would appear in whatever the event loop is just doing: in one of its own
-    callbacks it is lost, together with what the callback was to wake, and all wait for ever.
+    The handler must not raise: an exception inside a callback of the event loop is lost, with the task that the
+    callback should wake, and the process waits indefinitely.
 
-    A cancellation, too, can get lost (``asyncio.wait_for`` before Python 3.12, where what it waits for comes in the
-    same moment), so ``work`` looks at what it is given before it begins something that has no end by itself.
+    A cancellation can be lost too (``asyncio.wait_for`` before Python 3.12, if the result arrives at the same moment),
+    so ``work`` checks its argument before it starts something that does not end by itself.
     """
-    told = Told()
-    with handled(told.hear):
+    stop = StopRequest()
+    with handled(stop.request):
         try:
-            runner.run(told.see_through(work(told)))
+            runner.run(stop.run(work(stop)))
         except asyncio.CancelledError:
-            if not told:
+            if not stop:
                 raise

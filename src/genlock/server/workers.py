@@ -1,4 +1,4 @@
-"""Keeps worker processes running: started with the server, started again when they die, ended with it."""
+"""Keep worker processes running: start them with the server, restart them when they die, end them with it."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ _GRACE_S = 10.0
 
 
 async def keep_running(command: Sequence[str], count: int, environment: Mapping[str, str]) -> None:
-    """Run ``count`` processes of ``command`` until this is cancelled; then end them, politely first.
+    """Run ``count`` processes of ``command`` until cancelled; then terminate them, and kill them after a grace period.
 
-    Each has a pipe as its standard input that nobody writes to: it closes when this process dies, however it dies, so
-    a worker can tell that nobody looks after it any more.
+    The standard input of each is a pipe that is never written to: it closes when this process dies in any way, so
+    a worker notices that its server is gone.
     """
     async with asyncio.TaskGroup() as group:
         for number in range(1, count + 1):
@@ -29,7 +29,7 @@ async def _keep_one(command: Sequence[str], number: int, environment: Mapping[st
         started_s = time.monotonic()
         try:
             ending = f"ended with status {await _run_one(command, environment)}"
-        except OSError as error:  # no memory or no process left: that may pass
+        except OSError as error:  # out of memory or processes, which may be temporary
             ending = f"could not be started: {error.strerror}"
         if time.monotonic() - started_s > _HEALTHY_S:
             pause_s = _FIRST_PAUSE_S

@@ -1,4 +1,4 @@
-"""Assembles the application: routes, refusals, and what they stand on."""
+"""Assemble the application: routes, errors, and the services they use."""
 
 import asyncio
 import contextlib
@@ -73,7 +73,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
 
 
 def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
-    """The application over an open database and store. Its lifespan keeps the bell of the event log."""
+    """Return the application over an open database and store. Its lifespan runs the listener of the event log."""
     app = assemble()
     scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
     app.state.services = Services(db, store, settings, Bell(db.conninfo), scanner, FilesInPlace(db, settings))
@@ -81,7 +81,7 @@ def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
 
 
 def assemble() -> FastAPI:
-    """The application without anything to stand on: enough to be described."""
+    """Return the application without services, which is enough for its description."""
     app = FastAPI(
         title="Genlock",
         openapi_url=None,

@@ -30,7 +30,7 @@ class ReadRequest(Request):
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """How large a body may be, and the setting that says so."""
+    """The largest size of a body, and its setting."""
 
     setting: str
     size_bytes: int

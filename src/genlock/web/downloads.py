@@ -23,22 +23,22 @@ from genlock.web.problems import respond
 _BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 RESPONSES: dict[int, dict[str, Any]] = {
     200: {"description": "The bytes.", **_BYTES},
-    206: {"description": "The range of them that was asked for.", **_BYTES},
-    304: {"description": "The caller has them: `If-None-Match` names their digest."},
+    206: {"description": "The requested range.", **_BYTES},
+    304: {"description": "The client has the bytes: `If-None-Match` names their digest."},
 }
-"""How the OpenAPI document describes what a download answers."""
+"""The responses of a download in the OpenAPI document."""
 
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 def safe_headers(media_type: str, filename: str | None = None) -> dict[str, str]:
-    """Headers under which no stored byte can act as a page of ours, whatever it says it is."""
-    said = safe_media_type(media_type)
-    disposition = "inline" if said != OCTETS else "attachment"
+    """Return headers that keep stored bytes from acting as a page of this site, whatever their media type."""
+    served_type = safe_media_type(media_type)
+    disposition = "inline" if served_type != OCTETS else "attachment"
     if filename:
         disposition += f"; filename*=UTF-8''{quote(filename, safe='')}"
     return {
-        "Content-Type": said,
+        "Content-Type": served_type,
         "Content-Disposition": disposition,
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
@@ -49,10 +49,10 @@ def safe_headers(media_type: str, filename: str | None = None) -> dict[str, str]
 async def send_blob(
     request: Request, db: Database, store: Store, digest: Digest, *, media_type: str, filename: str | None = None
 ) -> Response:
-    """The bytes with this digest, whole (200), one range of them (206), or the word that they are known (304).
+    """Return the bytes with this digest (200), a range of them (206), or that the client has them (304).
 
-    Loss that is noticed here is noted: ``NotFound`` (``bytes_gone``) then. Whole bytes are verified on the way: the
-    last chunk goes out only when all of them match, so whoever receives wrong bytes knows that they are incomplete.
+    Missing bytes are recorded and raise ``NotFound`` (``bytes_gone``). Whole files are verified while they are sent:
+    the last chunk is sent only if all bytes match, so a client notices that wrong bytes are incomplete.
     """
     etag = f'"{digest}"'
     headers = {**safe_headers(media_type, filename), "ETag": etag, "Accept-Ranges": "bytes"}
@@ -90,7 +90,7 @@ async def send_file(
     whole: Iterator[bytes],
     read_range: Callable[[int], Iterator[bytes]] | None,
 ) -> Response:
-    """Send an open file and close it: ``whole`` yields all bytes, ``read_range`` so many from where the file stands.
+    """Send an open file and close it: ``whole`` yields all bytes, ``read_range`` a number of bytes from its position.
 
     Without ``read_range`` a ``Range`` is ignored, as RFC 9110 allows, and everything is sent.
     """
@@ -134,9 +134,9 @@ def _names(header: str | None, etag: str) -> bool:
     return header is not None and any(part.strip().removeprefix("W/") in {etag, "*"} for part in header.split(","))
 
 
-def _span(wanted: str, size: int) -> range | None:
-    """The bytes asked for (RFC 9110, 14.1.2), empty if there are none; ``None`` where all of them may be sent."""
-    match = _RANGE.fullmatch(wanted.replace(" ", ""))
+def _span(requested: str, size: int) -> range | None:
+    """Return the requested bytes (RFC 9110, 14.1.2), empty if there are none; ``None`` to send all of them."""
+    match = _RANGE.fullmatch(requested.replace(" ", ""))
     if match is None or match.group(1) == match.group(2) == "":
         return None
     if match.group(1) == "":

@@ -148,15 +148,15 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 def methods_at(app: FastAPI, path: str) -> tuple[str, ...]:
     """The methods that are possible at a path, over all routes that fit it."""
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in iter_route_contexts(app.routes):
         if route.path is not None and compile_path(route.path)[0].match(path):
-            found |= route.methods or set()
-    return tuple(sorted(found))
+            methods |= route.methods or set()
+    return tuple(sorted(methods))
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:
-    # Nobody is there to read it; it only ends the request in good order.
+    # No client reads it; it only completes the request.
     return respond(
         request, status=400, title="Bad request", detail="The client went away.", code="client_gone", hint=None
     )

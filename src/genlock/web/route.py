@@ -42,7 +42,7 @@ class ApiRoute(APIRoute):
         streams = "requestBody" in extra
         body_type = None if self.body_field is None else self.body_field.field_info.annotation
         limit_setting: str = extra.get(BODY_LIMIT, MAX_BODY)
-        said = None if body_type is None else TypeAdapter[Any](body_type)
+        adapter = None if body_type is None else TypeAdapter[Any](body_type)
         allowed = frozenset(
             field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)
         )
@@ -54,7 +54,7 @@ class ApiRoute(APIRoute):
             if request.method not in _READING:
                 check_announced_size(request, limit)
             if request.method not in _READING and not streams:
-                request = await read_json(request, limit, said)
+                request = await read_json(request, limit, adapter)
                 if idempotency.has_key(request):
                     request.state.request_digest = digest_body(request, await request.body())
             try:

@@ -1,8 +1,8 @@
-"""Reads multipart uploads as they arrive: small fields first, then files, each straight into a draft of the store.
+"""Read multipart uploads as they arrive: small fields first, then files, each into a draft of the store.
 
     client → socket → at most 1 MiB in memory → a thread writes it → only then is more read
 
-Whoever goes away in the middle leaves nothing: leaving the ``with`` block ends every draft that was not committed.
+If the client disconnects, its drafts are discarded: leaving the ``with`` block ends every draft that was not committed.
 """
 
 import asyncio
@@ -189,8 +189,8 @@ class _Reader:
             self._begin_field(name)
         else:
             names = sorted(self._known_fields) + sorted(self._known_files)
-            known = ", ".join(names[:_MOST_NAMED]) + (" …" if names[_MOST_NAMED:] else "")
-            raise _refused(name, "there is no such field here", f"Known: {known}.", "extra_forbidden")
+            listed = ", ".join(names[:_MOST_NAMED]) + (" …" if names[_MOST_NAMED:] else "")
+            raise _refused(name, "there is no such field here", f"Known: {listed}.", "extra_forbidden")
 
     def _begin_file(self, name: str, filename: str) -> None:
         if name in self._form.files:

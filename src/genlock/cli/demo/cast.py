@@ -1,4 +1,4 @@
-"""Who plays in the demo: how many scenes and segments, which files, and what each scene is made with. Pure."""
+"""The content of the demo: scenes, segments, files, and the inputs of each scene. Pure."""
 
 from pydantic import Field
 
@@ -28,7 +28,7 @@ class Upload(Model):
 
     @property
     def reference(self) -> str:
-        """The asset as people write it."""
+        """The asset's reference."""
         return f"{self.kind}:{self.name}"
 
 
@@ -44,10 +44,10 @@ UPLOADS = (
     Upload(kind=Kind.LORA, name=GLOW, filename="glow_v1.safetensors"),
     Upload(kind=Kind.LORA, name=GRAIN, filename="grain_v1.safetensors"),
 )
-"""What is uploaded before anything is rendered; sources stand before what was made from them."""
+"""The uploads before the first render; a source comes before the versions made from it."""
 
 RENDERED = {DUSK: STREET, HAZE: HARBOUR}
-"""Variants that the engine makes itself, and the source image of each."""
+"""Variants that the engine renders, and the source image of each."""
 
 
 class Part(Model):

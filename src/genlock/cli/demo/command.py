@@ -1,4 +1,4 @@
-"""``genlock demo``: plays the story on a server of its own, and writes what was found to ``demo-report.json``."""
+"""``genlock demo``: run the demo on its own server, and write the figures to ``demo-report.json``."""
 
 import json
 import shlex
@@ -23,8 +23,8 @@ from genlock.settings import Settings
 
 FOLDER = "demo"
 
-Report = Annotated[Path, typer.Option("--report", help="Where to write every figure that was checked.")]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="How many workers render.")]
+Report = Annotated[Path, typer.Option("--report", help="The file for all figures.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Number of workers.")]
 
 app = typer.Typer()
 
@@ -33,8 +33,8 @@ app = typer.Typer()
 def demo(session: Session, report: Report = Path("demo-report.json"), workers: Workers = 2) -> None:
     """Run the demo on real files: 60 segments, one asset changes, exactly 12 are rendered again.
 
-    It has a server and a data folder of its own, the folder `demo` in yours. Playing it again makes another project.
-    Every figure is an answer of the API, and is checked: the exit code is 1 if one is off.
+    Its data is in the folder `demo` of your data folder. Each run creates another project. All figures are read from
+    the API and checked: the exit code is 1 if one is wrong.
     """
     settings = settings_of_demo(session.settings(), workers)
     teller = Teller(session.err if session.as_json else session.out)
@@ -61,7 +61,7 @@ def demo(session: Session, report: Report = Path("demo-report.json"), workers: W
 
 
 def settings_of_demo(users: Settings, workers: int) -> Settings:
-    """Settings of a server of the demo's own, in a folder in the user's; nothing of it is the user's."""
+    """Return the settings of the demo's own server, with a folder in the user's data folder and no other settings."""
     own: dict[str, Any] = {"url": None, "token": None, "database_url": None, "database_owner_url": None, "blobs": None}
     own |= {
         "scan_folders": (),
@@ -82,7 +82,7 @@ def _document(story: Story, settings: Settings, url: str, outcome: str, took_s: 
         "url": url,
         "data": str(settings.data),
         "project": story.slug,
-        "figures": [figure.model_dump(mode="json") for figure in story.figures.kept],
+        "figures": [figure.model_dump(mode="json") for figure in story.figures.checked],
         "times": [took.model_dump(mode="json") for took in story.times],
     }
 
@@ -92,18 +92,18 @@ def _write(path: Path, document: dict[str, Any]) -> None:
         path.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise Invalid(
-            f"The report {path} cannot be written: {error.strerror}.", hint="Name another place with --report."
+            f"The report {path} cannot be written: {error.strerror}.", hint="Choose another path with --report."
         ) from error
 
 
 def _say_where(teller: Teller, story: Story, settings: Settings, report: Path, took_s: float) -> None:
-    held = len(story.figures.kept)
-    teller.act(f"{held} figures, all of them answers of the API, all as expected, in {took_s:.0f} s")
+    held = len(story.figures.checked)
+    teller.act(f"All {held} figures, read from the API, are as expected ({took_s:.0f} s)")
     program = shlex.quote(sys.argv[0]) if sys.argv[0].endswith("genlock") else "genlock"
-    asked = f"{program} --data {shlex.quote(str(settings.data))}"
+    command = f"{program} --data {shlex.quote(str(settings.data))}"
     slug = story.film.slug
-    teller.say(f"Look again with:  {asked} status {slug}")
-    teller.say(f"                  {asked} provenance {slug}/{story.stars[0].name}/2")
-    teller.say(f"                  {asked} asset history variant:clothed --project {slug}")
-    teller.say(f"The server goes on, and ends by itself when nobody has asked for {IDLE_MINUTES:.0f} minutes.", "dim")
-    teller.say(f"Every figure: {report}", "dim")
+    teller.say(f"To look around:   {command} status {slug}")
+    teller.say(f"                  {command} provenance {slug}/{story.stars[0].name}/2")
+    teller.say(f"                  {command} asset history variant:clothed --project {slug}")
+    teller.say(f"The server keeps running and ends after {IDLE_MINUTES:.0f} minutes without requests.", "dim")
+    teller.say(f"All figures: {report}", "dim")

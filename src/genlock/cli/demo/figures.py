@@ -1,4 +1,4 @@
-"""Figures: each is read from an API answer, compared with what the story needs, and kept for the report."""
+"""Figures: each is read from an API response, compared with the expected value, and collected for the report."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,35 +8,35 @@ from genlock.model import Model
 
 
 class Figure(Model):
-    """One figure: what it counts, what was expected, what the API answered, and which call that was."""
+    """One figure: what it counts, the expected value, the value from the API, and the call."""
 
     what: str
     expected: Any
-    found: Any
+    actual: Any
     call: str
 
     @property
     def holds(self) -> bool:
-        """Whether the answer is the expected one."""
-        return self.found == self.expected
+        """Whether the value is the expected one."""
+        return self.actual == self.expected
 
 
 class Figures:
-    """Checks figures one by one and keeps them; ``show`` is told of each."""
+    """Checks and collects figures; ``show`` is called with each."""
 
     def __init__(self, show: Callable[[Figure], None]) -> None:
         self._show = show
-        self.kept: list[Figure] = []
+        self.checked: list[Figure] = []
 
-    def check(self, what: str, found: Any, expected: Any, call: str, *, told: bool = False) -> None:
-        """Keep a figure; ``Conflict`` that names it if it is off. One that was ``told`` is not shown again."""
-        figure = Figure(what=what, expected=expected, found=found, call=call)
-        self.kept.append(figure)
-        if not (told and figure.holds):
+    def check(self, what: str, actual: Any, expected: Any, call: str, *, shown: bool = False) -> None:
+        """Collect a figure. Raises ``Conflict`` if it is wrong. One that was ``shown`` is not shown again."""
+        figure = Figure(what=what, expected=expected, actual=actual, call=call)
+        self.checked.append(figure)
+        if not (shown and figure.holds):
             self._show(figure)
         if not figure.holds:
             raise Conflict(
-                f"A figure is off: {what} should be {expected!r}, and {call} answered {found!r}.",
-                hint="This is a fault of Genlock; please report it. The demo's report has all that was checked.",
+                f"A figure is wrong: {what} should be {expected!r}, but {call} returned {actual!r}.",
+                hint="This is a defect of Genlock; please report it. The demo's report has all figures.",
                 code="figure_off",
             )

@@ -1,4 +1,4 @@
-"""Sets the stage: a project with its files and scenes, and every segment rendered once."""
+"""The start of the demo: a project with its files and scenes, and every segment rendered once."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ _PAUSE_S = 0.3
 
 
 class Film(Model):
-    """What the stage holds: the project, its assets by name, and the ids of each scene's segments in order."""
+    """The demo's project, its assets by name, and the ids of each scene's segments in order."""
 
     project_id: int
     slug: str
@@ -47,7 +47,7 @@ def free_slug(taken: frozenset[str]) -> str:
 
 
 def set_stage(gl: Genlock, cast: Cast, samples: Path, teller: Teller, figures: Figures) -> Film:
-    """A new project with assets of its own, made of the sample files; scenes and segments, nothing rendered yet."""
+    """Create a project with its own assets from the sample files, and with scenes and segments without takes."""
     taken = frozenset(project.slug for archived in (False, True) for project in gl.projects(archived=archived))
     project = gl.create_project(free_slug(taken), "A film of the demo")
     assets: dict[str, Asset] = {}
@@ -77,7 +77,7 @@ def set_stage(gl: Genlock, cast: Cast, samples: Path, teller: Teller, figures: F
 
 
 def render_variants(gl: Genlock, film: Film, teller: Teller, figures: Figures) -> Film:
-    """The film with the variants that the engine makes from source images."""
+    """Render variants from source images, and return the film with them."""
     assets = dict(film.assets)
     plans: list[Plan] = []
     for name, source in RENDERED.items():
@@ -87,8 +87,8 @@ def render_variants(gl: Genlock, film: Film, teller: Teller, figures: Figures) -
         plans.append(gl.render_asset(assets[name], engine=ENGINE, inputs=inputs, parameters=_sized(parameters, 256)))
     follow(gl, plans, teller, "variants from source images", len(plans))
     for name, source in RENDERED.items():
-        made = gl.version(assets[name], 1)
-        sources = [(ref.asset_id, ref.number) for one in made.derivations for ref in one.sources]
+        version = gl.version(assets[name], 1)
+        sources = [(ref.asset_id, ref.number) for derivation in version.derivations for ref in derivation.sources]
         call = f"GET /assets/{assets[name].id}/versions/1"
         figures.check(
             f"variant:{name} was made from source_image:{source}@1", (assets[source].id, 1) in sources, True, call
@@ -97,7 +97,7 @@ def render_variants(gl: Genlock, film: Film, teller: Teller, figures: Figures) -
 
 
 def render_everything(gl: Genlock, film: Film, cast: Cast, teller: Teller) -> None:
-    """Every segment has its first take: a plan for each scene, in which each segment continues the one before."""
+    """Render the first take of every segment, with a plan for each scene."""
     plans = [
         gl.render(
             f"{film.slug}/{part.name}",
@@ -111,7 +111,7 @@ def render_everything(gl: Genlock, film: Film, cast: Cast, teller: Teller) -> No
 
 
 def inputs_of(film: Film, part: Part) -> list[RenderInput]:
-    """What a scene is rendered with."""
+    """Return the inputs of a scene."""
     return [
         _use(film.assets, "workflow", WALK),
         _use(film.assets, "model", TINY),
@@ -128,7 +128,7 @@ def follow(
     total: int,
     done: Callable[[Plan], int] = lambda plan: plan.totals.rendered,
 ) -> None:
-    """Wait for plans with a progress bar; ``Conflict`` with what a step said if one does not succeed."""
+    """Wait for plans with a progress bar. Raises ``Conflict`` with the errors of its steps if a plan fails."""
     latest = {plan.id: plan for plan in plans}
     with teller.bar(label, total) as bar:
         while running := [plan for plan in latest.values() if plan.state not in ENDED]:
@@ -137,17 +137,17 @@ def follow(
             bar.reach(sum(map(done, latest.values())))
     for plan in latest.values():
         if plan.state is not PlanState.SUCCEEDED:
-            said = [step.error.message for step in gl.steps(plan) if step.error is not None]
+            errors = [step.error.message for step in gl.steps(plan) if step.error is not None]
             raise Conflict(
-                f"Plan {plan.id} ended {plan.state}: {' '.join(said) or 'no step said why'}",
-                hint="The server's log, `server.log` in the data folder, says more.",
+                f"Plan {plan.id} ended {plan.state}: {' '.join(errors) or 'no step errors why'}",
+                hint="Details are in the server's log, `server.log` in the data folder.",
                 code="plan_failed",
             )
 
 
 def _use(assets: dict[str, Asset], role: str, name: str, strength: float | None = None) -> RenderInput:
-    said = {"role": role, "asset_id": assets[name].id, "strength_model": strength}
-    return RenderInput.model_validate({key: value for key, value in said.items() if value is not None})
+    fields = {"role": role, "asset_id": assets[name].id, "strength_model": strength}
+    return RenderInput.model_validate({key: value for key, value in fields.items() if value is not None})
 
 
 def _sized(parameters: Mapping[str, object], side: int) -> dict[str, object]:

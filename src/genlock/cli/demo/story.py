@@ -1,8 +1,8 @@
-"""The story: an asset moves, twelve of sixty segments are made again, and everything else stays as it was.
+"""The story: an asset changes, twelve of sixty segments are rendered again, and all others stay unchanged.
 
 set the stage ▶ render ▶ what-if ▶ activate ▶ plan ▶ redo ▶ compare ▶ ask ▶ relabel ▶ revert
 
-Each act speaks with the server through the SDK alone, and every figure comes out of an answer and is checked.
+Each part uses the server through the SDK only, and every figure is read from a response and checked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from genlock.staleness.model import Group, Impact, Provenance
 
 
 class Story:
-    """The acts, to be played in order; ``play`` does."""
+    """The parts of the story; ``play`` runs them in order."""
 
     film: Film
     witness: Witness
@@ -36,7 +36,7 @@ class Story:
         self.slug: str | None = None
 
     def play(self) -> None:
-        """The whole story."""
+        """Run the whole story."""
         self.set_stage()
         self.render()
         self.what_if()
@@ -50,11 +50,11 @@ class Story:
 
     @property
     def affected(self) -> frozenset[int]:
-        """The segments whose pictures go back to the variant that moves."""
+        """The segments that depend on the variant that changes."""
         return self.film.of(self.stars)
 
     def set_stage(self) -> None:
-        """Make a project with its files, scenes and segments, and the variants that the engine makes."""
+        """Create a project with its files, scenes and segments, and render its variants."""
         cast = self.cast
         self.teller.act(f"A film of {cast.scenes} scenes, each a chain of {cast.segments} segments, from real files")
         film = stage.set_stage(self.gl, cast, self.samples, self.teller, self.figures)
@@ -63,7 +63,7 @@ class Story:
         self.witness = Witness(self.gl, cast, self.film, self.teller, self.figures, self.times)
 
     def render(self) -> None:
-        """Give every segment its first take."""
+        """Render the first take of every segment."""
         self.teller.act("Render everything once, with the built-in engine")
         stage.render_everything(self.gl, self.film, self.cast, self.teller)
         self.witness.expect_counts(fresh=self.cast.total)
@@ -73,8 +73,8 @@ class Story:
         self._before = self.witness.provenance()
 
     def what_if(self) -> None:
-        """Upload a new version, not yet active, and ask what it would make stale."""
-        self.teller.act(f"{CLOTHED_AGAIN} arrives. What would it make stale? (asking changes nothing)")
+        """Upload a new version without activating it, and read what it would make stale."""
+        self.teller.act(f"{CLOTHED_AGAIN} is uploaded. What would it make stale? (This changes nothing.)")
         added = self.gl.add_version(
             self._clothed,
             self.samples / CLOTHED_AGAIN,
@@ -91,28 +91,28 @@ class Story:
         self.witness.expect_no_groups()
 
     def activate(self) -> Group:
-        """Make it active: the report says what the what-if said. Gives the report's group."""
+        """Activate it, check that the report matches the what-if, and return the report's group."""
         self.teller.act("Make it the active version, and read the report")
         cast, call = self.cast, self.witness.report_call
-        known = max((event.id for event in self.gl.events(project=self.film.project_id)), default=0)
-        moved = self.gl.activate(self._clothed, 2, note="the director prefers it")
-        same = moved.report == self._foreseen
-        self._check("activating answered what the what-if had said", same, True, self._call("activate", "POST"))
+        last_event = max((event.id for event in self.gl.events(project=self.film.project_id)), default=0)
+        activated = self.gl.activate(self._clothed, 2, note="the director prefers it")
+        same = activated.report == self._foreseen
+        self._check("the activation had the predicted impact", same, True, self._call("activate", "POST"))
         group = self.witness.only_group(self.witness.sentence(used=1, active=2))
         self._check("segments", group.segments, cast.affected, call)
         self._check("scenes", group.scenes, cast.starring, call)
-        self._check("direct: they were made from the file", group.direct, cast.starring, call)
-        self._check("derived: they continue those", group.derived, cast.affected - cast.starring, call)
+        self._check("direct: made from the file", group.direct, cast.starring, call)
+        self._check("derived: continue those", group.derived, cast.affected - cast.starring, call)
         self.witness.expect_counts(stale=cast.affected, fresh=cast.untouched)
         stale = frozenset(segment.id for segment in self.gl.segments(self.film.project_id, state="stale"))
-        self._check("stale are the segments of those scenes, no others", stale == self.affected, True, self._listed)
-        news = self.gl.events(after=known, project=self.film.project_id)
-        told = [event.data["segments"] for event in news if event.verb == "staleness.detected"]
-        self._check("news of it, with the segments it tells of", told, [cast.affected], "GET /events")
+        self._check("exactly the segments of those scenes are stale", stale == self.affected, True, self._listed)
+        events = self.gl.events(after=last_event, project=self.film.project_id)
+        reported = [event.data["segments"] for event in events if event.verb == "staleness.detected"]
+        self._check("events about it, with their segments", reported, [cast.affected], "GET /events")
         return group
 
     def plan(self, group: Group) -> Plan:
-        """Show what would be made again, before anything runs."""
+        """Show what would be rendered again, before anything runs."""
         self.teller.act("Plan exactly these, in chain order")
         plan = self.gl.plan(self.film.project_id, groups=[group])
         call = f"GET /plans/{plan.id}"
@@ -122,37 +122,41 @@ class Story:
         self._check("stale downstream afterwards", plan.downstream_stale, 0, call)
         steps = list(self.gl.steps(plan))
         planned = frozenset(step.segment_id for step in steps)
-        self._check("planned are the stale segments, no others", planned == self.affected, True, f"{call}/steps")
-        replaced = {f"{one.asset.name} v{one.from_} → v{one.to}" for step in steps for one in step.substitutes}
-        self._check("what they substitute", sorted(replaced), [f"{CLOTHED} v1 → v2"], f"{call}/steps")
-        self._check("steps that come after the one they continue", links(self._chains(steps)), self._links, call)
+        self._check("exactly the stale segments are planned", planned == self.affected, True, f"{call}/steps")
+        replaced = {
+            f"{substitute.asset.name} v{substitute.from_} → v{substitute.to}"
+            for step in steps
+            for substitute in step.substitutes
+        }
+        self._check("their substitutions", sorted(replaced), [f"{CLOTHED} v1 → v2"], f"{call}/steps")
+        self._check("steps after the one they continue", links(self._chains(steps)), self._links, call)
         return plan
 
     def redo(self, plan: Plan) -> None:
         """Run the plan."""
-        self.teller.act(f"Make those {self.cast.affected} again")
+        self.teller.act(f"Render those {self.cast.affected} again")
         running = self.gl.start_plan(plan)
         stage.follow(self.gl, [running], self.teller, "rendering again", self.cast.affected)
         call = f"GET /plans/{plan.id}"
         self._check("rendered", self.gl.get_plan(plan).totals.rendered, self.cast.affected, call)
         waited = waits(self._chains(list(self.gl.steps(plan))))
-        self._check("steps that began after the one they continue had ended", waited, self._links, f"{call}/steps")
+        self._check("steps that started after the one they continue had ended", waited, self._links, f"{call}/steps")
         self.witness.expect_counts(fresh=self.cast.total)
 
     def compare(self) -> None:
-        """See that the others are untouched, and every old take is still there."""
-        self.teller.act(f"The other {self.cast.untouched} are untouched, and the old takes are still there")
+        """Check that the others are untouched, and that every old take still exists."""
+        self.teller.act(f"The other {self.cast.untouched} are untouched, and the old takes still exist")
         now, before = self.witness.provenance(), self._before
         call = "GET /segments/{id}/provenance"
         same = sum(now[segment] == before[segment] for segment in self.film.everything - self.affected)
         self._check("segments with the same takes, receipts and digests", same, self.cast.untouched, call)
         numbers = {number for segment in self.affected for number in sorted(take.number for take in now[segment].takes)}
-        self._check("takes of each segment that was made again", sorted(numbers), [1, 2], call)
-        kept = sum(self.witness.is_kept(before[segment]) for segment in sorted(self.affected))
-        self._check("old takes whose receipt and video are verified", kept, self.cast.affected, "GET /blobs/{digest}")
+        self._check("takes of each segment that was rendered again", sorted(numbers), [1, 2], call)
+        intact = sum(self.witness.is_kept(before[segment]) for segment in sorted(self.affected))
+        self._check("old takes with a verified receipt and video", intact, self.cast.affected, "GET /blobs/{digest}")
 
     def ask(self) -> None:
-        """Ask both questions about provenance, with the time each takes."""
+        """Ask both questions about provenance, and measure them."""
         self.teller.act("Ask both ways")
         part, position = self.stars[0], min(2, self.cast.segments)
         segment = self.film.segments[part.name][position - 1]
@@ -165,54 +169,58 @@ class Story:
         call = self._call("usage?takes=all&version=1")
         self._check("takes", first.total, self.cast.affected, call)
         takes = {(use.segment_id, use.take) for use in used}
-        expected = {(one, 1) for one in self.affected}
-        self._check("they are the first takes of those scenes, no others", takes == expected, True, call)
+        expected = {(segment_id, 1) for segment_id in self.affected}
+        self._check("exactly the first takes of those scenes", takes == expected, True, call)
         new = self.gl.usage(self._clothed, 2, all_takes=True).total
         self._check("takes that used clothed_v2.png", new, self.cast.affected, self._call("usage?takes=all&version=2"))
         cut = self.gl.usage(self._clothed, 1).total
-        self._check("takes in the cut that still use version 1", cut, 0, self._call("usage?version=1"))
+        self._check("selected takes that still use version 1", cut, 0, self._call("usage?version=1"))
 
     def relabel(self) -> None:
         """Upload a LoRA whose metadata alone changed: a new version, and nothing goes stale."""
-        self.teller.act("A LoRA comes back with another description in its header and the same weights")
+        self.teller.act("Upload a LoRA with another description in its header and the same weights")
         rain = self.film.assets[RAIN].id
         added = self.gl.add_version(rain, self.samples / RAIN_RELABELLED, note="a better description")
         call = f"POST /assets/{rain}/versions"
         self._check("the upload", added.outcome.value, Outcome.EQUIVALENT.value, call)
         self._check("segments it makes stale", added.report.segments.becomes_stale, 0, call)
         takes = self.cast.total + self.cast.affected
-        used = {one.number: one.total for one in self.gl.usage(rain, all_takes=True).versions if one.total}
+        used = {
+            version.number: version.total for version in self.gl.usage(rain, all_takes=True).versions if version.total
+        }
         self._check(
             "takes by version",
-            {f"v{one}": total for one, total in used.items()},
+            {f"v{number}": total for number, total in used.items()},
             {"v1": takes},
             f"GET /assets/{rain}/usage?takes=all",
         )
         self.witness.expect_counts(fresh=self.cast.total)
 
     def revert(self) -> None:
-        """Revert the variant: earlier takes already are what is wanted, so nothing is rendered."""
-        self.teller.act("The director changes her mind: back to clothed_v1.png, without a GPU")
+        """Revert the variant: earlier takes match, so nothing is rendered."""
+        self.teller.act("The director changes her mind: back to clothed_v1.png, without rendering")
         self.gl.activate(self._clothed, 1, note="the old coat after all")
         group = self.witness.only_group(self.witness.sentence(used=2, active=1))
-        self._check("of those an earlier take fits", group.restorable, self.cast.affected, self.witness.report_call)
+        self._check(
+            "of those, restorable from an earlier take", group.restorable, self.cast.affected, self.witness.report_call
+        )
         plan = self.gl.plan(self.film.project_id)
         call = f"GET /plans/{plan.id}"
         self._check("renders", plan.totals.render, 0, call)
         self._check("restores", plan.totals.restore, self.cast.affected, call)
         running = self.gl.start_plan(plan)
         label, total = "restoring", self.cast.affected
-        stage.follow(self.gl, [running], self.teller, label, total, lambda one: one.totals.restored)
+        stage.follow(self.gl, [running], self.teller, label, total, lambda plan: plan.totals.restored)
         totals = self.gl.get_plan(plan).totals
         self._check("restored", totals.restored, self.cast.affected, call)
         self._check("rendered", totals.rendered, 0, call)
         self.witness.expect_counts(fresh=self.cast.total)
         now = self.witness.provenance()
         call = "GET /segments/{id}/provenance"
-        same = sum(now[one].receipt == self._before[one].receipt for one in self.film.everything)
-        self._check("segments whose cut shows the take they began with", same, self.cast.total, call)
-        takes = sum(len(one.takes) for one in now.values())
-        self._check("takes kept in all", takes, self.cast.total + self.cast.affected, call)
+        same = sum(now[segment_id].receipt == self._before[segment_id].receipt for segment_id in self.film.everything)
+        self._check("segments with their first take selected", same, self.cast.total, call)
+        takes = sum(len(provenance.takes) for provenance in now.values())
+        self._check("takes in total", takes, self.cast.total + self.cast.affected, call)
 
     @property
     def _clothed(self) -> int:
@@ -235,5 +243,5 @@ class Story:
     def _call(self, what: str, method: str = "GET") -> str:
         return f"{method} /assets/{self._clothed}/{what}"
 
-    def _check(self, what: str, found: object, expected: object, call: str) -> None:
-        self.figures.check(what, found, expected, call)
+    def _check(self, what: str, actual: object, expected: object, call: str) -> None:
+        self.figures.check(what, actual, expected, call)

@@ -1,4 +1,4 @@
-"""Tells the story on a terminal: acts, sentences, figures with their call, tables, progress bars."""
+"""Terminal output of the demo: headings, sentences, figures with their call, tables, progress bars."""
 
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -34,35 +34,35 @@ class Teller:
         self._acts = 0
 
     def title(self, text: str, below: str) -> None:
-        """How the story begins."""
+        """Print the title of the demo."""
         self._console.print(Text(text, style="bold"))
         self._console.print(Text(below, style="dim"))
 
     def act(self, title: str) -> None:
-        """Begin the next part of the story."""
+        """Begin the next numbered part."""
         self._acts += 1
         self._console.print()
         self._console.print(Text.assemble((f"{self._acts:>2} ", "bold cyan"), (title, "bold")))
 
     def say(self, text: str, style: str = "") -> None:
-        """One sentence."""
+        """Print a sentence."""
         self._console.print(_indented(Text(text, style=style)))
 
     def sentence(self, text: str) -> None:
-        """The sentence of a report: what everybody should notice."""
+        """Print the sentence of a report."""
         self.say(f"⚠  {text}", "bold dark_orange")
 
     def figure(self, figure: Figure) -> None:
-        """A figure, whether it holds, and the call that answered it."""
+        """Print a figure, whether it is correct, and its call."""
         mark, style = ("✓", "green") if figure.holds else ("✗", "bold red")
         shown = Text.assemble((f"{mark} ", style), figure.what)
-        if figure.found is not True:  # what merely holds says so by its mark
-            shown.append(": ").append(_words(figure.found), "bold")
+        if figure.actual is not True:  # a claim that holds needs only its mark
+            shown.append(": ").append(_words(figure.actual), "bold")
         shown.append(f"   {figure.call}", "dim")
         self._console.print(_indented(shown), overflow="ellipsis", no_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """A small table."""
+        """Print a small table."""
         table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="dim")
         for row in rows:
             table.add_row(*map(Text, row))
@@ -70,7 +70,7 @@ class Teller:
 
     @contextmanager
     def bar(self, label: str, total: int) -> Generator[Bar]:
-        """A progress bar for as long as the block lasts."""
+        """Show a progress bar during the block."""
         columns = (
             TextColumn(" " * _INDENT + "{task.description}"),
             BarColumn(bar_width=32),
@@ -85,10 +85,10 @@ def _indented(shown: RenderableType) -> Padding:
     return Padding(shown, (0, 0, 0, _INDENT), expand=False)
 
 
-def _words(found: Any) -> str:
-    """A value as a sentence has it."""
-    if isinstance(found, list | tuple):
-        return ", ".join(map(_words, found)) or "nothing"  # pyright: ignore[reportUnknownArgumentType]
-    if isinstance(found, dict):
-        return ", ".join(f"{name} {_words(one)}" for name, one in found.items())  # pyright: ignore[reportUnknownVariableType]
-    return f"{found:g}" if isinstance(found, float) else str(found)
+def _words(value: Any) -> str:
+    """Return a value as text."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value)) or "nothing"  # pyright: ignore[reportUnknownArgumentType]
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_words(item)}" for name, item in value.items())  # pyright: ignore[reportUnknownVariableType]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Looks at what the server answers: asks, tells, checks. The acts of the story say what they expect."""
+"""Read responses of the server, print them, and check them. The story passes the expected values."""
 
 import tempfile
 import time
@@ -21,14 +21,14 @@ T = TypeVar("T")
 
 
 class Time(Model):
-    """How long an answer took, measured where it was session."""
+    """How long a response took, measured by the client."""
 
     what: str
     milliseconds: float
 
 
 class Witness:
-    """Asks about one film; how long timed answers took goes into ``times``."""
+    """Reads and checks one film; durations are added to ``times``."""
 
     def __init__(
         self, gl: Genlock, cast: Cast, film: Film, teller: Teller, figures: Figures, times: list[Time]
@@ -38,11 +38,11 @@ class Witness:
 
     @property
     def report_call(self) -> str:
-        """The call that answers the report."""
+        """The call that returns the report."""
         return f"GET /projects/{self._film.project_id}/staleness-report"
 
     def sentence(self, *, used: int, active: int) -> str:
-        """What the report has to say, word for word."""
+        """The expected sentence of the report."""
         cast = self._cast
         return f"{cast.affected} segments across {cast.starring} scenes used clothed_v{used}.png — you are on v{active}"
 
@@ -57,25 +57,25 @@ class Witness:
 
     def expect_no_groups(self) -> None:
         """Check that nothing is out of date."""
-        found = len(self._gl.report(self._film.project_id).groups)
-        self._figures.check("groups in the report meanwhile", found, 0, self.report_call)
+        groups = len(self._gl.report(self._film.project_id).groups)
+        self._figures.check("groups in the report until then", groups, 0, self.report_call)
 
     def only_group(self, sentence: str) -> Group:
-        """The one group that the report has, told and checked."""
+        """Check that the report has one group, print it, and return it."""
         groups = self._gl.report(self._film.project_id).groups
         self._figures.check("groups in the report", len(groups), 1, self.report_call)
         self._teller.sentence(groups[0].sentence)
-        self._figures.check("the sentence of the report", groups[0].sentence, sentence, self.report_call, told=True)
+        self._figures.check("the sentence of the report", groups[0].sentence, sentence, self.report_call, shown=True)
         return groups[0]
 
     def read_impact(self, foreseen: Impact, call: str) -> None:
-        """Tell and check what a version would make stale."""
+        """Print and check what a version would make stale."""
         groups = [group for project in foreseen.projects for group in project.groups]
-        said = [group.sentence for group in groups]
-        self._teller.say("It would say:", "italic")
-        for sentence in said:
+        sentences = [group.sentence for group in groups]
+        self._teller.say("The report would be:", "italic")
+        for sentence in sentences:
             self._teller.sentence(sentence)
-        self._figures.check("the sentences", said, [self.sentence(used=1, active=2)], call, told=True)
+        self._figures.check("the sentences", sentences, [self.sentence(used=1, active=2)], call, shown=True)
         self._figures.check(
             "segments that would become stale", foreseen.segments.becomes_stale, self._cast.affected, call
         )
@@ -83,32 +83,35 @@ class Witness:
         self._figures.check("in scenes", groups[0].scenes, self._cast.starring, call)
         estimate = groups[0].estimate
         if estimate is None:
-            self._teller.say("No estimate yet: those are gathered in the background.", "dim")
+            self._teller.say("No estimate yet: they are computed in the background.", "dim")
             return
-        self._teller.say(f"Making them again is estimated at {estimate.gpu_seconds:.1f} s of rendering.")
-        self._figures.check("renders that this estimate is the median of", estimate.samples, self._cast.total, call)
+        self._teller.say(f"Rendering them again is estimated at {estimate.gpu_seconds:.1f} s.")
+        self._figures.check("renders behind the estimate", estimate.samples, self._cast.total, call)
 
     def read_receipt(self, answer: Provenance, part: Part, call: str) -> None:
-        """Tell a receipt line by line, and check what it must say."""
+        """Print a receipt line by line, and check its content."""
         receipt = answer.receipt
         assert receipt is not None  # noqa: S101 - the segment was rendered
         inputs = [Input.model_validate(line) for line in receipt.document["inputs"]]
-        self._teller.table(("role", "made with", "digest that counts", "strength", "via"), map(_row, inputs))
-        said = receipt.document["parameters"]
-        self._teller.say(f"“{said['prompt']}”, cfg {said['cfg']}, {said['steps']} steps, {said['resolution_tier']}")
+        self._teller.table(("role", "made with", "effective digest", "strength", "via"), map(_row, inputs))
+        parameters = receipt.document["parameters"]
+        self._teller.say(
+            f"“{parameters['prompt']}”, cfg {parameters['cfg']}, {parameters['steps']} steps, "
+            f"{parameters['resolution_tier']}"
+        )
         variants = [f"{line.name} v{line.version}" for line in inputs if line.role == "variant"]
         self._figures.check("its variant", variants, [f"{CLOTHED} v2"], call)
         strengths = {line.name: line.strength_model for line in inputs if line.role == "lora"}
         self._figures.check("its LoRAs and strengths", strengths, part.loras, call)
-        self._figures.check("its seed, to the last digit", said["seed"], part.seed, call)
-        self._figures.check("what its receipt lacks", list(receipt.missing), [], call)
+        self._figures.check("its seed, to the last digit", parameters["seed"], part.seed, call)
+        self._figures.check("missing in its receipt", list(receipt.missing), [], call)
 
     def provenance(self) -> Mapping[int, Provenance]:
-        """What was used to make each segment of the film."""
+        """Return the provenance of each segment of the film."""
         return {segment: self._gl.provenance(segment) for segment in sorted(self._film.everything)}
 
     def is_kept(self, before: Provenance) -> bool:
-        """Whether a take that was in the cut has the receipt and bytes that it had; both are verified."""
+        """Return whether an earlier take has its receipt and bytes; both are verified."""
         assert before.take is not None and before.receipt is not None  # noqa: S101 - it was rendered
         with tempfile.TemporaryDirectory() as folder:
             self._gl.download(before.take.outputs["video"], Path(folder) / "video.mp4")
@@ -116,7 +119,7 @@ class Witness:
         return self._gl.receipt(before.receipt.id) == before.receipt
 
     def timed(self, what: str, ask: Callable[[], T]) -> T:
-        """An answer, and the time it took told."""
+        """Return a response, and print how long it took."""
         began = time.perf_counter()
         answer = ask()
         took = Time(what=what, milliseconds=round(1000 * (time.perf_counter() - began), 1))
@@ -128,16 +131,16 @@ class Witness:
 def links(chains: Sequence[Sequence[Step]]) -> int:
     """How many steps stand after the one they continue, and name it as coming first."""
     pairs = [pair for chain in chains for pair in pairwise(chain)]
-    return sum(one.id in after.after and one.position < after.position for one, after in pairs)
+    return sum(before.id in after.after and before.position < after.position for before, after in pairs)
 
 
 def waits(chains: Sequence[Sequence[Step]]) -> int:
     """How many steps began after the one that they continue had ended."""
-    return sum(_ended_before(one, after) for chain in chains for one, after in pairwise(chain))
+    return sum(_ended_before(before, after) for chain in chains for before, after in pairwise(chain))
 
 
-def _ended_before(one: Step, after: Step) -> bool:
-    return one.finished_at is not None and after.started_at is not None and one.finished_at <= after.started_at
+def _ended_before(step: Step, after: Step) -> bool:
+    return step.finished_at is not None and after.started_at is not None and step.finished_at <= after.started_at
 
 
 def _row(line: Input) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ router = APIRouter(tags=["assets"], route_class=ApiRoute)
 
 @router.post("/assets", status_code=201, response_model=Asset, **writable_by(Role.CREATOR, 404))
 async def create_asset(new: NewAsset, conn: Transaction, actor: CurrentActor) -> Response:
-    """A new asset, without versions. Its kind and name are unique in its project, or among the shared ones."""
+    """Create an asset without versions. Its kind and name are unique in its project, or among the shared assets."""
     return json_response(await actions.create_asset(conn, new, actor), 201)
 
 
@@ -42,51 +42,51 @@ async def list_assets(
     conn: Transaction,
     kind: Kind | None = None,
     project_id: IdFilter = None,
-    q: Annotated[NamePrefix | None, Query(description="What the name begins with.")] = None,
-    digest: Annotated[Digest | None, Query(description="Bytes, or effective digest, that a version has.")] = None,
+    q: Annotated[NamePrefix | None, Query(description="Prefix of the name.")] = None,
+    digest: Annotated[Digest | None, Query(description="Digest or effective digest of a version.")] = None,
     archived: bool = False,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Assets by name. ``project_id`` keeps those a project can use: its own and the shared ones."""
-    found = await sql.list_assets(
+    """List assets by name. ``project_id`` limits them to those a project can use: its own and the shared ones."""
+    page = await sql.list_assets(
         conn, kind=kind, project_id=project_id, q=q, digest=digest, archived=archived, after=cursor, limit=limit
     )
-    return json_response(found)
+    return json_response(page)
 
 
 @router.get("/assets/{asset_id}", response_model=Asset, **readable_by(Role.VIEWER, 404))
 async def get_asset(asset_id: Id, conn: Transaction) -> Response:
-    """One asset, with how many segments use it and how many of those are stale."""
+    """Return an asset, with the number of segments that use it and of those that are stale."""
     asset = await sql.get_asset(conn, asset_id)
     return json_response(asset.model_copy(update={"used_by": await used_by(conn, asset_id)}))
 
 
 @router.patch("/assets/{asset_id}", response_model=Asset, **writable_by(Role.CREATOR, 404))
 async def rename_asset(asset_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
-    """Give an asset another name. Receipts keep the one they were written with."""
+    """Rename an asset. Receipts keep the name they were written with."""
     return json_response(await actions.rename_asset(conn, asset_id, new.name, actor))
 
 
 @router.post("/assets/{asset_id}/archive", response_model=Asset, **writable_by(Role.CREATOR, 404))
 async def archive_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide an asset from new work. Nothing of it is deleted, and what was made with it is still judged."""
+    """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
     return json_response(await actions.archive_asset(conn, asset_id, actor))
 
 
 @router.post("/assets/{asset_id}/restore", response_model=Asset, **writable_by(Role.CREATOR, 404))
 async def restore_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Bring an archived asset back."""
+    """Restore an archived asset."""
     return json_response(await actions.restore_asset(conn, asset_id, actor))
 
 
 @router.post("/assets/{asset_id}/activate", response_model=Activated, **writable_by(Role.CREATOR, 404))
 async def activate(
-    asset_id: Id, wanted: ActivationRequest, request: Request, services: Context, actor: CurrentActor
+    asset_id: Id, new: ActivationRequest, request: Request, services: Context, actor: CurrentActor
 ) -> Response:
-    """Make a version the active one. ``report`` says what that made stale, and what fresh again."""
+    """Make a version the active one. ``report`` lists what became stale and what became fresh again."""
     async with idempotent_transaction(request) as conn:
-        change = await activation.activate(conn, asset_id, wanted.version, actor, wanted.note)
+        change = await activation.activate(conn, asset_id, new.version, actor, new.note)
     return await respond_with_impact(
         request,
         lambda conn: what_if.publish_change(conn, change),
@@ -96,7 +96,7 @@ async def activate(
 
 @router.get("/assets/{asset_id}/activations", response_model=Page[Activation], **readable_by(Role.VIEWER, 404))
 async def list_activations(asset_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """Who moved the active version, when, from where to where; newest first."""
+    """List the changes of the active version, newest first."""
     await sql.get_asset(conn, asset_id)
     return json_response(await sql.activations_of(conn, asset_id, after=cursor, limit=limit))
 

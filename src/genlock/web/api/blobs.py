@@ -16,7 +16,7 @@ router = APIRouter(tags=["blobs"], route_class=ApiRoute)
 
 @router.get("/blobs/{digest}", response_class=Response, **readable_by(Role.VIEWER, 404, 409, 416, responses=RESPONSES))
 async def get_blob(request: Request, digest: Annotated[Digest, Path()], services: Context) -> Response:
-    """The bytes with this digest; ranges and ``If-None-Match`` are understood."""
+    """Return the bytes with this digest. Supports ranges and ``If-None-Match``."""
     async with services.db.transaction() as conn:
         blob = await sql.get(conn, digest)
     if blob is None:

@@ -1,4 +1,4 @@
-"""The log of what happened, as pages and as a live stream."""
+"""The event log, as pages and as a live stream."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -21,7 +21,7 @@ _EXAMPLE = 'id: 7\nevent: project.created\ndata: {"id": 7, "actor": "ada", "verb
 _STREAM = {"content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}}}
 _LARGEST_ID = 2**63 - 1
 
-After = Annotated[int | None, Query(ge=0, le=_LARGEST_ID, description="The id of the last event that is known.")]
+After = Annotated[int | None, Query(ge=0, le=_LARGEST_ID, description="Id of the last event received.")]
 
 
 class EventStream(StreamingResponse):
@@ -34,13 +34,13 @@ class EventStream(StreamingResponse):
 async def list_events(
     conn: Transaction, actor: CurrentActor, after: After = None, project_id: IdFilter = None, limit: Limit = 100
 ) -> Response:
-    """Events after one that is known, oldest first. ``next`` is the id to continue after, null at the end.
+    """List events after an event id, oldest first. ``next`` is the id to continue after, null at the end.
 
     Events about tokens are for administrators only.
     """
-    found = await sql.after(conn, after or 0, project_id, limit + 1, reader=actor.role)
-    items = found[:limit]
-    return json_response(Page[Event](items=items, next=str(items[-1].id) if len(found) > limit else None))
+    events = await sql.after(conn, after or 0, project_id, limit + 1, reader=actor.role)
+    items = events[:limit]
+    return json_response(Page[Event](items=items, next=str(items[-1].id) if len(events) > limit else None))
 
 
 @router.get("/events/stream", response_class=EventStream, **readable_by(Role.VIEWER, responses={200: _STREAM}))
@@ -51,31 +51,31 @@ async def stream_events(
     project_id: IdFilter = None,
     last_event_id: Annotated[str | None, Header(max_length=30)] = None,
 ) -> Response:
-    """Events as they happen (server-sent events): from ``Last-Event-ID`` or ``after`` on, else from now on.
+    """Stream events as they happen (server-sent events), after ``Last-Event-ID`` or ``after``, else from now on.
 
     Events about tokens are for administrators only.
     """
     if last_event_id and not (last_event_id.isdecimal() and int(last_event_id) <= _LARGEST_ID):
         raise Invalid("Last-Event-ID must be an integer event id.", hint="Send the `id` of the last event received.")
-    known = int(last_event_id) if last_event_id else after
-    if known is None:
+    last_id = int(last_event_id) if last_event_id else after
+    if last_id is None:
         async with services.db.transaction() as conn:
-            known = await sql.newest_id(conn)
-    return EventStream(_stream(services, caller.secret, known, project_id))
+            last_id = await sql.newest_id(conn)
+    return EventStream(_stream(services, caller.secret, last_id, project_id))
 
 
-async def _stream(services: Services, secret: str, known: int, project_id: int | None) -> AsyncIterator[str]:
+async def _stream(services: Services, secret: str, last_id: int, project_id: int | None) -> AsyncIterator[str]:
     yield ": connected\n\n"
     while not services.bell.closed:
-        seen = services.bell.count  # before reading: what commits after the read rings again
+        count = services.bell.count  # before reading: what commits after the read rings again
         try:
             async with services.db.transaction() as conn:
                 reader = await authenticate(conn, secret)  # at every read: a revoked token gets no more events
-                found = await sql.after(conn, known, project_id, _AT_ONCE, reader=reader.role)
+                events = await sql.after(conn, last_id, project_id, _AT_ONCE, reader=reader.role)
         except (Denied, Unavailable):
-            return  # the reader comes back with its Last-Event-ID, and is told why then
-        for event in found:
+            return  # the client reconnects with its Last-Event-ID and gets the error then
+        for event in events:
             yield f"id: {event.id}\nevent: {event.verb}\ndata: {event.model_dump_json()}\n\n"
-            known = event.id
-        if len(found) < _AT_ONCE and await services.bell.wait(seen, services.settings.events_keepalive_s) == seen:
+            last_id = event.id
+        if len(events) < _AT_ONCE and await services.bell.wait(count, services.settings.events_keepalive_s) == count:
             yield ": keep-alive\n\n"

@@ -15,27 +15,27 @@ router = APIRouter(tags=["pins"], route_class=ApiRoute)
 
 @router.put("/projects/{project_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
 async def pin_in_project(project_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
-    """Make a whole project follow a version, in place of an earlier pin of the same asset."""
+    """Pin an asset for a project, replacing an earlier pin of it."""
     return json_response(await activation.pin(conn, project_id, None, asset_id, new, actor))
 
 
 @router.put("/scenes/{scene_id}/pins/{asset_id}", response_model=Pin, **writable_by(Role.CREATOR, 404))
 async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transaction, actor: CurrentActor) -> Response:
-    """Make one scene follow a version, whatever its project follows."""
+    """Pin an asset for a scene, independently of its project."""
     scene = await timeline.get_scene(conn, scene_id)
     return json_response(await activation.pin(conn, scene.project_id, scene_id, asset_id, new, actor))
 
 
 @router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
 async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Make a project follow the active version again."""
+    """Remove a project's pin, so that it follows the active version again."""
     await activation.unpin(conn, project_id, None, asset_id, actor)
     return no_content()
 
 
 @router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
 async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Make a scene follow what its project follows again."""
+    """Remove a scene's pin, so that it follows its project again."""
     scene = await timeline.get_scene(conn, scene_id)
     await activation.unpin(conn, scene.project_id, scene_id, asset_id, actor)
     return no_content()
@@ -43,7 +43,7 @@ async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: C
 
 @router.get("/projects/{project_id}/pins", response_model=Page[Pin], **readable_by(Role.VIEWER, 404))
 async def list_pins(project_id: Id, conn: Transaction) -> Response:
-    """All pins of a project and of its scenes."""
+    """List the pins of a project and of its scenes."""
     await timeline.get_project(conn, project_id)
     pins = await pin_sql.pins_of(conn, project_id)
     return json_response(Page[Pin](items=pins, total=len(pins)))

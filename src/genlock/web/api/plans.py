@@ -1,4 +1,4 @@
-"""Plans and renders: make only that again, and see how far it is."""
+"""Plans and renders, with their progress."""
 
 from fastapi import APIRouter, Response
 
@@ -14,7 +14,7 @@ router = APIRouter(tags=["plans"], route_class=ApiRoute)
 
 @router.post("/plans", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def create_plan(new: NewPlan, conn: Transaction, actor: CurrentActor) -> Response:
-    """A draft of what would be made again, in order, and what is left out. Nothing runs yet."""
+    """Create a draft plan: what would be rendered, in order, and what is left out. Nothing runs yet."""
     return json_response(await actions.create(conn, new, actor), 201)
 
 
@@ -26,68 +26,68 @@ async def list_plans(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Plans, newest first."""
+    """List plans, newest first."""
     return json_response(await plan_sql.list_plans(conn, project_id=project_id, state=state, after=cursor, limit=limit))
 
 
 @router.get("/plans/{plan_id}", response_model=Plan, **readable_by(Role.VIEWER, 404))
 async def get_plan(plan_id: Id, conn: Transaction) -> Response:
-    """A plan as it is now."""
+    """Return the current state of a plan."""
     return json_response(await plan_sql.get_plan(conn, plan_id))
 
 
 @router.get("/plans/{plan_id}/steps", response_model=Page[Step], **readable_by(Role.VIEWER, 404))
 async def list_steps(plan_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """A plan's steps, in the order in which they can run."""
+    """List a plan's steps, in the order in which they can run."""
     await plan_sql.get_plan(conn, plan_id)
     return json_response(await plan_sql.steps_of(conn, plan_id, after=cursor, limit=limit))
 
 
 @router.get("/plans/{plan_id}/left-out", response_model=Page[LeftOut], **readable_by(Role.VIEWER, 404))
 async def list_left_out(plan_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """The segments that a plan leaves out, and why."""
+    """List the segments that a plan leaves out, and why."""
     await plan_sql.get_plan(conn, plan_id)
     return json_response(await plan_sql.left_out_of(conn, plan_id, after=cursor, limit=limit))
 
 
 @router.post("/plans/{plan_id}/start", response_model=Plan, **writable_by(Role.CREATOR, 404))
-async def start_plan(plan_id: Id, conn: Transaction, actor: CurrentActor, wanted: Start | None = None) -> Response:
-    """Run a plan. 409 if something it was planned on has moved, unless ``as_planned``."""
-    as_planned = wanted is not None and wanted.as_planned
+async def start_plan(plan_id: Id, conn: Transaction, actor: CurrentActor, start: Start | None = None) -> Response:
+    """Start a plan. 409 if its expected versions or takes have changed, unless ``as_planned``."""
+    as_planned = start is not None and start.as_planned
     return json_response(await actions.start(conn, plan_id, actor, as_planned=as_planned))
 
 
 @router.post("/plans/{plan_id}/cancel", response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def cancel_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """End a plan at once; what is finished stays."""
+    """Cancel a plan at once; finished steps stay."""
     return json_response(await actions.cancel(conn, plan_id, actor))
 
 
 @router.post("/plans/{plan_id}/retry", response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def retry_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Run again what failed or was cancelled, and what depends on it."""
+    """Retry the steps that failed or were cancelled, and those that depend on them."""
     return json_response(await actions.retry(conn, plan_id, actor))
 
 
 @router.post("/plans/{plan_id}/accept", response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def accept_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Put every take that a reviewed plan made into the cut."""
+    """Select every take that a plan in review made."""
     return json_response(await actions.accept(conn, plan_id, actor))
 
 
 @router.post("/segments/{segment_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def render_segment(segment_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
-    """A started plan that makes a take of one segment."""
+    """Start a plan that renders a take of a segment."""
     return json_response(await render.render_segment(conn, segment_id, new, actor), 201)
 
 
 @router.post("/scenes/{scene_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def render_scene(scene_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
-    """A started plan that makes a take of every segment of a scene, in order."""
+    """Start a plan that renders a take of every segment of a scene, in order."""
     return json_response(await render.render_scene(conn, scene_id, new, actor), 201)
 
 
 @router.post("/assets/{asset_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def render_asset(asset_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
-    """A started plan that makes a new version of an asset, such as a variant, with its receipt and derivation."""
+    """Start a plan that renders a new version of an asset, such as a variant, with its receipt and derivation."""
     return json_response(await render.render_asset(conn, asset_id, new, actor), 201)

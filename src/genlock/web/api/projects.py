@@ -1,4 +1,4 @@
-"""Projects, with how many of their segments are in which state."""
+"""Projects, with their segments by state."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(tags=["projects"], route_class=ApiRoute)
 
 @router.post("/projects", status_code=201, response_model=Project, **writable_by(Role.CREATOR))
 async def create_project(new: NewProject, conn: Transaction, actor: CurrentActor) -> Response:
-    """A new project. Its slug is unique and never changes."""
+    """Create a project. Its slug is unique and never changes."""
     return json_response(await _counted(conn, await actions.create_project(conn, new, actor)), 201)
 
 
@@ -30,7 +30,7 @@ async def list_projects(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """Projects, oldest first; ``slug`` keeps the one of that slug."""
+    """List projects, oldest first; ``slug`` limits them to the one with that slug."""
     page = await sql.list_projects(conn, slug=slug, archived=archived, after=cursor, limit=limit)
     counts = await segment_list.project_counts(conn, [project.id for project in page.items])
     items = tuple(project.model_copy(update={"counts": counts[project.id]}) for project in page.items)
@@ -39,25 +39,25 @@ async def list_projects(
 
 @router.get("/projects/{project_id}", response_model=Project, **readable_by(Role.VIEWER, 404))
 async def get_project(project_id: Id, conn: Transaction) -> Response:
-    """One project."""
+    """Return a project."""
     return json_response(await _counted(conn, await sql.get_project(conn, project_id)))
 
 
 @router.patch("/projects/{project_id}", response_model=Project, **writable_by(Role.CREATOR, 404))
 async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
-    """Give a project another name; its slug stays."""
+    """Rename a project; its slug stays."""
     return json_response(await _counted(conn, await actions.rename_project(conn, project_id, new.name, actor)))
 
 
 @router.post("/projects/{project_id}/archive", response_model=Project, **writable_by(Role.CREATOR, 404))
 async def archive_project(project_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide a project from counts and reports. Nothing of it is deleted."""
+    """Hide a project from counts and reports. Nothing is deleted."""
     return json_response(await _counted(conn, await editing.archive_project(conn, project_id, actor)))
 
 
 @router.post("/projects/{project_id}/restore", response_model=Project, **writable_by(Role.CREATOR, 404))
 async def restore_project(project_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Bring an archived project back as it was."""
+    """Restore an archived project."""
     return json_response(await _counted(conn, await editing.restore_project(conn, project_id, actor)))
 
 

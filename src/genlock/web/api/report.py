@@ -18,7 +18,7 @@ GroupId = Annotated[str, Path(max_length=100, pattern=GROUP_ID)]
 
 @router.get("/projects/{project_id}/staleness-report", response_model=Report, **readable_by(Role.VIEWER, 404))
 async def get_report(project_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """What is out of date, grouped by what changed, most segments first."""
+    """Return what is out of date, grouped by cause, most segments first."""
     page, judged = await report(conn, project_id, after=cursor, limit=limit)
     groups = await with_restorable(conn, project_id, page.groups, judged)
     return json_response(page.model_copy(update={"groups": groups}))

@@ -19,20 +19,20 @@ router = APIRouter(tags=["receipts"], route_class=ApiRoute)
 async def reproduce_receipt(
     receipt_id: Id, conn: Transaction, services: Context, actor: CurrentActor, new: NewReproduction | None = None
 ) -> Response:
-    """Run a receipt again: the same inputs, graph and engine. It makes no take, and never touches the receipt."""
+    """Render a receipt again with the same inputs, graph and engine. Records no take."""
     least = Thresholds(psnr_db=services.settings.reproduce_psnr_db, ssim=services.settings.reproduce_ssim)
-    asked = new or NewReproduction()
-    return json_response(await reproduce.ask(conn, services.store, receipt_id, asked, least, actor), 201)
+    requested = new or NewReproduction()
+    return json_response(await reproduce.ask(conn, services.store, receipt_id, requested, least, actor), 201)
 
 
 @router.get("/receipts/{receipt_id}/reproductions", response_model=Page[Reproduction], **readable_by(Role.VIEWER, 404))
 async def list_reproductions(receipt_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """How often a receipt was run again, and with which verdict; newest first."""
+    """List the reproductions of a receipt with their verdicts, newest first."""
     await receipt_sql.get_receipt(conn, receipt_id)
     return json_response(await reproduce_sql.reproductions_of(conn, receipt_id, after=cursor, limit=limit))
 
 
 @router.get("/reproductions/{reproduction_id}", response_model=Reproduction, **readable_by(Role.VIEWER, 404))
 async def get_reproduction(reproduction_id: Id, conn: Transaction) -> Response:
-    """A reproduction as it is now: how far it is, or its verdict, with what was measured and what differs around it."""
+    """Return a reproduction: its progress, or its verdict with measurements and environment differences."""
     return json_response(await reproduce_sql.get_reproduction(conn, reproduction_id))

@@ -1,4 +1,4 @@
-"""Scans: the server looks at folders of its own disk."""
+"""Scans of folders on the server's disk."""
 
 from pathlib import Path
 
@@ -18,20 +18,20 @@ router = APIRouter(tags=["assets"], route_class=ApiRoute)
 async def scan_folders(
     request: Request, services: Context, actor: CurrentActor, new: NewScan | None = None
 ) -> Response:
-    """Look at folders of the server's disk for some seconds: new files become assets, changed ones versions.
+    """Scan folders on the server's disk for some seconds: new files become assets, changed files versions.
 
-    Ask again while files remain. Scanning is its own key: what was found before is no news the second time.
+    Repeat it while files remain. A repeated scan reports only new changes.
     """
-    asked = new or NewScan()
-    folders = tuple(Path(folder) for folder in asked.folders) or services.settings.scan_folders
+    requested = new or NewScan()
+    folders = tuple(Path(folder) for folder in requested.folders) or services.settings.scan_folders
     if not folders:
         raise Invalid(
             "No folder is named, and none is set to be scanned.",
             hint="Name folders, or let the server watch some with `genlock up --scan FOLDER`.",
             code="no_folder",
         )
-    keep = services.settings.keeps_scanned if asked.keep is None else asked.keep
-    found = json_response(await services.scanner.look(folders, keep=keep, actor=actor), 201)
+    keep = services.settings.keeps_scanned if requested.keep is None else requested.keep
+    response = json_response(await services.scanner.look(folders, keep=keep, actor=actor), 201)
     async with idempotent_transaction(request) as conn:
-        await store_response(request, conn, found)
-    return found
+        await store_response(request, conn, response)
+    return response

@@ -18,7 +18,7 @@ router = APIRouter(tags=["scenes"], route_class=ApiRoute)
 
 @router.post("/projects/{project_id}/scenes", status_code=201, response_model=Scene, **writable_by(Role.CREATOR, 404))
 async def create_scene(project_id: Id, new: NewScene, conn: Transaction, actor: CurrentActor) -> Response:
-    """A new scene at the end of a project."""
+    """Create a scene at the end of a project."""
     return json_response(await _counted(conn, await actions.create_scene(conn, project_id, new, actor)), 201)
 
 
@@ -31,7 +31,7 @@ async def list_scenes(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """A project's scenes in order; ``name`` keeps the one of that name."""
+    """List a project's scenes in order; ``name`` limits them to the one with that name."""
     await sql.get_project(conn, project_id)
     page = await sql.scenes_of(conn, project_id, name=name, archived=archived, after=cursor, limit=limit)
     counts = await segment_list.scene_counts(conn, project_id, [scene.id for scene in page.items])
@@ -41,25 +41,25 @@ async def list_scenes(
 
 @router.get("/scenes/{scene_id}", response_model=Scene, **readable_by(Role.VIEWER, 404))
 async def get_scene(scene_id: Id, conn: Transaction) -> Response:
-    """One scene."""
+    """Return a scene."""
     return json_response(await _counted(conn, await sql.get_scene(conn, scene_id)))
 
 
 @router.patch("/scenes/{scene_id}", response_model=Scene, **writable_by(Role.CREATOR, 404))
 async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
-    """Give a scene another name."""
+    """Rename a scene."""
     return json_response(await _counted(conn, await actions.rename_scene(conn, scene_id, new.name, actor)))
 
 
 @router.post("/scenes/{scene_id}/archive", response_model=Scene, **writable_by(Role.CREATOR, 404))
 async def archive_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide a scene from counts and reports. Nothing of it is deleted."""
+    """Hide a scene from counts and reports. Nothing is deleted."""
     return json_response(await _counted(conn, await editing.archive_scene(conn, scene_id, actor)))
 
 
 @router.post("/scenes/{scene_id}/restore", response_model=Scene, **writable_by(Role.CREATOR, 404))
 async def restore_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Bring an archived scene back as it was."""
+    """Restore an archived scene."""
     return json_response(await _counted(conn, await editing.restore_scene(conn, scene_id, actor)))
 
 

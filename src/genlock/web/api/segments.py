@@ -1,4 +1,4 @@
-"""Segments: the ordered slots of a scene, with their state and why they are in it."""
+"""Segments: the ordered slots of a scene, with their state and its causes."""
 
 from typing import Annotated
 
@@ -31,10 +31,10 @@ class TakeNumber(Model):
     "/scenes/{scene_id}/segments", status_code=201, response_model=Page[SegmentView], **writable_by(Role.CREATOR, 404)
 )
 async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: CurrentActor) -> Response:
-    """New segments in a scene, at its end or from ``position`` on; those behind move."""
-    made = await editing.insert_segments(conn, scene_id, new, actor)
-    found = await segment_view.segment_views(conn, [segment.id for segment in made])
-    return json_response(Page[SegmentView](items=found, total=len(found)), 201)
+    """Create segments in a scene, at its end or from ``position`` on; later segments move."""
+    created = await editing.insert_segments(conn, scene_id, new, actor)
+    items = await segment_view.segment_views(conn, [segment.id for segment in created])
+    return json_response(Page[SegmentView](items=items, total=len(items)), 201)
 
 
 @router.get("/projects/{project_id}/segments", response_model=Page[SegmentView], **readable_by(Role.VIEWER, 404))
@@ -45,13 +45,13 @@ async def list_segments(
     scene_id: IdFilter = None,
     position: Annotated[
         int | None,
-        Query(ge=1, le=2**31 - 1, description="The one at this position of `scene_id`; filters nothing else."),
+        Query(ge=1, le=2**31 - 1, description="The segment at this position of `scene_id`; without other filters."),
     ] = None,
-    q: Annotated[NamePrefix | None, Query(description="What the name begins with.")] = None,
+    q: Annotated[NamePrefix | None, Query(description="Prefix of the name.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """A project's segments in order, with the exact total."""
+    """List a project's segments in order, with the exact total."""
     project = await sql.get_project(conn, project_id)
     if position is not None:
         if scene_id is None or (state, q, cursor) != (None, None, None):
@@ -61,10 +61,10 @@ async def list_segments(
                 fields=[{"field": "query.position", "message": "not alone with scene_id"}],
             )
         return json_response(await _at(conn, project, scene_id, position))
-    found = await segment_view.list_views(
+    page = await segment_view.list_views(
         conn, project_id, state=state, scene_id=scene_id, q=q, after=cursor, limit=limit
     )
-    return json_response(found)
+    return json_response(page)
 
 
 @router.get(
@@ -75,7 +75,7 @@ async def list_segments(
 async def list_group_segments(
     project_id: Id, group: GroupId, conn: Transaction, cursor: Cursor = None, limit: Limit = 100
 ) -> Response:
-    """The segments of one group of the report, each with its causes."""
+    """List the segments of one group of the report, each with its causes."""
     page = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
     items = await segment_view.segment_views(conn, page.segment_ids)
     return json_response(Page[SegmentView](items=items, next=page.next, total=page.total))
@@ -83,7 +83,7 @@ async def list_group_segments(
 
 @router.get("/segments/{segment_id}", response_model=SegmentView, **readable_by(Role.VIEWER, 404))
 async def get_segment(segment_id: Id, conn: Transaction) -> Response:
-    """One segment: its state and why, its takes, and the pins that count for it."""
+    """Return a segment: its state and causes, its takes, and the pins that apply to it."""
     return json_response(await segment_view.segment_view(conn, segment_id))
 
 
@@ -103,38 +103,38 @@ async def get_path(
 
 @router.patch("/segments/{segment_id}", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
 async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: CurrentActor) -> Response:
-    """Rename or move a segment, or change whether it continues the one before; what is left out stays."""
+    """Rename or move a segment, or change whether it continues the previous one. Omitted fields stay."""
     await editing.change_segment(conn, segment_id, change, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/archive", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
 async def archive_segment(segment_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Take a segment out of its scene's order. Nothing of it is deleted."""
+    """Remove a segment from its scene's order. Nothing is deleted."""
     await editing.archive_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/restore", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
 async def restore_segment(segment_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Put an archived segment back to where it stood, with the take that was in the cut."""
+    """Restore an archived segment to its position, with its selected take."""
     await editing.restore_segment(conn, segment_id, actor)
     return await _viewed(conn, segment_id)
 
 
 @router.post("/segments/{segment_id}/select", response_model=Take, **writable_by(Role.CREATOR, 404))
-async def select_take(segment_id: Id, wanted: TakeNumber, conn: Transaction, actor: CurrentActor) -> Response:
-    """Put another take of a segment in the cut."""
-    return json_response(await editing.select_take(conn, segment_id, wanted.take, actor))
+async def select_take(segment_id: Id, choice: TakeNumber, conn: Transaction, actor: CurrentActor) -> Response:
+    """Select another take of a segment."""
+    return json_response(await editing.select_take(conn, segment_id, choice.take, actor))
 
 
 async def _at(conn: Conn, project: Project, scene_id: int, position: int) -> Page[SegmentView]:
-    """The segment at a position as a page of one, or an empty one; archived scenes have none."""
-    found = await sql.segment_at(conn, scene_id, position)
-    hidden = project.archived or found is None or found.project_id != project.id
-    if found is None or hidden or (await sql.get_scene(conn, scene_id)).archived:
+    """Return the segment at a position as a page of one, or an empty page; archived scenes have none."""
+    segment = await sql.segment_at(conn, scene_id, position)
+    hidden = project.archived or segment is None or segment.project_id != project.id
+    if segment is None or hidden or (await sql.get_scene(conn, scene_id)).archived:
         return Page[SegmentView](items=(), total=0)
-    return Page[SegmentView](items=await segment_view.segment_views(conn, [found.id]), total=1)
+    return Page[SegmentView](items=await segment_view.segment_views(conn, [segment.id]), total=1)
 
 
 async def _viewed(conn: Conn, segment_id: int) -> Response:

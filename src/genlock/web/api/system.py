@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can work, what it counted, and how it describes itself."""
+"""Health, readiness, metrics and the OpenAPI description."""
 
 import json
 
@@ -15,13 +15,13 @@ _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 class Health(Model):
-    """That the process answers."""
+    """The process answers."""
 
     status: str
 
 
 class Readiness(Model):
-    """That the database and the store can be used, and what an administrator should know."""
+    """Whether the database and the store are usable, with warnings for the administrator."""
 
     status: str
     warnings: tuple[str, ...]
@@ -29,13 +29,13 @@ class Readiness(Model):
 
 @router.get("/healthz", response_model=Health)
 async def healthz() -> Response:
-    """Whether the process lives. Asks nothing of the database."""
+    """Report that the process runs, without using the database."""
     return json_response(Health(status="ok"))
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: problem_response(503)})
 async def readyz(services: Context) -> Response:
-    """Whether work can be done now, and warnings where it is done with less protection than it could be."""
+    """Report whether the server is ready, with warnings about missing protection."""
     await services.db.ping()
     warnings: tuple[str, ...] = ()
     if not services.db.restricted:
@@ -49,12 +49,12 @@ async def readyz(services: Context) -> Response:
 
 @protected.get("/metrics", response_class=Response, **readable_by(Role.VIEWER, responses={200: _TEXT}))
 async def metrics(request: Request, services: Context) -> Response:
-    """Metrics in Prometheus' text format: requests by route, steps by state, database pool, workers."""
+    """Return metrics in Prometheus' text format: requests by route, steps by state, database pool, workers."""
     state = await read_state(services.db)
     return Response(exposition(request.app.state.metrics, state), media_type=MEDIA_TYPE)
 
 
 @protected.get("/api/v1/openapi.json", include_in_schema=False, **readable_by(Role.VIEWER))
 async def openapi(request: Request) -> Response:
-    """This description."""
+    """Return this description."""
     return Response(json.dumps(request.app.openapi()), media_type="application/json")

@@ -44,7 +44,7 @@ _FORM = form_body(
     status_code=201,
     response_model=Recorded,
     **writable_by(
-        Role.CREATOR, 404, form=_FORM, responses={200: {"model": Recorded, "description": "It was recorded."}}
+        Role.CREATOR, 404, form=_FORM, responses={200: {"model": Recorded, "description": "It was recorded before."}}
     ),
 )
 async def record_take(

@@ -1,4 +1,4 @@
-"""Tokens: who may come in, and who one is."""
+"""Access tokens, and the identity of the caller."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -24,13 +24,13 @@ router = APIRouter(tags=["access"], route_class=ApiRoute)
 
 @router.get("/me", response_model=Actor, **readable_by(Role.VIEWER))
 async def me(actor: CurrentActor) -> Response:
-    """Who the token says you are."""
+    """Return the name and role of the token."""
     return json_response(actor)
 
 
 @router.post("/tokens", status_code=201, response_model=IssuedToken, **writable_by(Role.ADMIN))
 async def create_token(request: Request, new: NewToken, conn: Transaction, caller: CurrentCaller) -> Response:
-    """A new token. Its secret is in this answer alone: keep it, or make another."""
+    """Create a token. Its secret is returned only once."""
     key = request.headers.get(HEADER)
     secret = None if key is None else actions.secret_for_key(caller.secret, key)
     request.state.claimed_key = None  # the answer holds a secret, so it is worked out again instead of being kept
@@ -39,11 +39,11 @@ async def create_token(request: Request, new: NewToken, conn: Transaction, calle
 
 @router.get("/tokens", response_model=Page[Token], **readable_by(Role.ADMIN))
 async def list_tokens(conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """All tokens, revoked ones too, newest first; never their secrets."""
+    """List all tokens, including revoked ones, newest first, without their secrets."""
     return json_response(await sql.list_tokens(conn, after=cursor, limit=limit))
 
 
 @router.delete("/tokens/{token_id}", response_model=Token, **writable_by(Role.ADMIN, 404))
 async def revoke_token(token_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Revoke a token: the next request that shows it is refused."""
+    """Revoke a token. Requests with it are refused from now on."""
     return json_response(await actions.revoke_token(conn, token_id, actor))

@@ -1,4 +1,4 @@
-"""Versions of assets: uploaded as a stream or registered where they lie, and read back."""
+"""Versions of assets: uploaded or registered in place, and downloaded."""
 
 import asyncio
 import time
@@ -53,7 +53,7 @@ _FORM = form_body(
             "activate": {"type": "string", "enum": ["true", "false"], "default": "true"},
             "derived_from": {"type": "array", "items": _REFERENCE, "maxItems": 1000},
             "bindings": {"type": "string", "description": "A JSON object."},
-            "digest": {"type": "string", "description": "What the file's must be."},
+            "digest": {"type": "string", "description": "The expected digest of the file."},
             "file": {"type": "string", "format": "binary", "description": "Last, after all fields."},
         },
     },
@@ -68,11 +68,14 @@ _IN_PLACE = TypeAdapter[Any](InPlaceVersion)
     status_code=201,
     response_model=VersionAdded,
     **writable_by(
-        Role.CREATOR, 404, form=_FORM, responses={200: {"model": VersionAdded, "description": "It was there."}}
+        Role.CREATOR,
+        404,
+        form=_FORM,
+        responses={200: {"model": VersionAdded, "description": "A version has these bytes."}},
     ),
 )
 async def add_version(asset_id: Id, request: Request, services: Context, actor: CurrentActor) -> Response:
-    """A new version: a form with the fields first and ``file`` last, or JSON with the ``path`` of a file in place."""
+    """Add a version: a form with the fields first and ``file`` last, or JSON with the ``path`` of a file in place."""
     async with services.db.transaction() as conn:
         asset = await sql.get_asset(conn, asset_id)
     if asset.archived:
@@ -101,14 +104,14 @@ async def _upload(request: Request, services: Services, asset: Asset, actor: Act
         values["derived_from"] = form.fields.get("derived_from", [])
         if "bindings" in values:
             values["bindings"] = parse_json_field("bindings", values["bindings"])
-        wanted = validate_fields(VersionForm, values)
+        fields = validate_fields(VersionForm, values)
         identity = await asyncio.to_thread(file.hasher.finish)
-        _check_digest(wanted, identity)
+        _check_digest(fields, identity)
         await file.keep()
-        if wanted.bindings is not None:
-            await asyncio.to_thread(bindings_of, services.store, asset, identity.digest, wanted.bindings)
-    same = digest_request(request, wanted.model_dump(mode="json"), identity.digest)
-    return await _add(request, asset.id, identity, display_name(file.filename), wanted, actor, same)
+        if fields.bindings is not None:
+            await asyncio.to_thread(bindings_of, services.store, asset, identity.digest, fields.bindings)
+    same = digest_request(request, fields.model_dump(mode="json"), identity.digest)
+    return await _add(request, asset.id, identity, display_name(file.filename), fields, actor, same)
 
 
 async def _register(request: Request, services: Services, asset: Asset, actor: Actor) -> Response:
@@ -116,22 +119,22 @@ async def _register(request: Request, services: Services, asset: Asset, actor: A
     limit = body_limit(services.settings, MAX_BODY)
     check_announced_size(request, limit)
     body = await read_json(request, limit, _IN_PLACE)
-    wanted: InPlaceVersion = await body.json() or validate_fields(InPlaceVersion, {})
+    fields: InPlaceVersion = await body.json() or validate_fields(InPlaceVersion, {})
     roots = services.settings.register_roots
-    path = await asyncio.to_thread(resolve_below, wanted.path, roots)
+    path = await asyncio.to_thread(resolve_below, fields.path, roots)
     started_ns = time.time_ns()
     stamp, identity = await asyncio.to_thread(identify_stamped, path, asset.kind, roots=roots)
-    _check_digest(wanted, identity)
+    _check_digest(fields, identity)
     await services.files_in_place.remember(path, stamp, identity.digest, started_ns=started_ns)
-    same = digest_request(request, wanted.model_dump(mode="json"), identity.digest)
-    return await _add(request, asset.id, identity, path.name, wanted, actor, same, in_place=str(path))
+    same = digest_request(request, fields.model_dump(mode="json"), identity.digest)
+    return await _add(request, asset.id, identity, path.name, fields, actor, same, in_place=str(path))
 
 
-def _check_digest(wanted: VersionForm, identity: Identity) -> None:
-    if wanted.digest is not None and wanted.digest != identity.digest:
+def _check_digest(fields: VersionForm, identity: Identity) -> None:
+    if fields.digest is not None and fields.digest != identity.digest:
         raise Invalid(
-            f"The file is {identity.digest}, not {wanted.digest}.",
-            hint="It was changed meanwhile: take its digest again.",
+            f"The file is {identity.digest}, not {fields.digest}.",
+            hint="The file has changed meanwhile: compute its digest again.",
             code="other_bytes",
         )
 
@@ -141,24 +144,24 @@ async def _add(
     asset_id: int,
     identity: Identity,
     filename: str,
-    wanted: VersionForm,
+    fields: VersionForm,
     actor: Actor,
     same: Digest,
     in_place: str | None = None,
 ) -> Response:
-    """Rows for bytes that are there already, then the report of what they changed."""
+    """Write the rows of stored bytes, then the report of what they changed."""
     new = NewVersion(
         **identity.model_dump(),
         filename=filename,
-        note=wanted.note,
-        bindings=wanted.bindings,
-        derived_from=wanted.derived_from,
+        note=fields.note,
+        bindings=fields.bindings,
+        derived_from=fields.derived_from,
         in_place=in_place,
     )
     async with idempotent_transaction(request, same) as conn:
         if in_place is None:
             await blobs.note_blob(conn, new.digest, new.size_bytes, new.media_type)
-        added, change = await activation.add_version(conn, asset_id, new, actor, activate=wanted.activate)
+        added, change = await activation.add_version(conn, asset_id, new, actor, activate=fields.activate)
     status = 200 if added.outcome is Outcome.EXISTS else 201
     return await respond_with_impact(
         request,
@@ -169,14 +172,14 @@ async def _add(
 
 @router.get("/assets/{asset_id}/versions", response_model=Page[Version], **readable_by(Role.VIEWER, 404))
 async def list_versions(asset_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """All versions of an asset, newest first."""
+    """List all versions of an asset, newest first."""
     await sql.get_asset(conn, asset_id)
     return json_response(await sql.versions_of(conn, asset_id, after=cursor, limit=limit))
 
 
 @router.get("/assets/{asset_id}/versions/{number}", response_model=Version, **readable_by(Role.VIEWER, 404))
 async def get_version(asset_id: Id, number: Number, conn: Transaction) -> Response:
-    """One version, with what it was made from and how many segments use it."""
+    """Return a version, with its derivations and the number of segments that use it."""
     version = await sql.get_version(conn, asset_id, number)
     return json_response(version.model_copy(update={"used_by": await used_by(conn, asset_id, number)}))
 
@@ -187,7 +190,7 @@ async def get_version(asset_id: Id, number: Number, conn: Transaction) -> Respon
     **readable_by(Role.VIEWER, 404, 409, 416, responses=RESPONSES),
 )
 async def get_content(asset_id: Id, number: Number, request: Request, services: Context) -> Response:
-    """The bytes of a version, under its filename; ranges and ``If-None-Match`` are understood."""
+    """Download a version under its filename. Supports ranges and ``If-None-Match``."""
     async with services.db.transaction() as conn:
         version = await sql.get_version(conn, asset_id, number)
         path = await in_place_sql.in_place_path(conn, asset_id, number)

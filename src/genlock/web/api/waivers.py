@@ -23,12 +23,12 @@ async def waive_cause(new: NewWaiver, conn: Transaction, actor: CurrentActor) ->
 
 @router.delete("/waivers/{waiver_id}", response_model=Waiver, **writable_by(Role.CREATOR, 404))
 async def withdraw_waiver(waiver_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Withdraw a waiver: what it accepted counts again."""
+    """Withdraw a waiver, so that its cause counts again."""
     return json_response(await waivers.withdraw(conn, waiver_id, actor))
 
 
 @router.get("/projects/{project_id}/waivers", response_model=Page[Waiver], **readable_by(Role.VIEWER, 404))
 async def list_waivers(project_id: Id, conn: Transaction, cursor: Cursor = None, limit: Limit = 100) -> Response:
-    """A project's waivers, newest first, withdrawn and expired ones too."""
+    """List a project's waivers, newest first, including withdrawn and expired ones."""
     await timeline.get_project(conn, project_id)
     return json_response(await waivers_sql.waivers_of(conn, project_id, after=cursor, limit=limit))

@@ -1,4 +1,4 @@
-"""Workers: the processes that do the steps of plans."""
+"""Workers: the processes that execute the steps of plans."""
 
 from fastapi import APIRouter, Response
 
@@ -13,6 +13,6 @@ router = APIRouter(tags=["workers"], route_class=ApiRoute)
 
 @router.get("/workers", response_model=Page[WorkerView], **readable_by(Role.ADMIN))
 async def list_workers(conn: Transaction) -> Response:
-    """The worker processes: which engines they have, and when they were heard of last."""
+    """List the workers, with their engines and last contact."""
     workers = await worker_sql.list_workers(conn)
     return json_response(Page[WorkerView](items=workers, total=len(workers)))

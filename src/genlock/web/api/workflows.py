@@ -1,4 +1,4 @@
-"""Workflows: which input of which node takes what."""
+"""Workflows: the node inputs that a render sets."""
 
 import asyncio
 from typing import Any
@@ -26,22 +26,22 @@ router = APIRouter(tags=["assets"], route_class=ApiRoute)
     **readable_by(Role.VIEWER, 404, 409),
 )
 async def get_bindings(asset_id: Id, number: Number, services: Context) -> Response:
-    """Where a render puts what: found by walking upstream from the output, overridden by what was said at upload."""
+    """Return the node inputs that a render sets: from the graph, overridden by the bindings given at upload."""
     async with services.db.transaction() as conn:
         asset = await sql.get_asset(conn, asset_id)
         version = await sql.get_version(conn, asset_id, number)
     return json_response(await asyncio.to_thread(bindings_of, services.store, asset, version.digest, version.bindings))
 
 
-def bindings_of(store: Store, asset: Asset, digest: Digest, said: dict[str, Any] | None) -> WorkflowBindings:
-    """The bindings of stored bytes as a version of a workflow; ``Invalid`` if they do not fit. Blocks."""
+def bindings_of(store: Store, asset: Asset, digest: Digest, declared: dict[str, Any] | None) -> WorkflowBindings:
+    """Return the bindings of a workflow's stored bytes. Raises ``Invalid`` if they do not fit. Blocks."""
     if asset.kind is not Kind.WORKFLOW:
         raise Invalid(
-            f"{asset.kind.value}:{asset.name} is no workflow, and only workflows have bindings.",
+            f"{asset.kind.value}:{asset.name} is not a workflow, and only workflows have bindings.",
             hint="Leave the bindings out, or name a workflow.",
             code="no_bindings",
         )
     content = b"".join(store.verified_chunks(digest))
     if len(content) > MAX_WORKFLOW_BYTES:
         raise Invalid(f"{asset.name!r} is too large for a workflow.", hint="Export it again.", too_large=True)
-    return show(read_json(content, asset.name), said, asset.name)
+    return show(read_json(content, asset.name), declared, asset.name)
