@@ -113,7 +113,7 @@ def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
         0,
         [
             f"· {slug}: nothing is known to be out of date.",
-            f"  Of 4 segments that is not known: genlock segment list {slug} --state unknown",
+            f"  Unknown for 4 segments: genlock segment list {slug} --state unknown",
         ],
     )
     assert genlock("segment", "list", slug, "--state", "unknown", "--json").document["total"] == 4
@@ -195,8 +195,8 @@ def _hostile(folder: Path) -> dict[str, str]:
         "huge.png": "larger than 8 MiB",
         "nan.png": "NaN",
         "cut.mp4": "cut.mp4",
-        "renamed.mp4": "is no MP4",
-        "noise.webm": "is no WEBM",
+        "renamed.mp4": "is not MP4: it is image/png",
+        "noise.webm": "is not WEBM",
         "empty.png": "is empty",
         "unreadable.webp": "cannot be read",
     }

@@ -15,7 +15,7 @@ def test_a_receipt_is_run_again_and_the_verdict_read(genlock: Run, film: str, sa
     assert told.code == 0, told.err
     assert "run again by sketch: identical" in told.out
     assert "40 dB, SSIM 0.98" in told.out
-    assert "are the same as then" in told.out
+    assert "are unchanged" in told.out
     twice = genlock("reproduce", f"{film}/night/2", "--take", "1", "--runs", "2", "--json").document
     assert (twice["verdict"], twice["result"]["noise"]["verdict"]) == ("identical", "identical")
     assert twice["result"]["within_noise"] is True

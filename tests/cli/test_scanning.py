@@ -20,7 +20,7 @@ def test_a_folder_is_scanned_and_told(genlock: Run, slug: str, tmp_path: Path) -
     (loras / f"{slug}.pt").write_bytes(b"rain")
     told = genlock("scan", str(tmp_path))
     assert told.code == 0, told.err
-    assert "files are read here and sent" in told.err
+    assert "files are uploaded from here" in told.err
     assert f"lora:{slug}@1 is new and active." in told.out
     assert "1 file: 1 new version, 0 unchanged." in told.out
 
@@ -39,7 +39,7 @@ def test_what_cannot_be_scanned_is_told(genlock: Run, tmp_path: Path) -> None:
     assert genlock("scan", str(tmp_path / "none")).code == 1
     (tmp_path / "rain.pt").write_bytes(b"in no folder that says what it is")
     unsorted = genlock("scan", str(tmp_path))
-    assert (unsorted.code, "say what a file is" in unsorted.out) == (0, True)
+    assert (unsorted.code, "The folder gives the kind" in unsorted.out) == (0, True)
     nothing = genlock("scan")
     assert (nothing.code, "No folder is named" in nothing.err) == (1, True)
 

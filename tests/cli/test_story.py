@@ -80,7 +80,7 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
 def test_equal_content_is_not_news(genlock: Run, film: str, samples: Path) -> None:
     relabelled = str(samples / "rain_v1_relabelled.safetensors")
     add = ("asset", "add", relabelled, "--kind", "lora", "--name", "rain", "--project", film)
-    assert genlock(*add).out == "lora:rain@2 is new, equal in effect to v1 (nothing goes stale by it), now active.\n"
+    assert genlock(*add).out == "lora:rain@2 is new, equivalent to v1 (nothing becomes stale), now active.\n"
     assert genlock(*add).out == "lora:rain@2 has these bytes already, now active.\n"
 
 

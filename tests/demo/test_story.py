@@ -113,7 +113,7 @@ def test_a_figure_that_is_off_is_named_and_kept() -> None:
     shown: list[Figure] = []
     figures = Figures(shown.append)
     figures.check("renders", 12, 12, "GET /plans/1")
-    with pytest.raises(Conflict, match="renders should be 12, and GET /plans/2 answered 13"):
+    with pytest.raises(Conflict, match="renders should be 12, but GET /plans/2 returned 13"):
         figures.check("renders", 13, 12, "GET /plans/2")
     assert [figure.holds for figure in figures.checked] == [True, False]
     assert shown == figures.checked

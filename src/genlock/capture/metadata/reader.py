@@ -74,7 +74,7 @@ def media_type_of(container: str, path: Path, name: str) -> str:
         media_type = media_type_at(source.read(_BEGINNING_BYTES))
     if media_type not in _MEDIA_TYPES[container]:
         raise Invalid(
-            f"{shown_name(name)} is not a {container.upper()} file: it is {media_type}.",
+            f"{shown_name(name)} is not {container.upper()}: it is {media_type}.",
             hint="Give the file the extension of its format.",
             code="wrong_container",
         )
