@@ -144,6 +144,12 @@ async def test_slugs(unchanging: httpx.AsyncClient, slug: str) -> None:
         ("POST", "/api/v1/waivers", {"asset_id": "links", "reason": "r", "project_id": 1}, 422),
         ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r", "project_id": 1}, 409),
         ("POST", "/api/v1/waivers", {"asset_id": 1, "reason": "r", "project_id": 1, "expires_at": "soon"}, 422),
+        (
+            "POST",
+            "/api/v1/waivers",
+            {"asset_id": 1, "reason": "r", "project_id": 1, "expires_at": "2099-01-01T00:00:00"},
+            422,
+        ),
         ("DELETE", "/api/v1/waivers/404", None, 404),
         ("POST", "/api/v1/plans", {"project_id": 1, "selection": {}}, 422),
         ("POST", "/api/v1/plans", {"project_id": 404, "selection": {"all": True}}, 404),

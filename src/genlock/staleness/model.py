@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from genlock.digest import Digest
 from genlock.model import Model, Note
@@ -258,4 +258,4 @@ class NewWaiver(Model):
     project_id: int | None = None
     asset_id: int | Literal["chain"]
     reason: Annotated[Note, Field(min_length=1)]
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None

@@ -30,10 +30,7 @@ async def waive(conn: Conn, new: NewWaiver, actor: Actor) -> Page[Waiver]:
             hint="A scene or a project stands for its segments at this moment.",
             code="which_segments",
         )
-    expires_at = new.expires_at
-    if expires_at is not None and expires_at.tzinfo is None:
-        expires_at = expires_at.replace(tzinfo=UTC)
-    if expires_at is not None and expires_at <= datetime.now(UTC):
+    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
         raise Invalid("expires_at is in the past.", hint="Omit it for a waiver that does not expire.")
     project_id = await waivers_sql.project_of(conn, new.segment_ids, new.scene_id, new.project_id)
     asset_id = None if new.asset_id == CHAIN else new.asset_id
@@ -44,7 +41,7 @@ async def waive(conn: Conn, new: NewWaiver, actor: Actor) -> Page[Waiver]:
             hint="`genlock status` shows what is out of date and why.",
             code="nothing_to_waive",
         )
-    page = await waivers_sql.insert(conn, project_id, asset_id, acceptable, new.reason, expires_at, actor)
+    page = await waivers_sql.insert(conn, project_id, asset_id, acceptable, new.reason, new.expires_at, actor)
     await log.append(
         conn,
         "waiver.added",
