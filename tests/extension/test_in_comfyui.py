@@ -61,7 +61,10 @@ def test_a_run_by_hand_is_one_take_with_one_complete_receipt(watched: Watched) -
 
     found = watched.take(1)
     document = found["receipt"]["document"]
-    assert (found["state"], found["take"]["evidence"], found["take"]["missing"]) == ("fresh", "recorded", [])
+    assert (found["take"]["evidence"], found["take"]["missing"]) == ("recorded", [])
+    assert (found["state"], found["take"]["unregistered"]) == ("unknown", ["source_image[0]"]), (
+        "no asset has the picture"
+    )
     assert found["receipt"]["id"] == told["receipt_id"]
     assert document["outputs"]["video"]["digest"] == saved["digest"]
     assert document["observed"]["per_node_s"] == record["per_node_s"]

@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_handed_on_is_refused(tmp_path: Path, name: str)
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "choices.json").write_text('{"database_url": 7}')
-    with pytest.raises(Invalid, match=r"choices\.json does not say which database"):
+    with pytest.raises(Invalid, match=r"choices\.json cannot be read"):
         choices.recalled(settings(tmp_path))
 
 

@@ -61,7 +61,8 @@ def test_a_start_that_is_broken_off_leaves_nothing_running(program: str, word: s
                         os.kill(pid, signal.SIGSTOP)
             server.send_signal(signal.SIGTERM)
             try:
-                assert ended(server) == 0
+                code = ended(server)
+                assert code == 0, server.communicate()
                 assert at_work(folder) == {}
             finally:
                 for pid in at_work(folder):
