@@ -36,12 +36,12 @@ def test_the_story_with_a_real_comfyui() -> None:
     figures = {figure["what"]: figure for figure in said["figures"]}
     assert said["outcome"] == "every figure holds"
     assert all(figure["actual"] == figure["expected"] for figure in said["figures"])
-    assert figures["stale segments"]["found"] == [2, 3, 4]
-    assert figures["rendered"]["found"] == 3
+    assert figures["stale segments"]["actual"] == [2, 3, 4]
+    assert figures["rendered"]["actual"] == 3
     assert {2, 3, 4} == {
         number for number in range(1, 5) if f"segment {number}: the new take has its frames" in figures
     }
-    assert figures["the verdict"]["found"] in ("identical", "same_frames")
+    assert figures["the verdict"]["actual"] in ("identical", "same_frames")
     assert "3 segments in 1 scene used mara_v1 — you are on v2" in done.stdout
 
 
