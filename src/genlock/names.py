@@ -71,7 +71,7 @@ def check_name(name: str) -> str:
 def name_from(text: str, suffix: str = "") -> str:
     """Return a name made from any text, such as a file's stem, and a suffix; empty if nothing of them may be in one.
 
-    Separators become ``_``, controls and invisible characters are left out, and the text makes room for the suffix.
+    Separators and controls become ``_``, invisible characters are left out, and the text makes room for the suffix.
     """
     suffix = _allowed(suffix)
     name = (_allowed(text).strip()[: MAX_NAME - len(suffix)] + suffix).strip()
@@ -82,9 +82,9 @@ def name_from(text: str, suffix: str = "") -> str:
 def _allowed(text: str) -> str:
     allowed = ""
     for character in normalise_name(text):
-        if character in FORBIDDEN_IN_NAMES:
+        if character in FORBIDDEN_IN_NAMES or unicodedata.category(character) in _CONTROLS:
             allowed += "_"
-        elif unicodedata.category(character) not in _CONTROLS and not _is_invisible(allowed, character):
+        elif not _is_invisible(allowed, character):
             allowed += character
     return normalise_name(allowed)
 
