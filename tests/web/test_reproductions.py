@@ -1,5 +1,7 @@
 """Reproductions over HTTP: asked for, worked on, read back, told of."""
 
+from pathlib import Path
+
 import httpx
 from fastapi import FastAPI
 from tests.conftest import Issue, client_of
@@ -13,9 +15,9 @@ from genlock.model import Actor, Role
 
 
 async def test_a_receipt_is_run_again(
-    client: httpx.AsyncClient, app: FastAPI, issue: Issue, db: Database, store: DiskStore, actor: Actor
+    client: httpx.AsyncClient, app: FastAPI, issue: Issue, db: Database, store: DiskStore, actor: Actor, tmp_path: Path
 ) -> None:
-    samples = store.path_of("sha256:" + "0" * 64).parents[3] / "samples"
+    samples = tmp_path / "samples"
     samples.mkdir()
     write_samples(samples)
     studio = Studio(db=db, store=store, samples=samples, actor=actor)
