@@ -26,7 +26,7 @@ _MEDIA_TYPES = {
     **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
     **{".mkv": "video/x-matroska", ".webp": "image/webp", ".gif": "image/gif", ".png": "image/png"},
 }
-_WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+WEIGHTS_EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
 class Run:
@@ -199,7 +199,7 @@ def unloaded_choices(files: Files, node: NodeRun, categories: Mapping[str, Any],
     """Files that a node was told to use and did not load, such as a LoRA of strength 0: known by what they are now."""
     there = {seen.name for seen in node.files.values()}
     for value in node.resolved.values():
-        if not isinstance(value, str) or value in there or not value.lower().endswith(_WEIGHTS):
+        if not isinstance(value, str) or value in there or not value.lower().endswith(WEIGHTS_EXTENSIONS):
             continue
         for category in categories:
             path = full_path(category, value)

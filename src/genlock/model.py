@@ -100,6 +100,25 @@ class Kind(StrEnum):
 SEED_FRAME = "seed_frame"
 """The one role that is not also a kind: the last frame of the take before, where a chain continues."""
 
+
+class InputRole(StrEnum):
+    """What an input was for: every kind, and the frame that a chain continues."""
+
+    SOURCE_IMAGE = "source_image"
+    VARIANT = "variant"
+    WORKFLOW = "workflow"
+    MODEL = "model"
+    LORA = "lora"
+    VAE = "vae"
+    TEXT_ENCODER = "text_encoder"
+    CONTROLNET = "controlnet"
+    SEED_FRAME = "seed_frame"
+    PROMPT = "prompt"
+    AUDIO = "audio"
+    VIDEO = "video"
+    OTHER = "other"
+
+
 MAX_SEED = 2**64 - 1
 
 Name = Annotated[

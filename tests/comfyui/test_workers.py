@@ -17,10 +17,10 @@ from tests.regeneration.studio import Studio
 from genlock.blobs.disk import DiskStore
 from genlock.db.connection import Database, rows
 from genlock.engines.comfyui.client import connected
-from genlock.model import Actor, Kind
+from genlock.model import Actor, InputRole, Kind
 from genlock.regeneration import render
 from genlock.regeneration.model import NewRender, Plan, PlanState, RenderInput
-from genlock.takes.claim import InputRole, Parameters
+from genlock.takes.claim import Parameters
 
 pytestmark = pytest.mark.long
 ASSETS = {

@@ -13,7 +13,5 @@ def path_with_genlock() -> str:
 def plain_environment(data: Path) -> dict[str, str]:
     """An environment without settings of anybody, whose data folder is ``data`` and whose server takes any port."""
     # pytest-xdist sets COLUMNS for its workers.
-    kept = {
-        name: value for name, value in os.environ.items() if name != "COLUMNS" and not name.startswith("GENLOCK_")
-    }
+    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS" and not name.startswith("GENLOCK_")}
     return {**kept, "GENLOCK_DATA": str(data), "GENLOCK_PORT": "0", "PATH": path_with_genlock()}

@@ -13,8 +13,9 @@ from tests.engines.studio import SMALL, SketchStudio, Studio, ignore
 from genlock.digest import canonical
 from genlock.engines.media import frames_digest, probe
 from genlock.engines.model import EngineInput, Produces, Rendered
+from genlock.engines.offers import offer_of
 from genlock.engines.pictures import read_picture
-from genlock.engines.registry import engine_named, offer_of
+from genlock.engines.registry import engine_named
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
 from genlock.settings import Settings
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from genlock.engines.sketch.binding import PARAMETERS, START_ROLES
+from genlock.engines.model import START_ROLES
 from genlock.engines.sketch.classes import CLASSES
+from genlock.engines.sketch.offer import OFFER
 from genlock.engines.sketch.prompt import PALETTES
 from genlock.engines.sketch.sampler import SAMPLERS, SCHEDULERS
 from genlock.engines.sketch.weights import SHAPES
@@ -27,6 +28,6 @@ def test_every_tensor_is_on_the_page_with_its_shape() -> None:
 
 
 def test_every_word_is_on_the_page() -> None:
-    for word in (*PARAMETERS, *PALETTES, *SAMPLERS, *SCHEDULERS):
+    for word in (*OFFER.parameters, *PALETTES, *SAMPLERS, *SCHEDULERS):
         assert f"`{word}`" in PAGE, word
     assert all(role.replace("_", " ") in FLOWING for role in START_ROLES)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from comfyui.files import Files
-from comfyui.runs import media_type_of
+from comfyui.runs import WEIGHTS_EXTENSIONS, media_type_of
 from comfyui.watching import INPUT, REPLACED, UNSEEN, NodeRun, Seen, Watch, scalars
+
+from genlock import kinds
 
 
 class Instance:
@@ -141,3 +143,7 @@ def test_scalars_are_what_can_be_told() -> None:
     inputs = {"text": ["a"], "seed": [2**64 - 1], "on": [True], "model": [object()], "several": [1, 2], "none": [None]}
     assert scalars(inputs) == {"text": "a", "seed": 2**64 - 1, "on": True}
     assert scalars({"text": ["x" * 100_001]}) == {}
+
+
+def test_it_calls_the_same_files_weights_as_genlock() -> None:
+    assert WEIGHTS_EXTENSIONS == kinds.WEIGHTS_EXTENSIONS

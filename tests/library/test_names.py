@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genlock.model import InputRole
 from genlock.names import MAX_NAME, check_name, name_from, normalise_name
 from genlock.sdk.references import parse_asset, parse_segment
-from genlock.takes.claim import ClaimInput, InputRole
+from genlock.takes.claim import ClaimInput
 
 INVISIBLE = "\u00ad\u034f\u115f\u180e\u200b\u200e\u200f\u2060\u2064\u206a\u2800\u3164\ufe0f\ufeff\uffa0\U000e0041"
 BLANKS = " \u00a0\u2003\u3000"

@@ -15,7 +15,7 @@ from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.identify import identify_file
 from genlock.library.model import NewAsset, NewVersion, VersionRef
-from genlock.model import Actor, Kind
+from genlock.model import Actor, InputRole, Kind
 from genlock.regeneration import actions, render
 from genlock.regeneration.model import NewPlan, NewRender, Plan, PlanState, RenderInput, Selection, Step
 from genlock.regeneration.patrol import patrol
@@ -28,7 +28,7 @@ from genlock.staleness.places_sql import states_of
 from genlock.staleness.report import report
 from genlock.staleness.waivers import waive
 from genlock.takes import editing
-from genlock.takes.claim import InputRole, Parameters
+from genlock.takes.claim import Parameters
 from genlock.timeline import actions as timeline
 from genlock.timeline.model import NewPin, NewProject, NewScene, NewSegments, SegmentChange
 from genlock.timeline.pin_sql import pins_of

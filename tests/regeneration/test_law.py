@@ -11,7 +11,7 @@ import pytest
 from tests.regeneration.studio import Studio
 
 from genlock.db.connection import Database, rows
-from genlock.engines.registry import engine_names
+from genlock.engines.offers import engine_names
 from genlock.errors import Conflict
 from genlock.model import Kind
 from genlock.regeneration.model import Plan, PlanState, StepKind

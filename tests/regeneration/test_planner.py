@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genlock.digest import digest_of
-from genlock.model import Kind
+from genlock.model import InputRole, Kind
 from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import Reason, StepKind
 from genlock.regeneration.planning.draft import Ask, Draft
@@ -29,7 +29,6 @@ from genlock.regeneration.planning.situation import (
 from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput
 from genlock.staleness.model import RootKey, RootKind
 from genlock.takes import receipt
-from genlock.takes.claim import InputRole
 from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input
 

@@ -5,10 +5,10 @@ from pydantic import ValidationError
 from tests.regeneration.studio import Studio
 
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
-from genlock.model import MAX_SEED, Kind
+from genlock.model import MAX_SEED, InputRole, Kind
 from genlock.regeneration import render
 from genlock.regeneration.model import NewRender, PlanState, RenderInput
-from genlock.takes.claim import InputRole, Parameters
+from genlock.takes.claim import Parameters
 
 
 async def _refused(studio: Studio, new: NewRender) -> GenlockError:

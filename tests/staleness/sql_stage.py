@@ -10,7 +10,7 @@ from genlock.digest import digest_of_json
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.model import NewAsset, NewVersion, VersionRef
-from genlock.model import Actor, Kind, Role
+from genlock.model import Actor, InputRole, Kind, Role
 from genlock.staleness import activation, what_if
 from genlock.staleness.explanation import causes_of
 from genlock.staleness.model import CHAIN, Cause, Group, GroupKind, NewWaiver, Totals
@@ -18,7 +18,7 @@ from genlock.staleness.places_sql import judge_segments, states_of
 from genlock.staleness.report import reports
 from genlock.staleness.waivers import waive, withdraw
 from genlock.takes import editing, usage_sql
-from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Output, Parameters
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, Output, Parameters
 from genlock.takes.parts import Parts
 from genlock.takes.record import Recording, record_takes, record_version
 from genlock.timeline import actions as timeline

@@ -12,9 +12,9 @@ from typing import Any
 from tests.takes.stage import PARAMETERS, digest_for
 
 from genlock.digest import canonical, digest_of
-from genlock.model import Kind
+from genlock.model import InputRole, Kind
 from genlock.takes import receipt as doc
-from genlock.takes.claim import Claim, InputRole, Output
+from genlock.takes.claim import Claim, Output
 from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameFact, resolve
 from genlock.takes.receipt import Input, Subject, compose
 

@@ -8,8 +8,8 @@ from tests.web.test_segments import get, record
 
 from genlock.db.connection import Database
 from genlock.digest import digest_of
-from genlock.model import Actor
-from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Output, Parameters
+from genlock.model import Actor, InputRole
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, Output, Parameters
 from genlock.takes.parts import Parts
 from genlock.takes.record import Recording, record_takes
 

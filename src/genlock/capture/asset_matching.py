@@ -11,9 +11,9 @@ from typing import Literal
 
 from genlock.capture.run_record import UsedFile
 from genlock.digest import PREFIX, Digest
+from genlock.kinds import WEIGHTS, WEIGHTS_EXTENSIONS
 from genlock.model import Kind, Model
 
-WEIGHTS = (Kind.MODEL, Kind.LORA, Kind.VAE, Kind.TEXT_ENCODER, Kind.CONTROLNET, Kind.OTHER)
 _KINDS: dict[str, tuple[Kind, ...]] = {
     "source_image": (Kind.VARIANT, Kind.SOURCE_IMAGE),
     "other": tuple(Kind),
@@ -21,7 +21,6 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 _TRUSTED_PREFIX = 16
 """Hexadecimal digits that no two files share by chance: Genlock names the files that it stages with as many."""
 
-_EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 _NUMBERED = re.compile(r"(?P<name>.+?)_v\d+")
 
 
@@ -74,7 +73,7 @@ def basename(name: str) -> str:
 def filenames(used: UsedFile) -> tuple[str, ...]:
     """Return the filenames that a version of a file may have."""
     name = basename(used.name)
-    return tuple(name + extension for extension in _EXTENSIONS) if used.is_stem else (name,)
+    return tuple(name + extension for extension in WEIGHTS_EXTENSIONS) if used.is_stem else (name,)
 
 
 def asset_names(name: str, *, is_stem: bool = False) -> tuple[str, ...]:

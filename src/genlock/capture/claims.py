@@ -17,20 +17,11 @@ from genlock.capture.asset_matching import Candidates, basename
 from genlock.capture.run_record import LoadedFile, Resolved, UsedFile, resolve_links
 from genlock.digest import Digest
 from genlock.errors import Invalid
-from genlock.graphs.files import role_of
 from genlock.graphs.reading import read_uses
 from genlock.graphs.uses import FileUse, Reading, Side
-from genlock.takes.claim import (
-    MAX_INPUTS,
-    Claim,
-    ClaimEngine,
-    ClaimInput,
-    Evidence,
-    InputRole,
-    Observed,
-    Parameters,
-    Recorder,
-)
+from genlock.kinds import kind_in_folder
+from genlock.model import InputRole
+from genlock.takes.claim import MAX_INPUTS, Claim, ClaimEngine, ClaimInput, Evidence, Observed, Parameters, Recorder
 
 _SAMPLING = ("seed", "steps", "cfg", "sampler", "scheduler", "denoise")
 _STAGED = re.compile(r"(?:^|[/\\])genlock[/\\](?P<prefix>[0-9a-f]{8,64})[/\\.]")
@@ -77,7 +68,9 @@ def used_files(reading: Reading, graph: Mapping[str, Any], loaded: Sequence[Load
     used += [call for call in calls if not any(basename(file.name).startswith(call.name) for file in left)]
     # Files that a node loads without naming them, or that were loaded by nodes created while the graph ran.
     used += [
-        UsedFile(role=role_of(file.category, file.name), name=file.name, digest=file.digest, as_loaded=True)
+        UsedFile(
+            role=kind_in_folder(file.category, file.name).value, name=file.name, digest=file.digest, as_loaded=True
+        )
         for file in left
         if file.node not in graph or file.node in reading.nodes
     ]

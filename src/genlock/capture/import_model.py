@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from genlock.digest import Digest
-from genlock.model import Model, Name
-from genlock.takes.claim import Evidence, InputRole
+from genlock.model import InputRole, Model, Name
+from genlock.takes.claim import Evidence
 from genlock.takes.receipt import Input
 from genlock.timeline.model import Slug
 

@@ -30,7 +30,7 @@ from genlock.db.connection import Conn
 from genlock.digest import Digest, digest_of
 from genlock.engines.media import PNG
 from genlock.errors import Invalid
-from genlock.library.kinds import JSON
+from genlock.kinds import JSON
 from genlock.library.skeleton import skeleton_digest
 from genlock.model import Actor
 from genlock.takes import receipt_sql, record

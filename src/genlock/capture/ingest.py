@@ -32,9 +32,9 @@ from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
 from genlock.graphs.uses import Reading
+from genlock.kinds import JSON, OCTETS, WEIGHTS
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
-from genlock.library.kinds import JSON, OCTETS
 from genlock.library.model import NewAsset, NewVersion
 from genlock.library.skeleton import skeleton_digest
 from genlock.model import Actor, Kind, Model
@@ -48,7 +48,7 @@ from genlock.timeline import sql as timeline
 ENGINE = "comfyui"
 RECORDER = "genlock-comfyui"
 UNMANAGED = "unmanaged"
-_WEIGHTS = frozenset({Kind.MODEL, Kind.LORA, Kind.VAE, Kind.TEXT_ENCODER, Kind.CONTROLNET})
+_MANAGED_WEIGHTS = WEIGHTS - {Kind.OTHER}
 _RENDERED = "Genlock rendered this itself, and its worker records the receipt."
 _CACHED = "ComfyUI answered from its cache: nothing was generated."
 _NO_VIDEO = "No video of this run was uploaded."
@@ -184,7 +184,7 @@ def unknown_weights(
     """Return the weights that need a version: those without an asset, or with an unmanaged asset. Pure."""
     weights: dict[tuple[str, Digest], UnknownWeights] = {}
     for file in used:
-        if file.digest is None or file.role not in _WEIGHTS:
+        if file.digest is None or file.role not in _MANAGED_WEIGHTS:
             continue
         match = candidates.match(file)
         if match is not None and (match.number is not None or match.asset_id not in unmanaged):

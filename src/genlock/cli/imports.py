@@ -16,9 +16,9 @@ from genlock.cli.exit_codes import FAILED
 from genlock.cli.formatting import clean, heading, many
 from genlock.cli.session import Session
 from genlock.cli.tables import table
+from genlock.model import InputRole
 from genlock.sdk.imports import ImportedFile
 from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork
-from genlock.takes.claim import InputRole
 
 _MOST_REASONS = 15
 

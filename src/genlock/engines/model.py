@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from pydantic import Field
 
 from genlock.digest import Digest
-from genlock.model import Kind, Model
+from genlock.model import SEED_FRAME, Kind, Model
 
 Produces = Literal["video", "image"]
 """What a run makes: ``video`` for a segment, ``image`` for a new version of a variant."""
@@ -20,6 +20,12 @@ VIDEO = "video"
 IMAGE = "image"
 LAST_FRAME = "last_frame"
 THUMBNAIL = "thumbnail"
+
+START_ROLES = (SEED_FRAME, Kind.VARIANT.value, Kind.SOURCE_IMAGE.value)
+"""Where the start image of a run comes from: the first of these roles that its spec has."""
+
+LABELS = frozenset({"resolution_tier"})
+"""Parameters that only name what other parameters already state."""
 
 AWAY = "engine_away"
 LOST = "run_lost"
@@ -109,10 +115,14 @@ class Offer(Model):
 
     name: str
     parameters: tuple[str, ...]
-    """Names of the parameters it has; a receipt is complete only with those of them that are required."""
+    """Names of the parameters it has."""
     roles: tuple[str, ...]
     """Roles of the inputs it can use."""
     produces: tuple[Produces, ...]
+    required_parameters: tuple[str, ...] = ()
+    """Parameters that a complete receipt of a run has, in addition to those that every engine's has."""
+    requires_start_image: bool = False
+    """Whether a complete receipt of a run names a start image."""
 
 
 class EngineInfo(Offer):

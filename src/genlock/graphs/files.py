@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, cast
 from genlock.graphs.meanings import LOADERS, recorded_as
 from genlock.graphs.uses import FileUse, Inside, Setting, Unresolved
 from genlock.graphs.wiring import Unknown, Wiring
+from genlock.kinds import MEDIA_FOLDERS, kind_in_folder, media_kind
+from genlock.model import Kind
 
 _PATTERNS = (
     (r"clip_?vision", "clip_vision"),
@@ -37,26 +39,6 @@ _PATTERNS = (
     (r"clip(?!_?seg)|text_?encoder|t5", "text_encoders"),
 )
 _CATEGORIES = tuple((re.compile(pattern, re.IGNORECASE), category) for pattern, category in _PATTERNS)
-
-_ROLES = {
-    "checkpoints": "model",
-    "diffusion_models": "model",
-    "unet": "model",
-    "unet_gguf": "model",
-    "loras": "lora",
-    "vae": "vae",
-    "vae_approx": "vae",
-    "text_encoders": "text_encoder",
-    "clip": "text_encoder",
-    "clip_gguf": "text_encoder",
-    "controlnet": "controlnet",
-}
-_MEDIA_ROLES = (
-    ("source_image", (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")),
-    ("video", (".mp4", ".webm", ".mov", ".mkv", ".avi")),
-    ("audio", (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a")),
-)
-_MEDIA_FOLDERS = frozenset({"input", "output", "temp"})
 
 _NO_FILE = frozenset({"", "none", "[none]", "disabled", "pixel_space", "baked vae"})
 
@@ -105,7 +87,7 @@ def files_of(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> 
         role = _role(class_type, category, name)
         settings: dict[str, Setting] = {}
         unresolved: list[Unresolved] = []
-        if not _MEDIA_FOLDERS & {category}:
+        if not MEDIA_FOLDERS & {category}:
             for word, stems in _STRENGTHS.items():
                 found = next((named.beside[stem] for stem in stems if stem in named.beside), None)
                 if isinstance(found, Setting) and type(found.value) in (int, float):
@@ -239,7 +221,7 @@ def _category(class_type: str, name: str, value: str, known: Mapping[str, Collec
     fitting = [category for category in said if not holders or category in holders]
     if fitting:
         return fitting[0]
-    is_input = _media_role(value) is not None or name in LOADERS.get(class_type, ())
+    is_input = media_kind(value) is not None or name in LOADERS.get(class_type, ())
     is_absolute = value.startswith(("/", "\\\\")) or value[1:3] in (":\\", ":/")
     return "input" if is_input and not is_absolute and not holders else None
 
@@ -248,18 +230,7 @@ def _matching(text: str) -> list[str]:
     return [category for pattern, category in _CATEGORIES if pattern.search(text[:_LONGEST_NAME])][:1]
 
 
-def role_of(category: str | None, name: str) -> str:
-    """A receipt's word for a file in one of ComfyUI's folders."""
-    if category is None or category in _MEDIA_FOLDERS:
-        return _media_role(name) or "other"
-    return _ROLES.get(category, "other")
-
-
 def _role(class_type: str, category: str | None, name: str) -> str:
-    role = role_of(category, name)
-    is_picture = class_type.startswith("LoadImage") and (category is None or category in _MEDIA_FOLDERS)
-    return "source_image" if role == "other" and is_picture else role
-
-
-def _media_role(value: str) -> str | None:
-    return next((role for role, extensions in _MEDIA_ROLES if value.lower().endswith(extensions)), None)
+    kind = kind_in_folder(category, name)
+    is_picture = class_type.startswith("LoadImage") and (category is None or category in MEDIA_FOLDERS)
+    return Kind.SOURCE_IMAGE.value if kind is Kind.OTHER and is_picture else kind.value

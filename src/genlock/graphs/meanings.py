@@ -80,6 +80,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], _Words], ...] = (
 _SKETCH_FILES = re.compile(r"\w+_name|image|video|audio|file")
 
 _TEXTS = frozenset({"sampler", "scheduler", "prompt", "output_prefix", "file"})
+# These decide what a workflow's skeleton leaves out, and so its digest: a change here makes old versions differ.
 _WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".onnx")
 _MEDIA = (".png", ".jpg", ".jpeg", ".webp", ".mp4", ".webm", ".mov", ".mkv", ".wav", ".mp3", ".flac", ".ogg")
 

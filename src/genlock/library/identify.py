@@ -21,7 +21,7 @@ from pathlib import Path
 from genlock.blobs.store import Store
 from genlock.digest import from_raw
 from genlock.errors import Conflict, Invalid, NotFound, Unavailable
-from genlock.library.kinds import RULES
+from genlock.kinds import RULES
 from genlock.library.model import Identity
 from genlock.library.readers import reader_for, shown_name
 from genlock.library.stamps import FileStamp, no_file, stamp_from

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from genlock.digest import Digest, from_raw
 from genlock.errors import Invalid
-from genlock.library.kinds import JSON, OCTETS, SAFETENSORS_EXTENSIONS, TEXT, Content, extension_of, media_type_of
+from genlock.kinds import JSON, OCTETS, SAFETENSORS_EXTENSIONS, TEXT, Content, extension_of, media_type_of
 from genlock.library.pictures import MAX_PICTURE_BYTES, look_at
 from genlock.library.safetensors_header import (
     LENGTH_BYTES,

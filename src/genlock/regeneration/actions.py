@@ -7,7 +7,7 @@ draft ──start──▶ running ──▶ succeeded · failed
 """
 
 from genlock.db.connection import Conn
-from genlock.engines.registry import engine_names
+from genlock.engines.offers import engine_names
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
 from genlock.model import Actor

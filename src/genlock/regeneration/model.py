@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from genlock.model import Model
-from genlock.takes.claim import InputRole, Parameters
+from genlock.model import InputRole, Model
+from genlock.takes.claim import Parameters
 from genlock.takes.model import ReferencedAsset
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from genlock.digest import Digest
-from genlock.model import MAX_SEED, Model
+from genlock.model import MAX_SEED, InputRole, Model
 from genlock.takes import receipt
-from genlock.takes.claim import InputRole, Regenerates
+from genlock.takes.claim import Regenerates
 from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.receipt import Input
 

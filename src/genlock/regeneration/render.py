@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genlock.db.connection import Conn
-from genlock.engines.model import Offer
-from genlock.engines.registry import offer_of
+from genlock.engines.model import LABELS, Offer
+from genlock.engines.offers import offer_of
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
+from genlock.kinds import PICTURES
 from genlock.library import sql as library_sql
-from genlock.model import SEED_FRAME, Actor, Kind
+from genlock.model import SEED_FRAME, Actor, InputRole
 from genlock.regeneration import actions
 from genlock.regeneration.model import NewRender, Plan, RenderInput, StepKind
 from genlock.regeneration.planning import situation_sql
@@ -19,14 +20,11 @@ from genlock.regeneration.planning.situation import AssetFact, Situation, Target
 from genlock.regeneration.plans import draft_sql, plan_sql, step_sql
 from genlock.regeneration.plans.draft_sql import Header
 from genlock.regeneration.recipe import Recipe, RecipeInput
-from genlock.takes.claim import ClaimInput, InputRole
+from genlock.takes.claim import ClaimInput
 from genlock.takes.claim_resolution import LAST_FRAME, check_ordinals
 from genlock.timeline import sql as timeline_sql
 from genlock.timeline.actions import open_scene
 from genlock.timeline.model import Segment
-
-_PICTURES = frozenset({Kind.SOURCE_IMAGE, Kind.VARIANT})
-_LABELS = frozenset({"resolution_tier"})
 
 
 async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Actor) -> Plan:
@@ -74,7 +72,7 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
     asset = await library_sql.get_asset(conn, asset_id)
     if asset.archived:
         raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before rendering.")
-    if asset.kind not in _PICTURES:
+    if asset.kind not in PICTURES:
         raise Invalid(
             f"{asset.name!r} is a {asset.kind.value}; engines make pictures.",
             hint="Render a variant or a source image.",
@@ -123,7 +121,7 @@ def _engine(new: NewRender, produces: str) -> Offer:
             code="one_workflow",
         )
     for name in new.parameters.model_dump(exclude_none=True):
-        if name not in info.parameters and name not in _LABELS:
+        if name not in info.parameters and name not in LABELS:
             raise Invalid(
                 f"The engine {info.name} has no parameter {name[:80]!r}.",
                 hint=f"Its parameters are {', '.join(info.parameters)}.",
@@ -208,7 +206,7 @@ def _target(known: Situation, scene_id: int | None, project_id: int | None, line
 
 def _require_fitting(fact: AssetFact, project_id: int | None, line: RenderInput) -> None:
     kind = fact.asset.kind
-    if kind.value != line.role.value and not (kind in _PICTURES and line.role.value in _PICTURES):
+    if kind.value != line.role.value and not (kind in PICTURES and line.role.value in PICTURES):
         raise Invalid(
             f"{fact.asset.name!r} is a {kind.value} and cannot be the {line.role.value}.",
             hint=f"Give it the role {kind.value}, or name another asset.",

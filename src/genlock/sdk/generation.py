@@ -24,14 +24,14 @@ from typing import Any, Self
 from genlock.digest import PREFIX, Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.library.model import Asset, Version
-from genlock.model import SEED_FRAME
+from genlock.model import SEED_FRAME, InputRole
 from genlock.sdk.bodies import body_of
 from genlock.sdk.downloads import download
 from genlock.sdk.names import Names
 from genlock.sdk.transport import Transport
 from genlock.sdk.uploads import Form, size_of
 from genlock.staleness.model import SegmentView
-from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, InputRole, Observed, Parameters, Recorder
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Observed, Parameters, Recorder
 from genlock.takes.model import Recorded, Take
 
 LAST_FRAME = "last_frame"

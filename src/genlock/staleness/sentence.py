@@ -2,10 +2,8 @@
 
 import re
 
+from genlock.kinds import RULES
 from genlock.model import Kind
-
-WITH_EXTENSION = frozenset({Kind.SOURCE_IMAGE, Kind.VARIANT, Kind.AUDIO, Kind.VIDEO})
-"""The kinds whose files people know by their extension; the others are known by name and version alone."""
 
 _EXTENSION = re.compile(r"(?<=.)\.[0-9A-Za-z_]+\Z")
 
@@ -38,7 +36,7 @@ def sentence(
 
 def extension(kind: str | None, filename: str | None) -> str:
     """The extension with its dot, for the kinds that show one; else nothing."""
-    if kind not in WITH_EXTENSION or filename is None:
+    if kind is None or filename is None or not RULES[Kind(kind)].in_sentences:
         return ""
     match = _EXTENSION.search(filename)
     return match.group() if match else ""

@@ -11,27 +11,8 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from genlock.digest import Digest
-from genlock.model import Model, Note, Seed
+from genlock.model import InputRole, Model, Note, Seed
 from genlock.names import normalise_name
-
-
-class InputRole(StrEnum):
-    """What an input was for."""
-
-    SOURCE_IMAGE = "source_image"
-    VARIANT = "variant"
-    WORKFLOW = "workflow"
-    MODEL = "model"
-    LORA = "lora"
-    VAE = "vae"
-    TEXT_ENCODER = "text_encoder"
-    CONTROLNET = "controlnet"
-    SEED_FRAME = "seed_frame"
-    PROMPT = "prompt"
-    AUDIO = "audio"
-    VIDEO = "video"
-    OTHER = "other"
-
 
 MAX_INPUTS = 1000
 """How many inputs a claim may name."""

@@ -6,8 +6,8 @@ from typing import Any, LiteralString, NamedTuple
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
-from genlock.model import Kind
-from genlock.takes.claim import Claim, ClaimInput, InputRole
+from genlock.model import InputRole, Kind
+from genlock.takes.claim import Claim, ClaimInput
 from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameFact
 from genlock.takes.input_links_sql import lock_unresolved
 from genlock.takes.receipt import Input

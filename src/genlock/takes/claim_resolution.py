@@ -15,8 +15,8 @@ from pydantic import Field
 
 from genlock.digest import Digest
 from genlock.errors import Invalid
-from genlock.model import Kind, Model
-from genlock.takes.claim import Claim, ClaimInput, InputRole, Via
+from genlock.model import InputRole, Kind, Model
+from genlock.takes.claim import Claim, ClaimInput, Via
 from genlock.takes.receipt import Input, Workload
 
 LAST_FRAME = "last_frame"

@@ -16,7 +16,7 @@ from pathlib import Path
 from genlock.blobs.store import Store
 from genlock.digest import Digest, canonical
 from genlock.engines.media import VideoFacts, examine
-from genlock.library.kinds import JSON, OCTETS
+from genlock.kinds import JSON, OCTETS
 from genlock.takes.claim import Claim, Output
 
 VIDEO = "video"

@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from genlock.digest import Digest, canonical, digest_of, digest_of_json
-from genlock.model import Model
-from genlock.takes.claim import Claim, Evidence, InputRole, Output, Parameters, Via
+from genlock.engines.model import START_ROLES
+from genlock.engines.offers import OFFERS
+from genlock.model import InputRole, Model
+from genlock.takes.claim import Claim, Evidence, Output, Parameters, Via
 
 SCHEMA = "genlock.receipt/1"
 Workload = tuple[int, int, int]
@@ -21,12 +23,6 @@ _TIERS = ((2160, "2160p"), (1440, "1440p"), (1080, "1080p"), (720, "720p"), (480
 _SMALLEST_TIER = "below 240p"
 
 _REQUIRED_PARAMETERS = ("prompt", "seed", "cfg", "width", "height", "resolution_tier", "frames")
-_REQUIRED_BY_ENGINE: Mapping[str, tuple[str, ...]] = {
-    "sketch": ("negative_prompt", "steps", "sampler"),
-    "comfyui": ("negative_prompt", "steps", "sampler"),
-}
-_ENGINES_THAT_NEED_AN_IMAGE = frozenset({"sketch"})
-_IMAGE_ROLES = frozenset({InputRole.SOURCE_IMAGE, InputRole.VARIANT, InputRole.SEED_FRAME})
 
 
 class Input(Model):
@@ -116,7 +112,8 @@ def missing_of(
         lacks.append("workflow")
     if InputRole.MODEL not in roles:
         lacks.append("model")
-    if claim.engine.name in _ENGINES_THAT_NEED_AN_IMAGE and not roles & _IMAGE_ROLES:
+    offer = OFFERS.get(claim.engine.name)
+    if offer is not None and offer.requires_start_image and roles.isdisjoint(START_ROLES):
         lacks.append("source_image")
     lacks += [
         f"{item.role.value}[{item.ordinal}].digest" for item in inputs if item.digest is None and item.version is None
@@ -126,7 +123,7 @@ def missing_of(
         for item in inputs
         if item.role is InputRole.LORA and item.strength_model is None
     ]
-    required = _REQUIRED_PARAMETERS + _REQUIRED_BY_ENGINE.get(claim.engine.name, ())
+    required = _REQUIRED_PARAMETERS + (offer.required_parameters if offer is not None else ())
     if produces != "video":
         required = tuple(name for name in required if name != "frames")
     lacks += [name for name in required if name not in parameters]

@@ -14,7 +14,7 @@ from genlock.db.connection import Conn, hand_over, pipelined
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
-from genlock.library.kinds import OCTETS
+from genlock.kinds import OCTETS
 from genlock.library.model import VersionRef
 from genlock.model import Actor
 from genlock.takes import receipt_sql, record_sql, selection, take_sql

@@ -7,9 +7,8 @@ from typing import Any
 from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
-from genlock.model import Actor, Model
+from genlock.model import Actor, InputRole, Model
 from genlock.takes import selection_sql
-from genlock.takes.claim import InputRole
 from genlock.takes.receipt import NewReceipt, Workload, contents_per_asset
 
 

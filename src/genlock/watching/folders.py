@@ -9,19 +9,19 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import PurePath
 
-from genlock.graphs.files import role_of
-from genlock.library.kinds import RULES, Content, extension_of
+from genlock.kinds import (
+    INPUT_FOLDER,
+    KIND_OF_FOLDER,
+    RULES,
+    WEIGHTS_EXTENSIONS,
+    extension_of,
+    kind_in_folder,
+    media_kind,
+)
 from genlock.model import Kind
 from genlock.names import name_from
 
-MODELS, INPUT = "models", "input"
-_MODEL_FOLDERS = """
-checkpoints diffusion_models unet unet_gguf loras vae vae_approx text_encoders clip clip_gguf clip_vision controlnet
-style_models embeddings upscale_models latent_upscale_models audio_encoders model_patches gligen hypernetworks
-photomaker ipadapter
-"""
-CATEGORIES = frozenset(_MODEL_FOLDERS.split())
-"""Folders of ComfyUI's that hold model files."""
+MODELS = "models"
 
 LEFT_OUT = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_modules", "__pycache__"})
 """Folders that hold no inputs: what was made, and programs."""
@@ -30,7 +30,6 @@ STAGED = "genlock"
 """Below a category, the folder of files that Genlock itself put there, named by their content."""
 
 _LONGEST_FOLDERS = 60
-_WEIGHTS = frozenset(RULES[Kind.MODEL].extensions)
 _UNFINISHED = frozenset({".part", ".tmp", ".temp", ".crdownload", ".download", ".incomplete", ".aria2"})
 
 
@@ -44,7 +43,7 @@ def category_of(folders: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
     if MODELS in lowered[:-1]:
         at = lowered.index(MODELS) + 1
     else:
-        at = next((at for at, name in enumerate(lowered) if name in CATEGORIES or name == INPUT), -1)
+        at = next((at for at, name in enumerate(lowered) if name in KIND_OF_FOLDER or name == INPUT_FOLDER), -1)
         if at < 0:
             return None
     return lowered[at], tuple(folders[at + 1 :])
@@ -62,15 +61,11 @@ def kind_of(folders: Sequence[str], filename: str) -> Kind | None:
     category, within = found
     if within[:1] == (STAGED,):
         return None
-    if category == INPUT:
-        role = role_of(INPUT, filename)
-        kind = None if role == "other" else Kind(role)
-        # Pictures that could not be read are no news: ComfyUI's own folder has some.
-        return kind if kind is None or extension_of(filename) in RULES[kind].extensions else None
-    if extension_of(filename) not in _WEIGHTS:
-        return None
-    kind = Kind(role_of(category, filename))
-    return kind if RULES[kind].content is Content.WEIGHTS else None
+    if category == INPUT_FOLDER:
+        kind = media_kind(filename)
+        # ComfyUI's folder has pictures that Genlock does not register: they are left out without a word.
+        return kind if kind is not None and extension_of(filename) in RULES[kind].extensions else None
+    return kind_in_folder(category, filename) if extension_of(filename) in WEIGHTS_EXTENSIONS else None
 
 
 def names_of(folders: Sequence[str], filename: str) -> Iterator[str]:

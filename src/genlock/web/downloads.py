@@ -15,7 +15,7 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.digest import Digest
 from genlock.errors import NotFound
-from genlock.library.kinds import OCTETS, safe_media_type
+from genlock.kinds import OCTETS, safe_media_type
 from genlock.library.model import Version
 from genlock.web.in_place import FilesInPlace, range_of
 from genlock.web.problems import respond

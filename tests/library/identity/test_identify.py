@@ -13,9 +13,9 @@ from tests.library.identity.files import identified, picture, safetensors, tenso
 
 from genlock.digest import digest_of
 from genlock.errors import Conflict, Invalid, NotFound
+from genlock.kinds import RULES, SAFE_MEDIA_TYPES, safe_media_type
 from genlock.library import identify
 from genlock.library.identify import Identifier, identify_file, identify_stamped
-from genlock.library.kinds import RULES, SAFE_MEDIA_TYPES, extension_in_sentences, safe_media_type
 from genlock.library.pictures import MAX_PICTURE_BYTES
 from genlock.library.readers import MAX_TEXT_BYTES
 from genlock.library.stamps import SETTLED_NS, stamp_of
@@ -186,11 +186,8 @@ def test_no_media_type_can_run_a_script() -> None:
 
 
 def test_sentences_write_the_extension_of_what_is_seen_and_heard() -> None:
-    shown = {kind for kind in Kind if extension_in_sentences(kind, "clothed_v1.png") == ".png"}
+    shown = {kind for kind in Kind if RULES[kind].in_sentences}
     assert shown == {Kind.SOURCE_IMAGE, Kind.VARIANT, Kind.AUDIO, Kind.VIDEO}
-    assert extension_in_sentences(Kind.VARIANT, "clothed.PNG") == ".PNG"
-    assert extension_in_sentences(Kind.VARIANT, "clothed") == ""
-    assert extension_in_sentences(Kind.LORA, "rain.safetensors") == ""
     assert set(RULES) == set(Kind)
     assert {kind for kind in Kind if not RULES[kind].has_own_equality} == {
         Kind.SOURCE_IMAGE, Kind.VARIANT, Kind.PROMPT, Kind.AUDIO, Kind.VIDEO,

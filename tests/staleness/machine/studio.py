@@ -10,11 +10,11 @@ from genlock.db.connection import Conn, Database, scalar
 from genlock.digest import Digest
 from genlock.library import actions as library
 from genlock.library.model import Added, NewAsset, NewVersion, VersionRef
-from genlock.model import Actor, Kind, Role
+from genlock.model import Actor, InputRole, Kind, Role
 from genlock.staleness import activation, what_if
 from genlock.staleness.model import Impact
 from genlock.takes import editing
-from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, InputRole, Observed, Output, Parameters
+from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Evidence, Observed, Output, Parameters
 from genlock.takes.parts import Parts
 from genlock.takes.record import Recording, record_takes
 from genlock.timeline import actions as timeline

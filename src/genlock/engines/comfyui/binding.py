@@ -11,21 +11,16 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from genlock.digest import canonical
-from genlock.engines.comfyui.bindings import WORDS, Bindings, FilePlace, Found, LoraPlace, Place, value_at
-from genlock.engines.model import EngineInput, RenderSpec
+from genlock.engines.comfyui.bindings import Bindings, FilePlace, Found, LoraPlace, Place, value_at
+from genlock.engines.comfyui.offer import OFFER
+from genlock.engines.model import LABELS, START_ROLES, EngineInput, RenderSpec
 from genlock.errors import Invalid
 from genlock.graphs.wiring import Wiring
 from genlock.model import MAX_SEED, SEED_FRAME
 
-START_ROLES = (SEED_FRAME, "variant", "source_image")
-"""Where the start image comes from: the first of these roles that the spec has."""
-ROLES = (
-    "workflow", "model", "lora", "vae", "text_encoder", "controlnet", *START_ROLES, "audio", "video", "other",
-)  # fmt: skip
-LABELS: Final = frozenset({"resolution_tier"})
 PREFIX = "genlock/take"
 """How the files of every render begin: the same for all, so that equal wishes make equal graphs."""
 
@@ -68,7 +63,7 @@ def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) ->
     }
     files = (*_starts(bound, bindings, spec, name), *_files(bound, bindings, spec, name))
     loras = _loras(bound, bindings, spec, name)
-    for word in WORDS:
+    for word in OFFER.parameters:
         if word in spec.parameters:
             _set_word(bound, bindings.places(word), _value(word, spec.parameters[word]))
     if bindings.output_prefix is not None:
@@ -93,15 +88,15 @@ def written(graph: Mapping[str, Any]) -> bytes:
 
 def _require_known(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, str], name: str) -> None:
     for item in spec.inputs:
-        if item.role not in ROLES:
-            raise unbound(f"ComfyUI has no use for the input {item.label}.", f"It takes {', '.join(ROLES)}.")
+        if item.role not in OFFER.roles:
+            raise unbound(f"ComfyUI has no use for the input {item.label}.", f"It takes {', '.join(OFFER.roles)}.")
     for word, value in spec.parameters.items():
         if word in LABELS or (word == "negative_prompt" and value == "" and not bindings.places(word)):
             continue
-        if word not in WORDS:
+        if word not in OFFER.parameters:
             raise unbound(
                 f"The ComfyUI engine has no parameter {word[:80]!r}.",
-                f"Its parameters are {', '.join(WORDS)}; other settings belong into the workflow.",
+                f"Its parameters are {', '.join(OFFER.parameters)}; other settings belong into the workflow.",
             )
         _value(word, value)
         if spec.produces == "image" and word == "frames" and value == 1:
@@ -200,7 +195,7 @@ def _require_all_acts(
             spot, wanted = place.strength(word), getattr(item, word)
             if spot is not None and wanted is not None and value_at(graph, spot) != wanted:
                 raise _shared(name, graph, spot, f"{word} {wanted} of {item.label}")
-    for word in WORDS:
+    for word in OFFER.parameters:
         for spot in bindings.places(word)[:1] if word in spec.parameters else ():
             wanted, acts = _value(word, spec.parameters[word]), value_at(graph, spot)
             if acts != (str(wanted) if type(acts) is str else wanted):
@@ -227,7 +222,7 @@ def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
 
 def _parameters(graph: Graph, found: Found, spec: RenderSpec) -> dict[str, Any]:
     acting: dict[str, Any] = {}
-    for word in WORDS:
+    for word in OFFER.parameters:
         places = found.bindings.places(word)
         value = value_at(graph, places[0]) if places else found.known.get(word)
         if value is not None:

@@ -14,35 +14,20 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
+from genlock.engines.comfyui.offer import OFFER, PROMPTS, SAMPLING, SIZES
 from genlock.errors import Invalid
 from genlock.graphs.reading import read_uses
 from genlock.graphs.uses import FileUse, ImageUse, OutputUse, Reading, Setting, TextUse
 from genlock.graphs.wiring import Wiring
-from genlock.model import Model
+from genlock.kinds import folder_for
+from genlock.model import Kind, Model
 
 Produces = Literal["video", "image"]
-
-SAMPLING = ("seed", "steps", "cfg", "sampler", "scheduler", "denoise")
-SIZES = ("width", "height", "frames", "fps")
-PROMPTS = ("prompt", "negative_prompt")
-WORDS = (*PROMPTS, *SAMPLING, *SIZES)
-"""The parameters of a receipt that a graph can hold; each is a field of ``Bindings``."""
 
 _SAVERS: Mapping[str, tuple[str, ...]] = {
     "video": ("SaveVideo", "VHS_VideoCombine", "SaveWEBM", "SaveAnimatedWEBP"),
     "image": ("SaveImage",),
 }
-_MODELS_FOLDER: Mapping[str, str] = {
-    "model": "diffusion_models",
-    "lora": "loras",
-    "vae": "vae",
-    "text_encoder": "text_encoders",
-    "controlnet": "controlnet",
-    "audio": "input",
-    "video": "input",
-    "source_image": "input",
-}
-
 
 _NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")
 
@@ -107,7 +92,7 @@ class Bindings(Model):
     output_prefix: Place | None = None
 
     def places(self, word: str) -> tuple[Place, ...]:
-        """The places of one of ``WORDS``."""
+        """The places of one of the engine's parameters."""
         return cast("tuple[Place, ...]", getattr(self, word))
 
     def every_place(self) -> tuple[Place, ...]:
@@ -119,7 +104,7 @@ class Bindings(Model):
             for found in (lora.strength("strength_model"), lora.strength("strength_clip"))
             if found is not None
         )
-        values = (place for word in WORDS for place in self.places(word))
+        values = (place for word in OFFER.parameters for place in self.places(word))
         return (*single, *self.files, *(lora.file for lora in self.loras), *strengths, *values)
 
 
@@ -208,7 +193,7 @@ def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]
         )
         places += [("lora", lora.file), *strengths]
     places.append(("start image", bindings.start_image))
-    places += [(word, place) for word in WORDS for place in bindings.places(word)]
+    places += [(word, place) for word in OFFER.parameters for place in bindings.places(word)]
     places.append(("output prefix", bindings.output_prefix))
     for word, place in places:
         if place is not None:
@@ -294,7 +279,7 @@ def _only(found: Sequence[OutputUse], produces: Produces, name: str) -> str:
 
 
 def _category(use: FileUse) -> str:
-    return use.category or _MODELS_FOLDER.get(use.role, "input")
+    return use.category or folder_for(Kind(use.role))
 
 
 def _lora(use: FileUse) -> LoraPlace:
@@ -354,7 +339,7 @@ def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mappi
         for place in places if word in stated else ():
             if not isinstance(value_at(graph, place), str):
                 raise _wrong(name, f"{word} goes where a text is, and {place.input!r} of node {place.node!r} is none")
-    numbers = {word: bindings.places(word) for word in WORDS if word not in texts}
+    numbers = {word: bindings.places(word) for word in OFFER.parameters if word not in texts}
     words: tuple[Literal["strength_model", "strength_clip"], ...] = ("strength_model", "strength_clip")
     numbers["loras"] = tuple(
         one for lora in bindings.loras for word in words if (one := lora.strength(word)) is not None

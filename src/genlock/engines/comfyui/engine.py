@@ -12,20 +12,20 @@ from time import perf_counter
 from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
-from genlock.engines.comfyui.binding import ROLES, Bound, bind, written
-from genlock.engines.comfyui.bindings import WORDS, find
+from genlock.engines.comfyui.binding import Bound, bind, written
+from genlock.engines.comfyui.bindings import find
 from genlock.engines.comfyui.client import ComfyClient, connected
 from genlock.engines.comfyui.follow import Finished, Following, Patience
+from genlock.engines.comfyui.offer import OFFER
 from genlock.engines.comfyui.outputs import fetch
 from genlock.engines.comfyui.placing import Placed, placed
 from genlock.engines.comfyui.staging import Staging
 from genlock.engines.inputs import read_workflow
-from genlock.engines.model import EngineInfo, EngineInput, Offer, Rendered, RenderSpec, Report
+from genlock.engines.model import EngineInfo, EngineInput, Rendered, RenderSpec, Report
 from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Unavailable
 from genlock.graphs.strict_json import read_json
 
-OFFER = Offer(name="comfyui", parameters=WORDS, roles=ROLES, produces=("video", "image"))
 MAX_GRAPH_BYTES = 8 * 2**20
 _BOUND, _PLACED, _MADE = 0.02, 0.05, 0.95
 _PACKS = "custom_nodes."

@@ -11,6 +11,7 @@ from genlock.engines.media import JPEG, MP4, PNG, decoded, examine, picture_dige
 from genlock.engines.model import IMAGE, LAST_FRAME, THUMBNAIL, VIDEO, OutputFile, Produces
 from genlock.engines.pictures import png_of, poster_of, read_picture
 from genlock.errors import Invalid, Unavailable
+from genlock.kinds import PICTURE_EXTENSIONS
 
 _VIDEOS: Mapping[str, str] = {
     ".mp4": MP4,
@@ -21,7 +22,6 @@ _VIDEOS: Mapping[str, str] = {
     ".gif": "image/gif",
     ".webp": "image/webp",
 }
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class Made(NamedTuple):
@@ -46,7 +46,7 @@ async def fetch(
 ) -> Made:
     """What node ``output`` saved, in ``workdir``, examined; ``Invalid`` if that is not one video, or one picture."""
     found = list(_files_of(cast("dict[str, Any]", outputs.get(output) or {})))
-    wanted = [one for one in found if one.suffix in (_VIDEOS if produces == "video" else _PICTURES)]
+    wanted = [one for one in found if one.suffix in (_VIDEOS if produces == "video" else PICTURE_EXTENSIONS)]
     if len(wanted) != 1:
         what = "video" if produces == "video" else "picture"
         names = ", ".join(one.filename for one in found[:5]) or "nothing"

@@ -4,35 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genlock.engines.model import EngineInput, RenderSpec
+from genlock.engines.model import LABELS, START_ROLES, EngineInput, RenderSpec
 from genlock.engines.sketch import classes
 from genlock.engines.sketch.classes import CLASSES, Value
 from genlock.engines.sketch.graph import Graph, Node, checked, in_order
+from genlock.engines.sketch.offer import OFFER, ON_SAMPLER
 from genlock.errors import Invalid
-from genlock.model import SEED_FRAME
-
-START_ROLES = (SEED_FRAME, "variant", "source_image")
-"""Where the start image comes from: the first of these roles that the spec has."""
-
-ROLES = ("workflow", "model", "lora", *START_ROLES)
-
-ON_SAMPLER: Mapping[str, str] = {
-    "seed": "seed",
-    "steps": "steps",
-    "cfg": "cfg",
-    "sampler": "sampler_name",
-    "scheduler": "scheduler",
-    "denoise": "denoise",
-    "width": "width",
-    "height": "height",
-    "frames": "length",
-}
-"""The receipt's word for each value of the sampler that a spec decides."""
-
-PARAMETERS = ("prompt", "negative_prompt", *ON_SAMPLER, "fps")
-
-LABELS = frozenset({"resolution_tier"})
-"""Parameters that only name what others already say."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +46,16 @@ def bind(whole: Graph, spec: RenderSpec) -> Bound:
 
 def _require_known(spec: RenderSpec) -> None:
     for item in spec.inputs:
-        if item.role not in ROLES:
+        if item.role not in OFFER.roles:
             raise _unbound(
                 f"The sketch engine has no use for the input {item.label}.",
-                f"It takes {', '.join(ROLES)}; leave it out.",
+                f"It takes {', '.join(OFFER.roles)}; leave it out.",
             )
     for name in spec.parameters:
-        if name not in PARAMETERS and name not in LABELS:
+        if name not in OFFER.parameters and name not in LABELS:
             raise _unbound(
                 f"The sketch engine has no parameter {name[:80]!r}.",
-                f"Its parameters are {', '.join(PARAMETERS)}; other settings belong into the workflow.",
+                f"Its parameters are {', '.join(OFFER.parameters)}; other settings belong into the workflow.",
             )
     if spec.produces == "image":
         if "fps" in spec.parameters:

@@ -12,14 +12,13 @@ import numpy as np
 
 from genlock.digest import digest_of
 from genlock.engines.inputs import read_input, read_workflow
-from genlock.engines.model import EngineInfo, Offer, Rendered, RenderSpec, Report
-from genlock.engines.sketch.binding import PARAMETERS, ROLES, bind
+from genlock.engines.model import EngineInfo, Rendered, RenderSpec, Report
+from genlock.engines.sketch.binding import bind
 from genlock.engines.sketch.graph import MAX_GRAPH_BYTES, read_graph
 from genlock.engines.sketch.nodes import Content, Stage, run
+from genlock.engines.sketch.offer import OFFER
 from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Unavailable
-
-OFFER = Offer(name="sketch", parameters=PARAMETERS, roles=ROLES, produces=("video", "image"))
 
 VERSION = "1"
 """Goes up whenever the same spec and files would make other frames."""

@@ -12,11 +12,11 @@ from genlock.engines.media import last_frame_of
 from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
 from genlock.errors import NotFound, Tampered, Unavailable
 from genlock.library.in_place import open_in_place
-from genlock.model import Kind
+from genlock.model import InputRole, Kind
 from genlock.regeneration.plans.claiming import key_of
 from genlock.regeneration.plans.step_sql import VersionFile
 from genlock.regeneration.recipe import Recipe, RecipeInput
-from genlock.takes.claim import InputRole, Output
+from genlock.takes.claim import Output
 
 Places = Mapping[tuple[int, int], VersionFile]
 """The file of each (asset, version)."""

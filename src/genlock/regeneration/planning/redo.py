@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from genlock.digest import Digest
+from genlock.model import InputRole
 from genlock.regeneration.planning.remake import Remakes, other_sources
 from genlock.regeneration.planning.situation import OwnCause, PlannedSegment, SelectedTake, Situation, Target
 from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput, with_frame
 from genlock.staleness.model import CauseKind, RootKey, RootKind
 from genlock.takes import receipt
-from genlock.takes.claim import InputRole, Regenerates
+from genlock.takes.claim import Regenerates
 from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from genlock.kinds import PICTURES
 from genlock.model import Kind
 from genlock.regeneration.planning.situation import Library, ReceiptFacts, Situation, Target
 from genlock.regeneration.recipe import Recipe, RecipeInput
@@ -18,7 +19,7 @@ from genlock.staleness.outdated_versions import GLOBAL, Content, Derived, Lineag
 from genlock.takes.claim import Regenerates
 from genlock.takes.receipt import Input
 
-_PICTURES = frozenset({Kind.VARIANT, Kind.SOURCE_IMAGE, Kind.OTHER})
+_MADE = PICTURES | {Kind.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class _Trial:
             return f"{name} is archived: restore it, so that it can get a new version."
         if recipe.engine not in self._engines:
             return f"{name} v{active} was made by {recipe.engine}, which is not an engine here."
-        if fact is not None and fact.asset.kind not in _PICTURES:
+        if fact is not None and fact.asset.kind not in _MADE:
             return f"{name} is a {fact.asset.kind.value}, which no engine makes."
         return self._from_recipe(asset_id, active, node, recipe)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from genlock.db.connection import Conn
-from genlock.engines.registry import engine_names
+from genlock.engines.offers import engine_names
 from genlock.regeneration.model import StepKind
 from genlock.regeneration.planning import restorable_sql, situation_sql
 from genlock.regeneration.planning.draft import Ask

@@ -14,10 +14,10 @@ from genlock.blobs.store import Store
 from genlock.db.connection import Conn
 from genlock.digest import Digest
 from genlock.engines.model import IMAGE, VIDEO
-from genlock.engines.registry import engine_names
+from genlock.engines.offers import engine_names
 from genlock.errors import Conflict
 from genlock.events import log
-from genlock.model import Actor
+from genlock.model import Actor, InputRole
 from genlock.regeneration.making.materialise import Places
 from genlock.regeneration.planning import situation_sql
 from genlock.regeneration.plans import step_sql
@@ -27,7 +27,6 @@ from genlock.regeneration.reproduction.model import NewReproduction, Reproductio
 from genlock.regeneration.reproduction.verdicts import FRAMES
 from genlock.regular_file import is_regular
 from genlock.takes import receipt_sql
-from genlock.takes.claim import InputRole
 from genlock.takes.model import Receipt
 from genlock.takes.receipt import Input
 
