@@ -175,6 +175,8 @@ def test_ctrl_c_ends_cleanly(studio: Served, film: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs ignore the signal, and so would this one if the tests are one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout
     assert json.loads(process.stdout.readline())["verb"] == "project.created", "a document a line"

@@ -173,8 +173,8 @@ class Judged:
     def own_causes(self) -> list[OwnRow]:
         """Every own cause."""
         own = self.own
-        content = np.append(self.present.sources.content, 0)[np.maximum(own.source, -1)]
-        content[own.source < 0] = 0
+        sources = np.append(self.present.sources.content, 0)  # the last is for links, which do not have a content
+        content = sources[np.where(own.source < 0, len(sources) - 1, own.source)]
         columns = (self.places(own.run, own.position), own.root, own.direct, self.own_waived, content)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return [OwnRow(place, root, direct, waived, content or None) for place, root, direct, waived, content in rows]
