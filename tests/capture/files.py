@@ -1,4 +1,4 @@
-"""Files as programs leave them behind: pictures and videos with a graph, or a text, embedded in each known spelling."""
+"""Write files as programs leave them: images and videos with a graph, or a text, in each known encoding."""
 
 # PyAV's stubs leave packets and the keyword arguments of add_stream open.
 # pyright: reportUnknownMemberType=false
@@ -20,13 +20,13 @@ Tags = dict[str, str]
 
 
 def frames(shade: int, count: int = FRAMES) -> list[Any]:
-    """A few frames that no other shade has."""
+    """Return a few frames that differ from those of every other shade."""
     noise = np.random.RandomState(shade).randint(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     return [np.roll(noise, number, axis=1) for number in range(count)]
 
 
 def png(path: Path, tags: Tags, *, shade: int = 1, packed: bool = False, international: bool = False) -> Path:
-    """A PNG with its tags as text chunks: plain, packed, or international."""
+    """Write a PNG with its tags as text chunks: plain, packed, or international."""
     info = PngInfo()
     for key, text in tags.items():
         if international:
@@ -37,18 +37,18 @@ def png(path: Path, tags: Tags, *, shade: int = 1, packed: bool = False, interna
     return path
 
 
-def webp(path: Path, exif_texts: dict[int, str], *, shade: int = 1, moving: bool = True) -> Path:
-    """A WEBP, moving unless said otherwise, with texts in EXIF tags as ComfyUI writes them."""
+def webp(path: Path, exif_texts: dict[int, str], *, shade: int = 1, animated: bool = True) -> Path:
+    """Write a WEBP, animated by default, with texts in EXIF tags as ComfyUI writes them."""
     exif = Image.Exif()
     for tag, text in exif_texts.items():
         exif[tag] = text
-    first, *others = (Image.fromarray(frame) for frame in frames(shade, FRAMES if moving else 1))
-    first.save(path, "WEBP", save_all=moving, append_images=others, duration=125, lossless=True, exif=exif)
+    first, *others = (Image.fromarray(frame) for frame in frames(shade, FRAMES if animated else 1))
+    first.save(path, "WEBP", save_all=animated, append_images=others, duration=125, lossless=True, exif=exif)
     return path
 
 
 def video(path: Path, tags: Tags, *, shade: int = 1) -> Path:
-    """An MP4 or WEBM, by its extension, with its tags on the container."""
+    """Write an MP4 or WEBM, by its extension, with its tags on the container."""
     is_mp4 = path.suffix == ".mp4"
     options = {"movflags": "use_metadata_tags"} if is_mp4 else {}
     with av.open(str(path), "w", options=options) as container:
@@ -64,13 +64,13 @@ def video(path: Path, tags: Tags, *, shade: int = 1) -> Path:
 
 
 def comfyui_tags(graph: dict[str, Any], *, workflow: bool = True) -> Tags:
-    """What ComfyUI embeds: the graph, and the editor's workflow if there was one."""
+    """Return what ComfyUI embeds: the graph, and the editor's workflow if there was one."""
     tags = {"prompt": json.dumps(graph)}
     return {**tags, "workflow": json.dumps({"nodes": [], "links": [], "version": 0.4})} if workflow else tags
 
 
 def save(path: Path, graph: dict[str, Any], *, shade: int = 1) -> Path:
-    """A file as ComfyUI saves it, by its extension."""
+    """Write a file as ComfyUI saves it, by its extension."""
     tags = comfyui_tags(graph)
     if path.suffix == ".png":
         return png(path, tags, shade=shade)

@@ -1,4 +1,4 @@
-"""Imports over HTTP as a client sends them, and a library to match against."""
+"""Send imports over HTTP as a client does, and register a library to match against."""
 
 import copy
 import io
@@ -16,7 +16,7 @@ from genlock.digest import digest_of
 
 
 async def send(client: httpx.AsyncClient, *paths: Path, status: int | None = None, **more: Any) -> Any:
-    """Import files as one take of rooftop/night/walk, unless said otherwise."""
+    """Import files as one take of rooftop/night/walk by default."""
     take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": f"rooftop/{paths[0].name}", **more}
     files: list[Any] = [("take", (None, json.dumps(take)))]
     files += [(path.suffix[1:], (path.name, path.read_bytes())) for path in paths]
@@ -27,9 +27,9 @@ async def send(client: httpx.AsyncClient, *paths: Path, status: int | None = Non
 
 
 async def register(client: httpx.AsyncClient, kind: str, name: str, filename: str, content: bytes) -> Any:
-    """A version of a shared asset, made if it is not there."""
-    found = (await client.get("/api/v1/assets", params={"kind": kind, "q": name})).json()["items"]
-    asset = found[0] if found else (await client.post("/api/v1/assets", json={"kind": kind, "name": name})).json()
+    """Add a version to a shared asset, which is created if it does not exist."""
+    matches = (await client.get("/api/v1/assets", params={"kind": kind, "q": name})).json()["items"]
+    asset = matches[0] if matches else (await client.post("/api/v1/assets", json={"kind": kind, "name": name})).json()
     files = {"file": (filename, content)}
     added = await client.post(f"/api/v1/assets/{asset['id']}/versions", files=files)
     assert added.status_code == 201, added.text
@@ -37,7 +37,7 @@ async def register(client: httpx.AsyncClient, kind: str, name: str, filename: st
 
 
 async def register_all(client: httpx.AsyncClient, start: bytes) -> None:
-    """Everything that the corpus' plain graph with one LoRA names."""
+    """Register everything that the corpus's plain graph with one LoRA names."""
     for number, (kind, name, filename) in enumerate(
         (
             ("model", "wan", "wan.safetensors"),
@@ -51,14 +51,14 @@ async def register_all(client: httpx.AsyncClient, start: bytes) -> None:
 
 
 def start_image(shade: int = 50) -> bytes:
-    """A picture as PNG, another for each shade."""
+    """Return an image as PNG, a different one for each shade."""
     written = io.BytesIO()
     Image.fromarray(frames(shade, 1)[0]).save(written, "PNG")
     return written.getvalue()
 
 
 def graph_of(start: bytes | None = None) -> Graph:
-    """The plain graph with one LoRA; with ``start``, as ComfyUI embeds it after reading that picture."""
+    """Return the plain graph with one LoRA; with ``start``, as ComfyUI embeds it after reading that image."""
     graph = copy.deepcopy(
         image_to_video(
             n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name="rain.safetensors", strength_model=0.8),
@@ -71,7 +71,7 @@ def graph_of(start: bytes | None = None) -> Graph:
 
 
 async def counts(client: httpx.AsyncClient) -> tuple[int, ...]:
-    """The numbers of projects, receipts and assets."""
+    """Return the numbers of projects, receipts and assets."""
     counted: list[int] = []
     for path in ("projects", "receipts", "assets"):
         counted.append(len((await client.get(f"/api/v1/{path}", params={"limit": 500})).json()["items"]))

@@ -1,4 +1,4 @@
-"""Runs as the extension tells of them, and a small real video."""
+"""Run records as the extension sends them, and a small real video."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ WEIGHTS = {
 
 
 def graph(seed: int = 42, prefix: str = "genlock/rooftop/night/1") -> dict[str, Any]:
-    """A picture becomes a video: one model, one LoRA, one prompt."""
+    """Return a graph that turns an image into a video: one model, one LoRA, one prompt."""
     return {
         "1": {"class_type": "UNETLoader", "inputs": {"unet_name": "wan.safetensors", "weight_dtype": "default"}},
         "2": {
@@ -50,7 +50,7 @@ def graph(seed: int = 42, prefix: str = "genlock/rooftop/night/1") -> dict[str, 
 
 
 def video(shade: int = 90) -> bytes:
-    """Three frames of 64×48."""
+    """Return a video of three frames of 64×48."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
         encode_video(path, [np.full((48, 64, 3), shade + number, np.uint8) for number in range(3)], 8)
@@ -58,12 +58,12 @@ def video(shade: int = 90) -> bytes:
 
 
 def digest(text: str) -> str:
-    """A digest that stands for some bytes."""
+    """Return a digest that represents some bytes."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def run_record(content: bytes | None = None, **changes: Any) -> dict[str, Any]:
-    """The record of a run that saved ``content`` as ``genlock/rooftop/night/1_00001_.mp4``."""
+    """Return the record of a run that saved ``content`` as ``genlock/rooftop/night/1_00001_.mp4``."""
     outputs: list[dict[str, Any]] = []
     if content is not None:
         outputs.append(
@@ -72,7 +72,7 @@ def run_record(content: bytes | None = None, **changes: Any) -> dict[str, Any]:
                 **{"media_type": "video/mp4", "digest": digest_of(content), "size_bytes": len(content)},
             }
         )
-    said: dict[str, Any] = {
+    record: dict[str, Any] = {
         "schema": "genlock.run/1",
         "run": str(uuid.uuid4()),
         "prompt_id": str(uuid.uuid4()),
@@ -91,27 +91,30 @@ def run_record(content: bytes | None = None, **changes: Any) -> dict[str, Any]:
         "place": None,
         "capture": {"version": "1", "sees": {"loads": True}, "overhead_s": 0.001},
     }
-    return {**said, **changes}
+    return {**record, **changes}
 
 
 def files(**named: str | None) -> list[dict[str, Any]]:
-    """The files that the graph loads; ``lora_name="v2"`` gives that one another content, None an unknown one."""
-    found: list[dict[str, Any]] = []
+    """Return the loaded files; ``lora_name="v2"`` changes the content of that file, None makes it unknown."""
+    loaded: list[dict[str, Any]] = []
     for field, (node, category, name) in WEIGHTS.items():
         content = named.get(field, "v1")
-        known = content is not None
-        found.append(
+        is_readable = content is not None
+        loaded.append(
             {
                 **{"node": node, "input": field, "category": category, "name": name},
-                **{"digest": digest(f"{name} {content}") if known else None, "size_bytes": 100 if known else None},
-                **{"missing": None if known else "it was written to after it was loaded", "cached": False},
+                **{
+                    "digest": digest(f"{name} {content}") if is_readable else None,
+                    "size_bytes": 100 if is_readable else None,
+                },
+                **{"missing": None if is_readable else "it was written to after it was loaded", "cached": False},
             }
         )
-    return found
+    return loaded
 
 
 async def send(client: httpx.AsyncClient, record: dict[str, Any], *contents: bytes) -> httpx.Response:
-    """Tell Genlock of a run, with the bytes of its first outputs."""
+    """Send a run to Genlock, with the bytes of its first outputs."""
     sent: dict[str, Any] = {"record": (None, json.dumps(record))}
     sent |= {f"output_{number}": (f"output_{number}", content) for number, content in enumerate(contents)}
     return await client.post("/api/v1/captures", files=sent)

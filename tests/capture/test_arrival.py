@@ -1,4 +1,4 @@
-"""What becomes of runs that arrive: takes with receipts, the inbox, and what made nothing."""
+"""The outcome of captured runs: takes with receipts, the inbox, and runs without an output."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from tests.capture.runs import digest, files, graph, run_record, send, video
 
 @pytest.fixture
 async def rooftop(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """A project with one scene of three segments."""
+    """Create a project with one scene of three segments."""
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
     await client.post("/api/v1/scenes/1/segments", json={"count": 3, "chained": False})
@@ -32,13 +32,15 @@ async def get(client: httpx.AsyncClient, path: str) -> Any:
 
 async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_receipt(rooftop: httpx.AsyncClient) -> None:
     content = video()
-    told = await captured(rooftop, run_record(content), content)
-    assert (told["capture"]["state"], told["warnings"]) == ("recorded", [])
-    found = await get(rooftop, "segments/1/provenance")
-    assert (found["state"], found["take"]["evidence"]) == ("unknown", "recorded"), "the picture is not registered"
-    assert found["take"]["missing"] == ["negative_prompt"] or found["take"]["missing"] == []
-    document = found["receipt"]["document"]
-    assert found["receipt"]["id"] == told["capture"]["receipt_id"]
+    result = await captured(rooftop, run_record(content), content)
+    assert (result["capture"]["state"], result["warnings"]) == ("recorded", [])
+    provenance = await get(rooftop, "segments/1/provenance")
+    assert (provenance["state"], provenance["take"]["evidence"]) == ("unknown", "recorded"), (
+        "the picture is not registered"
+    )
+    assert provenance["take"]["missing"] == ["negative_prompt"] or provenance["take"]["missing"] == []
+    document = provenance["receipt"]["document"]
+    assert provenance["receipt"]["id"] == result["capture"]["receipt_id"]
     assert document["parameters"]["prompt"] == "she walks through the rain", "the text that reached the node"
     assert document["parameters"]["seed"] == "42"
     assert document["observed"]["per_node_s"] == {"6": 1.25}
@@ -53,21 +55,21 @@ async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_rece
         "lora": ("rain", digest("rain.safetensors v1")),
         "source_image": ("portrait.png", digest("portrait.png v1")),
     }
-    kept = await rooftop.get(f"/api/v1/blobs/{document['graph']}")
-    assert kept.json() == graph()
+    stored = await rooftop.get(f"/api/v1/blobs/{document['graph']}")
+    assert stored.json() == graph()
 
 
 async def test_a_run_that_genlock_rendered_itself_makes_no_second_take(rooftop: httpx.AsyncClient) -> None:
     content = video()
     for status in ("success", "error"):
-        told = await captured(rooftop, run_record(content, rendered_by_genlock=True, status=status), content)
-        assert (told["capture"]["state"], told["warnings"]) == ("dismissed", [])
-        assert told["capture"]["why"] == "Genlock rendered this itself, and its worker records the receipt."
+        result = await captured(rooftop, run_record(content, rendered_by_genlock=True, status=status), content)
+        assert (result["capture"]["state"], result["warnings"]) == ("dismissed", [])
+        assert result["capture"]["why"] == "Genlock rendered this itself, and its worker records the receipt."
     assert (await get(rooftop, "segments/1/takes"))["items"] == []
     assert (await get(rooftop, "assets"))["items"] == []
 
 
-async def test_the_same_run_is_taken_in_once_however_often_it_is_told(rooftop: httpx.AsyncClient) -> None:
+async def test_a_run_that_is_sent_repeatedly_is_ingested_once(rooftop: httpx.AsyncClient) -> None:
     content = video()
     record = run_record(content)
     answers = await asyncio.gather(*(send(rooftop, record, content) for _ in range(5)))
@@ -81,9 +83,9 @@ async def test_the_same_run_is_taken_in_once_however_often_it_is_told(rooftop: h
 async def test_a_node_in_the_graph_wins_over_the_prefix_and_is_no_part_of_the_workflow(
     rooftop: httpx.AsyncClient,
 ) -> None:
-    made = await rooftop.post("/api/v1/assets", json={"kind": "workflow", "name": "walk"})
+    created = await rooftop.post("/api/v1/assets", json={"kind": "workflow", "name": "walk"})
     await rooftop.post(
-        f"/api/v1/assets/{made.json()['id']}/versions",
+        f"/api/v1/assets/{created.json()['id']}/versions",
         files={"file": ("walk.json", json.dumps(graph(7)).encode())},
     )
     place = {"project": "rooftop", "scene": "night", "segment": "2"}
@@ -106,19 +108,19 @@ async def test_a_node_in_the_graph_wins_over_the_prefix_and_is_no_part_of_the_wo
     ],
     ids=["nothing said", "no such segment", "no such project", "no graph", "empty"],
 )
-async def test_what_has_no_place_waits_with_the_reason(
+async def test_a_run_without_a_segment_waits_in_the_inbox_with_the_reason(
     rooftop: httpx.AsyncClient, changes: dict[str, Any], why: str
 ) -> None:
     content = video()
     sent = [] if changes.get("outputs") == [] else [content]
-    told = await captured(rooftop, run_record(content, **changes), *sent)
-    assert (told["capture"]["state"], told["capture"]["receipt_id"]) == ("inbox", None)
-    assert why in told["capture"]["why"]
-    assert (await get(rooftop, "captures"))["items"] == [told["capture"]]
+    result = await captured(rooftop, run_record(content, **changes), *sent)
+    assert (result["capture"]["state"], result["capture"]["receipt_id"]) == ("inbox", None)
+    assert why in result["capture"]["why"]
+    assert (await get(rooftop, "captures"))["items"] == [result["capture"]]
 
 
 async def test_a_run_names_its_segment_as_an_import_does(rooftop: httpx.AsyncClient) -> None:
-    """By position, in the order of today, unless a segment has that number for a name."""
+    """By its current position, unless a segment has that number as its name."""
 
     async def segment_of(name: str, shade: int) -> int:
         content = video(shade)
@@ -144,12 +146,12 @@ async def test_a_run_from_the_inbox_is_assigned_once(rooftop: httpx.AsyncClient)
         *(rooftop.post(f"{path}/assign", json={"segment_id": 3, "select": False}) for _ in range(3))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
-    found = await get(rooftop, "segments/3")
-    assert ([take["number"] for take in found["takes"]], found["selected_take"]) == ([1], None)
+    segment = await get(rooftop, "segments/3")
+    assert ([take["number"] for take in segment["takes"]], segment["selected_take"]) == ([1], None)
     assert (await rooftop.delete(path)).status_code == 409, "a take stays"
 
 
-async def test_runs_that_made_nothing_are_no_takes(rooftop: httpx.AsyncClient) -> None:
+async def test_runs_without_an_output_do_not_become_takes(rooftop: httpx.AsyncClient) -> None:
     content = video()
     first = await captured(rooftop, run_record(content), content)
     error = {"node": "6", "type": "KSampler", "message": "mat1 and mat2"}
@@ -162,16 +164,16 @@ async def test_runs_that_made_nothing_are_no_takes(rooftop: httpx.AsyncClient) -
     assert repeated["capture"]["receipt_id"] == first["capture"]["receipt_id"]
     silent = await captured(rooftop, run_record(cached_nodes=list(graph())))
     assert silent["capture"]["receipt_id"] == first["capture"]["receipt_id"], "found by its graph"
-    for told in (failed, stopped, repeated):
-        path = f"/api/v1/captures/{told['capture']['id']}/assign"
+    for result in (failed, stopped, repeated):
+        path = f"/api/v1/captures/{result['capture']['id']}/assign"
         assert (await rooftop.post(path, json={"segment_id": 1})).status_code == 409
     assert len((await get(rooftop, "segments/1/takes"))["items"]) == 1
 
 
-async def test_weights_nobody_registered_become_unmanaged_assets_and_move_on(rooftop: httpx.AsyncClient) -> None:
+async def test_unregistered_weights_become_unmanaged_assets_with_versions(rooftop: httpx.AsyncClient) -> None:
     first, second, third = video(60), video(90), video(120)
     await captured(rooftop, run_record(first), first)
-    kinds = {(one["kind"], one["name"]): one for one in (await get(rooftop, "assets"))["items"]}
+    kinds = {(asset["kind"], asset["name"]): asset for asset in (await get(rooftop, "assets"))["items"]}
     assert set(kinds) == {("model", "wan"), ("lora", "rain")}
     version = await get(rooftop, f"assets/{kinds['lora', 'rain']['id']}/versions/1")
     assert version["details"] == {"unmanaged": True}
@@ -193,36 +195,36 @@ async def test_weights_nobody_registered_become_unmanaged_assets_and_move_on(roo
 
 
 async def test_bytes_under_the_name_of_a_registered_asset_are_unmatched(rooftop: httpx.AsyncClient) -> None:
-    made = (await rooftop.post("/api/v1/assets", json={"kind": "lora", "name": "rain"})).json()
-    await rooftop.post(f"/api/v1/assets/{made['id']}/versions", files={"file": ("rain.ckpt", b"registered")})
+    created = (await rooftop.post("/api/v1/assets", json={"kind": "lora", "name": "rain"})).json()
+    await rooftop.post(f"/api/v1/assets/{created['id']}/versions", files={"file": ("rain.ckpt", b"registered")})
     content = video()
     await captured(rooftop, run_record(content), content)
-    found = await get(rooftop, "segments/1/provenance")
-    assert [cause["kind"] for cause in found["causes"]] == ["unmatched"]
-    assert (await get(rooftop, f"assets/{made['id']}"))["versions_total"] == 1
+    provenance = await get(rooftop, "segments/1/provenance")
+    assert [cause["kind"] for cause in provenance["causes"]] == ["unmatched"]
+    assert (await get(rooftop, f"assets/{created['id']}"))["versions_total"] == 1
 
 
-async def test_a_digest_that_could_not_be_seen_is_missing_and_not_guessed(rooftop: httpx.AsyncClient) -> None:
+async def test_an_unknown_digest_is_missing_and_not_guessed(rooftop: httpx.AsyncClient) -> None:
     content, other = video(60), video(90)
     await captured(rooftop, run_record(content), content)
     record = run_record(other, files=files(lora_name=None))
     record["outputs"][0]["filename"] = "2_00001_.mp4"
     await captured(rooftop, record, other)
-    found = await get(rooftop, "segments/2/provenance")
-    lora = next(line for line in found["receipt"]["document"]["inputs"] if line["role"] == "lora")
+    provenance = await get(rooftop, "segments/2/provenance")
+    lora = next(line for line in provenance["receipt"]["document"]["inputs"] if line["role"] == "lora")
     assert "digest" not in lora
-    assert "lora[0].digest" in found["take"]["missing"]
-    assert found["state"] == "unknown"
+    assert "lora[0].digest" in provenance["take"]["missing"]
+    assert provenance["state"] == "unknown"
 
 
 async def test_seeds_of_64_bits_stay_exact(rooftop: httpx.AsyncClient) -> None:
     content, seed = video(), 2**64 - 1
-    told = await captured(rooftop, run_record(content, graph=graph(seed)), content)
-    found = await get(rooftop, f"receipts/{told['capture']['receipt_id']}")
-    assert found["document"]["parameters"]["seed"] == str(seed)
-    kept = await rooftop.get(f"/api/v1/blobs/{found['document']['graph']}")
-    assert kept.json()["6"]["inputs"]["seed"] == seed
-    assert (await get(rooftop, f"captures/{told['capture']['id']}"))["record"]["graph"]["6"]["inputs"]["seed"] == seed
+    result = await captured(rooftop, run_record(content, graph=graph(seed)), content)
+    receipt = await get(rooftop, f"receipts/{result['capture']['receipt_id']}")
+    assert receipt["document"]["parameters"]["seed"] == str(seed)
+    stored = await rooftop.get(f"/api/v1/blobs/{receipt['document']['graph']}")
+    assert stored.json()["6"]["inputs"]["seed"] == seed
+    assert (await get(rooftop, f"captures/{result['capture']['id']}"))["record"]["graph"]["6"]["inputs"]["seed"] == seed
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ async def test_seeds_of_64_bits_stay_exact(rooftop: httpx.AsyncClient) -> None:
     ],
     ids=str,
 )
-async def test_what_cannot_be_is_refused_and_leaves_nothing(
+async def test_an_invalid_record_is_refused_and_leaves_nothing(
     rooftop: httpx.AsyncClient, changes: dict[str, Any], contents: list[bytes]
 ) -> None:
     answer = await send(rooftop, run_record(video(), **changes), *contents)
@@ -250,25 +252,25 @@ async def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert (await get(rooftop, "assets"))["items"] == []
 
 
-async def test_a_damaged_video_waits_in_the_inbox_and_says_so(rooftop: httpx.AsyncClient) -> None:
+async def test_a_damaged_video_waits_in_the_inbox_with_the_reason(rooftop: httpx.AsyncClient) -> None:
     content = video()[:-200]
-    told = await captured(rooftop, run_record(content), content)
-    assert told["capture"]["state"] == "inbox"
-    refused = await rooftop.post(f"/api/v1/captures/{told['capture']['id']}/assign", json={"segment_id": 1})
+    result = await captured(rooftop, run_record(content), content)
+    assert result["capture"]["state"] == "inbox"
+    refused = await rooftop.post(f"/api/v1/captures/{result['capture']['id']}/assign", json={"segment_id": 1})
     assert refused.status_code == 409
-    assert refused.json()["detail"] == told["capture"]["why"]
+    assert refused.json()["detail"] == result["capture"]["why"]
 
 
 async def test_the_inbox_is_read_page_by_page(rooftop: httpx.AsyncClient) -> None:
     for _ in range(5):
         await captured(rooftop, run_record())
-    seen: list[int] = []
+    listed: list[int] = []
     page = await get(rooftop, "captures?limit=2")
     while True:
-        seen += [one["id"] for one in page["items"]]
+        listed += [capture["id"] for capture in page["items"]]
         if page["next"] is None:
             break
         page = await get(rooftop, f"captures?limit=2&cursor={page['next']}")
-    assert seen == sorted(seen, reverse=True)
-    assert len(seen) == 5
+    assert listed == sorted(listed, reverse=True)
+    assert len(listed) == 5
     assert (await rooftop.get("/api/v1/captures?state=lost")).status_code == 422

@@ -9,10 +9,10 @@ from tests.capture.importing import counts, graph_of, register_all, send, start_
 from genlock.blobs.disk import DiskStore
 
 
-async def test_a_dry_run_says_the_same_and_writes_nothing(
+async def test_a_dry_run_answers_as_the_import_and_writes_nothing(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
 ) -> None:
-    """Neither rows nor bytes."""
+    """It writes neither rows nor bytes."""
     await register_all(client, start_image())
     before, bytes_before = await counts(client), list(store.digests())
     path = save(tmp_path / "walk_00001_.webm", graph_of(start_image()))
@@ -26,10 +26,10 @@ async def test_a_dry_run_says_the_same_and_writes_nothing(
     assert {key: dry[key] for key in same} == {key: wet[key] for key in same}
 
 
-async def test_a_dry_run_into_a_scene_that_is_there_says_the_same(
+async def test_a_dry_run_into_an_existing_scene_answers_as_the_import(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
 ) -> None:
-    """With a seed frame of the project, bytes that no version has, and a number for a segment."""
+    """Also with a seed frame of the project, bytes that no version has, and a segment named by number."""
     await register_all(client, start_image())
     first = await send(client, save(tmp_path / "a_00001_.mp4", graph_of()), status=201, segment="a")
     receipt = (await client.get(f"/api/v1/receipts/{first['receipt_id']}")).json()
@@ -45,8 +45,8 @@ async def test_a_dry_run_into_a_scene_that_is_there_says_the_same(
         before = await counts(client)
 
 
-async def test_a_dry_run_is_refused_where_the_import_is(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """Archived segments, scenes and projects take nothing in."""
+async def test_a_dry_run_is_refused_like_the_import(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Archived segments, scenes and projects refuse imports."""
     segment_id = (await send(client, video(tmp_path / "walk.mp4", {}), status=201))["segment_id"]
     for path in (f"segments/{segment_id}", "scenes/1", "projects/1"):
         await client.post(f"/api/v1/{path}/archive")

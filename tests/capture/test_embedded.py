@@ -1,4 +1,4 @@
-"""What files say of themselves: every spelling is read, and what is hostile is refused by name."""
+"""Metadata embedded in files: every encoding is read, and hostile files are refused by name."""
 
 import json
 import struct
@@ -37,7 +37,7 @@ def test_the_graph_is_found_in_every_container(tmp_path: Path, extension: str) -
 
 @pytest.mark.parametrize(("packed", "international"), [(True, False), (False, True), (True, True)])
 def test_every_kind_of_text_chunk_is_read(tmp_path: Path, packed: bool, international: bool) -> None:
-    """Other programs pack their texts, or write them as UTF-8."""
+    """Other programs compress their texts, or write them as UTF-8."""
     graph = image_to_video(n5={"class_type": "CLIPTextEncode", "inputs": {"clip": ["4", 0], "text": "雨の中"}})
     path = png(tmp_path / "a.png", comfyui_tags(graph), packed=packed, international=international)
     assert _read(path).graph == graph
@@ -45,48 +45,48 @@ def test_every_kind_of_text_chunk_is_read(tmp_path: Path, packed: bool, internat
 
 @pytest.mark.parametrize("extension", ["mp4", "webm"])
 @pytest.mark.parametrize("as_text", [True, False])
-def test_a_comment_holds_the_graph_of_other_savers(tmp_path: Path, extension: str, as_text: bool) -> None:
-    """One tag with everything in it; the graph within is text once more, or not."""
+def test_the_graph_in_the_comment_of_another_saver_is_read(tmp_path: Path, extension: str, as_text: bool) -> None:
+    """One tag holds everything; the graph in it is either encoded as text again, or not."""
     inner: Any = json.dumps(GRAPH) if as_text else GRAPH
     tags = {"comment": json.dumps({"prompt": inner, "workflow": {"nodes": []}, "CreationTime": "2025-01-01"})}
     assert _read(video(tmp_path / f"walk.{extension}", tags)).graph == GRAPH
 
 
-def test_fingerprints_are_taken_out_and_those_of_files_kept() -> None:
-    """LoadImage's is the SHA-256 of the picture; a video loader's is of a name and a time, whatever it looks like."""
+def test_fingerprints_are_removed_from_the_graph_and_those_of_files_returned() -> None:
+    """LoadImage's is the SHA-256 of the image; a video loader's looks like one but hashes a name and a time."""
     graph = image_to_video(n14={"class_type": "VHS_LoadVideo", "inputs": {"video": "walk.mp4"}})
     marked = {key: dict(node) for key, node in graph.items()}
     marked["8"]["is_changed"] = ["ab" * 32]
     marked["14"]["is_changed"] = ["cd" * 32]
     marked["10"]["is_changed"] = [float("nan")]
-    found = read_embedded({"prompt": json.dumps(marked)}, "walk.png")
-    assert found.graph == graph, "what was submitted"
-    assert [(one.node, one.input, one.name, one.digest) for one in found.files] == [
+    embedded = read_embedded({"prompt": json.dumps(marked)}, "walk.png")
+    assert embedded.graph == graph, "what was submitted"
+    assert [(file.node, file.input, file.name, file.digest) for file in embedded.files] == [
         ("8", "image", "start.png", "sha256:" + "ab" * 32)
     ]
 
 
-def test_a_prompt_in_words_is_no_graph() -> None:
-    """Some programs keep the words of the prompt under that name."""
+def test_a_prompt_in_words_is_not_a_graph() -> None:
+    """Some programs store the words of the prompt under that name."""
     assert read_embedded({"prompt": "she walks"}, "a.png") == Embedded()
 
 
-def test_only_an_editors_workflow_is_said_to_be_that() -> None:
+def test_an_editors_workflow_is_not_a_graph_and_the_reason_names_it() -> None:
     """It leaves out what the server ran, so it proves nothing."""
-    found = read_embedded({"workflow": json.dumps({"nodes": []})}, "a.png")
-    assert found.graph is None and found.without_graph and "editor" in found.without_graph
+    embedded = read_embedded({"workflow": json.dumps({"nodes": []})}, "a.png")
+    assert embedded.graph is None and embedded.without_graph and "editor" in embedded.without_graph
 
 
 # web interfaces ----------------------------------------------------------------------------------
 
 
 def test_the_text_of_a_web_interface_is_read(tmp_path: Path) -> None:
-    """Parameters by a receipt's words, the model with the digits of its hash, LoRAs out of the prompt."""
+    """Parameters in a receipt's terms, the model with the digits of its hash, LoRAs from the prompt."""
     embedded = _read(png(tmp_path / "a.png", {"parameters": TEXT}))
     assert embedded.graph is None and embedded.text == TEXT
-    found = read_webui_text(embedded.text)
-    assert found is not None
-    assert found.parameters == {
+    parsed = read_webui_text(embedded.text)
+    assert parsed is not None
+    assert parsed.parameters == {
         "prompt": "she walks <lora:rain:0.8>, film grain",
         "negative_prompt": "blurry, low quality",
         "sampler": "Euler a",
@@ -98,16 +98,16 @@ def test_the_text_of_a_web_interface_is_read(tmp_path: Path) -> None:
         "width": 512,
         "height": 768,
     }
-    assert [(one.role, one.name, one.digest_prefix, one.strength_model) for one in found.used] == [
+    assert [(file.role, file.name, file.digest_prefix, file.strength_model) for file in parsed.used] == [
         ("model", "sd_xl_base_1.0", "31e35c80fc", None),
         ("lora", "rain", None, 0.8),
     ]
-    assert found.version == "v1.10.1"
+    assert parsed.version == "v1.10.1"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_the_text_is_found_where_pictures_without_chunks_keep_it(tmp_path: Path, encoding: str) -> None:
-    """A WEBP has it as the user's comment, in UTF-16 of either order."""
+def test_the_text_of_images_without_chunks_is_read_from_exif(tmp_path: Path, encoding: str) -> None:
+    """A WEBP has it as the user's comment, in UTF-16 of either byte order."""
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + TEXT.encode(encoding)
     path = tmp_path / "a.webp"
@@ -116,7 +116,7 @@ def test_the_text_is_found_where_pictures_without_chunks_keep_it(tmp_path: Path,
 
 
 @pytest.mark.parametrize("text", ["", "she walks", "Steps: 20, Sampler: x", "Steps: 1, " * 1000])
-def test_other_texts_are_not_taken_for_one(text: str) -> None:
+def test_other_texts_are_not_read_as_parameters(text: str) -> None:
     """No parameters are better than wrong ones."""
     assert read_webui_text(text) is None
 
@@ -134,24 +134,24 @@ def _hostile_png(path: Path, *chunks: bytes) -> Path:
     return path
 
 
-def test_a_text_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
-    """Unpacking ends at the limit."""
+def test_a_text_that_decompresses_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    """Decompression stops at the limit."""
     bomb = zlib.compress(b"0" * (MAX_TEXT_BYTES + 1), 9)
     path = _hostile_png(tmp_path / "bomb.png", _chunk(b"zTXt", b"prompt\0\0" + bomb))
     with pytest.raises(Invalid, match=r"'bomb\.png' contains more than 16 MiB"):
         _read(path)
 
 
-def test_many_texts_together_are_refused(tmp_path: Path) -> None:
-    """Each is within the limit, all of them are not."""
+def test_texts_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
+    """Each is within the limit, but their sum is not."""
     text = b"0" * (MAX_TEXT_BYTES // 2)
     path = _hostile_png(tmp_path / "many.png", *(_chunk(b"tEXt", b"a%d\0" % n + text) for n in range(3)))
     with pytest.raises(Invalid, match="contains more than 16 MiB"):
         _read(path)
 
 
-def test_a_chunk_that_lies_about_its_length_says_nothing(tmp_path: Path) -> None:
-    """Nothing is read behind the end of a file."""
+def test_a_chunk_with_a_false_length_is_ignored(tmp_path: Path) -> None:
+    """Nothing is read past the end of a file."""
     path = png(tmp_path / "a.png", {})
     path.write_bytes(path.read_bytes()[:33] + struct.pack(">I", 2**31 - 1) + b"IDAT" + b"short")
     assert tags_of(path, "a.png") == {}
@@ -173,14 +173,14 @@ def test_a_chunk_that_lies_about_its_length_says_nothing(tmp_path: Path) -> None
     ids=["deep", "twice", "infinite", "nan", "half", "half a key", "broken", "wide", "huge"],
 )
 def test_a_hostile_graph_is_refused_by_name(text: str, why: str) -> None:
-    """The message names the file and says what is wrong with it."""
+    """The message names the file and what is wrong with it."""
     with pytest.raises(Invalid, match=why) as refused:
         read_embedded({"prompt": text}, "walk.png")
     assert "walk.png" in refused.value.message and refused.value.hint
 
 
-def test_a_text_that_is_no_text_does_no_harm(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 are read as Latin-1, and then are no graph."""
+def test_bytes_that_are_not_utf8_do_no_harm(tmp_path: Path) -> None:
+    """They are read as Latin-1, and then are not a graph."""
     path = _hostile_png(tmp_path / "a.png", _chunk(b"tEXt", b"prompt\0" + bytes(range(256))))
     assert _read(path) == Embedded()
 
@@ -193,13 +193,13 @@ def _webp_with_exif(path: Path, exif: bytes) -> Path:
 
 
 @pytest.mark.parametrize("exif", [b"II*\0" + b"\xff" * 40, b"MM\0*\0\0\0\x08\xff\xff" + b"\0" * 30, b"II*\0", b"junk"])
-def test_exif_that_points_anywhere_says_nothing(tmp_path: Path, exif: bytes) -> None:
+def test_exif_with_offsets_outside_of_its_block_is_ignored(tmp_path: Path, exif: bytes) -> None:
     """Offsets outside of the block are not followed."""
     assert tags_of(_webp_with_exif(tmp_path / "a.webp", exif), "a.webp") == {}
 
 
 @pytest.mark.parametrize("is_nested", [False, True], ids=["first directory", "second directory"])
-def test_many_exif_entries_over_the_same_bytes_take_no_time(tmp_path: Path, is_nested: bool) -> None:
+def test_many_exif_entries_over_the_same_bytes_are_read_quickly(tmp_path: Path, is_nested: bool) -> None:
     """65,535 entries that share one slice of 8 MiB would be 512 GiB of text."""
     size, count = 8 * 2**20, 65_535
     directory_at = 8 + (18 if is_nested else 0)

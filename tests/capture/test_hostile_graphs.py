@@ -1,4 +1,4 @@
-"""Graphs that nobody drew: each ends as a claim or as a refusal, however it is wired and whatever stands in it."""
+"""Pathological graphs: each becomes a claim or is refused, whatever its wiring and its values."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def _joined(count: int, *, doubled: bool) -> Graph:
-    """A prompt joined out of ``count`` nodes, each out of the one before; doubled, each takes it twice."""
+    """Return a prompt joined by ``count`` nodes, each from the one before; doubled, each uses it twice."""
     graph = image_to_video(n5=node("CLIPTextEncode", clip=["4", 0], text=[f"c{count}", 0]))
     graph["c0"] = node("PrimitiveString", value="ha")
     for number in range(1, count + 1):
@@ -39,15 +39,15 @@ def _joined(count: int, *, doubled: bool) -> Graph:
     return graph
 
 
-def test_a_text_that_doubles_with_every_node_is_not_known() -> None:
-    """Sixty nodes would make more characters than there are."""
+def test_a_text_that_doubles_with_every_node_is_left_unknown() -> None:
+    """Sixty nodes would produce 2^60 copies of the text."""
     reading = read_uses(_joined(60, doubled=True))
     (unresolved,) = reading.unresolved
     assert (unresolved.node, unresolved.word) == ("5", "prompt") and "joined to more" in unresolved.reason
 
 
 def test_a_long_chain_is_followed_to_its_end() -> None:
-    """However deep: nothing here goes down by calling itself."""
+    """At any depth: no reader is recursive."""
     assert read_uses(_joined(1200, doubled=False)).texts_of("positive")[0].text == "ha" + "!" * 1200
     graph = image_to_video(n10=ksampler(seed=["p3000", 0]))
     graph["p0"] = node("PrimitiveInt", value=42)
@@ -57,7 +57,7 @@ def test_a_long_chain_is_followed_to_its_end() -> None:
 
 
 def test_wiring_denser_than_any_workflow_is_refused() -> None:
-    """A thousand samplers that each look through a thousand conditionings."""
+    """A thousand samplers that each reach a thousand conditionings."""
     graph = image_to_video()
     for number in range(1000):
         before = [f"d{number - 1}" if number else "5", 0]
@@ -77,20 +77,22 @@ def _stack(count: int) -> Graph:
 
 
 def test_more_files_than_a_receipt_holds_are_refused() -> None:
-    """And as many as it holds are read, each with its own strength."""
+    """As many as a receipt holds are read, each with its own strength."""
     loras = read_uses(_stack(MAX_FILES - 4)).of_role("lora")
-    assert [one.strength_model and one.strength_model.value for one in loras] == [n / 1000 for n in range(len(loras))]
+    assert [lora.strength_model and lora.strength_model.value for lora in loras] == [
+        n / 1000 for n in range(len(loras))
+    ]
     assert len(loras) == MAX_FILES - 4
     with pytest.raises(Invalid, match="names more than"):
         read_uses(_stack(30_000))
-    called = " ".join(f"embedding:{number}" for number in range(30_000))
+    prompt = " ".join(f"embedding:{number}" for number in range(30_000))
     with pytest.raises(Invalid, match="names more than"):
-        read_uses(image_to_video(n5=node("CLIPTextEncode", clip=["4", 0], text=called)))
+        read_uses(image_to_video(n5=node("CLIPTextEncode", clip=["4", 0], text=prompt)))
 
 
 @pytest.mark.parametrize(("key", "name"), [(key, name) for key, names in PLACES.items() for name in names])
-def test_whatever_a_value_is_there_is_a_claim(key: str, name: str) -> None:
-    """What cannot stand in a receipt is left out of it, and then is missing."""
+def test_any_value_yields_a_claim(key: str, name: str) -> None:
+    """A value that a receipt cannot hold is left out, and then is missing."""
     for value in VALUES:
         graph = image_to_video(n2=WEIGHTS | {"inputs": dict(WEIGHTS["inputs"])}, n10=ksampler(model=("2", 0)))
         graph[key]["inputs"][name] = value

@@ -1,4 +1,4 @@
-"""Work made before Genlock over HTTP: what is recorded, how well it is known, and that twice adds nothing."""
+"""Import of existing work over HTTP: what is recorded and how strong its evidence is; importing twice adds nothing."""
 
 import json
 from pathlib import Path
@@ -17,17 +17,17 @@ from genlock.digest import digest_of
 
 
 @pytest.mark.parametrize("extension", ["mp4", "webm", "webp", "png"])
-async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
+async def test_a_file_of_comfyui_becomes_an_explained_take(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path, extension: str
 ) -> None:
-    """Models by name, the start image by the digest that ComfyUI left, everything else out of the graph."""
+    """Models by name, the start image by the digest that ComfyUI left, everything else from the graph."""
     await register_all(client, start_image())
     path = save(tmp_path / f"walk_00001_.{extension}", graph_of(start_image()))
     imported = await send(client, path, status=201)
     assert (imported["outcome"], imported["source"], imported["evidence"]) == ("recorded", "graph", "matched_by_name")
     assert (imported["missing"], imported["explained"], imported["notes"]) == (["engine.version"], True, [])
     assert imported["created"] == ["project", "scene", "segment"]
-    assert [(one["role"], one["name"], one["version"]) for one in imported["inputs"]] == [
+    assert [(line["role"], line["name"], line["version"]) for line in imported["inputs"]] == [
         ("text_encoder", "umt5", 1),
         ("source_image", "start", 1),
         ("vae", "wan_vae", 1),
@@ -61,7 +61,7 @@ async def test_a_file_of_comfyui_becomes_a_take_that_is_explained(
 
 
 async def test_importing_again_adds_nothing(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """Also when something was registered meanwhile that would match better."""
+    """Also when an asset that would match better was registered in the meantime."""
     path = save(tmp_path / "walk_00001_.mp4", graph_of(start_image()))
     first = await send(client, path, status=201)
     assert not first["explained"]
@@ -76,21 +76,21 @@ async def test_importing_again_adds_nothing(client: httpx.AsyncClient, tmp_path:
     assert await counts(client) == before
 
 
-async def test_a_digest_alone_asks(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_digest_alone_is_looked_up(client: httpx.AsyncClient, tmp_path: Path) -> None:
     """So that a second import need not upload anything."""
     path = save(tmp_path / "walk_00001_.mp4", graph_of())
-    asked = {"digest": digest_of(path.read_bytes())}
-    take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": "walk.mp4", **asked}
+    lookup = {"digest": digest_of(path.read_bytes())}
+    take = {"project": "rooftop", "scene": "night", "segment": "walk", "name": "walk.mp4", **lookup}
     form: list[Any] = [("take", (None, json.dumps(take)))]
     assert (await client.post("/api/v1/imports", files=form)).json()["code"] == "not_imported"
     recorded = await send(client, path, status=201)
-    told = await client.post("/api/v1/imports", files=form)
-    assert (told.status_code, told.json()["receipt_id"]) == (200, recorded["receipt_id"])
-    assert told.json()["explained"] == recorded["explained"] and told.json()["missing"] == recorded["missing"]
+    answer = await client.post("/api/v1/imports", files=form)
+    assert (answer.status_code, answer.json()["receipt_id"]) == (200, recorded["receipt_id"])
+    assert answer.json()["explained"] == recorded["explained"] and answer.json()["missing"] == recorded["missing"]
 
 
-async def test_takes_are_found_by_the_bytes_of_their_videos(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """In the order of the lookup, each as importing it again answers; what was registered since is matched."""
+async def test_takes_are_looked_up_by_the_digests_of_their_videos(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """In the order of the lookup, each as importing it again answers; assets registered since then are matched."""
     start = start_image()
     paths = [save(tmp_path / f"walk_{shade:05d}_.mp4", graph_of(start), shade=shade) for shade in (1, 2, 3)]
     for path in paths[:2]:
@@ -113,7 +113,7 @@ async def test_takes_are_found_by_the_bytes_of_their_videos(client: httpx.AsyncC
 
 
 async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """The video is the one that shows most; the graph may be in the other; both are found again."""
+    """The most complete file is the video; the graph may be in the other; both are recognised again."""
     silent, telling = video(tmp_path / "walk_00001_.mp4", {}), save(tmp_path / "walk_00001_.png", graph_of())
     imported = await send(client, telling, silent, status=201)
     assert imported["source"] == "graph"
@@ -122,8 +122,10 @@ async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncCli
     assert outputs["video"] == digest_of(silent.read_bytes()) and outputs["png"] == digest_of(telling.read_bytes())
 
 
-async def test_takes_of_one_segment_are_numbered_as_they_come(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """The last one is in the cut, unless a take is there that was made with Genlock."""
+async def test_takes_of_a_segment_are_numbered_in_the_order_of_import(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """The last one is selected, unless there is a take that Genlock rendered."""
     for number in (1, 2):
         path = save(tmp_path / f"walk_0000{number}_.mp4", graph_of(), shade=number)
         assert (await send(client, path, status=201))["take"] == number
@@ -137,12 +139,12 @@ async def test_takes_of_one_segment_are_numbered_as_they_come(client: httpx.Asyn
 
 
 @pytest.mark.parametrize("evidence", ["recorded", "matched_by_name", "declared"])
-async def test_what_genlock_recorded_itself_is_not_imported_over_it(
+async def test_a_take_that_genlock_recorded_is_not_imported_again(
     client: httpx.AsyncClient, tmp_path: Path, evidence: str
 ) -> None:
-    """A receipt that was written when the take was made is better than any import, in whichever segment it is.
+    """A receipt written at render time is better than any import, in any segment.
 
-    Also one that says less, as of a run that the extension saw while somebody wrote into a file that it had loaded.
+    Also if it contains less, as for a captured run whose files were overwritten after they were loaded.
     """
     path = save(tmp_path / "walk_00001_.mp4", graph_of())
     await client.post("/api/v1/projects", json={"slug": "own", "name": "own"})
@@ -151,31 +153,31 @@ async def test_what_genlock_recorded_itself_is_not_imported_over_it(
     claim = {"engine": {"name": "comfyui", "version": "1"}, "parameters": {"seed": "1"}, "evidence": evidence}
     files = {"claim": (None, json.dumps(claim)), "video": path.read_bytes()}
     assert (await client.post(f"/api/v1/segments/{segment['id']}/takes", files=files)).status_code == 201
-    told = await send(client, path, status=200)
-    assert (told["outcome"], told["segment_id"]) == ("exists", segment["id"])
+    answer = await send(client, path, status=200)
+    assert (answer["outcome"], answer["segment_id"]) == ("exists", segment["id"])
 
 
-async def test_a_file_that_is_cut_short_is_refused_by_its_own_name(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_a_truncated_file_is_refused_by_its_own_name(client: httpx.AsyncClient, tmp_path: Path) -> None:
     path = tmp_path / "walk_00001_.webp"
     frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in (10, 200)]
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
     path.write_bytes(path.read_bytes()[:-40])
-    told = await send(client, path, status=422)
-    assert told["detail"].startswith(f"'rooftop/{path.name}' is not a video that can be read")
+    refusal = await send(client, path, status=422)
+    assert refusal["detail"].startswith(f"'rooftop/{path.name}' is not a video that can be read")
 
 
 async def test_a_number_is_the_segment_at_that_position(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """As references are: rooftop/night/2. Where there is none, one of that name is made."""
+    """As in references: rooftop/night/2. If there is none, a segment of that name is created."""
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
-    made = (await client.post("/api/v1/scenes/1/segments", json={"count": 2})).json()["items"]
+    created = (await client.post("/api/v1/scenes/1/segments", json={"count": 2})).json()["items"]
     path = save(tmp_path / "02_00001_.mp4", graph_of())
-    assert (await send(client, path, status=201, segment="02"))["segment_id"] == made[1]["id"]
+    assert (await send(client, path, status=201, segment="02"))["segment_id"] == created[1]["id"]
     assert (await send(client, path, status=201, segment="07"))["segment"] == "07"
 
 
 async def test_after_a_reorder_a_number_is_still_the_position(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """The names that Genlock gives count from 1 too, and stay with their segments when these move."""
+    """Generated names count from 1 too, and stay with their segments when these are reordered."""
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
     first, second, third = (await client.post("/api/v1/scenes/1/segments", json={"count": 3})).json()["items"]
@@ -187,8 +189,8 @@ async def test_after_a_reorder_a_number_is_still_the_position(client: httpx.Asyn
         assert (await send(client, path, status=200, segment=f"0{number}"))["outcome"] == "exists"
 
 
-async def test_a_segment_with_a_number_for_a_name_is_that_number(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """Imports of 01, 03 and 05 leave segments of these names: 03 is not the third of them, nor is 02 the second."""
+async def test_a_segment_whose_name_is_a_number_has_that_number(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Imports of 01, 03 and 05 leave segments of these names: 03 is not the third, nor is 02 the second."""
 
     async def segment(name: str, shade: int) -> str:
         path = save(tmp_path / f"{name}_{shade:05d}_.mp4", graph_of(), shade=shade)
@@ -203,24 +205,22 @@ async def test_a_segment_with_a_number_for_a_name_is_that_number(client: httpx.A
 # matching -----------------------------------------------------------------------------------------
 
 
-async def test_several_versions_of_one_filename_are_not_guessed_between(
-    client: httpx.AsyncClient, tmp_path: Path
-) -> None:
-    """The asset is known, the version is not: a LoRA that was overwritten under its name."""
+async def test_a_filename_of_several_versions_matches_none_of_them(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The asset is known, the version is not: a LoRA was overwritten under its name."""
     await register_all(client, start_image())
     await register(client, "lora", "rain", "rain.safetensors", safetensors({"w": tensor(0, 4)}, b"new!"))
     imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(start_image())), status=201)
-    lora = next(one for one in imported["inputs"] if one["role"] == "lora")
+    lora = next(line for line in imported["inputs"] if line["role"] == "lora")
     assert (lora["name"], lora["version"]) == ("rain", None) and lora["asset_id"]
     assert "lora[0].digest" in imported["missing"] and not imported["explained"]
 
 
-async def test_a_digest_that_no_version_has_stays_one(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """The picture of that name is another one: the receipt says which bytes were used, not which are there."""
+async def test_a_digest_that_no_version_has_is_recorded(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The image of that name has other bytes: the receipt keeps the digest that was used."""
     await register_all(client, start_image())
     other = start_image(51)
     imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(other)), status=201)
-    image = next(one for one in imported["inputs"] if one["role"] == "source_image")
+    image = next(line for line in imported["inputs"] if line["role"] == "source_image")
     assert (image["name"], image["version"], image["digest"]) == ("start", None, digest_of(other))
     assert not imported["explained"] and "source_image[0].digest" not in imported["missing"]
     await register(client, "source_image", "start", "start.png", other)
@@ -229,14 +229,14 @@ async def test_a_digest_that_no_version_has_stays_one(client: httpx.AsyncClient,
 
 
 async def test_a_variant_is_recognised_by_its_bytes(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """A graph only says that it loads a picture; the library knows that it is a variant."""
+    """A graph only shows that it loads an image; the library knows that it is a variant."""
     await register(client, "variant", "clothed", "clothed.png", start_image())
     imported = await send(client, save(tmp_path / "walk_00001_.mp4", graph_of(start_image())), status=201)
-    assert ("variant", "clothed", 1) in [(one["role"], one["name"], one["version"]) for one in imported["inputs"]]
+    assert ("variant", "clothed", 1) in [(line["role"], line["name"], line["version"]) for line in imported["inputs"]]
 
 
 async def test_a_workflow_is_recognised_by_its_skeleton(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """Another seed and prompt are the same workflow."""
+    """A workflow with another seed and prompt is the same workflow."""
     graph = graph_of()
     graph["10"]["inputs"]["seed"], graph["5"]["inputs"]["text"] = 7, "she sits"
     await register(client, "workflow", "walk", "walk.json", json.dumps(graph).encode())
@@ -244,26 +244,24 @@ async def test_a_workflow_is_recognised_by_its_skeleton(client: httpx.AsyncClien
     assert imported["inputs"][0]["role"] == "workflow" and imported["inputs"][0]["version"] == 1
 
 
-async def test_a_picture_that_a_take_ended_with_is_its_seed_frame(
+async def test_an_image_equal_to_the_last_frame_of_a_take_is_a_seed_frame(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
 ) -> None:
-    """Somebody carried the last frame over by hand: the digest says whose it is."""
+    """A user carried the last frame over by hand: the digest identifies its take."""
     first = await send(client, save(tmp_path / "a_00001_.mp4", graph_of()), status=201, segment="a")
     receipt = (await client.get(f"/api/v1/receipts/{first['receipt_id']}")).json()
     frame = store.read_verified(receipt["document"]["outputs"]["last_frame"]["digest"])
     second = await send(client, save(tmp_path / "b_00001_.mp4", graph_of(frame), shade=2), status=201, segment="b")
     document = (await client.get(f"/api/v1/receipts/{second['receipt_id']}")).json()["document"]
-    (seed,) = (one for one in document["inputs"] if one["role"] == "seed_frame")
+    (seed,) = (line for line in document["inputs"] if line["role"] == "seed_frame")
     assert (seed["take"], seed["digest"]) == (first["take_id"], digest_of(frame))
 
 
-# honesty ------------------------------------------------------------------------------------------
+# evidence -----------------------------------------------------------------------------------------
 
 
-async def test_a_file_that_says_nothing_is_a_take_that_is_not_explained(
-    client: httpx.AsyncClient, tmp_path: Path
-) -> None:
-    """A person's folder is all that says what it is."""
+async def test_a_file_without_metadata_is_an_unexplained_take(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """Only the folder that a user chose identifies it."""
     imported = await send(client, video(tmp_path / "walk.mp4", {}), status=201)
     assert (imported["source"], imported["evidence"], imported["explained"]) == ("nothing", "declared", False)
     assert {"workflow", "model", "prompt", "seed", "cfg", "engine.version"} <= set(imported["missing"])
@@ -276,7 +274,7 @@ async def test_the_text_of_a_web_interface_becomes_a_receipt(client: httpx.Async
     await register(client, "lora", "rain", "rain.safetensors", safetensors({"w": tensor(0, 4)}, b"rain"))
     imported = await send(client, png(tmp_path / "walk.png", {"parameters": TEXT}), status=201)
     assert (imported["source"], imported["evidence"], imported["explained"]) == ("webui", "declared", False)
-    assert [(one["role"], one["name"], one["version"]) for one in imported["inputs"]] == [
+    assert [(line["role"], line["name"], line["version"]) for line in imported["inputs"]] == [
         ("model", "sd_xl_base_1.0", None),
         ("lora", "rain", 1),
     ]
@@ -285,16 +283,16 @@ async def test_the_text_of_a_web_interface_becomes_a_receipt(client: httpx.Async
     assert (document["parameters"]["seed"], document["parameters"]["width"]) == ("42", 512)
 
 
-async def test_the_engines_version_can_be_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """No file carries it, but who made the folder may know it."""
+async def test_the_engines_version_can_be_declared(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """No file contains it, but the user may know it."""
     await register_all(client, start_image())
     path = save(tmp_path / "walk_00001_.mp4", graph_of(start_image()))
     imported = await send(client, path, status=201, engine_version="0.3.75")
     assert (imported["missing"], imported["explained"]) == ([], True)
 
 
-async def test_what_could_not_be_read_out_of_a_graph_is_said(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """The prompt is behind a node that nobody knows."""
+async def test_values_that_could_not_be_read_from_a_graph_are_noted(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """The prompt comes from a node of an unknown class."""
     graph = graph_of()
     graph["5"]["inputs"]["text"] = ["60", 0]
     graph["60"] = {"class_type": "RandomWords", "inputs": {"list": "coats"}}
@@ -309,7 +307,7 @@ async def test_what_could_not_be_read_out_of_a_graph_is_said(client: httpx.Async
 async def test_hostile_files_are_refused_and_leave_nothing(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path
 ) -> None:
-    """Each by its name, with what is wrong; no project, no receipt, no bytes."""
+    """Each by name, with the reason; they leave neither a project nor a receipt nor bytes."""
     deep = video(tmp_path / "deep.mp4", {"prompt": '{"a":' * 100_000})
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(video(tmp_path / "whole.mp4", {}).read_bytes()[:900])
@@ -328,16 +326,14 @@ async def test_hostile_files_are_refused_and_leave_nothing(
     [{"project": "Roof Top"}, {"scene": "../up"}, {"segment": ""}, {"surplus": 1}, {"dry_run": "yes"}],
     ids=["slug", "scene", "segment", "surplus", "type"],
 )
-async def test_a_place_that_cannot_be_is_refused(
-    client: httpx.AsyncClient, tmp_path: Path, wrong: dict[str, Any]
-) -> None:
-    """As everywhere else."""
+async def test_an_invalid_place_is_refused(client: httpx.AsyncClient, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """With the same rules as in every other route."""
     refused = await send(client, video(tmp_path / "walk.mp4", {}), status=422, **wrong)
     assert refused["errors"], refused
 
 
-async def test_an_archived_segment_takes_nothing_in(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    """A name that is taken is not made again beside it."""
+async def test_an_archived_segment_refuses_imports(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    """No second segment is created under a name that is taken."""
     segment_id = (await send(client, video(tmp_path / "walk.mp4", {}), status=201))["segment_id"]
     await client.post(f"/api/v1/segments/{segment_id}/archive")
     refused = await send(client, video(tmp_path / "walk2.mp4", {}, shade=2), status=409)

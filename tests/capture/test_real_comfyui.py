@@ -1,4 +1,4 @@
-"""Files that a real ComfyUI saved, in each of its containers, become takes that are explained."""
+"""Files that a real ComfyUI saved, in each of its containers, become explained takes."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ SAVERS = {
 
 
 def _graph(seed: int) -> Graph:
-    """The corpus' plain graph for the tiny models, saved in every container; of the frames one is a picture."""
+    """Return the corpus's plain graph for the tiny models, saved in every container and once as an image."""
     savers = {f"n{number}": saver for number, saver in enumerate(SAVERS.values(), 20)}
     return copy.deepcopy(
         image_to_video(
@@ -71,7 +71,7 @@ def _run(server: ComfyServer, graph: Graph) -> None:
 def test_what_a_real_comfyui_saved_is_explained(
     comfyui_server: ComfyServer, live_server: LiveServer, tmp_path: Path
 ) -> None:
-    """Each container says the same: seed and prompts from the graph, weights by name, the picture by its digest."""
+    """Each container holds the same: seed and prompts from the graph, weights by name, the image by its digest."""
     start = comfyui_server.base / "input" / "import_start.png"
     Image.fromarray(frames(60, 1)[0]).save(start, "PNG")
     for seed in (1, 2**53 + 1):
@@ -91,14 +91,14 @@ def test_what_a_real_comfyui_saved_is_explained(
 
         work = gl.find_old_work(output, DEFAULT_PATTERN)
         assert len(work.takes) == 8
-        tried = [one.imported for one in gl.import_work(work, dry_run=True)]
-        assert all(one is not None and one.take_id is None for one in tried)
-        done = [one.imported for one in gl.import_work(work)]
-        for number, one in enumerate(done):
-            assert one is not None
-            assert (one.outcome, one.source, one.evidence) == ("recorded", "graph", "matched_by_name"), one
-            assert (one.explained, one.missing, one.notes) == (True, ("engine.version",), ()), one
-            assert {(it.role.value, it.name, it.version) for it in one.inputs} == {
+        dry = [take.imported for take in gl.import_work(work, dry_run=True)]
+        assert all(take is not None and take.take_id is None for take in dry)
+        recorded = [item.imported for item in gl.import_work(work)]
+        for number, take in enumerate(recorded):
+            assert take is not None
+            assert (take.outcome, take.source, take.evidence) == ("recorded", "graph", "matched_by_name"), take
+            assert (take.explained, take.missing, take.notes) == (True, ("engine.version",), ()), take
+            assert {(it.role.value, it.name, it.version) for it in take.inputs} == {
                 ("workflow", "night", 1),
                 ("text_encoder", "tiny_clip_l", 1),
                 ("source_image", "start", 1),
@@ -106,17 +106,21 @@ def test_what_a_real_comfyui_saved_is_explained(
                 ("model", "tiny_wan_i2v", 1),
                 ("lora", "mara_v1", 1),
             }
-            assert one.receipt_id is not None and (one.segment, one.take) == (
+            assert take.receipt_id is not None and (take.segment, take.take) == (
                 sorted(SAVERS)[number // 2],
                 number % 2 + 1,
             )
-            document = gl.receipt(one.receipt_id).document
-            said = document["parameters"]
-            assert said["seed"] == ("1", str(2**53 + 1))[number % 2]
-            assert (said["prompt"], said["negative_prompt"], said["cfg"]) == ("she walks", "blurry", 4)
+            document = gl.receipt(take.receipt_id).document
+            parameters = document["parameters"]
+            assert parameters["seed"] == ("1", str(2**53 + 1))[number % 2]
+            assert (parameters["prompt"], parameters["negative_prompt"], parameters["cfg"]) == (
+                "she walks",
+                "blurry",
+                4,
+            )
             image = next(it for it in document["inputs"] if it["role"] == "source_image")
             assert image["digest"] == digest_of(start.read_bytes())
-        again = [one.imported for one in gl.import_work(work)]
-        assert [one and (one.outcome, one.receipt_id) for one in again] == [
-            ("exists", one and one.receipt_id) for one in done
+        again = [item.imported for item in gl.import_work(work)]
+        assert [take and (take.outcome, take.receipt_id) for take in again] == [
+            ("exists", take and take.receipt_id) for take in recorded
         ]

@@ -34,8 +34,6 @@ NOT_YET_PLAIN = frozenset(
         "src/genlock/regeneration/reproduction",
         "src/genlock/takes",
         "src/genlock/watching",
-        "tests/capture",
-        "tests/capture/corpus",
         "tests/cli",
         "tests/client",
         "tests/comfyui",

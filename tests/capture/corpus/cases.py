@@ -1,4 +1,4 @@
-"""What a case of the corpus is: a graph, the claim it must become, and for every expected field the reason."""
+"""A case of the corpus: a graph, the claim that it must become, and the reason for every expected field."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -9,14 +9,14 @@ Graph = dict[str, dict[str, Any]]
 
 
 class Because(NamedTuple):
-    """An expected value, and why it is that."""
+    """An expected value and the reason for it."""
 
     value: Any
     why: str
 
 
 class Input(NamedTuple):
-    """An expected input of the claim, and why it is one."""
+    """An expected input of the claim and the reason for it."""
 
     role: str
     name: str
@@ -27,32 +27,32 @@ class Input(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A graph and its claim. Whatever the claim has beyond what is expected here fails too."""
+    """A graph and its claim. A claim with more than the expected fields fails too."""
 
     name: str
     graph: Graph
     inputs: tuple[Input, ...]
     parameters: Mapping[str, Because]
     unresolved: Mapping[tuple[str, str], str] = {}
-    """By node and word: why the graph does not say it."""
+    """The reason why the graph does not contain a value, by node and word."""
     output: str | None = None
-    known: Mapping[str, Iterable[str]] = {}
+    folders: Mapping[str, Iterable[str]] = {}
     resolved: Mapping[str, Mapping[str, Any]] = {}
-    seen: tuple[LoadedFile, ...] = ()
+    loaded_files: tuple[LoadedFile, ...] = ()
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    """A node in API format."""
+    """Return a node in API format."""
     return {"class_type": class_type, "inputs": inputs}
 
 
 def named(class_type: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for inputs whose names are no words of Python."""
+    """Return a node whose input names are not Python identifiers."""
     return {"class_type": class_type, "inputs": dict(inputs)}
 
 
 def ksampler(model: Any = ("1", 0), latent: Any = ("9", 2), **other: Any) -> dict[str, Any]:
-    """A KSampler behind the image-to-video node 9, unless said otherwise."""
+    """Return a KSampler behind the image-to-video node 9 by default."""
     inputs: dict[str, Any] = {
         "model": list(model),
         "positive": ["9", 0],
@@ -96,7 +96,7 @@ BASE = (ENCODER, START, VAE, MODEL)
 
 
 def image_to_video(**changed: Any) -> Graph:
-    """The plain graph: files, prompts, WanImageToVideo, KSampler, a video. ``n5=node(…)`` puts another node in."""
+    """Return the plain graph: files, prompts, WanImageToVideo, KSampler, a video. ``n5=node(…)`` replaces node 5."""
     graph: Graph = {
         "1": node("UNETLoader", unet_name="wan.safetensors", weight_dtype="default"),
         "4": node("CLIPLoader", clip_name="umt5.safetensors", type="wan", device="default"),

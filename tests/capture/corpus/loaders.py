@@ -1,4 +1,4 @@
-"""Loaders that are not ComfyUI's own: other names, many files at once, and rows that are switched off."""
+"""Loaders of custom nodes: other names, several files at once, and rows that are switched off."""
 
 from typing import Any
 
@@ -197,7 +197,7 @@ LOADERS = (
         image_to_video(n1=named("Loader9000", {"what": "wan.bits", "mode": "wan"})),
         (ENCODER, START, VAE, MODEL._replace(name="wan.bits", why="diffusion_models has a file of that name")),
         WHOLE,
-        known={"diffusion_models": ["wan.bits", "wan"], "loras": ["rain.safetensors"]},
+        folders={"diffusion_models": ["wan.bits", "wan"], "loras": ["rain.safetensors"]},
     ),
     Case(
         "a class that nobody knows, and no folders",
@@ -210,14 +210,14 @@ LOADERS = (
         image_to_video(n1=named("Loader9000", {"unet_file": "wan.safetensors"})),
         (ENCODER, START, VAE, MODEL._replace(why="both folders have it, and the input says unet")),
         WHOLE,
-        known={"diffusion_models": ["wan.safetensors"], "loras": ["wan.safetensors"]},
+        folders={"diffusion_models": ["wan.safetensors"], "loras": ["wan.safetensors"]},
     ),
     Case(
         "a picture that only the input folder knows",
         image_to_video(n8=named("PickPicture", {"choice": "start.raw"})),
         (ENCODER, Input("other", "start.raw", "the input folder has it; its name does not say what it is"), VAE, MODEL),
         WHOLE,
-        known={"input": ["start.raw"]},
+        folders={"input": ["start.raw"]},
     ),
     Case(
         "a VAE that is no file",
@@ -236,7 +236,7 @@ LOADERS = (
             Input("lora", "inner.safetensors", "loaded by a node that came into being while the graph ran", None),
         ),
         WHOLE,
-        seen=(
+        loaded_files=(
             LoadedFile(node="8", input="image", category="input", name="start.png", digest=_DIGEST),
             LoadedFile(node="10.0.0.1", category="loras", name="inner.safetensors", missing="it changed"),
             LoadedFile(node="2", category="loras", name="rain.safetensors", digest=_DIGEST),  # leads to no output

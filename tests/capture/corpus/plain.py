@@ -1,4 +1,4 @@
-"""Graphs of ComfyUI's own nodes: how files, LoRAs and sizes are found, and what an editor leaves behind."""
+"""Graphs of ComfyUI's own nodes: how files, LoRAs and sizes are read, and what an editor leaves in the graph."""
 
 from tests.capture.corpus.cases import (
     BASE,
@@ -19,7 +19,7 @@ from tests.capture.corpus.cases import (
     node,
 )
 
-_RAIN = Input("lora", "rain.safetensors", "LoraLoaderModelOnly 2 stands between model and sampler", 0.8)
+_RAIN = Input("lora", "rain.safetensors", "LoraLoaderModelOnly 2 is between model and sampler", 0.8)
 _SNOW = Input("lora", "snow.safetensors", "LoraLoaderModelOnly 3 takes what 2 gives, so it is second", 0.3)
 
 
@@ -140,13 +140,13 @@ PLAIN = (
     Case(
         "a LoRA that leads nowhere",
         image_to_video(n2=_lora(["1", 0], "rain.safetensors", 0.8)),
-        BASE,  # the sampler takes the bare model: what reaches no output was never used
+        BASE,  # the sampler takes the bare model: a node that reaches no output is not used
         WHOLE,
     ),
     Case(
         "the titles, whole numbers and fingerprints of an editor",
         _EDITED,
-        BASE,  # 4 is 4.0; _meta and is_changed say nothing of how it was made
+        BASE,  # 4 is 4.0; _meta and is_changed do not affect the result
         WHOLE,
     ),
     Case(

@@ -1,4 +1,4 @@
-"""Sampling in several stages, and sampling put together of noise, guidance, solver and schedule."""
+"""Sampling in several stages, and sampling composed of noise, guidance, solver and schedule."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ _TWO_MODELS = image_to_video(
 
 
 def _custom(**changed: Any) -> dict[str, dict[str, Any]]:
-    """Text to video with SamplerCustomAdvanced: node 10 takes noise 30, guider 31, solver 32 and schedule 33."""
+    """Return text to video with SamplerCustomAdvanced: node 10 takes noise 30, guider 31, solver 32 and schedule 33."""
     graph = image_to_video(
         n8=None,
         n9=node("EmptyHunyuanLatentVideo", width=64, height=48, length=9),
@@ -226,7 +226,7 @@ SAMPLINGS = (
             n14=node("LTXVConditioning", positive=["9", 0], negative=["9", 1], frame_rate=25.0),
             n10=ksampler(positive=["14", 0], negative=["14", 1]),
         ),
-        BASE,  # LTXVConditioning hands both sides on; its frame rate is the model's, the video's is CreateVideo's
+        BASE,  # LTXVConditioning passes both sides on; its frame rate is the model's, the video's is CreateVideo's
         WHOLE,
     ),
     Case(

@@ -1,4 +1,4 @@
-"""Every graph of the corpus becomes exactly the claim that is expected of it."""
+"""Every graph of the corpus becomes exactly the expected claim."""
 
 import pytest
 from tests.capture.corpus.cases import Case, Graph
@@ -16,12 +16,12 @@ CORPUS = (*PLAIN, *SAMPLINGS, *LOADERS, *TEXTS)
 
 
 def claim_of(case: Case, graph: Graph) -> tuple[Reading, Claim]:
-    """What a graph is read as, and the claim that it becomes, with what the case says was known and seen."""
-    known = {key: set(it) for key, it in case.known.items()}
-    reading = read_run(graph, case.resolved, case.output, folders=known)
+    """Return the reading of a graph and the claim that it becomes, with the folders and loaded files of the case."""
+    folders = {key: set(it) for key, it in case.folders.items()}
+    reading = read_run(graph, case.resolved, case.output, folders=folders)
     claim = claim_from_run(
         reading,
-        used_files(reading, graph, case.seen),
+        used_files(reading, graph, case.loaded_files),
         Candidates(),
         engine=ClaimEngine(name="comfyui"),
         recorder=Recorder(name="corpus"),
@@ -32,16 +32,16 @@ def claim_of(case: Case, graph: Graph) -> tuple[Reading, Claim]:
 
 @pytest.mark.parametrize("case", CORPUS, ids=[case.name for case in CORPUS])
 def test_the_claim_is_the_expected_one(case: Case) -> None:
-    """Inputs in order with their strengths; every parameter and nothing beyond; what is not known, with the word."""
+    """Inputs in order with their strengths; every parameter and no other; unresolved values with their word."""
     reading, claim = claim_of(case, case.graph)
-    said = [(it.role.value, it.name, it.strength_model, it.strength_clip, it.digest) for it in claim.inputs]
-    assert said == [(it.role, it.name, it.strength_model, it.strength_clip, it.digest) for it in case.inputs]
+    inputs = [(it.role.value, it.name, it.strength_model, it.strength_clip, it.digest) for it in claim.inputs]
+    assert inputs == [(it.role, it.name, it.strength_model, it.strength_clip, it.digest) for it in case.inputs]
     assert claim.parameters.model_dump(exclude_none=True) == {word: it.value for word, it in case.parameters.items()}
-    assert {(one.node, one.word) for one in reading.unresolved} == set(case.unresolved)
+    assert {(value.node, value.word) for value in reading.unresolved} == set(case.unresolved)
 
 
 def test_the_corpus_is_large_enough_and_gives_reasons() -> None:
-    """At least thirty graphs, each of its own name, and no expectation without a reason."""
+    """At least thirty graphs with distinct names, and a reason for every expectation."""
     assert len({case.name for case in CORPUS}) == len(CORPUS) >= 30
     for case in CORPUS:
         reasons = [it.why for it in case.inputs] + [it.why for it in case.parameters.values()]

@@ -1,4 +1,4 @@
-"""The skeleton of a workflow and the claim of a run share no blind spot: what one leaves out, the other says."""
+"""The skeleton of a workflow and the claim of a run complement each other: a value is in at least one of them."""
 
 import copy
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from genlock.library.skeleton import skeleton_digest
 
 
 def _changes(graph: Graph, nodes: frozenset[str]) -> Iterator[tuple[str, Graph]]:
-    """``graph`` with one value of an acting node changed, for each of its values, however deep."""
+    """Yield ``graph`` with one value of an acting node changed, for each of its values at any depth."""
     for key in sorted(nodes):
         class_type = graph[key]["class_type"]
         for name, value in graph[key]["inputs"].items():
             if is_editors(class_type, name) or word_for(class_type, name) == "output_prefix":
-                continue  # how a file is called says nothing of what it shows
+                continue  # the name of an output file does not affect its content
             for path, other in _others(value):
                 changed = copy.deepcopy(graph)
                 at: Any = changed[key]["inputs"]
@@ -54,14 +54,14 @@ _NO_EFFECT = {
 
 @pytest.mark.parametrize("case", CORPUS, ids=[case.name for case in CORPUS])
 def test_a_value_that_the_skeleton_leaves_out_is_in_the_claim(case: Case) -> None:
-    """Else something could change and every judgement stay the same. A prompt that is not known counts as missing."""
+    """Else a value could change without any change of a state. An unknown prompt counts as missing."""
     reading, claim = claim_of(case, case.graph)
-    missing = {"prompt" for one in reading.unresolved if one.word.endswith("prompt")}
+    missing = {"prompt" for value in reading.unresolved if value.word.endswith("prompt")}
     before = skeleton_digest(case.graph)
-    unseen: list[str] = []
+    ignored: list[str] = []
     for place, changed in _changes(case.graph, reading.nodes):
         key, name = place.split(".")[:2]
         is_missing = word_for(case.graph[key]["class_type"], name) in missing
         if skeleton_digest(changed) == before and claim_of(case, changed) == (reading, claim) and not is_missing:
-            unseen.append(place)
-    assert set(unseen) == {place for name, place in _NO_EFFECT if name == case.name}
+            ignored.append(place)
+    assert set(ignored) == {place for name, place in _NO_EFFECT if name == case.name}

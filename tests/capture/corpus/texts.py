@@ -1,4 +1,4 @@
-"""Prompts: literal, joined, handed on, and not known."""
+"""Prompts: literal, joined, passed on, and unknown."""
 
 from tests.capture.corpus.cases import (
     BASE,
@@ -156,6 +156,6 @@ TEXTS = (
             "3": node("SaveVideo", video=["1", 0], filename_prefix="walk"),
         },
         (Input("source_image", "start.png", "LoadImage feeds the node"),),
-        {},  # its class says neither TextEncode nor Prompt: its text stays in the workflow, where nothing is lost
+        {},  # its class name has neither TextEncode nor Prompt: its text stays in the workflow
     ),
 )
