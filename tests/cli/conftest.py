@@ -1,4 +1,4 @@
-"""What the tests of the CLI stand on: a server with a worker, sample files, and commands run in and out of process."""
+"""Fixtures of the CLI tests: a server with a worker, sample files, and commands run in and out of process."""
 
 import json
 import subprocess
@@ -26,8 +26,8 @@ INPUTS = ("workflow:walk", "model:tiny", "lora:rain=0.8", "variant:clothed")
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What a command said, and how it ended."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -35,16 +35,16 @@ class Ran:
 
     @property
     def document(self) -> Any:
-        """The one JSON document on standard output."""
+        """Return the one JSON document on standard output."""
         return json.loads(self.out)
 
 
-Run = Callable[..., Ran]
+Run = Callable[..., CommandResult]
 
 
 @pytest.fixture(scope="session")
 def studio(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
-    """A server process with one worker."""
+    """Start a server process with one worker."""
     with (
         fresh_database(postgres, template) as database,
         served(tmp_path_factory.mktemp("studio") / "data", database, workers=1) as running,
@@ -54,22 +54,22 @@ def studio(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sketch engine's sample files."""
+    """Write the sketch engine's sample files to a folder."""
     folder = tmp_path_factory.mktemp("samples")
     write_samples(folder)
     return folder
 
 
-def in_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> Ran:
-    """A command in this process: quick, and never in a terminal."""
+def in_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> CommandResult:
+    """Run a command in this process: quick, and never in a terminal."""
     result = CliRunner(env={**environment, "COLUMNS": "300"}).invoke(app, list(arguments), prog_name="genlock")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    return CommandResult(result.exit_code, result.stdout, result.stderr)
 
 
-def out_of_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> Ran:
-    """A command as somebody types it."""
+def out_of_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> CommandResult:
+    """Run a command in a new process, as a user does."""
     done = subprocess.run(
         [sys.executable, "-m", "genlock.cli", *arguments],
         env=dict(environment),
@@ -77,32 +77,32 @@ def out_of_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -
         text=True,
         check=False,
     )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
 def genlock(studio: Served) -> Run:
-    """Runs a command against the server."""
+    """Return a function that runs a command against the server."""
     environment = studio.environment()
     return lambda *arguments: in_process(environment, arguments)
 
 
 @pytest.fixture
 def typed(studio: Served) -> Run:
-    """Runs a command against the server in a process of its own."""
+    """Return a function that runs a command against the server in a new process."""
     environment = studio.environment()
     return lambda *arguments: out_of_process(environment, arguments)
 
 
 @pytest.fixture
 def slug() -> str:
-    """The slug of a project that no other test has."""
+    """Return the slug of a project that no other test has."""
     return f"film{next(_numbers)}"
 
 
 @pytest.fixture
 def film(genlock: Run, slug: str, samples: Path) -> str:
-    """A project with scene `night` of 3 segments, and assets of its own: portrait, clothed, walk, tiny, rain."""
+    """Create a project with scene `night` of 3 segments and the assets portrait, clothed, walk, tiny and rain."""
     assert genlock("project", "add", slug).code == 0
     assert genlock("scene", "add", slug, "night", "--segments", "3").code == 0
     for kind, file, *more in (
@@ -117,8 +117,8 @@ def film(genlock: Run, slug: str, samples: Path) -> str:
     return slug
 
 
-def render(genlock: Run, place: str, *more: str) -> Ran:
-    """Render a place of a film with small settings."""
+def render(genlock: Run, place: str, *more: str) -> CommandResult:
+    """Render a place of a project with small settings."""
     inputs = [word for reference in INPUTS for word in ("--input", reference)]
     settings = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
     return genlock("render", place, "--engine", "sketch", *inputs, *settings, *more)

@@ -1,4 +1,4 @@
-"""``genlock comfyui install`` and ``doctor`` where something is wrong, without a ComfyUI: what answers is told it."""
+"""``genlock comfyui install`` and ``doctor`` report problems, against a stand-in for ComfyUI's answers."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from comfyui.start import code_of as extension_code_of
-from tests.cli.conftest import Ran, Run
+from tests.cli.conftest import CommandResult, Run
 
 from genlock.cli.comfyui import code_of, source
 
@@ -23,7 +23,7 @@ WELL = {
 
 @dataclass
 class Answering:
-    """Something that answers every request in one way, to whoever shows the secret."""
+    """A server that answers every request in the same way if it carries the secret."""
 
     status: int = 200
     body: bytes = b""
@@ -37,48 +37,48 @@ class Answering:
 
 @pytest.fixture
 def answering() -> Generator[Answering]:
-    said = Answering()
+    answering = Answering()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            let_in = self.headers.get("X-Genlock-Secret") == said.secret
-            self.send_response(said.status if let_in else 401)
+            is_allowed = self.headers.get("X-Genlock-Secret") == answering.secret
+            self.send_response(answering.status if is_allowed else 401)
             self.end_headers()
-            self.wfile.write(said.body)
+            self.wfile.write(answering.body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: pytest shows what is wrong."""
+            """Log nothing: pytest shows what is wrong."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    said.port = server.server_address[1]
+    answering.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield said
+    yield answering
     server.shutdown()
     server.server_close()
     thread.join()
 
 
 @dataclass
-class Looked:
-    """A ComfyUI's folder, and what the doctor finds there."""
+class Installation:
+    """A folder of ComfyUI and the doctor's findings about it."""
 
     genlock: Run
     answering: Answering
     folder: Path
-    last: Ran = field(default_factory=lambda: Ran(0, "", ""))
+    last: CommandResult = field(default_factory=lambda: CommandResult(0, "", ""))
 
     @property
     def pack(self) -> Path:
         return self.folder / "custom_nodes" / "genlock"
 
-    def wrong(self) -> dict[str, str]:
-        """What is not as it should be, and what is said of it."""
+    def problems(self) -> dict[str, str]:
+        """Return the message of each item that the doctor reports as wrong."""
         self.last = self.genlock("comfyui", "doctor", str(self.folder), "--comfyui", self.answering.url, "--json")
         assert self.last.code in (0, 1), self.last.err
-        found = {item["what"]: item["said"] for item in self.last.document["items"] if not item["good"]}
-        assert self.last.code == bool(found)
-        return found
+        problems = {item["what"]: item["said"] for item in self.last.document["items"] if not item["good"]}
+        assert self.last.code == bool(problems)
+        return problems
 
     def config(self) -> dict[str, Any]:
         return json.loads((self.pack / "genlock.json").read_text())
@@ -88,78 +88,80 @@ class Looked:
 
 
 @pytest.fixture
-def looked(genlock: Run, answering: Answering, tmp_path: Path) -> Looked:
-    """With the extension installed, and a ComfyUI that runs it."""
+def installation(genlock: Run, answering: Answering, tmp_path: Path) -> Installation:
+    """Install the extension, and a ComfyUI that answers as if it ran it."""
     (tmp_path / "custom_nodes").mkdir()
-    found = Looked(genlock, answering, tmp_path)
+    installation = Installation(genlock, answering, tmp_path)
     assert genlock("comfyui", "install", str(tmp_path)).code == 0
-    answering.secret = found.config()["secret"]
-    found.answer(code=code_of(found.pack))
-    return found
+    answering.secret = installation.config()["secret"]
+    installation.answer(code=code_of(installation.pack))
+    return installation
 
 
-def test_where_all_is_well_nothing_is_wrong(looked: Looked) -> None:
-    assert looked.wrong() == {}
+def test_a_good_installation_has_no_problems(installation: Installation) -> None:
+    assert installation.problems() == {}
 
 
-def test_no_folder_and_no_extension(genlock: Run, answering: Answering, tmp_path: Path) -> None:
+def test_a_missing_folder_or_extension_is_reported(genlock: Run, answering: Answering, tmp_path: Path) -> None:
     refused = genlock("comfyui", "doctor", str(tmp_path))
     assert (refused.code, "does not contain custom_nodes" in refused.err) == (1, True)
     (tmp_path / "custom_nodes").mkdir()
-    wrong = Looked(genlock, answering, tmp_path).wrong()
-    assert wrong["extension"] == "not installed: genlock comfyui install"
+    problems = Installation(genlock, answering, tmp_path).problems()
+    assert problems["extension"] == "not installed: genlock comfyui install"
     (tmp_path / "custom_nodes" / "genlock").mkdir()
     refused = genlock("comfyui", "install", str(tmp_path))
     assert (refused.code, "is not Genlock's extension" in refused.err) == (1, True)
 
 
-def test_an_old_or_changed_extension(looked: Looked) -> None:
-    with (looked.pack / "runs.py").open("a") as file:
+def test_an_old_or_changed_extension_is_reported(installation: Installation) -> None:
+    with (installation.pack / "runs.py").open("a") as file:
         file.write("# older\n")
-    wrong = looked.wrong()
-    assert wrong["extension"] == "differs from this version of Genlock: genlock comfyui install"
-    assert looked.genlock("comfyui", "install", str(looked.folder)).code == 0
-    assert looked.wrong() == {}, "the code is what it was, and so is the token"
+    problems = installation.problems()
+    assert problems["extension"] == "differs from this version of Genlock: genlock comfyui install"
+    assert installation.genlock("comfyui", "install", str(installation.folder)).code == 0
+    assert installation.problems() == {}, "the code is what it was, and so is the token"
 
 
-def test_comfyui_was_not_restarted_since(looked: Looked) -> None:
+def test_a_comfyui_that_was_not_restarted_is_reported(installation: Installation) -> None:
     for code in ("0" * 64, None):
-        looked.answer(code=code)
-        assert "does not run the installed code: restart it" in looked.wrong()["ComfyUI"]
+        installation.answer(code=code)
+        assert "does not run the installed code: restart it" in installation.problems()["ComfyUI"]
 
 
-def test_a_configuration_that_is_missing_open_or_refused(looked: Looked) -> None:
-    file = looked.pack / "genlock.json"
+def test_a_missing_unprotected_or_refused_configuration_is_reported(installation: Installation) -> None:
+    file = installation.pack / "genlock.json"
     file.chmod(0o644)
-    assert "other users can read it" in looked.wrong()["configuration"]
+    assert "other users can read it" in installation.problems()["configuration"]
     file.chmod(0o600)
-    file.write_text(json.dumps({**looked.config(), "token": "gl_wrong"}))
-    assert "Genlock" in looked.wrong()
-    file.write_text(json.dumps({**looked.config(), "secret": "another"}))
-    assert "has another secret" in looked.wrong()["ComfyUI"]
+    file.write_text(json.dumps({**installation.config(), "token": "gl_wrong"}))
+    assert "Genlock" in installation.problems()
+    file.write_text(json.dumps({**installation.config(), "secret": "another"}))
+    assert "has another secret" in installation.problems()["ComfyUI"]
     file.unlink()
-    assert looked.wrong()["configuration"] == "missing: genlock comfyui install"
+    assert installation.problems()["configuration"] == "missing: genlock comfyui install"
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"hello", b"[]", b'{"sees": []}', b'{"sees": {}}', b"\xff", b'{"sees": {"a": {}}}']
 )
-def test_what_is_not_the_extension_is_said(looked: Looked, body: bytes) -> None:
-    looked.answering.body = body
-    assert "is not from this version's extension" in looked.wrong()["ComfyUI"]
+def test_an_answer_that_is_not_from_the_extension_is_reported(installation: Installation, body: bytes) -> None:
+    installation.answering.body = body
+    assert "is not from this version's extension" in installation.problems()["ComfyUI"]
 
 
-def test_comfyui_that_is_down_blind_slow_or_behind(looked: Looked) -> None:
-    code = code_of(looked.pack)
-    looked.answer(code=code, sees={"loads": False, "nodes": True}, overhead=0.5, last_error="Genlock does not answer")
-    wrong = looked.wrong()
-    assert wrong.keys() == {"sees", "costs", "records"}
-    assert wrong["sees"] == "not: loads"
-    looked.answering.status = 404
-    assert "runs without the extension" in looked.wrong()["ComfyUI"]
-    looked.answering.port = 1
-    assert "no answer at" in looked.wrong()["ComfyUI"]
+def test_a_comfyui_that_is_down_blind_slow_or_behind_is_reported(installation: Installation) -> None:
+    code = code_of(installation.pack)
+    installation.answer(
+        code=code, sees={"loads": False, "nodes": True}, overhead=0.5, last_error="Genlock does not answer"
+    )
+    problems = installation.problems()
+    assert problems.keys() == {"sees", "costs", "records"}
+    assert problems["sees"] == "not: loads"
+    installation.answering.status = 404
+    assert "runs without the extension" in installation.problems()["ComfyUI"]
+    installation.answering.port = 1
+    assert "no answer at" in installation.problems()["ComfyUI"]
 
 
-def test_the_extension_tells_its_code_as_the_doctor_does() -> None:
+def test_the_extension_and_the_doctor_compute_the_same_code_digest() -> None:
     assert extension_code_of(source()) == code_of(source())

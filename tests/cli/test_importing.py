@@ -1,4 +1,4 @@
-"""``genlock import``: a folder of old work as somebody has it, what is said of it, and that twice adds nothing."""
+"""``genlock import``: existing work of a user, the report about it, and that importing twice adds nothing."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image
 from tests.capture.corpus.cases import Graph, image_to_video, ksampler, node
 from tests.capture.files import frames, png, save, video
 from tests.capture.test_embedded import TEXT
-from tests.cli.conftest import Ran, Run
+from tests.cli.conftest import CommandResult, Run
 from tests.library.identity.files import safetensors, tensor
 
 from genlock.digest import digest_of
@@ -24,12 +24,12 @@ def _picture(path: Path, shade: int) -> Path:
 
 
 def _shade(slug: str) -> int:
-    """A picture of this film's own: one that another test registered would be recognised."""
+    """Return a shade that only this project uses, so that no image of another test is recognised."""
     return int(slug.removeprefix("film"))
 
 
 def _graph(slug: str, start: Path | None = None) -> Graph:
-    """The corpus' plain graph with one LoRA; its files are this film's own. ``start`` is embedded with its digest."""
+    """Return the plain graph with one LoRA and files of this project; ``start`` is embedded with its digest."""
     graph = image_to_video(
         n1=node("UNETLoader", unet_name=f"{slug}_wan.safetensors"),
         n2=node("LoraLoaderModelOnly", model=["1", 0], lora_name=f"{slug}_rain.safetensors", strength_model=0.8),
@@ -58,7 +58,7 @@ def _register(genlock: Run, folder: Path, slug: str, *names: str) -> None:
 
 @pytest.fixture
 def output(tmp_path: Path, slug: str) -> Path:
-    """Somebody's output folder: 2 takes of walk in several containers, a webm, a web interface's picture, a mystery."""
+    """Write 2 takes of walk in several containers, a webm, an image of a web interface, and a file without metadata."""
     folder = tmp_path / "output"
     scene = folder / slug.upper() / "night"
     scene.mkdir(parents=True)
@@ -79,16 +79,16 @@ def _import(genlock: Run, folder: Path, *more: str) -> Any:
     return ran.document
 
 
-def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
+def test_a_dry_run_an_import_and_a_second_import_give_the_same_report(
     genlock: Run, slug: str, output: Path, tmp_path: Path
 ) -> None:
     _register(genlock, tmp_path, slug, "umt5", "wan_vae", "wan", "rain", "start")
     dry = _import(genlock, output, "--dry-run")
     assert genlock("project", "show", slug).code == 1, "nothing was written"
-    assert {one["outcome"] for one in dry["items"]} == {"would_record"}
+    assert {take["outcome"] for take in dry["items"]} == {"would_record"}
 
     wet = _import(genlock, output)
-    assert [(one["segment"], one["take"], one["source"], one["explained"]) for one in wet["items"]] == [
+    assert [(take["segment"], take["take"], take["source"], take["explained"]) for take in wet["items"]] == [
         ("still", 1, "webui", False),
         ("turn", 1, "graph", True),
         ("unknown", 1, "nothing", False),
@@ -98,13 +98,15 @@ def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
     assert (wet["sentence"], wet["explained"], wet["total"]) == ("60 % of 5 takes can be explained", 3, 5)
     assert wet["skipped"] == [{"name": f"{slug.upper()}/night/notes.txt", "why": "only mp4, webm, webp, png are read"}]
     same = ("inputs", "missing", "evidence", "explained", "source", "notes", "name")
-    assert [[one[key] for key in same] for one in dry["items"]] == [[one[key] for key in same] for one in wet["items"]]
+    assert [[take[key] for key in same] for take in dry["items"]] == [
+        [take[key] for key in same] for take in wet["items"]
+    ]
     for key in ("sentence", "reasons", "refused", "skipped"):
         assert dry[key] == wet[key], f"a dry run says the same of {key}"
 
     again = _import(genlock, output)
-    assert {one["outcome"] for one in again["items"]} == {"exists"}
-    assert [one["receipt_id"] for one in again["items"]] == [one["receipt_id"] for one in wet["items"]]
+    assert {take["outcome"] for take in again["items"]} == {"exists"}
+    assert [take["receipt_id"] for take in again["items"]] == [take["receipt_id"] for take in wet["items"]]
     assert (again["sentence"], again["reasons"]) == (wet["sentence"], wet["reasons"])
     shown = genlock("project", "show", slug, "--json").document
     assert (shown["counts"]["segments"], shown["counts"]["unknown"]) == (4, 4)
@@ -119,24 +121,26 @@ def test_a_folder_is_tried_then_recorded_and_twice_adds_nothing(
     assert genlock("segment", "list", slug, "--state", "unknown", "--json").document["total"] == 4
 
 
-def test_what_is_known_is_told_in_words_with_what_is_not(genlock: Run, slug: str, output: Path, tmp_path: Path) -> None:
-    """Most frequent first, so that the file that is worth finding stands on top."""
+def test_the_report_lists_what_is_explained_and_what_is_missing(
+    genlock: Run, slug: str, output: Path, tmp_path: Path
+) -> None:
+    """The most frequent reason comes first, so that the file most worth finding is at the top."""
     _register(genlock, tmp_path, slug, "umt5", "wan_vae", "wan", "start")
     ran = genlock("import", str(output), "--pattern", PATTERN)
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     assert lines[0] == "0 % of 5 takes can be explained"
     assert lines[1] == "5 takes were recorded, 0 known already."
-    told = [line.split(maxsplit=1) for line in lines if line.strip()[:1].isdigit()][2:]
-    assert told[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
-    assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in told]
-    assert ["2", "workflow is not known"] in [[count, why.rstrip()] for count, why in told]
+    counted = [line.split(maxsplit=1) for line in lines if line.strip()[:1].isdigit()][2:]
+    assert counted[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
+    assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in counted]
+    assert ["2", "workflow is not known"] in [[count, why.rstrip()] for count, why in counted]
     assert lines[-1] == f"1 file left out, such as {slug.upper()}/night/notes.txt: only mp4, webm, webp, png are read."
     assert "register what is missing" in genlock("import", str(output), "--dry-run").out, "before it is too late"
 
 
 def test_an_input_that_is_registered_later_is_known_by_its_digest(genlock: Run, slug: str, tmp_path: Path) -> None:
-    """When the bytes come, what a receipt has by digest is recognised; what it has by name alone is not."""
+    """When the bytes are registered, an input with their digest is recognised; an input with only a name is not."""
     picture = _picture(tmp_path / "start.png", _shade(slug))
     folder = tmp_path / "output"
     folder.mkdir()
@@ -152,27 +156,27 @@ def test_an_input_that_is_registered_later_is_known_by_its_digest(genlock: Run, 
 
 
 def test_counters_can_be_segments(genlock: Run, slug: str, tmp_path: Path) -> None:
-    """With {counter} in the pattern each number is a segment of its own."""
+    """With {counter} in the pattern each number is a separate segment."""
     for number in (1, 2, 10):
         save(tmp_path / f"night_{number:05}_.png", _graph(slug), shade=number)
     ran = genlock("import", str(tmp_path), "--pattern", "{scene}_{counter}", "--project", slug, "--json")
     assert ran.code == 0, ran.err
-    assert [(one["segment"], one["take"]) for one in ran.document["items"]] == [
+    assert [(take["segment"], take["take"]) for take in ran.document["items"]] == [
         ("00001", 1),
         ("00002", 1),
         ("00010", 1),
     ]
     listed = genlock("segment", "list", f"{slug}/night", "--json").document["items"]
-    assert [(one["position"], one["name"]) for one in listed] == [(1, "00001"), (2, "00002"), (3, "00010")]
+    assert [(segment["position"], segment["name"]) for segment in listed] == [(1, "00001"), (2, "00002"), (3, "00010")]
 
 
-def test_the_engines_version_can_be_said(genlock: Run, slug: str, tmp_path: Path) -> None:
-    """For a whole folder, by who knows what ran there."""
+def test_the_engines_version_can_be_declared(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """For a whole folder, by a user who knows what ran there."""
     save(tmp_path / "walk.png", _graph(slug))
     words = ("--pattern", "{segment}", "--project", slug, "--scene", "night")
     ran = genlock("import", str(tmp_path), *words, "--engine-version", "0.3.75", "--json")
-    (one,) = ran.document["items"]
-    assert "engine.version" not in one["missing"]
+    (take,) = ran.document["items"]
+    assert "engine.version" not in take["missing"]
     receipt = genlock("provenance", f"{slug}/night/1", "--json").document["receipt"]
     assert receipt["document"]["engine"] == {"name": "comfyui", "version": "0.3.75"}
 
@@ -181,7 +185,7 @@ def test_the_engines_version_can_be_said(genlock: Run, slug: str, tmp_path: Path
 
 
 def _hostile(folder: Path) -> dict[str, str]:
-    """Files that nobody should choke on, with what is said of each."""
+    """Write hostile files and return the expected message of each."""
     video(folder / "deep.mp4", {"prompt": '{"a":' * 100_000})
     png(folder / "huge.png", {"prompt": json.dumps({"1": {"class_type": "A" * 9_000_000, "inputs": {}}})}, packed=True)
     png(folder / "nan.png", {"prompt": '{"1": {"class_type": "A", "inputs": {"x": NaN}}}'})
@@ -202,8 +206,8 @@ def _hostile(folder: Path) -> dict[str, str]:
     }
 
 
-def test_a_refused_file_stops_no_other(genlock: Run, slug: str, tmp_path: Path) -> None:
-    """Each is named with what is wrong with it; the others are recorded; the exit code says that not all was done."""
+def test_a_refused_file_does_not_stop_the_others(genlock: Run, slug: str, tmp_path: Path) -> None:
+    """Each is named with the reason; the others are recorded; the exit code shows that some were refused."""
     scene = tmp_path / slug / "night"
     scene.mkdir(parents=True)
     save(scene / "a_walk.mp4", _graph(slug))
@@ -211,20 +215,20 @@ def test_a_refused_file_stops_no_other(genlock: Run, slug: str, tmp_path: Path) 
     save(scene / "z_walk.webm", _graph(slug), shade=2)
     ran = genlock("import", str(tmp_path), "--json")
     assert ran.code == 1
-    assert [one["segment"] for one in ran.document["items"]] == ["a_walk", "z_walk"]
-    refused = {one["name"].rpartition("/")[2]: one for one in ran.document["refused"]}
+    assert [take["segment"] for take in ran.document["items"]] == ["a_walk", "z_walk"]
+    refused = {refusal["name"].rpartition("/")[2]: refusal for refusal in ran.document["refused"]}
     assert refused.keys() == wrong.keys()
     for name, why in wrong.items():
         assert why in refused[name]["message"] and refused[name]["hint"] and refused[name]["code"], refused[name]
     assert ran.document["sentence"] == "0 % of 10 takes can be explained"
 
-    told = genlock("import", str(tmp_path), "--dry-run")
-    assert told.code == 1
-    assert told.out.count("Refused: ") == len(wrong) and "2 known already" in told.out
+    dry = genlock("import", str(tmp_path), "--dry-run")
+    assert dry.code == 1
+    assert dry.out.count("Refused: ") == len(wrong) and "2 known already" in dry.out
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mred.png", "line\nbreak.png"], ids=["escape", "line"])
-def test_a_name_that_a_terminal_would_act_on_is_shown_harmless(
+def test_control_characters_in_a_name_are_not_sent_to_the_terminal(
     genlock: Run, slug: str, tmp_path: Path, name: str
 ) -> None:
     png(tmp_path / name, {})
@@ -240,12 +244,14 @@ def test_a_name_that_a_terminal_would_act_on_is_shown_harmless(
         (("--pattern",), 2, "requires an argument"),
     ],
 )
-def test_wrong_usage_is_told_apart(genlock: Run, tmp_path: Path, words: tuple[str, ...], code: int, why: str) -> None:
-    ran: Ran = genlock("import", str(tmp_path), *words)
+def test_usage_errors_have_exit_code_and_reason(
+    genlock: Run, tmp_path: Path, words: tuple[str, ...], code: int, why: str
+) -> None:
+    ran: CommandResult = genlock("import", str(tmp_path), *words)
     assert (ran.code, why in ran.err) == (code, True), ran.err
 
 
-def test_a_folder_that_is_not_there_or_empty(genlock: Run, tmp_path: Path) -> None:
+def test_a_missing_or_empty_folder_is_reported(genlock: Run, tmp_path: Path) -> None:
     gone = genlock("import", str(tmp_path / "gone"))
     assert (gone.code, "There is no folder" in gone.err) == (1, True)
     empty = genlock("import", str(tmp_path))

@@ -1,21 +1,21 @@
-"""``genlock reproduce``: the verdict in words and as JSON, and what cannot be run again."""
+"""``genlock reproduce``: the verdict as text and as JSON, and receipts that cannot be run again."""
 
 from pathlib import Path
 
 from tests.cli.conftest import Run, render
 
 
-def test_a_receipt_is_run_again_and_the_verdict_read(genlock: Run, film: str, samples: Path) -> None:
+def test_a_receipt_is_run_again_and_the_verdict_shown(genlock: Run, film: str, samples: Path) -> None:
     assert render(genlock, f"{film}/night").code == 0
     added = genlock("asset", "add", str(samples / "rain_v2.safetensors"), "--kind", "lora", "--project", film)
     assert added.code == 0, added.err
     before = genlock("provenance", f"{film}/night/2", "--json").document
 
-    told = genlock("reproduce", f"{film}/night/2")
-    assert told.code == 0, told.err
-    assert "run again by sketch: identical" in told.out
-    assert "40 dB, SSIM 0.98" in told.out
-    assert "are unchanged" in told.out
+    result = genlock("reproduce", f"{film}/night/2")
+    assert result.code == 0, result.err
+    assert "run again by sketch: identical" in result.out
+    assert "40 dB, SSIM 0.98" in result.out
+    assert "are unchanged" in result.out
     twice = genlock("reproduce", f"{film}/night/2", "--take", "1", "--runs", "2", "--json").document
     assert (twice["verdict"], twice["result"]["noise"]["verdict"]) == ("identical", "identical")
     assert twice["result"]["within_noise"] is True
@@ -23,13 +23,13 @@ def test_a_receipt_is_run_again_and_the_verdict_read(genlock: Run, film: str, sa
 
     receipt = before["receipt"]["id"]
     listed = genlock("reproductions", str(receipt), "--json").document
-    assert [one["verdict"] for one in listed["items"]] == ["identical", "identical"]
+    assert [reproduction["verdict"] for reproduction in listed["items"]] == ["identical", "identical"]
     assert genlock("reproductions", f"{film}/night/2").out.count("identical") == 2
-    asked = genlock("reproduce", str(receipt), "--no-follow")
-    assert asked.code == 0 and ("queued" in asked.out or "running" in asked.out)
+    queued = genlock("reproduce", str(receipt), "--no-follow")
+    assert queued.code == 0 and ("queued" in queued.out or "running" in queued.out)
 
 
-def test_what_cannot_be_run_again_is_told(genlock: Run, film: str) -> None:
+def test_a_receipt_that_cannot_be_run_again_is_reported(genlock: Run, film: str) -> None:
     nothing = genlock("reproduce", f"{film}/night/1")
     assert (nothing.code, "no selected take" in nothing.err) == (1, True)
     assert genlock("reproduce", "999999").code == 1

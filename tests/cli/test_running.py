@@ -1,4 +1,4 @@
-"""How commands end: exit codes, one JSON document, trouble in words, and nothing that acts in a terminal."""
+"""How commands end: exit codes, one JSON document, errors as text, and no control sequences in a terminal."""
 
 import json
 import os
@@ -16,10 +16,10 @@ from tests.client.served import Served
 from genlock.cli.formatting import clean
 
 
-def test_done_is_0(typed: Run, slug: str) -> None:
-    made = typed("project", "add", slug, "--name", "夜 🌃", "--json")
-    assert (made.code, made.document["slug"], made.document["name"]) == (0, slug, "夜 🌃")
-    assert made.err == ""
+def test_success_exits_with_0(typed: Run, slug: str) -> None:
+    created = typed("project", "add", slug, "--name", "夜 🌃", "--json")
+    assert (created.code, created.document["slug"], created.document["name"]) == (0, slug, "夜 🌃")
+    assert created.err == ""
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_done_is_0(typed: Run, slug: str) -> None:
         ("up", "--port", "70000"),
     ],
 )
-def test_wrong_usage_is_2(genlock: Run, words: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2(genlock: Run, words: tuple[str, ...]) -> None:
     ran = genlock(*words)
     assert (ran.code, ran.out) == (2, ""), ran.err
     assert ran.err
     assert "Traceback" not in ran.err
 
 
-def test_what_could_not_be_done_is_1_and_says_what_to_do(typed: Run, genlock: Run, film: str) -> None:
+def test_a_failure_exits_with_1_and_a_hint(typed: Run, genlock: Run, film: str) -> None:
     ran = typed("project", "show", f"{film}x")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"Error: There is no project '{film}x'.\nHint:  Did you mean {film}")
@@ -65,23 +65,23 @@ def test_what_could_not_be_done_is_1_and_says_what_to_do(typed: Run, genlock: Ru
 
 
 @pytest.mark.parametrize("words", [("--json", "project", "list"), ("project", "list", "--json"), ("status", "--json")])
-def test_one_json_document_and_nothing_else(typed: Run, film: str, words: tuple[str, ...]) -> None:
+def test_json_output_is_one_document_only(typed: Run, film: str, words: tuple[str, ...]) -> None:
     ran = typed(*words)
     assert set(ran.document) >= {"items"}
     assert ran.err == ""
 
 
 @pytest.mark.parametrize("words", [("inbox", "--json"), ("project", "--json", "list"), ("token", "--json", "list")])
-def test_the_options_that_all_have_may_stand_after_a_group(genlock: Run, film: str, words: tuple[str, ...]) -> None:
+def test_common_options_are_accepted_after_a_group(genlock: Run, film: str, words: tuple[str, ...]) -> None:
     assert set(genlock(*words).document) >= {"items"}
 
 
-def test_a_group_passes_on_which_server_is_meant(film: str) -> None:
+def test_a_group_passes_the_server_url_on(film: str) -> None:
     ran = in_process({}, ("token", "--url", "http://127.0.0.1:1", "--token", "t", "list"))
     assert "No answer from http://127.0.0.1:1" in ran.err
 
 
-def test_what_is_no_file_makes_no_asset(genlock: Run, film: str, tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_creates_no_asset(genlock: Run, film: str, tmp_path: Path) -> None:
     sound = tmp_path / "sound_v1.bin"
     sound.write_bytes(b"sound")
     for wrong in (tmp_path, tmp_path / "absent_v1.bin"):
@@ -90,7 +90,7 @@ def test_what_is_no_file_makes_no_asset(genlock: Run, film: str, tmp_path: Path)
     assert genlock("asset", "list", "--kind", "other", "--project", film, "--json").document["items"] == []
 
 
-def test_every_look_can_be_had_as_json(genlock: Run, film: str) -> None:
+def test_every_view_is_available_as_json(genlock: Run, film: str) -> None:
     for words in (
         f"project show {film}|scene list {film}|segment list {film}|asset list|asset show lora:rain --project {film}"
         f"|asset history lora:rain --project {film}|asset impact lora:rain@1 --project {film}"
@@ -104,21 +104,21 @@ def test_every_look_can_be_had_as_json(genlock: Run, film: str) -> None:
         assert (plain.code, bool(plain.out)) == (0, True), words
 
 
-def test_nobody_is_there(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_reported(tmp_path: Path) -> None:
     ran = in_process({}, ("--url", "http://127.0.0.1:1", "--token", "t", "project", "list"))
     assert (ran.code, ran.out) == (1, "")
     assert "No answer from http://127.0.0.1:1" in ran.err
     assert "Hint:" in ran.err
 
 
-def test_a_server_that_is_named_is_asked(studio: Served) -> None:
+def test_the_named_server_is_used(studio: Served) -> None:
     ran = in_process({"GENLOCK_URL": studio.url, "GENLOCK_TOKEN": "nonsense"}, ("project", "list"))
     assert ran.code == 1
     assert in_process({"GENLOCK_URL": studio.url, "GENLOCK_TOKEN": studio.token}, ("project", "list")).code == 0
     assert in_process({}, ("project", "list", "--url", studio.url, "--token", studio.token)).code == 0
 
 
-def test_what_somebody_wrote_does_not_act_in_a_terminal(genlock: Run, film: str) -> None:
+def test_control_characters_in_user_text_are_not_sent_to_the_terminal(genlock: Run, film: str) -> None:
     nasty = "\x1b[31mred\x1b]0;title\x07 [bold]not bold[/bold] :smile:"
     assert genlock("pin", film, "lora:rain@1", "--reason", nasty).code == 0
     shown = genlock("pins", film).out
@@ -130,27 +130,27 @@ def test_what_somebody_wrote_does_not_act_in_a_terminal(genlock: Run, film: str)
 
 
 def in_a_terminal(environment: dict[str, str], *words: str) -> str:
-    """What a command writes when it stands in a terminal."""
-    ours, theirs = pty.openpty()
+    """Return what a command writes to a terminal."""
+    controller, terminal = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "genlock.cli", *words], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+        [sys.executable, "-m", "genlock.cli", *words], env=environment, stdin=terminal, stdout=terminal, stderr=terminal
     )
-    os.close(theirs)
-    said = b""
+    os.close(terminal)
+    output = b""
     while True:
         try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # how Linux says that nobody writes there any more
+            chunk = os.read(controller, 65536)
+        except OSError:  # on Linux this means that the terminal was closed
             break
         if not chunk:
             break
-        said += chunk
-    os.close(ours)
+        output += chunk
+    os.close(controller)
     process.wait()
-    return said.decode()
+    return output.decode()
 
 
-def test_colours_in_a_terminal_unless_unwanted(studio: Served, film: str) -> None:
+def test_a_terminal_gets_colours_unless_they_are_disabled(studio: Served, film: str) -> None:
     environment = {**studio.environment(), "TERM": "xterm-256color", "COLUMNS": "120"}
     environment.pop("NO_COLOR", None)
     assert "\x1b[" in in_a_terminal(environment, "status", film)
@@ -158,7 +158,7 @@ def test_colours_in_a_terminal_unless_unwanted(studio: Served, film: str) -> Non
     assert "\x1b" not in out_of_process(environment, ("status", film)).out
 
 
-def test_a_plan_shows_bars_in_a_terminal(studio: Served, genlock: Run, film: str, samples: Path) -> None:
+def test_a_plan_shows_progress_bars_in_a_terminal(studio: Served, genlock: Run, film: str, samples: Path) -> None:
     assert render(genlock, f"{film}/night").code == 0
     genlock("asset", "add", str(samples / "rain_v2.safetensors"), "--kind", "lora", "--project", film)
     environment = {**studio.environment(), "TERM": "xterm-256color", "COLUMNS": "120"}
@@ -168,7 +168,7 @@ def test_a_plan_shows_bars_in_a_terminal(studio: Served, genlock: Run, film: str
     assert "Error" not in shown
 
 
-def test_ctrl_c_ends_cleanly(studio: Served, film: str) -> None:
+def test_an_interrupt_ends_a_command_cleanly(studio: Served, film: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "genlock.cli", "events", film, "--follow", "--after", "0", "--json"],
         env=studio.environment(),
@@ -186,7 +186,7 @@ def test_ctrl_c_ends_cleanly(studio: Served, film: str) -> None:
     assert err == "Interrupted.\n"
 
 
-def test_a_reader_that_goes_away_is_no_trouble(studio: Served, film: str) -> None:
+def test_a_closed_pipe_is_not_an_error(studio: Served, film: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "genlock.cli", "events", film, "--json"],
         env=studio.environment(),
@@ -201,7 +201,7 @@ def test_a_reader_that_goes_away_is_no_trouble(studio: Served, film: str) -> Non
     process.wait()
 
 
-def test_a_fault_of_ours_is_told_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genlock.cli.verify.digest_of", _fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "r.json").write_text("{}")
@@ -223,14 +223,14 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def up(tmp_path: Path, database: str) -> Start:
-    """Starts ``genlock up`` on a data folder of this test's own."""
+    """Return a function that starts ``genlock up`` on this test's data folder."""
 
     def start(*words: str) -> "subprocess.Popen[str]":
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
         given = ("--data", str(tmp_path / "data"), "--database-url", database, "--port", "0", "--workers", "0")
         return subprocess.Popen(
             [sys.executable, "-m", "genlock.cli", "up", *given, *words],
-            env=kept,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -239,7 +239,7 @@ def up(tmp_path: Path, database: str) -> Start:
     return start
 
 
-def test_up_says_where_it_is_and_down_ends_it(up: Start, tmp_path: Path) -> None:
+def test_up_prints_its_url_and_down_stops_it(up: Start, tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
     process = up()
     assert process.stdout
@@ -259,7 +259,7 @@ def test_up_says_where_it_is_and_down_ends_it(up: Start, tmp_path: Path) -> None
 
 
 @pytest.mark.long
-def test_up_as_json_and_ended_by_a_signal(up: Start, tmp_path: Path) -> None:
+def test_up_prints_json_and_ends_on_a_signal(up: Start, tmp_path: Path) -> None:
     process = up("--json")
     assert process.stdout
     document = json.loads("".join(iter(lambda: process.stdout.readline(), "}\n")) + "}")  # pyright: ignore[reportOptionalMemberAccess]

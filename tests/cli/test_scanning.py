@@ -1,4 +1,4 @@
-"""``genlock scan``: what is found is told in words and as JSON, by whichever way the folder can be looked into."""
+"""``genlock scan``: the report as text and as JSON, for uploads and for folders that the server reads."""
 
 import signal
 import subprocess
@@ -14,26 +14,26 @@ from tests.fixtures_postgres import fresh_database
 from genlock.cli.exit_codes import INTERRUPTED
 
 
-def test_a_folder_is_scanned_and_told(genlock: Run, slug: str, tmp_path: Path) -> None:
+def test_a_scan_of_a_folder_is_reported(genlock: Run, slug: str, tmp_path: Path) -> None:
     loras = tmp_path / "models" / "loras"
     loras.mkdir(parents=True)
     (loras / f"{slug}.pt").write_bytes(b"rain")
-    told = genlock("scan", str(tmp_path))
-    assert told.code == 0, told.err
-    assert "files are uploaded from here" in told.err
-    assert f"lora:{slug}@1 is new and active." in told.out
-    assert "1 file: 1 new version, 0 unchanged." in told.out
+    scan = genlock("scan", str(tmp_path))
+    assert scan.code == 0, scan.err
+    assert "files are uploaded from here" in scan.err
+    assert f"lora:{slug}@1 is new and active." in scan.out
+    assert "1 file: 1 new version, 0 unchanged." in scan.out
 
     (loras / f"{slug}.safetensors").write_bytes(b"half")
     refused = genlock("scan", str(tmp_path), "--json")
     assert refused.code == 1
-    assert [one["outcome"] for one in refused.document["news"]] == ["refused"]
+    assert [change["outcome"] for change in refused.document["news"]] == ["refused"]
     assert "cannot be a version" in refused.err
     again = genlock("scan", str(tmp_path / "models"))
     assert (again.code, "2 unchanged" in again.out) == (0, True)
 
 
-def test_what_cannot_be_scanned_is_told(genlock: Run, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_scanned_is_reported(genlock: Run, tmp_path: Path) -> None:
     in_place = genlock("scan", str(tmp_path), "--in-place")
     assert (in_place.code, "GENLOCK_SCAN_FOLDERS" in in_place.err) == (1, True)
     assert genlock("scan", str(tmp_path / "none")).code == 1
@@ -46,7 +46,7 @@ def test_what_cannot_be_scanned_is_told(genlock: Run, tmp_path: Path) -> None:
 
 @pytest.fixture
 def watched(postgres: str, template: str, tmp_path: Path) -> Generator[Served]:
-    """A server that may look into a folder itself."""
+    """Start a server that may read a folder itself."""
     (tmp_path / "models" / "loras").mkdir(parents=True)
     with (
         fresh_database(postgres, template) as database,
@@ -55,12 +55,12 @@ def watched(postgres: str, template: str, tmp_path: Path) -> Generator[Served]:
         yield running
 
 
-def test_the_server_looks_by_itself_and_is_watched_over(watched: Served, tmp_path: Path) -> None:
+def test_a_scan_in_place_is_followed_while_the_server_watches(watched: Served, tmp_path: Path) -> None:
     environment, rain = watched.environment(), tmp_path / "models" / "loras" / "rain.pt"
     rain.write_bytes(b"rain 1")
-    told = in_process(environment, ("scan", str(tmp_path / "models"), "--in-place"))
-    assert (told.code, told.err) == (0, "")
-    assert "lora:rain@1 is new and active." in told.out
+    scan = in_process(environment, ("scan", str(tmp_path / "models"), "--in-place"))
+    assert (scan.code, scan.err) == (0, "")
+    assert "lora:rain@1 is new and active." in scan.out
     rain.write_bytes(b"rain 2")
     watching = subprocess.Popen(
         [sys.executable, "-m", "genlock.cli", "scan", str(tmp_path / "models"), "--in-place", "--watch"],

@@ -1,4 +1,4 @@
-"""Commands about files, tokens, the timeline and receipts, one by one."""
+"""Commands for files, tokens, the timeline and receipts."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from genlock.cli.library import asset_name
 from genlock.errors import Invalid
 
 
-def test_the_timeline(genlock: Run, slug: str) -> None:
+def test_the_timeline_is_edited(genlock: Run, slug: str) -> None:
     assert genlock("project", "add", slug).out == f"Project {slug} is created.\n"
     assert genlock("project", "add", slug).code == 1
     assert genlock("scene", "add", slug, "night").out == f"Scene {slug}/night is created.\n"
@@ -22,8 +22,8 @@ def test_the_timeline(genlock: Run, slug: str) -> None:
     assert genlock("scene", "add", slug).code == 1
     assert genlock("segment", "add", f"{slug}/night", "-n", "3").out == f"3 segments created in {slug}/night: 1 to 3.\n"
     assert genlock("segment", "add", f"{slug}/night", "--position", "2", "--no-chained").out.endswith(": 2.\n")
-    moved = genlock("segment", "change", f"{slug}/night/2", "--to", "1", "--name", "opening", "--chained")
-    assert moved.out == "opening: position 1, continues the previous segment.\n"
+    changed = genlock("segment", "change", f"{slug}/night/2", "--to", "1", "--name", "opening", "--chained")
+    assert changed.out == "opening: position 1, continues the previous segment.\n"
     listed = genlock("segment", "list", slug, "--name", "open")
     assert listed.out.count("○ empty") == 1
     archived = genlock("segment", "archive", f"{slug}/night/1", "--json").document
@@ -40,7 +40,7 @@ def test_the_timeline(genlock: Run, slug: str) -> None:
     assert genlock("project", "restore", slug).code == 0
 
 
-def test_assets(genlock: Run, film: str, samples: Path, tmp_path: Path) -> None:
+def test_assets_are_added_and_shown(genlock: Run, film: str, samples: Path, tmp_path: Path) -> None:
     mine = ("--project", film)
     assert "lora:rain" in genlock("asset", "list", "--kind", "lora", *mine).out
     assert "lora:rain" not in genlock("asset", "list", "walk", *mine).out
@@ -73,20 +73,20 @@ def test_assets(genlock: Run, film: str, samples: Path, tmp_path: Path) -> None:
         *(("a_v1_v2.png", "a_v1"), ("a_vx.png", "a_vx"), ("夜_v10.png", "夜")),
     ],
 )
-def test_the_name_of_a_file(file: str, name: str) -> None:
+def test_an_asset_name_comes_from_its_file(file: str, name: str) -> None:
     assert asset_name(Path("folder") / file) == name
 
 
-def test_tokens(genlock: Run) -> None:
-    made = genlock("token", "add", "ana", "--role", "viewer", "--json").document
+def test_tokens_are_created_and_revoked(genlock: Run) -> None:
+    created = genlock("token", "add", "ana", "--role", "viewer", "--json").document
     shown = genlock("token", "list").out
     assert "ana" in shown
-    assert made["secret"] not in shown
-    assert genlock("project", "list", "--token", made["secret"]).code == 0
-    refused = genlock("project", "add", "nope", "--token", made["secret"])
+    assert created["secret"] not in shown
+    assert genlock("project", "list", "--token", created["secret"]).code == 0
+    refused = genlock("project", "add", "nope", "--token", created["secret"])
     assert (refused.code, "role" in refused.err) == (1, True)
-    assert genlock("token", "revoke", str(made["id"])).out == "The token of ana is revoked.\n"
-    assert genlock("project", "list", "--token", made["secret"]).code == 1
+    assert genlock("token", "revoke", str(created["id"])).out == "The token of ana is revoked.\n"
+    assert genlock("project", "list", "--token", created["secret"]).code == 1
     assert "not shown again" in genlock("token", "add", "ben").out
 
 
@@ -94,24 +94,24 @@ def test_receipts_are_verified_without_a_server(genlock: Run, film: str, samples
     assert render(genlock, f"{film}/night").code == 0
     take = genlock("provenance", f"{film}/night/1", "--json").document["take"]
     saved = tmp_path / "receipt.json"
-    said = genlock("receipt", str(take["receipt_id"]), "--save", str(saved), "--json").document
+    saved_receipt = genlock("receipt", str(take["receipt_id"]), "--save", str(saved), "--json").document
     files = [str(samples / name) for name in ("clothed_v1.png", "tiny_v1.safetensors", "walk_v1.json")]
-    checked = in_process({}, ("verify", str(saved), *files, "--digest", said["receipt_digest"], "--json"))
+    checked = in_process({}, ("verify", str(saved), *files, "--digest", saved_receipt["receipt_digest"], "--json"))
     assert checked.code == 0, checked.out
     receipt = genlock("receipt", str(take["receipt_id"]), "--json").document
     assert checked.document["inputs_digest"] == receipt["inputs_digest"]
-    assert checked.document["receipt_digest"] == receipt["receipt_digest"] == said["receipt_digest"]
+    assert checked.document["receipt_digest"] == receipt["receipt_digest"] == saved_receipt["receipt_digest"]
     assert [finding["detail"] for finding in checked.document["findings"][3:]] == [
         "input variant clothed",
         "input model tiny",
         "input workflow walk",
     ]
-    stranger = in_process({}, ("verify", str(saved), str(samples / "clothed_v2.png")))
-    assert (stranger.code, "does not name these bytes" in stranger.out) == (1, True)
+    mismatch = in_process({}, ("verify", str(saved), str(samples / "clothed_v2.png")))
+    assert (mismatch.code, "does not name these bytes" in mismatch.out) == (1, True)
     document = json.loads(saved.read_bytes())
     document["parameters"]["seed"] = "1"
     saved.write_text(json.dumps(document))
-    changed = in_process({}, ("verify", str(saved), "--digest", said["receipt_digest"]))
+    changed = in_process({}, ("verify", str(saved), "--digest", saved_receipt["receipt_digest"]))
     assert (changed.code, changed.out.count("✗")) == (1, 2)
     saved.write_text("[]")
     for path in (saved, tmp_path / "missing.json", samples / "clothed_v1.png"):
@@ -127,7 +127,7 @@ def test_samples_are_written(tmp_path: Path) -> None:
     assert (refused.code, "Error: The samples could not be written" in refused.err) == (1, True)
 
 
-def test_inputs_of_a_render() -> None:
+def test_inputs_of_a_render_are_parsed() -> None:
     assert parse_input("lora:rain").model_dump() == {
         "reference": "lora:rain",
         "strength_model": None,
@@ -139,7 +139,7 @@ def test_inputs_of_a_render() -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_input_is_read_or_refused_in_words(text: str) -> None:
+def test_any_input_is_parsed_or_refused(text: str) -> None:
     for parse in (parse_input, parse_setting):
         try:
             parse(text)
@@ -165,12 +165,12 @@ def test_any_input_is_read_or_refused_in_words(text: str) -> None:
         ("sampler=1", "1"),
     ],
 )
-def test_settings_of_a_render(text: str, value: object) -> None:
-    name, found = parse_setting(text)
-    assert (name, found, type(found)) == (text.partition("=")[0], value, type(value))
+def test_settings_of_a_render_are_parsed(text: str, value: object) -> None:
+    name, parsed = parse_setting(text)
+    assert (name, parsed, type(parsed)) == (text.partition("=")[0], value, type(value))
 
 
-def test_words() -> None:
+def test_amounts_are_shown_as_text() -> None:
     assert (many(1, "take"), many(1200, "take")) == ("1 take", "1,200 takes")
     assert (size_word(0), size_word(1536), size_word(3 * 2**50)) == ("0 B", "1.5 KiB", "3072.0 TiB")
     assert (seconds_word(None), seconds_word(14), seconds_word(150)) == ("", "14.0 s", "2.5 min")

@@ -1,4 +1,4 @@
-"""Commands start quickly: what a command does not need is not imported, and the list of commands is complete."""
+"""Commands start quickly: a command imports only what it needs, and the list of commands is complete."""
 
 import json
 import os
@@ -71,7 +71,7 @@ def test_the_shell_completes_commands_and_options(words: str, expected: set[str]
     assert set(ended.stdout.split()) == expected, ended.stderr
 
 
-def test_the_version_as_json() -> None:
+def test_the_version_is_available_as_json() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "genlock.cli", "--version", "--json"], capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The main job, typed: upload, render, change, look, make exactly that again, go back without rendering."""
+"""The main job as commands: upload, render, activate, review, re-render what is stale, restore without rendering."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from tests.cli.conftest import Run, render
 SEED = "18446744073709551615"
 
 
-def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
+def test_stale_segments_are_rendered_and_restored(genlock: Run, film: str, samples: Path) -> None:
     ran = render(genlock, f"{film}/night")
     assert ran.code == 0, ran.err
     assert ran.out.endswith("succeeded – 3 segments rendered.\n")
@@ -28,8 +28,8 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
     sentence = "3 segments in 1 scene used clothed_v1.png — you are on v2"
     assert sentence in what_if.out
     assert genlock("status", film).code == 0, "a what-if changes nothing"
-    moved = genlock("asset", "activate", "variant:clothed@2", "--project", film, "--note", "prefers it")
-    assert moved.out.startswith("v2 is active (was v1).\n▲ 3 segments became stale\n")
+    activated = genlock("asset", "activate", "variant:clothed@2", "--project", film, "--note", "prefers it")
+    assert activated.out.startswith("v2 is active (was v1).\n▲ 3 segments became stale\n")
     status = genlock("status", film)
     assert (status.code, sentence in status.out) == (3, True)
     report = genlock("status", film, "--json")
@@ -46,8 +46,8 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
     assert "night/1" in shown.out
     assert "variant clothed v1 → v2" in shown.out
     assert f"genlock plans start {draft['id']}" in shown.out
-    made = genlock("plans", "start", str(draft["id"]))
-    assert made.out.endswith("succeeded – 3 segments rendered.\n"), made.err
+    started = genlock("plans", "start", str(draft["id"]))
+    assert started.out.endswith("succeeded – 3 segments rendered.\n"), started.err
     assert genlock("status", film).code == 0
 
     used = genlock("usage", "variant:clothed@1", "--all", "--project", film)
@@ -65,11 +65,11 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
     assert genlock("provenance", f"{film}/night/1", "--take", "9").code == 1
 
     receipts = [take["receipt_id"] for take in genlock("provenance", f"{film}/night/1", "--json").document["takes"]]
-    different = genlock("diff", *(str(one) for one in sorted(receipts)))
+    different = genlock("diff", *(str(receipt) for receipt in sorted(receipts)))
     assert "variant:clothed@1" in different.out
     assert "variant:clothed@2" in different.out
-    found = genlock("receipts", "--seed", SEED, "--json").document["items"]
-    assert set(receipts) <= {line["id"] for line in found}
+    matches = genlock("receipts", "--seed", SEED, "--json").document["items"]
+    assert set(receipts) <= {line["id"] for line in matches}
 
     assert genlock("asset", "activate", "variant:clothed@1", "--project", film).code == 0
     back = genlock("plan", film, "--asset", "variant:clothed", "--yes")
@@ -77,7 +77,7 @@ def test_the_main_job(genlock: Run, film: str, samples: Path) -> None:
     assert genlock("asset", "history", "variant:clothed", "--project", film).out.count("prefers it") == 1
 
 
-def test_equal_content_is_not_news(genlock: Run, film: str, samples: Path) -> None:
+def test_equal_content_is_not_a_new_version(genlock: Run, film: str, samples: Path) -> None:
     relabelled = str(samples / "rain_v1_relabelled.safetensors")
     add = ("asset", "add", relabelled, "--kind", "lora", "--name", "rain", "--project", film)
     assert genlock(*add).out == "lora:rain@2 is new, equivalent to v1 (nothing becomes stale), now active.\n"
@@ -102,10 +102,10 @@ def test_parts_of_the_report_are_planned(genlock: Run, film: str, samples: Path)
     running = genlock("plans", "list", film, "--json").document["items"][0]
     assert genlock("plans", "follow", str(running["id"])).code == 0
     genlock("asset", "add", str(samples / "rain_v2.safetensors"), "--kind", "lora", "--project", film)
-    one = genlock("plan", film, "--segment", "night/2", "--json").document
-    assert (one["totals"]["render"], one["downstream_stale"]) == (1, 0) or one["downstream_stale"] > 0
+    single = genlock("plan", film, "--segment", "night/2", "--json").document
+    assert (single["totals"]["render"], single["downstream_stale"]) == (1, 0) or single["downstream_stale"] > 0
     cascade = genlock("plan", film, "--segment", f"{film}/night/2", "--cascade", "--json").document
-    assert cascade["totals"]["render"] >= one["totals"]["render"]
+    assert cascade["totals"]["render"] >= single["totals"]["render"]
     scene = genlock("plan", film, "--scene", "night", "--seed", "new", "--review", "--json").document
     assert (scene["review"], scene["seed"], scene["totals"]["render"]) == (True, "new", 3)
     nothing = genlock("plan", film, "--asset", "variant:clothed")
@@ -115,7 +115,7 @@ def test_parts_of_the_report_are_planned(genlock: Run, film: str, samples: Path)
     assert genlock("plans", "list", film, "--state", "cancelled").out.count("cancelled") == 1
 
 
-def test_decisions(genlock: Run, film: str, samples: Path) -> None:
+def test_waivers_pins_and_selections_change_the_status(genlock: Run, film: str, samples: Path) -> None:
     assert render(genlock, f"{film}/night").code == 0
     genlock("asset", "add", str(samples / "rain_v2.safetensors"), "--kind", "lora", "--project", film)
     assert genlock("status", film).code == 3
@@ -124,7 +124,7 @@ def test_decisions(genlock: Run, film: str, samples: Path) -> None:
     status = genlock("status", film)
     assert (status.code, status.out) == (0, f"· {film}: nothing is out of date. 3 segments waived.\n")
     assert "not heard" in genlock("waivers", film).out
-    assert genlock("unwaive", *(str(one["id"]) for one in waived["items"])).out == "3 waivers withdrawn.\n"
+    assert genlock("unwaive", *(str(waiver["id"]) for waiver in waived["items"])).out == "3 waivers withdrawn.\n"
     assert genlock("status", film).code == 3
     pinned = genlock("pin", f"{film}/night", "lora:rain@1", "--reason", "approved")
     assert pinned.out == f"{film}/night is pinned to lora:rain@1, 1 behind the active version.\n"

@@ -20,7 +20,7 @@ from genlock.timeline.model import Project
 Video = Callable[[int], Path]
 
 
-def test_the_timeline(gl: Genlock, project: Project) -> None:
+def test_the_timeline_is_edited(gl: Genlock, project: Project) -> None:
     scene = gl.create_scene(project.slug, "night")
     made = gl.create_segments(scene, 3)
     assert [segment.position for segment in made] == [1, 2, 3]

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import numpy as np
-from tests.cli.conftest import Ran, in_process
+from tests.cli.conftest import CommandResult, in_process
 from tests.comfyui import models, workflows
 from tests.comfyui.server import ComfyServer, require_comfyui, serving
 from tests.comfyui.workflows import Graph
@@ -75,11 +75,11 @@ class Watched:
     comfy: ComfyServer
     genlock: LiveServer
 
-    def command(self, *words: str) -> Ran:
+    def command(self, *words: str) -> CommandResult:
         """A command of the CLI, against this Genlock."""
         return in_process({}, (*words, "--url", self.genlock.url, "--token", self.genlock.token))
 
-    def connect(self) -> Ran:
+    def connect(self) -> CommandResult:
         """Put the extension there again: with this Genlock's address and a token of its own."""
         ran = self.command("comfyui", "install", str(self.comfy.base))
         assert ran.code == 0, ran.err

@@ -34,7 +34,6 @@ NOT_YET_PLAIN = frozenset(
         "src/genlock/regeneration/reproduction",
         "src/genlock/takes",
         "src/genlock/watching",
-        "tests/cli",
         "tests/client",
         "tests/comfyui",
         "tests/db/embedded",
