@@ -130,11 +130,11 @@ def test_the_report_lists_what_is_explained_and_what_is_missing(
     assert ran.code == 0, ran.err
     lines = ran.out.splitlines()
     assert lines[0] == "0 % of 5 takes can be explained"
-    assert lines[1] == "5 takes were recorded, 0 known already."
+    assert lines[1] == "5 takes were recorded, 0 already recorded."
     counted = [line.split(maxsplit=1) for line in lines if line.strip()[:1].isdigit()][2:]
     assert counted[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
     assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in counted]
-    assert ["2", "workflow is not known"] in [[count, why.rstrip()] for count, why in counted]
+    assert ["2", "workflow is unknown"] in [[count, why.rstrip()] for count, why in counted]
     assert lines[-1] == f"1 file left out, such as {slug.upper()}/night/notes.txt: only mp4, webm, webp, png are read."
     assert "register what is missing" in genlock("import", str(output), "--dry-run").out, "before it is too late"
 
@@ -224,7 +224,7 @@ def test_a_refused_file_does_not_stop_the_others(genlock: Run, slug: str, tmp_pa
 
     dry = genlock("import", str(tmp_path), "--dry-run")
     assert dry.code == 1
-    assert dry.out.count("Refused: ") == len(wrong) and "2 known already" in dry.out
+    assert dry.out.count("Refused: ") == len(wrong) and "2 already recorded" in dry.out
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31mred.png", "line\nbreak.png"], ids=["escape", "line"])

@@ -201,6 +201,35 @@ def test_a_closed_pipe_is_not_an_error(studio: Served, film: str) -> None:
     process.wait()
 
 
+@pytest.mark.parametrize("words", [("--help",), ("plans", "--help"), ("--version",), ("--json", "plan", "list")])
+def test_output_to_a_full_disk_is_an_error_of_one_sentence(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "genlock.cli", *words],
+            env={"PATH": os.defpath},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.splitlines()[-1] == "Error: Could not write the output: No space left on device."
+
+
+def test_results_for_a_full_disk_are_an_error_of_one_sentence(studio: Served, film: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "genlock.cli", "project", "list"],
+            env=studio.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "Error: Could not write the output: No space left on device.\n")
+
+
 def test_an_internal_error_is_reported_without_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genlock.cli.verify.digest_of", _fail)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

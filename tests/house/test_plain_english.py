@@ -19,7 +19,6 @@ NOT_YET_PLAIN = frozenset(
         "docs/decisions",
         "docs/reference",
         "src/genlock",
-        "src/genlock/cli",
         "src/genlock/db",
         "src/genlock/db/embedded",
         "src/genlock/engines",

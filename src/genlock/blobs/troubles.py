@@ -1,19 +1,16 @@
 """What the operating system refuses, said so that a person can act on it."""
 
-import errno
 from collections.abc import Generator
 from contextlib import contextmanager
 
 from genlock.errors import Unavailable
-
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""No room left, a quota that is used up, or a limit on the size of files: freeing space is the answer to all."""
+from genlock.full_disk import is_full_disk
 
 
 def trouble(error: OSError, doing: str) -> Unavailable:
     """The ``Unavailable`` that says what could not be done, and why."""
     reason = error.strerror or str(error)
-    if error.errno in FULL:
+    if is_full_disk(error):
         return Unavailable(
             f"There is no room left for {doing}: {reason}.",
             hint="Free space on the disk of the data folder, then try again. Nothing was kept.",

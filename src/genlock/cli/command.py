@@ -12,6 +12,7 @@ from genlock.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from genlock.cli.options import CommonOptions, Data, HiddenToken, HiddenUrl, Json, Token, Url
 from genlock.cli.session import Session
 from genlock.errors import GenlockError, Invalid
+from genlock.full_disk import is_full_disk
 from genlock.sdk.usage_codes import BAD_SETTING, USAGE_CODES
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -129,7 +130,9 @@ def _run(session: Session, work: Callable[[], None]) -> int:
         pipes.discard_output()
     except (typer.Abort, typer.BadParameter):
         raise
-    except Exception:  # noqa: BLE001 - the outermost handler: users get a message, the traceback goes to a file
+    except Exception as error:  # the outermost handler: users get a message, the traceback goes to a file
+        if is_full_disk(error):
+            raise  # the root group reports it
         failures.print_unexpected(session)
         return FAILED
     finally:

@@ -31,62 +31,67 @@ def import_folder(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder with the old work.")],
     pattern: Annotated[
         str,
-        typer.Option(help="How a path says where its file belongs: {project}, {scene}, {segment}, {counter}."),
+        typer.Option(help="Where a path names {project}, {scene}, {segment} and {counter}."),
     ] = DEFAULT_PATTERN,
     project: Annotated[str | None, typer.Option(help="The project, where the pattern has none.")] = None,
     scene: Annotated[str | None, typer.Option(help="The scene, where the pattern has none.")] = None,
     engine_version: Annotated[
-        str | None, typer.Option(help="The version of ComfyUI that made it all; no file says it.")
+        str | None, typer.Option(help="The version of ComfyUI that generated the files, which do not record it.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be recorded, and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be recorded without recording it.")
+    ] = False,
 ) -> None:
     """Record takes made before Genlock, from the metadata of their files. Repeating it adds nothing.
 
     PNG, WEBP, MP4 and WEBM are read. The same name in several of them is one take; counters (`walk_00003_`) are takes
-    of one segment, unless the pattern has {counter}: then each is a segment of its own.
+    of one segment, unless the pattern has {counter}: then each counter is its own segment.
     """
     work = session.gl.find_old_work(folder, pattern, project=project, scene=scene)
     done: list[ImportedFile] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=session.err, transient=True, disable=not session.err.is_terminal) as progress:
         task = progress.add_task("importing", total=len(work.takes))
-        for one in session.gl.import_work(work, engine_version=engine_version, dry_run=dry_run):
-            done.append(one)
-            progress.update(task, completed=len(done), description=clean(one.take.name))
-    imported = [one.imported for one in done if one.imported is not None]
-    refused = [one for one in done if one.refused is not None]
+        for imported_file in session.gl.import_work(work, engine_version=engine_version, dry_run=dry_run):
+            done.append(imported_file)
+            progress.update(task, completed=len(done), description=clean(imported_file.take.name))
+    imported = [imported_file.imported for imported_file in done if imported_file.imported is not None]
+    refused = [imported_file for imported_file in done if imported_file.refused is not None]
     session.show(_document(work, done, imported), *_lines(work, done, imported, dry_run=dry_run))
     if refused:
         raise typer.Exit(FAILED)
 
 
 def sentence(explained: int, total: int) -> str:
-    """How much of what was found can be explained, in the words of the report; rounded down, so 100 % means all."""
+    """Return how many of the takes can be explained, in percent; rounded down, so 100 % means all."""
     if not total:
         return "No takes were found."
     return f"{100 * explained // total} % of {many(total, 'take')} can be explained"
 
 
 def reasons(imported: Sequence[Imported]) -> list[tuple[str, int]]:
-    """Why takes cannot be explained, with how many each concerns, the most frequent first."""
+    """Return why takes cannot be explained, each reason with its number of takes, the most frequent first."""
     counted: Counter[str] = Counter()
-    for one in imported:
-        unmatched = [it for it in one.inputs if it.version is None and it.role is not InputRole.SEED_FRAME]
-        unknown = {f"{it.role} {it.name or it.digest}: {_unmatched(it.asset_id, it.digest)}" for it in unmatched}
-        missing = [word for word in one.missing if word not in NOT_COUNTED and not word.endswith("].digest")]
-        lacks = {f"{word} is not known" for word in missing}
+    for take in imported:
+        unmatched = [used for used in take.inputs if used.version is None and used.role is not InputRole.SEED_FRAME]
+        unknown = {
+            f"{used.role} {used.name or used.digest}: {_why_unmatched(used.asset_id, used.digest)}"
+            for used in unmatched
+        }
+        missing = [word for word in take.missing if word not in NOT_COUNTED and not word.endswith("].digest")]
+        lacks = {f"{word} is unknown" for word in missing}
         counted.update(unknown | lacks)
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _unmatched(asset_id: int | None, digest: str | None) -> str:
+def _why_unmatched(asset_id: int | None, digest: str | None) -> str:
     if digest is not None:
         return "no version has these bytes"
     return "no asset has this name" if asset_id is None else "several versions have this name"
 
 
 def _document(work: OldWork, done: Sequence[ImportedFile], imported: Sequence[Imported]) -> dict[str, Any]:
-    explained = sum(one.explained for one in imported)
+    explained = sum(entry.explained for entry in imported)
     return {
         "sentence": sentence(explained, len(done)),
         "explained": explained,
@@ -94,38 +99,45 @@ def _document(work: OldWork, done: Sequence[ImportedFile], imported: Sequence[Im
         "items": list(imported),
         "reasons": [{"reason": reason, "takes": count} for reason, count in reasons(imported)],
         "refused": [
-            {"name": one.take.name, "message": one.refused.message, "hint": one.refused.hint, "code": one.refused.code}
-            for one in done
-            if one.refused is not None
+            {
+                "name": entry.take.name,
+                "message": entry.refused.message,
+                "hint": entry.refused.hint,
+                "code": entry.refused.code,
+            }
+            for entry in done
+            if entry.refused is not None
         ],
-        "skipped": [{"name": one.name, "why": one.why} for one in work.skipped],
+        "skipped": [{"name": entry.name, "why": entry.why} for entry in work.skipped],
     }
 
 
 def _lines(
     work: OldWork, done: Sequence[ImportedFile], imported: Sequence[Imported], *, dry_run: bool
 ) -> list[RenderableType]:
-    explained = sum(one.explained for one in imported)
-    outcomes = Counter(one.outcome for one in imported)
+    explained = sum(entry.explained for entry in imported)
+    outcomes = Counter(entry.outcome for entry in imported)
     new = outcomes[ImportOutcome.WOULD_RECORD if dry_run else ImportOutcome.RECORDED]
-    told = f"{many(new, 'take')} {'would be recorded' if dry_run else ('was' if new == 1 else 'were') + ' recorded'}"
+    recorded = (
+        f"{many(new, 'take')} {'would be recorded' if dry_run else ('was' if new == 1 else 'were') + ' recorded'}"
+    )
     lines: list[RenderableType] = [
         heading(sentence(explained, len(done))),
-        f"{told}, {outcomes[ImportOutcome.EXISTS]} known already.",
+        f"{recorded}, {outcomes[ImportOutcome.EXISTS]} already recorded.",
     ]
     why = reasons(imported)
     if why:
-        lines.append(table(("takes", "what is not known"), [(count, reason) for reason, count in why[:_MOST_REASONS]]))
+        lines.append(table(("takes", "unknown"), [(count, reason) for reason, count in why[:_MOST_REASONS]]))
         if len(why) > _MOST_REASONS:
             lines.append(f"… and {len(why) - _MOST_REASONS} more reasons: --json has all.")
         if dry_run:
             lines.append("A receipt is written once: register what is missing (genlock asset add), then import.")
-    for one in done:
-        if one.refused is not None:
-            lines.append(Text(_refused(one.take.name, clean(one.refused.message)), style="red"))
-    skipped = Counter(one.why for one in work.skipped)
+    for entry in done:
+        if entry.refused is not None:
+            lines.append(Text(_refused(entry.take.name, clean(entry.refused.message)), style="red"))
+    skipped = Counter(entry.why for entry in work.skipped)
     for why, count in skipped.items():
-        first = next(one.name for one in work.skipped if one.why == why)
+        first = next(entry.name for entry in work.skipped if entry.why == why)
         lines.append(Text(f"{many(count, 'file')} left out, such as {clean(first)}: {why}.", style="dim"))
     return lines
 

@@ -1,4 +1,4 @@
-"""``inbox``: runs of ComfyUI that nobody has placed yet."""
+"""``inbox``: ComfyUI runs not yet assigned to a segment."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -25,7 +25,7 @@ class Shown(StrEnum):
     ALL = "all"
 
 
-CaptureArgument = Annotated[int, typer.Argument(metavar="ID", help="A run that arrived, by its id.")]
+CaptureArgument = Annotated[int, typer.Argument(metavar="ID", help="The run's id.")]
 
 
 def _list_default(session: Session) -> None:
@@ -41,33 +41,37 @@ inbox = group(
 
 @command(inbox, "list", example="genlock inbox list --state failed")
 def list_inbox(
-    session: Session, state: Annotated[Shown, typer.Option(help="What became of them; all for any.")] = Shown.INBOX
+    session: Session,
+    state: Annotated[Shown, typer.Option(help="Only runs in this state; `all` for every state.")] = Shown.INBOX,
 ) -> None:
-    """List runs that arrived, newest first."""
-    found = session.gl.captures(state.value)
-    rows = [(one.id, ago(one.received_at), one.state.value, _where(one), one.why or "") for one in found]
+    """List runs in the inbox, or in another state, newest first."""
+    captures = session.gl.captures(state.value)
+    rows = [
+        (capture.id, ago(capture.received_at), capture.state.value, _where(capture), capture.why or "")
+        for capture in captures
+    ]
     shown = table(("id", "arrived", "state", "where", "why"), rows)
-    session.show(found, shown if rows else "Nothing waits here.")
+    session.show(captures, shown if rows else "No runs.")
 
 
 @command(inbox, "show", example="genlock inbox show 12")
 def show_capture(session: Session, capture: CaptureArgument) -> None:
-    """Show one run: what it used, what it saved, and what could not be seen."""
-    found = session.gl.capture(capture)
-    run = found.record
-    blind = [name for name, works in run.capture.sees.items() if not works]
-    files = [(one.node, one.name, one.digest or f"unknown: {one.missing}") for one in run.files]
-    said = [
-        ("state", found.state.value),
-        ("why", found.why),
-        ("where", _where(found)),
-        ("ended", found.status.value),
-        ("took", seconds_word(found.duration_s)),
+    """Show a run: the files it used and saved, and what could not be observed."""
+    shown = session.gl.capture(capture)
+    run = shown.record
+    unobserved = [name for name, works in run.capture.sees.items() if not works]
+    files = [(file.node, file.name, file.digest or f"unknown: {file.missing}") for file in run.files]
+    fields = [
+        ("state", shown.state.value),
+        ("why", shown.why),
+        ("where", _where(shown)),
+        ("ended", shown.status.value),
+        ("took", seconds_word(shown.duration_s)),
         ("in hooks", None if run.capture.overhead_s is None else f"{run.capture.overhead_s * 1000:.1f} ms"),
-        ("not seen", ", ".join(blind)),
-        ("saved", ", ".join(one.filename for one in run.outputs)),
+        ("not observed", ", ".join(unobserved)),
+        ("saved", ", ".join(file.filename for file in run.outputs)),
     ]
-    session.show(found, pairs(said), table(("node", "file", "digest as loaded"), files))
+    session.show(shown, pairs(fields), table(("node", "file", "digest as loaded"), files))
 
 
 @command(inbox, "assign", example="genlock inbox assign 12 rooftop/night/3")
@@ -75,11 +79,11 @@ def assign_capture(
     session: Session,
     capture: CaptureArgument,
     segment: SegmentArgument,
-    select: Annotated[bool, typer.Option(help="Put the new take in the cut.")] = True,
+    select: Annotated[bool, typer.Option(help="Select the new take.")] = True,
 ) -> None:
     """Record a run as a take of a segment, with its receipt."""
-    told = session.gl.assign_capture(capture, segment, select=select)
-    session.show(told, _said(told, segment))
+    captured = session.gl.assign_capture(capture, segment, select=select)
+    session.show(captured, _assigned_text(captured, segment))
 
 
 @command(inbox, "dismiss", example="genlock inbox dismiss 12")
@@ -88,11 +92,11 @@ def dismiss_capture(session: Session, capture: CaptureArgument) -> None:
     session.show(session.gl.dismiss_capture(capture), f"Run {capture} is out of the inbox.")
 
 
-def _said(told: Captured, segment: str) -> str:
-    lines = [f"Recorded for {segment}: receipt {told.capture.receipt_id}.", *told.warnings]
+def _assigned_text(captured: Captured, segment: str) -> str:
+    lines = [f"Recorded for {segment}: receipt {captured.capture.receipt_id}.", *captured.warnings]
     return "\n".join(lines)
 
 
-def _where(one: Capture) -> str:
-    place = one.place
+def _where(capture: Capture) -> str:
+    place = capture.place
     return "" if place is None else f"{place.project}/{place.scene}/{place.segment}"

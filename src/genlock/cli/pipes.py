@@ -1,4 +1,4 @@
-"""Output whose reader has closed the pipe, such as ``genlock asset list | head -1``."""
+"""Output that cannot be written, such as that of ``genlock asset list | head -1``."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ import sys
 def is_closed_pipe(error: BaseException) -> bool:
     """Return whether ``error`` is a closed pipe, or the exit that typer makes of one."""
     return isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
+
 
 
 def discard_output() -> None:

@@ -1,4 +1,4 @@
-"""The root group: how wrong usage and closed pipes end a command line."""
+"""The root group: how wrong usage, closed pipes and full disks end a command line."""
 
 import itertools
 import json
@@ -13,6 +13,7 @@ from genlock.cli import pipes
 from genlock.cli.commands import COMMANDS
 from genlock.cli.exit_codes import FAILED
 from genlock.cli.lazy_group import LazyGroup
+from genlock.full_disk import is_full_disk
 
 
 class RootGroup(LazyGroup):
@@ -33,12 +34,21 @@ class RootGroup(LazyGroup):
         except typer.Abort:
             typer.echo("Aborted.", err=True)
             code = FAILED
-        except (BrokenPipeError, SystemExit) as error:
-            if not pipes.is_closed_pipe(error):
-                raise
-            pipes.discard_output()
-            code = 0
+        except (OSError, SystemExit) as error:
+            code = _exit_code_of_failed_output(error)
         sys.exit(code or 0)
+
+
+def _exit_code_of_failed_output(error: OSError | SystemExit) -> int:
+    """Report output that could not be written, and return the exit code. Any other error is raised again."""
+    if pipes.is_closed_pipe(error):
+        pipes.discard_output()
+        return 0
+    if isinstance(error, SystemExit) or not is_full_disk(error):
+        raise error
+    pipes.discard_output()
+    typer.secho(f"Error: Could not write the output: {error.strerror}.", err=True, fg="red", bold=True)
+    return FAILED
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genlock.errors import GenlockError, Invalid, Unavailable
+from genlock.full_disk import is_full_disk
 
 BY_URL = "or give Genlock a PostgreSQL of your own by URL (GENLOCK_DATABASE_URL)"
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM)
 
 
@@ -129,7 +129,7 @@ def explained(home: Path) -> Generator[None, None, None]:
 def of_system(error: OSError, home: Path) -> GenlockError:
     """The error that a system error about the data folder means."""
     where = error.filename if isinstance(error.filename, str) else str(home)
-    if error.errno in FULL:
+    if is_full_disk(error):
         return Unavailable(
             f"There is no room left for the database in {home}.",
             hint="Free some space on that disk, or choose a data folder on another one.",
