@@ -9,7 +9,6 @@ def is_closed_pipe(error: BaseException) -> bool:
     return isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError)
 
 
-
 def discard_output() -> None:
     """Discard unwritten standard output, so that the interpreter exits without an error."""
     try:
