@@ -17,7 +17,6 @@ NOT_YET_PLAIN = frozenset(
         "comfyui",
         "docs",
         "docs/decisions",
-        "docs/reference",
         "src/genlock",
         "src/genlock/db",
         "src/genlock/db/embedded",
