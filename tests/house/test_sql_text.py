@@ -11,24 +11,6 @@ KEYWORDS = re.compile(r"\b(SELECT|FROM|WHERE|JOIN|AND|ORDER BY|INSERT|UPDATE|DEL
 SQL = re.compile(r"(^|_)sql$")
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
-# Modules that still put statements together. A module that is rewritten leaves this list, and no module joins it.
-NOT_YET_LITERAL = frozenset(
-    {
-        "src/genlock/library/sql.py",
-        "src/genlock/regeneration/plans/plan_sql.py",
-        "src/genlock/regeneration/reproduction/sql.py",
-        "src/genlock/takes/claim_lookup_sql.py",
-        "src/genlock/takes/receipt_sql.py",
-        "src/genlock/takes/record_sql.py",
-        "src/genlock/takes/search_sql.py",
-        "src/genlock/takes/selection_sql.py",
-        "src/genlock/takes/take_sql.py",
-        "src/genlock/timeline/pin_sql.py",
-        "src/genlock/timeline/sql.py",
-        "src/genlock/watching/sql.py",
-    }
-)
-
 
 @pytest.fixture(scope="module")
 def places() -> dict[str, list[int]]:
@@ -39,13 +21,8 @@ def places() -> dict[str, list[int]]:
 
 
 def test_no_statement_is_put_together(places: dict[str, list[int]]) -> None:
-    listed = [f"{name}:{line}" for name, lines in places.items() if name not in NOT_YET_LITERAL for line in lines]
+    listed = [f"{name}:{line}" for name, lines in places.items() for line in lines]
     assert not listed, "write these statements as literals:\n" + "\n".join(listed)
-
-
-def test_the_list_of_exceptions_shrinks(places: dict[str, list[int]]) -> None:
-    literal = sorted(name for name in NOT_YET_LITERAL if not places.get(name))
-    assert not literal, f"these hold literal statements only: remove them from NOT_YET_LITERAL: {literal}"
 
 
 @pytest.mark.parametrize(

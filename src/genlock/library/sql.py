@@ -11,29 +11,6 @@ from genlock.model import Actor, Kind, Page
 
 _LIBRARY_LOCK = 0x6C696272617279  # "library"
 
-_SELECT_ASSET = """
-        SELECT a.id, a.project_id, a.kind, a.name, a.active_version, a.versions_total,
-               a.archived_at IS NOT NULL AS archived, a.created_at, a.created_by
-          FROM assets a
-"""
-_SELECT_VERSION = """
-        SELECT v.asset_id, v.number, digest_text(v.digest) AS digest,
-               digest_text(v.effective_digest) AS effective_digest, v.size_bytes, v.media_type, v.filename, v.note,
-               v.equivalent_to, v.in_place IS NOT NULL AS in_place,
-               bytes_gone_since(v.asset_id, v.number, v.digest, v.in_place) AS gone_since,
-               v.number IS NOT DISTINCT FROM a.active_version AS active,
-               v.created_by, v.created_at, v.details, v.bindings,
-               coalesce((SELECT jsonb_agg(jsonb_build_object(
-                             'id', d.id, 'created_at', d.created_at,
-                             'sources', (SELECT jsonb_agg(jsonb_build_object('asset_id', s.asset_id,
-                                                                             'number', s.number)
-                                                          ORDER BY s.asset_id, s.number)
-                                           FROM derivation_sources s WHERE s.derivation_id = d.id)) ORDER BY d.id)
-                           FROM derivations d
-                          WHERE d.asset_id = v.asset_id AND d.number = v.number), '[]') AS derivations
-          FROM asset_versions v JOIN assets a ON a.id = v.asset_id
-"""
-
 
 async def lock(conn: Conn) -> None:
     """Serialise everything that moves an expected version. The first statement of such a transaction."""
@@ -46,7 +23,12 @@ async def get_asset(conn: Conn, asset_id: int) -> Asset:
         conn,
         Asset,
         NotFound(f"There is no asset {asset_id}.", hint="`genlock asset list` shows all assets."),
-        _SELECT_ASSET + " WHERE a.id = %(asset_id)s",
+        """
+        SELECT id, project_id, kind, name, active_version, versions_total, archived_at IS NOT NULL AS archived,
+               created_at, created_by
+          FROM assets
+         WHERE id = %(asset_id)s
+        """,
         asset_id=asset_id,
     )
 
@@ -76,7 +58,12 @@ async def assets_by_id(conn: Conn, asset_ids: list[int]) -> tuple[Asset, ...]:
     return await many(
         conn,
         Asset,
-        _SELECT_ASSET + " WHERE a.id = ANY(%(asset_ids)s)",
+        """
+        SELECT id, project_id, kind, name, active_version, versions_total, archived_at IS NOT NULL AS archived,
+               created_at, created_by
+          FROM assets
+         WHERE id = ANY(%(asset_ids)s)
+        """,
         asset_ids=asset_ids,
     )
 
@@ -97,8 +84,10 @@ async def list_assets(
     found = await many(
         conn,
         Asset,
-        _SELECT_ASSET
-        + """
+        """
+        SELECT a.id, a.project_id, a.kind, a.name, a.active_version, a.versions_total,
+               a.archived_at IS NOT NULL AS archived, a.created_at, a.created_by
+          FROM assets a
          WHERE (%(kind)s::text IS NULL OR a.kind = %(kind)s)
            AND (%(project_id)s::bigint IS NULL OR a.project_id = %(project_id)s OR a.project_id IS NULL)
            AND (%(q)s::text IS NULL OR starts_with(a.name, %(q)s))
@@ -135,9 +124,11 @@ async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
         conn,
         Version,
         NotFound(f"Asset {asset_id} has no version {number}.", hint="`genlock asset history` shows its versions."),
-        _SELECT_VERSION
-        + """
-         WHERE v.asset_id = %(asset_id)s AND v.number = %(number)s
+        """
+        SELECT asset_id, number, digest, effective_digest, size_bytes, media_type, filename, note, equivalent_to,
+               in_place, gone_since, active, created_by, created_at, details, bindings, derivations
+          FROM version_details
+         WHERE asset_id = %(asset_id)s AND number = %(number)s
         """,
         asset_id=asset_id,
         number=number,
@@ -149,10 +140,12 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
     found = await many(
         conn,
         Version,
-        _SELECT_VERSION
-        + """
-         WHERE v.asset_id = %(asset_id)s AND (%(before)s::int IS NULL OR v.number < %(before)s)
-         ORDER BY v.number DESC
+        """
+        SELECT asset_id, number, digest, effective_digest, size_bytes, media_type, filename, note, equivalent_to,
+               in_place, gone_since, active, created_by, created_at, details, bindings, derivations
+          FROM version_details
+         WHERE asset_id = %(asset_id)s AND (%(before)s::int IS NULL OR number < %(before)s)
+         ORDER BY number DESC
          LIMIT %(limit)s + 1
         """,
         asset_id=asset_id,

@@ -1,7 +1,7 @@
 """Loads what resolving claims needs to know: a handful of set queries, however many claims there are."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, LiteralString, NamedTuple
+from typing import Any, NamedTuple
 
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
@@ -21,9 +21,6 @@ class Project(NamedTuple):
 
     id: int | None = None
     of_segment: int | None = None
-
-
-_OF_PROJECT: LiteralString = "coalesce(%(project)s::bigint, (SELECT project_id FROM segments WHERE id = %(segment)s))"
 
 
 async def load_facts(
@@ -127,9 +124,10 @@ async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[di
                SELECT id, kind, name FROM assets WHERE id = w.id
                 UNION ALL
                (SELECT id, kind, name FROM assets
-                 WHERE kind = w.kind AND name = w.name AND (project_id IS NULL OR project_id = """
-        + _OF_PROJECT
-        + """)
+                 WHERE kind = w.kind AND name = w.name
+                   AND (project_id IS NULL
+                        OR project_id = coalesce(%(project)s::bigint,
+                                                 (SELECT project_id FROM segments WHERE id = %(segment)s)))
                  ORDER BY project_id NULLS LAST LIMIT 1)) a
           LEFT JOIN LATERAL (
                SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND digest = w.digest
@@ -188,9 +186,8 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
           FROM unnest(%(kinds)s::text[], %(digests)s::bytea[]) AS wanted (kind, digest)
           JOIN contents c ON c.digest = wanted.digest AND c.version IS NOT NULL
           JOIN assets a ON a.id = c.asset_id AND a.kind = wanted.kind
-         WHERE a.project_id IS NULL OR a.project_id = """
-        + _OF_PROJECT
-        + """
+         WHERE a.project_id IS NULL
+            OR a.project_id = coalesce(%(project)s::bigint, (SELECT project_id FROM segments WHERE id = %(segment)s))
          ORDER BY a.kind, c.digest, a.project_id NULLS LAST, a.id
         """,
         kinds=[kind for kind, _ in bare],

@@ -5,18 +5,21 @@ from genlock.digest import digest_of, from_raw
 from genlock.errors import NotFound, Tampered
 from genlock.takes.model import Receipt
 
-_SELECT_RECEIPT = """
-        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version,
-               digest_text(r.receipt_digest) AS receipt_digest, digest_text(r.inputs_digest) AS inputs_digest,
-               digest_text(r.claim_digest) AS claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by,
-               convert_from(r.document, 'UTF8')::json AS document
-          FROM receipts r
-"""
-
 
 async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
     """A receipt with its document parsed; ``NotFound`` when there is none."""
-    return await one(conn, Receipt, _unknown(receipt_id), _SELECT_RECEIPT + " WHERE r.id = %(id)s", id=receipt_id)
+    return await one(
+        conn,
+        Receipt,
+        _unknown(receipt_id),
+        """
+        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version, r.receipt_digest, r.inputs_digest,
+               r.claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by, r.document
+          FROM receipt_details r
+         WHERE r.id = %(id)s
+        """,
+        id=receipt_id,
+    )
 
 
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
@@ -29,7 +32,13 @@ async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> AskedFor[Recei
     return await ask_many(
         conn,
         Receipt,
-        _SELECT_RECEIPT + " JOIN judged_takes s ON s.receipt_id = r.id WHERE s.segment_id = %(id)s",
+        """
+        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version, r.receipt_digest, r.inputs_digest,
+               r.claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by, r.document
+          FROM judged_takes s
+          JOIN receipt_details r ON r.id = s.receipt_id
+         WHERE s.segment_id = %(id)s
+        """,
         id=segment_id,
     )
 
@@ -39,7 +48,14 @@ async def receipt_of_version(conn: Conn, asset_id: int, number: int) -> Receipt 
     return await maybe(
         conn,
         Receipt,
-        _SELECT_RECEIPT + " WHERE r.asset_id = %(asset_id)s AND r.version = %(number)s ORDER BY r.id DESC LIMIT 1",
+        """
+        SELECT r.id, r.project_id, r.segment_id, r.take_id, r.asset_id, r.version, r.receipt_digest, r.inputs_digest,
+               r.claim_digest, r.evidence, r.missing, r.recorded_at, r.recorded_by, r.document
+          FROM receipt_details r
+         WHERE r.asset_id = %(asset_id)s AND r.version = %(number)s
+         ORDER BY r.id DESC
+         LIMIT 1
+        """,
         asset_id=asset_id,
         number=number,
     )

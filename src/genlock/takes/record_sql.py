@@ -8,7 +8,6 @@ from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, InputRole, Model
-from genlock.takes import selection_sql
 from genlock.takes.receipt import NewReceipt, Workload, contents_per_asset
 
 
@@ -191,16 +190,25 @@ async def insert_history(
               FROM json_to_recordset(%(outputs)s)
                 AS o (receipt_id bigint, part text, digest bytea, media_type text, size_bytes bigint)
         ), selecting AS (
-            SELECT r.*, r.id AS receipt_id, g.scene_id, was.take_id AS previous_take_id
+            SELECT r.*, g.scene_id, was.take_id AS previous_take_id
               FROM receipt r
               JOIN segments g ON g.id = r.segment_id
               LEFT JOIN selected_takes was ON was.segment_id = r.segment_id
              WHERE r.selected
-        ), logged AS ("""
-        + selection_sql.LOGGED
-        + "), present_take AS ("
-        + selection_sql.SELECTED
-        + """)
+        ), logged AS (
+            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
+            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM selecting
+        ), present_take AS ( -- a new row is the only one of its run until its scene is linked again
+            INSERT INTO selected_takes (segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest,
+                                        seed_part, seed_take_id, workload_id, via_judged, run_id, run_position)
+            SELECT segment_id, project_id, scene_id, take_id, id, unknown, seed_digest, seed_part, seed_take_id,
+                   workload_id, true, segment_id, 1
+              FROM selecting
+            ON CONFLICT (segment_id) DO UPDATE
+               SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
+                   seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
+                   seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
+        )
         INSERT INTO usage_deltas (content_id, project_id, takes, selected)
         SELECT content_id, project_id, count(DISTINCT receipt_id), 0
           FROM line

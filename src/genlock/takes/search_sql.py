@@ -1,13 +1,12 @@
 """Finds receipts by digest, output, seed and prompt: newest first, by index probes alone.
 
-Each thing that is asked for is a list of receipts in an index. A page walks all lists at once, from the newest receipt
-downwards: every list is asked for its newest receipt at or before a point; where all name the same one it is found, and
-else the walk goes on from the lowest. So the cost grows with the shortest list and the page, never with all receipts.
+Each criterion is a list of receipts in an index. A page walks all lists at once, from the newest receipt downwards:
+every list gives its newest receipt at or before a point. Where all give the same one it is a hit; otherwise the walk
+continues from the lowest. So the cost grows with the shortest list and the page, never with all receipts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, LiteralString
+from dataclasses import dataclass, field
 
 from genlock.db.connection import Conn, execute, many, rows
 from genlock.db.pages import decode_key, page_of
@@ -15,13 +14,30 @@ from genlock.digest import Digest, to_raw
 from genlock.model import Page, Seed
 from genlock.takes.model import ReceiptLine
 
+_FEW = 1000
+_RECENT = 1000
+
 
 @dataclass(frozen=True, slots=True)
-class _List:
-    """A query for the newest receipt at or before ``at`` for which something holds, and its parameters."""
+class _Uses:
+    """The contents that have a digest or are equal to it, each with every project that used it, and with none."""
 
-    query: LiteralString
-    params: dict[str, Any]
+    contents: list[int] = field(default_factory=list[int])
+    projects: list[int | None] = field(default_factory=list[int | None])
+
+
+@dataclass(frozen=True, slots=True)
+class _Criteria:
+    """What a receipt must have; a null criterion matches no receipt and does not count."""
+
+    output: bytes | None
+    seed: Seed | None
+    digest: bytes | None
+    uses: _Uses
+
+    @property
+    def count(self) -> int:
+        return sum(criterion is not None for criterion in (self.output, self.seed, self.digest))
 
 
 async def search(
@@ -34,69 +50,32 @@ async def search(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[ReceiptLine]:
-    """Receipts for which everything given holds, newest first.
+    """Return receipts that meet every criterion given, newest first.
 
-    ``digest`` is any digest: of an input or of what is equal to it, of an output, of the graph, the claim, the wish or
-    the document itself. ``prompt`` is text to look for, in quotes for phrases, with ``-`` for what must not be there.
+    ``digest`` is any digest: of an input or of a version equal to it, of an output, the graph, the claim, the inputs or
+    the document itself. ``prompt`` is text to look for, with quotes for phrases and ``-`` for words to exclude.
     """
     key = decode_key(after)
     before: int = 2**63 - 1 if key is None else key
-    lists: list[_List] = []
-    if output is not None:
-        lists.append(_List(_OF_OUTPUT, {"output": to_raw(output)}))
-    if seed is not None:
-        lists.append(_List(_OF_SEED, {"seed": seed}))
-    if digest is not None:
-        lists.append(_List(_OF_DIGEST, {"digest": to_raw(digest), **await _uses_of(conn, digest)}))
+    criteria = _Criteria(
+        output=None if output is None else to_raw(output),
+        seed=seed,
+        digest=None if digest is None else to_raw(digest),
+        uses=_Uses() if digest is None else await _uses_of(conn, digest),
+    )
     if prompt is not None:
-        ids = await _with_prompt(conn, lists, prompt, before, limit + 1)
-    elif lists and digest is not None and len(lists) == 1:
-        ids = await _of_digest(conn, lists[0], before, limit + 1)
-    elif lists:
-        ids = await _in_all(conn, lists, before, limit + 1)
+        ids = await _with_prompt(conn, criteria, prompt, before, limit + 1)
+    elif digest is not None and criteria.count == 1:
+        ids = await _with_digest(conn, criteria, before, limit + 1)
+    elif criteria.count:
+        ids = await _walk(conn, criteria, None, before, limit + 1)
     else:
         ids = await _newest(conn, before, limit + 1)
     return page_of(await _lines(conn, ids), limit, lambda last: (last.id,))
 
 
-_OF_OUTPUT: LiteralString = """
-        SELECT max(receipt_id) AS id FROM receipt_outputs WHERE digest = %(output)s AND receipt_id <= at
-"""
-_OF_SEED: LiteralString = """
-        SELECT max(id) AS id FROM receipts WHERE seed = %(seed)s::numeric AND id <= at
-"""
-_OF_DIGEST: LiteralString = """
-        SELECT max(id) AS id FROM (
-            SELECT max(receipt_id) AS id FROM receipt_outputs WHERE digest = %(digest)s AND receipt_id <= at
-             UNION ALL
-            SELECT max(receipt_id) FROM receipt_inputs WHERE digest = %(digest)s AND receipt_id <= at
-             UNION ALL
-            SELECT max(id) FROM receipts WHERE receipt_digest = %(digest)s AND id <= at
-             UNION ALL
-            SELECT max(id) FROM receipts WHERE inputs_digest = %(digest)s AND id <= at
-             UNION ALL
-            SELECT max(id) FROM receipts WHERE claim_digest = %(digest)s AND id <= at
-             UNION ALL
-            SELECT max(id) FROM receipts WHERE graph_digest = %(digest)s AND id <= at
-             UNION ALL
-            SELECT newest.id
-              FROM unnest(%(contents)s::bigint[], %(projects)s::bigint[]) AS used (content_id, project_id)
-             CROSS JOIN LATERAL (
-                   SELECT max(receipt_id) AS id FROM resolved_inputs i
-                    WHERE i.content_id = used.content_id AND i.project_id = used.project_id AND i.receipt_id <= at
-                    UNION ALL
-                   SELECT max(receipt_id) FROM resolved_inputs i
-                    WHERE i.content_id = used.content_id AND i.project_id IS NULL AND i.receipt_id <= at
-                      AND used.project_id IS NULL) AS newest) AS of_any_kind
-"""
-_SAYS: LiteralString = "to_tsvector('simple', coalesce(r.prompt, '')) @@ websearch_to_tsquery('simple', %(prompt)s)"
-_FEW = 1000
-_RECENT = 1000
-
-
-async def _uses_of(conn: Conn, digest: Digest) -> dict[str, list[Any]]:
-    """The contents that have this digest or are equal to it, each with every project that used it, and with none."""
-    found = await rows(
+async def _uses_of(conn: Conn, digest: Digest) -> _Uses:
+    uses = await rows(
         conn,
         """
         WITH RECURSIVE content (id) AS (
@@ -115,15 +94,15 @@ async def _uses_of(conn: Conn, digest: Digest) -> dict[str, list[Any]]:
         """,
         digest=to_raw(digest),
     )
-    return {"contents": [row["content_id"] for row in found], "projects": [row["project_id"] for row in found]}
+    return _Uses([row["content_id"] for row in uses], [row["project_id"] for row in uses])
 
 
-async def _of_digest(conn: Conn, uses: _List, before: int, limit: int) -> list[int]:
-    """The newest receipts before one that have a digest in any place: a page of each place, merged.
+async def _with_digest(conn: Conn, criteria: _Criteria, before: int, limit: int) -> list[int]:
+    """Return the newest receipts before ``before`` that have a digest in any place: a page of each place, merged.
 
-    What everything uses is used in many projects, and a walk would ask each of them again for every receipt.
+    A content that everything uses is used in many projects, and a walk would probe each of them for every receipt.
     """
-    found = await rows(
+    hits = await rows(
         conn,
         """
         SELECT DISTINCT id FROM (
@@ -160,79 +139,166 @@ async def _of_digest(conn: Conn, uses: _List, before: int, limit: int) -> list[i
          ORDER BY id DESC
          LIMIT %(limit)s
         """,
+        digest=criteria.digest,
+        contents=criteria.uses.contents,
+        projects=criteria.uses.projects,
         before=before,
         limit=limit,
-        **uses.params,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in hits]
 
 
-async def _in_all(conn: Conn, lists: Sequence[_List], before: int, limit: int, says: str | None = None) -> list[int]:
-    """The newest receipts before one that are in every list; with ``says``, those whose prompt has that text."""
-    # A scalar subquery, because a join could be planned to end the whole walk first.
-    also: LiteralString = "" if says is None else f" AND (SELECT {_SAYS} FROM receipts r WHERE r.id = hit)"
-    found = await rows(
+async def _walk(conn: Conn, criteria: _Criteria, prompt: str | None, before: int, limit: int) -> list[int]:
+    """Return the newest receipts before ``before`` that meet all criteria and whose prompt, if given, matches."""
+    if criteria.digest is None:
+        return await _walk_without_digest(conn, criteria, prompt, before, limit)
+    hits = await rows(
         conn,
-        f"""
+        """
         WITH RECURSIVE walk (at, hit) AS (
             SELECT %(before)s::bigint - 1, NULL::bigint
              UNION ALL
             SELECT CASE WHEN lowest = highest THEN lowest - 1 ELSE lowest END,
                    CASE WHEN lowest = highest THEN lowest END
               FROM walk
-             CROSS JOIN LATERAL ({_ends(lists)}) AS ends
-             WHERE ends.lists = %(lists)s
+             CROSS JOIN LATERAL (
+                   SELECT min(id) AS lowest, max(id) AS highest, count(id) AS lists FROM (
+                       SELECT max(receipt_id) AS id FROM receipt_outputs
+                        WHERE digest = %(output)s AND receipt_id <= at
+                        UNION ALL
+                       SELECT max(id) FROM receipts WHERE seed = %(seed)s::numeric AND id <= at
+                        UNION ALL
+                       SELECT max(id) FROM (
+                           SELECT max(receipt_id) AS id FROM receipt_outputs
+                            WHERE digest = %(digest)s AND receipt_id <= at
+                            UNION ALL
+                           SELECT max(receipt_id) FROM receipt_inputs WHERE digest = %(digest)s AND receipt_id <= at
+                            UNION ALL
+                           SELECT max(id) FROM receipts WHERE receipt_digest = %(digest)s AND id <= at
+                            UNION ALL
+                           SELECT max(id) FROM receipts WHERE inputs_digest = %(digest)s AND id <= at
+                            UNION ALL
+                           SELECT max(id) FROM receipts WHERE claim_digest = %(digest)s AND id <= at
+                            UNION ALL
+                           SELECT max(id) FROM receipts WHERE graph_digest = %(digest)s AND id <= at
+                            UNION ALL
+                           SELECT newest.id
+                             FROM unnest(%(contents)s::bigint[], %(projects)s::bigint[])
+                                  AS used (content_id, project_id)
+                            CROSS JOIN LATERAL (
+                                  SELECT max(receipt_id) AS id FROM resolved_inputs i
+                                   WHERE i.content_id = used.content_id AND i.project_id = used.project_id
+                                     AND i.receipt_id <= at
+                                   UNION ALL
+                                  SELECT max(receipt_id) FROM resolved_inputs i
+                                   WHERE i.content_id = used.content_id AND i.project_id IS NULL
+                                     AND used.project_id IS NULL AND i.receipt_id <= at) AS newest) AS of_any_kind
+                       ) AS newest) AS ends
+             WHERE ends.lists = %(count)s
         )
-        SELECT hit AS id FROM walk WHERE hit IS NOT NULL{also} LIMIT %(limit)s
+        SELECT hit AS id
+          FROM walk
+         WHERE hit IS NOT NULL
+           -- A scalar subquery, because a join could be planned to end the whole walk first.
+           AND (%(prompt)s::text IS NULL
+                OR (SELECT prompt_matches(r.prompt, %(prompt)s) FROM receipts r WHERE r.id = hit))
+         LIMIT %(limit)s
         """,
+        output=criteria.output,
+        seed=criteria.seed,
+        digest=criteria.digest,
+        contents=criteria.uses.contents,
+        projects=criteria.uses.projects,
+        count=criteria.count,
+        prompt=prompt,
         before=before,
-        lists=len(lists),
         limit=limit,
-        prompt=says,
-        **_params(lists),
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in hits]
 
 
-async def _with_prompt(conn: Conn, lists: Sequence[_List], prompt: str, before: int, limit: int) -> list[int]:
-    """The newest receipts before one whose prompt has some text and that are in every list.
+async def _walk_without_digest(
+    conn: Conn, criteria: _Criteria, prompt: str | None, before: int, limit: int
+) -> list[int]:
+    """Return the same for criteria without a digest, by a statement that takes a fraction of the time to plan."""
+    hits = await rows(
+        conn,
+        """
+        WITH RECURSIVE walk (at, hit) AS (
+            SELECT %(before)s::bigint - 1, NULL::bigint
+             UNION ALL
+            SELECT CASE WHEN lowest = highest THEN lowest - 1 ELSE lowest END,
+                   CASE WHEN lowest = highest THEN lowest END
+              FROM walk
+             CROSS JOIN LATERAL (
+                   SELECT min(id) AS lowest, max(id) AS highest, count(id) AS lists FROM (
+                       SELECT max(receipt_id) AS id FROM receipt_outputs
+                        WHERE digest = %(output)s AND receipt_id <= at
+                        UNION ALL
+                       SELECT max(id) FROM receipts WHERE seed = %(seed)s::numeric AND id <= at) AS newest) AS ends
+             WHERE ends.lists = %(count)s
+        )
+        SELECT hit AS id
+          FROM walk
+         WHERE hit IS NOT NULL
+           AND (%(prompt)s::text IS NULL
+                OR (SELECT prompt_matches(r.prompt, %(prompt)s) FROM receipts r WHERE r.id = hit))
+         LIMIT %(limit)s
+        """,
+        output=criteria.output,
+        seed=criteria.seed,
+        count=criteria.count,
+        prompt=prompt,
+        before=before,
+        limit=limit,
+    )
+    return [row["id"] for row in hits]
 
-    An index of words has no order. Words that are common fill a page from the newest receipts; few hits are all looked
-    at; many, within the lists; and only what was said often, but not lately, is looked at as a whole.
+
+async def _with_prompt(conn: Conn, criteria: _Criteria, prompt: str, before: int, limit: int) -> list[int]:
+    """Return the newest receipts before ``before`` that meet all criteria and whose prompt matches.
+
+    An index of words has no order. Common words fill a page from the newest receipts. Few hits are all read; many are
+    read within the lists of the other criteria; only words that were common once, but not lately, are read as a whole.
     """
-    if not lists:
+    if not criteria.count:
         recent = await _recent(conn, prompt, before, limit)
         if len(recent) == limit:
             return recent
-    # The planner guesses words to be independent; where it guessed too many it would read every receipt instead.
+    # The planner takes words to be independent; where it expects too many hits it would read every receipt instead.
     await execute(conn, "SELECT set_config('enable_seqscan', 'off', true)")
-    hits = await rows(conn, f"SELECT r.id FROM receipts r WHERE {_SAYS} LIMIT %(few)s", prompt=prompt, few=_FEW + 1)
+    hits = await rows(
+        conn,
+        "SELECT r.id FROM receipts r WHERE prompt_matches(r.prompt, %(prompt)s) LIMIT %(few)s + 1",
+        prompt=prompt,
+        few=_FEW,
+    )
     if len(hits) <= _FEW:
         ids = sorted((row["id"] for row in hits if row["id"] < before), reverse=True)
-        return (await _keep(conn, lists, ids))[:limit] if lists else ids[:limit]
-    if lists:
-        return await _in_all(conn, lists, before, limit, says=prompt)
-    found = await rows(
+        return (await _meeting(conn, criteria, ids))[:limit] if criteria.count else ids[:limit]
+    if criteria.count:
+        return await _walk(conn, criteria, prompt, before, limit)
+    newest = await rows(
         conn,
-        f"""
-        WITH hits AS MATERIALIZED (SELECT r.id FROM receipts r WHERE {_SAYS})
+        """
+        WITH hits AS MATERIALIZED (SELECT r.id FROM receipts r WHERE prompt_matches(r.prompt, %(prompt)s))
         SELECT id FROM hits WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s
         """,
         prompt=prompt,
         before=before,
         limit=limit,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in newest]
 
 
 async def _recent(conn: Conn, prompt: str, before: int, limit: int) -> list[int]:
-    """Those of the newest receipts before one whose prompt has some text."""
-    found = await rows(
+    """Return those of the newest receipts before ``before`` whose prompt matches."""
+    hits = await rows(
         conn,
-        f"""
+        """
         SELECT r.id
           FROM (SELECT id, prompt FROM receipts WHERE id < %(before)s ORDER BY id DESC LIMIT %(recent)s) AS r
-         WHERE {_SAYS}
+         WHERE prompt_matches(r.prompt, %(prompt)s)
          LIMIT %(limit)s
         """,
         before=before,
@@ -240,45 +306,45 @@ async def _recent(conn: Conn, prompt: str, before: int, limit: int) -> list[int]
         prompt=prompt,
         limit=limit,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in hits]
 
 
-async def _keep(conn: Conn, lists: Sequence[_List], ids: Sequence[int]) -> list[int]:
-    """Those of some receipts that are in every list, in their order."""
-    found = await rows(
+async def _meeting(conn: Conn, criteria: _Criteria, ids: Sequence[int]) -> list[int]:
+    """Return those of some receipts that meet all criteria, in their order."""
+    hits = await rows(
         conn,
-        f"""
-        SELECT hit.at AS id
-          FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS hit (at, n)
-         CROSS JOIN LATERAL ({_ends(lists)}) AS ends
-         WHERE ends.lists = %(lists)s AND ends.lowest = hit.at
+        """
+        SELECT r.id
+          FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS hit (id, n)
+          JOIN receipts r ON r.id = hit.id
+         WHERE (%(seed)s::numeric IS NULL OR r.seed = %(seed)s::numeric)
+           AND (%(output)s::bytea IS NULL
+                OR EXISTS (SELECT FROM receipt_outputs o WHERE o.receipt_id = r.id AND o.digest = %(output)s))
+           AND (%(digest)s::bytea IS NULL
+                OR %(digest)s IN (r.receipt_digest, r.inputs_digest, r.claim_digest, r.graph_digest)
+                OR EXISTS (SELECT FROM receipt_outputs o WHERE o.receipt_id = r.id AND o.digest = %(digest)s)
+                OR EXISTS (SELECT FROM resolved_inputs i
+                            WHERE i.receipt_id = r.id
+                              AND (i.digest = %(digest)s OR i.content_id = ANY(%(contents)s::bigint[]))))
          ORDER BY hit.n
         """,
         ids=list(ids),
-        lists=len(lists),
-        **_params(lists),
+        output=criteria.output,
+        seed=criteria.seed,
+        digest=criteria.digest,
+        contents=sorted(set(criteria.uses.contents)),
     )
-    return [row["id"] for row in found]
-
-
-def _ends(lists: Sequence[_List]) -> LiteralString:
-    """A query for the lowest and the highest of what lists name at or before ``at``, and how many lists go on."""
-    every: LiteralString = " UNION ALL ".join(one.query for one in lists)
-    return f"SELECT min(id) AS lowest, max(id) AS highest, count(id) AS lists FROM ({every}) AS newest"
-
-
-def _params(lists: Sequence[_List]) -> dict[str, Any]:
-    return {name: value for one in lists for name, value in one.params.items()}
+    return [row["id"] for row in hits]
 
 
 async def _newest(conn: Conn, before: int, limit: int) -> list[int]:
-    found = await rows(
+    newest = await rows(
         conn,
         "SELECT id FROM receipts WHERE id < %(before)s ORDER BY id DESC LIMIT %(limit)s",
         before=before,
         limit=limit,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in newest]
 
 
 async def _lines(conn: Conn, ids: Sequence[int]) -> tuple[ReceiptLine, ...]:
@@ -289,8 +355,8 @@ async def _lines(conn: Conn, ids: Sequence[int]) -> tuple[ReceiptLine, ...]:
         SELECT r.id, r.project_id, r.segment_id, r.take_id, t.number AS take, r.asset_id, r.version,
                digest_text(r.receipt_digest) AS receipt_digest, r.engine, r.seed::text AS seed, r.prompt, r.evidence,
                r.recorded_at
-          FROM unnest(%(ids)s::bigint[]) AS found (id)
-          JOIN receipts r ON r.id = found.id
+          FROM unnest(%(ids)s::bigint[]) AS hit (id)
+          JOIN receipts r ON r.id = hit.id
           LEFT JOIN takes t ON t.id = r.take_id
          ORDER BY r.id DESC
         """,

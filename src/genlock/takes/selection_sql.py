@@ -5,33 +5,12 @@ A row is rewritten only where it differs: untouched segments keep their rows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import Any
 
 from genlock.db.connection import Conn, execute, rows
 from genlock.db.tables import table
 from genlock.model import Actor
 from genlock.takes.chain import Link, Member, Run, Slot
-
-LOGGED: LiteralString = """
-            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
-            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM selecting WHERE %(actor)s::text IS NOT NULL
-"""
-"""Logs selections, unless there is no actor. The CTE ``selecting`` holds the takes to select."""
-
-# A new row is the only one of its run until its scene is linked again.
-SELECTED: LiteralString = """
-            INSERT INTO selected_takes AS t (segment_id, project_id, scene_id, take_id, receipt_id, unknown,
-                                             seed_digest, seed_part, seed_take_id, via_judged, run_id, run_position,
-                                             workload_id)
-            SELECT segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest, seed_part,
-                   seed_take_id, true, segment_id, 1, workload_id
-              FROM selecting
-            ON CONFLICT (segment_id) DO UPDATE
-               SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
-                   seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
-                   seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
-"""
-"""Selects takes; the other columns of a segment's row stay unchanged until its scene is linked again."""
 
 
 async def segments_to_change(conn: Conn, takes: Mapping[int, int]) -> list[int]:
@@ -65,10 +44,21 @@ async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None
               LEFT JOIN receipt_inputs i ON i.receipt_id = r.id AND i.role = 'seed_frame' AND i.ordinal = (
                    SELECT min(ordinal) FROM receipt_inputs f WHERE f.receipt_id = r.id AND f.role = 'seed_frame')
              WHERE was.take_id IS DISTINCT FROM w.take_id
-        ), logged AS ("""
-        + LOGGED
-        + ")"
-        + SELECTED,
+        ), logged AS (
+            INSERT INTO selections (segment_id, take_id, previous_take_id, actor)
+            SELECT segment_id, take_id, previous_take_id, %(actor)s FROM selecting WHERE %(actor)s::text IS NOT NULL
+        )
+        -- A new row is the only one of its run until its scene is linked again; other columns stay until then.
+        INSERT INTO selected_takes (segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest,
+                                    seed_part, seed_take_id, workload_id, via_judged, run_id, run_position)
+        SELECT segment_id, project_id, scene_id, take_id, receipt_id, unknown, seed_digest, seed_part, seed_take_id,
+               workload_id, true, segment_id, 1
+          FROM selecting
+        ON CONFLICT (segment_id) DO UPDATE
+           SET take_id = excluded.take_id, receipt_id = excluded.receipt_id, unknown = excluded.unknown,
+               seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
+               seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
+        """,
         takes=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )

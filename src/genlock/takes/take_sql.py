@@ -9,20 +9,6 @@ from genlock.errors import NotFound
 from genlock.model import Page
 from genlock.takes.model import Take
 
-_SELECT_TAKE = """
-        SELECT t.id, t.segment_id, t.number, r.id AS receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
-               t.recorded_by, r.duration_s, r.engine, r.evidence, r.missing,
-               ARRAY(SELECT i.role || '[' || i.ordinal || ']' FROM resolved_inputs i
-                      WHERE i.receipt_id = r.id AND i.content_id IS NULL AND i.digest IS NOT NULL
-                        AND i.role <> 'seed_frame'
-                      ORDER BY i.role, i.ordinal) AS unregistered,
-               coalesce((SELECT jsonb_object_agg(o.part, digest_text(o.digest))
-                           FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
-          FROM takes t
-          JOIN receipts r ON r.take_id = t.id
-          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
-"""
-
 
 async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, limit: int = 100) -> Page[Take]:
     """A segment's takes, newest first, with the exact total."""
@@ -42,8 +28,11 @@ async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, lim
     takes = await ask_many(
         conn,
         Take,
-        _SELECT_TAKE
-        + """
+        """
+        SELECT t.id, t.segment_id, t.number, t.receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
+               t.recorded_by, t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
+          FROM take_details t
+          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
          WHERE t.segment_id = %(segment_id)s AND t.number < %(before)s
          ORDER BY t.number DESC
          LIMIT %(limit)s
@@ -70,7 +59,13 @@ async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
         conn,
         Take,
         NotFound(f"Segment {segment_id} has no take {number}.", hint="`genlock provenance` lists a segment's takes."),
-        _SELECT_TAKE + " WHERE t.segment_id = %(segment_id)s AND t.number = %(number)s",
+        """
+        SELECT t.id, t.segment_id, t.number, t.receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
+               t.recorded_by, t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
+          FROM take_details t
+          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
+         WHERE t.segment_id = %(segment_id)s AND t.number = %(number)s
+        """,
         segment_id=segment_id,
         number=number,
     )
@@ -82,7 +77,13 @@ async def get_take_by_id(conn: Conn, take_id: int) -> Take:
         conn,
         Take,
         NotFound(f"There is no take {take_id}.", hint="`genlock provenance` lists a segment's takes."),
-        _SELECT_TAKE + " WHERE t.id = %(take_id)s",
+        """
+        SELECT t.id, t.segment_id, t.number, t.receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
+               t.recorded_by, t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
+          FROM take_details t
+          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
+         WHERE t.id = %(take_id)s
+        """,
         take_id=take_id,
     )
 
@@ -98,15 +99,10 @@ async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]
         conn,
         Take,
         """
-        SELECT t.id, t.segment_id, t.number, s.receipt_id, true AS selected, t.recorded_at, t.recorded_by,
-               r.duration_s, r.engine, r.evidence, r.missing,
-               ARRAY(SELECT i.role || '[' || i.ordinal || ']' FROM resolved_inputs i
-                      WHERE i.receipt_id = r.id AND i.content_id IS NULL AND i.digest IS NOT NULL
-                        AND i.role <> 'seed_frame'
-                      ORDER BY i.role, i.ordinal) AS unregistered,
-               coalesce((SELECT jsonb_object_agg(o.part, digest_text(o.digest))
-                           FROM receipt_outputs o WHERE o.receipt_id = r.id), '{}') AS outputs
-          FROM judged_takes s JOIN takes t ON t.id = s.take_id JOIN receipts r ON r.id = s.receipt_id
+        SELECT t.id, t.segment_id, t.number, t.receipt_id, true AS selected, t.recorded_at, t.recorded_by,
+               t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
+          FROM judged_takes s
+          JOIN take_details t ON t.id = s.take_id
          WHERE s.segment_id = ANY(%(segments)s)
         """,
         segments=list(segment_ids),

@@ -7,23 +7,18 @@ from genlock.errors import NotFound
 from genlock.model import Actor
 from genlock.timeline.model import NewPin, Pin
 
-_SELECT_PIN = """
-        SELECT p.id, p.project_id, p.scene_id, p.asset_id, a.kind, a.name, p.number AS version, a.active_version,
-               p.reason, p.created_by, p.created_at
-          FROM pins p JOIN assets a ON a.id = p.asset_id
-"""
-
 
 async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> tuple[Pin, ...]:
     """The pins of a project with those of its scenes; with ``scene_id`` those that count there."""
     return await many(
         conn,
         Pin,
-        _SELECT_PIN
-        + """
-         WHERE p.project_id = %(project_id)s
-           AND (%(scene_id)s::bigint IS NULL OR p.scene_id IS NULL OR p.scene_id = %(scene_id)s)
-         ORDER BY p.scene_id NULLS FIRST, p.id
+        """
+        SELECT id, project_id, scene_id, asset_id, kind, name, version, active_version, reason, created_by, created_at
+          FROM pin_details
+         WHERE project_id = %(project_id)s
+           AND (%(scene_id)s::bigint IS NULL OR scene_id IS NULL OR scene_id = %(scene_id)s)
+         ORDER BY scene_id NULLS FIRST, id
         """,
         project_id=project_id,
         scene_id=scene_id,
@@ -35,10 +30,11 @@ async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Pin]:
     return await ask_many(
         conn,
         Pin,
-        _SELECT_PIN
-        + """
-         WHERE p.project_id IN (SELECT project_id FROM segments WHERE id = ANY(%(segments)s))
-         ORDER BY p.scene_id NULLS FIRST, p.id
+        """
+        SELECT id, project_id, scene_id, asset_id, kind, name, version, active_version, reason, created_by, created_at
+          FROM pin_details
+         WHERE project_id IN (SELECT project_id FROM segments WHERE id = ANY(%(segments)s))
+         ORDER BY scene_id NULLS FIRST, id
         """,
         segments=list(segment_ids),
     )
@@ -86,7 +82,17 @@ async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id
 
 async def get_pin(conn: Conn, pin_id: int) -> Pin:
     """A pin by id."""
-    return await one(conn, Pin, NotFound(f"There is no pin {pin_id}."), _SELECT_PIN + " WHERE p.id = %(id)s", id=pin_id)
+    return await one(
+        conn,
+        Pin,
+        NotFound(f"There is no pin {pin_id}."),
+        """
+        SELECT id, project_id, scene_id, asset_id, kind, name, version, active_version, reason, created_by, created_at
+          FROM pin_details
+         WHERE id = %(id)s
+        """,
+        id=pin_id,
+    )
 
 
 async def close_scope(conn: Conn, project_id: int, scene_id: int | None) -> int | None:

@@ -2,26 +2,11 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, maybe, one, scalar
+from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, maybe, one, rows, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
 from genlock.timeline.model import NewProject, Project, Scene, Segment
-
-_SELECT_PROJECT = """
-        SELECT p.id, p.slug, p.name, p.archived_at IS NOT NULL AS archived, p.created_at, p.created_by
-          FROM projects p
-"""
-_SELECT_SCENE = """
-        SELECT s.id, s.project_id, s.name, s.position, s.archived_at IS NOT NULL AS archived,
-               s.created_at, s.created_by
-          FROM scenes s
-"""
-_SELECT_SEGMENT = """
-        SELECT g.id, g.scene_id, g.project_id, g.position, g.name, g.chained, g.archived_at IS NOT NULL AS archived
-          FROM segments g
-"""
-
 
 # projects ----------------------------------------------------------------------------------------
 
@@ -43,7 +28,11 @@ async def get_project(conn: Conn, project_id: int) -> Project:
         conn,
         Project,
         NotFound(f"There is no project {project_id}.", hint="`genlock project list` shows all projects."),
-        _SELECT_PROJECT + " WHERE p.id = %(id)s",
+        """
+        SELECT id, slug, name, archived_at IS NOT NULL AS archived, created_at, created_by
+          FROM projects
+         WHERE id = %(id)s
+        """,
         id=project_id,
     )
 
@@ -55,11 +44,12 @@ async def list_projects(
     projects = await many(
         conn,
         Project,
-        _SELECT_PROJECT
-        + """
-         WHERE (p.archived_at IS NOT NULL) = %(archived)s AND p.id > %(after)s
-           AND (%(slug)s::text IS NULL OR p.slug = %(slug)s)
-         ORDER BY p.id
+        """
+        SELECT id, slug, name, archived_at IS NOT NULL AS archived, created_at, created_by
+          FROM projects
+         WHERE (archived_at IS NOT NULL) = %(archived)s AND id > %(after)s
+           AND (%(slug)s::text IS NULL OR slug = %(slug)s)
+         ORDER BY id
          LIMIT %(limit)s + 1
         """,
         archived=archived,
@@ -119,7 +109,11 @@ async def get_scene(conn: Conn, scene_id: int) -> Scene:
         conn,
         Scene,
         NotFound(f"There is no scene {scene_id}.", hint="`genlock project show` lists a project's scenes."),
-        _SELECT_SCENE + " WHERE s.id = %(id)s",
+        """
+        SELECT id, project_id, name, position, archived_at IS NOT NULL AS archived, created_at, created_by
+          FROM scenes
+         WHERE id = %(id)s
+        """,
         id=scene_id,
     )
 
@@ -146,13 +140,12 @@ async def lock_scenes_of(conn: Conn, project_id: int) -> None:
 
 async def open_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
     """The ids of a project's scenes that are not archived."""
-    scenes = await many(
+    scenes = await rows(
         conn,
-        Scene,
-        _SELECT_SCENE + " WHERE s.project_id = %(id)s AND s.archived_at IS NULL ORDER BY s.id",
+        "SELECT id FROM scenes WHERE project_id = %(id)s AND archived_at IS NULL ORDER BY id",
         id=project_id,
     )
-    return tuple(scene.id for scene in scenes)
+    return tuple(scene["id"] for scene in scenes)
 
 
 async def scenes_of(
@@ -168,12 +161,13 @@ async def scenes_of(
     scenes = await many(
         conn,
         Scene,
-        _SELECT_SCENE
-        + """
-         WHERE s.project_id = %(project_id)s AND (s.archived_at IS NOT NULL) = %(archived)s
-           AND (%(name)s::text IS NULL OR s.name = %(name)s)
-           AND s.position > %(after)s
-         ORDER BY s.position
+        """
+        SELECT id, project_id, name, position, archived_at IS NOT NULL AS archived, created_at, created_by
+          FROM scenes
+         WHERE project_id = %(project_id)s AND (archived_at IS NOT NULL) = %(archived)s
+           AND (%(name)s::text IS NULL OR name = %(name)s)
+           AND position > %(after)s
+         ORDER BY position
          LIMIT %(limit)s + 1
         """,
         project_id=project_id,
@@ -209,7 +203,17 @@ async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
 
 async def get_segment(conn: Conn, segment_id: int) -> Segment:
     """A segment by id; ``NotFound`` when there is none."""
-    return await one(conn, Segment, no_segment(segment_id), _SELECT_SEGMENT + " WHERE g.id = %(id)s", id=segment_id)
+    return await one(
+        conn,
+        Segment,
+        no_segment(segment_id),
+        """
+        SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived
+          FROM segments
+         WHERE id = %(id)s
+        """,
+        id=segment_id,
+    )
 
 
 def no_segment(segment_id: int) -> NotFound:
@@ -219,7 +223,16 @@ def no_segment(segment_id: int) -> NotFound:
 
 async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Segment]:
     """Ask for the segments with these ids, in no order; unknown ones are absent."""
-    return await ask_many(conn, Segment, _SELECT_SEGMENT + " WHERE g.id = ANY(%(ids)s)", ids=list(segment_ids))
+    return await ask_many(
+        conn,
+        Segment,
+        """
+        SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived
+          FROM segments
+         WHERE id = ANY(%(ids)s)
+        """,
+        ids=list(segment_ids),
+    )
 
 
 async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
@@ -227,7 +240,12 @@ async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
     return await many(
         conn,
         Segment,
-        _SELECT_SEGMENT + " WHERE g.scene_id = %(id)s AND g.position IS NOT NULL ORDER BY g.position",
+        """
+        SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived
+          FROM segments
+         WHERE scene_id = %(id)s AND position IS NOT NULL
+         ORDER BY position
+        """,
         id=scene_id,
     )
 
@@ -237,7 +255,11 @@ async def segment_at(conn: Conn, scene_id: int, position: int) -> Segment | None
     return await maybe(
         conn,
         Segment,
-        _SELECT_SEGMENT + " WHERE g.scene_id = %(id)s AND g.position = %(position)s",
+        """
+        SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived
+          FROM segments
+         WHERE scene_id = %(id)s AND position = %(position)s
+        """,
         id=scene_id,
         position=position,
     )

@@ -73,7 +73,7 @@ class Scan(Model):
 
 
 class Remembered(Model):
-    """What is known of a file from the last time it was seen; ``is_kept``: whether the store has its bytes."""
+    """What is known of a file from the last time it was seen; ``is_stored``: whether the store has its bytes."""
 
     path: str
     asset_id: int | None
@@ -82,7 +82,7 @@ class Remembered(Model):
     stamp: FileStamp
     is_gone: bool
     is_archived: bool
-    is_kept: bool
+    is_stored: bool
 
 
 _SENTENCES = {

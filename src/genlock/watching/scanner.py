@@ -313,7 +313,7 @@ def _changed(walked: Walked, known: dict[str, Remembered], *, keep: bool) -> lis
         one = known.get(found.path)
         if one is None or one.stamp != found.stamp:
             return False
-        return one.is_kept or not keep or one.refusal is not None or one.is_archived
+        return one.is_stored or not keep or one.refusal is not None or one.is_archived
 
     return [one for one in walked.files.values() if not is_as_it_was(one)]
 

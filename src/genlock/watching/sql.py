@@ -9,27 +9,18 @@ from genlock.library.stamps import FileStamp
 from genlock.model import Kind
 from genlock.watching.model import Remembered
 
-_SELECT = """
-        SELECT f.path, f.asset_id, f.number, f.refusal, f.gone_since IS NOT NULL AS is_gone,
-               coalesce(a.archived_at IS NOT NULL, false) AS is_archived,
-               EXISTS (SELECT FROM asset_versions v JOIN blobs b ON b.digest = v.digest AND b.gone_since IS NULL
-                        WHERE v.asset_id = f.asset_id AND v.number = f.number) AS is_kept,
-               jsonb_build_object('device', f.device, 'inode', f.inode, 'size_bytes', f.size_bytes,
-                                  'mtime_ns', f.mtime_ns, 'ctime_ns', f.ctime_ns) AS stamp
-          FROM scanned_files f LEFT JOIN assets a ON a.id = f.asset_id
-"""
-
 
 async def remembered_below(conn: Conn, host: str, folders: Sequence[str]) -> dict[str, Remembered]:
     """What is known of the files below some folders (resolved), by path."""
     found = await many(
         conn,
         Remembered,
-        _SELECT
-        + """
-         WHERE f.host = %(host)s
+        """
+        SELECT path, asset_id, number, refusal, is_gone, is_archived, is_stored, stamp
+          FROM scanned_file_details
+         WHERE host = %(host)s
            AND EXISTS (SELECT FROM unnest(%(folders)s::text[]) AS within (folder)
-                        WHERE starts_with(f.path, within.folder || '/'))
+                        WHERE starts_with(path, within.folder || '/'))
         """,
         host=host,
         folders=[folder.rstrip("/") for folder in folders],
@@ -40,7 +31,15 @@ async def remembered_below(conn: Conn, host: str, folders: Sequence[str]) -> dic
 async def remembered(conn: Conn, host: str, path: str) -> Remembered | None:
     """What is known of one file."""
     return await maybe(
-        conn, Remembered, _SELECT + " WHERE f.host = %(host)s AND f.path = %(path)s", host=host, path=path
+        conn,
+        Remembered,
+        """
+        SELECT path, asset_id, number, refusal, is_gone, is_archived, is_stored, stamp
+          FROM scanned_file_details
+         WHERE host = %(host)s AND path = %(path)s
+        """,
+        host=host,
+        path=path,
     )
 
 

@@ -1,55 +1,26 @@
 """Reads plans, their steps and what they leave out."""
 
-from typing import LiteralString
-
 from genlock.db.connection import Conn, execute, many, one, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
 from genlock.regeneration.model import LeftOut, Plan, PlanState, Step
 
-_SELECT_PLAN: LiteralString = """
-        SELECT p.id, p.project_id, p.state, p.selection, p.cascade, p.review, p.force, p.seed, p.as_planned,
-               t.totals || jsonb_build_object('left_out', (SELECT count(*) FROM plan_left_out l WHERE l.plan_id = p.id))
-               AS totals,
-               t.progress, p.downstream_stale, p.notes, p.created_by, p.created_at, p.started_by, p.started_at,
-               p.finished_at
-          FROM plans p
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object(
-                          'steps', count(*),
-                          'render', count(*) FILTER (WHERE s.kind = 'render'),
-                          'restore', count(*) FILTER (WHERE s.kind = 'restore'),
-                          'blocked', count(*) FILTER (WHERE s.kind = 'blocked'),
-                          'gpu_seconds', round(sum(s.estimate_s)::numeric, 3),
-                          'rendered', count(*) FILTER (WHERE s.kind = 'render' AND s.state = 'succeeded'),
-                          'restored', count(*) FILTER (WHERE s.kind = 'restore' AND s.state = 'succeeded'),
-                          'saved', count(*) FILTER (WHERE s.saved),
-                          'failed', count(*) FILTER (WHERE s.state = 'failed'),
-                          'cancelled', count(*) FILTER (WHERE s.state = 'cancelled')) AS totals,
-                      coalesce(avg(CASE WHEN s.state IN ('succeeded', 'skipped', 'failed', 'cancelled') THEN 1
-                                        ELSE s.progress END) FILTER (WHERE s.kind <> 'blocked'),
-                               CASE WHEN p.state IN ('draft', 'running') THEN 0 ELSE 1 END) AS progress
-                 FROM plan_steps s
-                WHERE s.plan_id = p.id) t
-"""
-_SELECT_STEP: LiteralString = """
-        SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id, s.kind, s.state, s.saved, s.substitutes,
-               coalesce((SELECT array_agg(d.id ORDER BY d.position) FROM plan_steps d
-                          WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)), '{}') AS after,
-               s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.error, s.started_at,
-               s.finished_at,
-               coalesce(s.why, CASE WHEN s.state = 'queued' AND s.engine <> ALL (ARRAY(
-                             SELECT unnest(w.engines) FROM workers w
-                              WHERE w.stopped_at IS NULL AND w.seen_at > now() - interval '30 seconds'))
-                        THEN 'No worker that runs can reach the engine ' || s.engine || '.' END) AS why
-          FROM plan_steps s
-"""
-
 
 async def get_plan(conn: Conn, plan_id: int) -> Plan:
     """A plan by id; ``NotFound`` when there is none."""
-    return await one(conn, Plan, _missing(plan_id), _SELECT_PLAN + " WHERE p.id = %(id)s", id=plan_id)
+    return await one(
+        conn,
+        Plan,
+        _missing(plan_id),
+        """
+        SELECT id, project_id, state, selection, cascade, review, force, seed, as_planned, totals, progress,
+               downstream_stale, notes, created_by, created_at, started_by, started_at, finished_at
+          FROM plan_details
+         WHERE id = %(id)s
+        """,
+        id=plan_id,
+    )
 
 
 async def lock_plan(conn: Conn, plan_id: int) -> Plan:
@@ -81,12 +52,14 @@ async def list_plans(
     found = await many(
         conn,
         Plan,
-        _SELECT_PLAN
-        + """
-         WHERE (%(project_id)s::bigint IS NULL OR p.project_id = %(project_id)s)
-           AND (%(state)s::text IS NULL OR p.state = %(state)s)
-           AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
-         ORDER BY p.id DESC
+        """
+        SELECT id, project_id, state, selection, cascade, review, force, seed, as_planned, totals, progress,
+               downstream_stale, notes, created_by, created_at, started_by, started_at, finished_at
+          FROM plan_details
+         WHERE (%(project_id)s::bigint IS NULL OR project_id = %(project_id)s)
+           AND (%(state)s::text IS NULL OR state = %(state)s)
+           AND (%(before)s::bigint IS NULL OR id < %(before)s)
+         ORDER BY id DESC
          LIMIT %(limit)s + 1
         """,
         project_id=project_id,
@@ -102,8 +75,17 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
     found = await many(
         conn,
         Step,
-        _SELECT_STEP
-        + """
+        """
+        SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id, s.kind, s.state, s.saved, s.substitutes,
+               coalesce((SELECT array_agg(d.id ORDER BY d.position) FROM plan_steps d
+                          WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)), '{}') AS after,
+               s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.error, s.started_at,
+               s.finished_at,
+               coalesce(s.why, CASE WHEN s.state = 'queued' AND s.engine <> ALL (ARRAY(
+                             SELECT unnest(w.engines) FROM workers w
+                              WHERE w.stopped_at IS NULL AND w.seen_at > now() - interval '30 seconds'))
+                        THEN 'No worker that runs can reach the engine ' || s.engine || '.' END) AS why
+          FROM plan_steps s
          WHERE s.plan_id = %(plan_id)s AND s.position > %(after)s
          ORDER BY s.position
          LIMIT %(limit)s + 1

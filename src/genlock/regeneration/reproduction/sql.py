@@ -17,14 +17,6 @@ from genlock.regeneration.model import StepError
 from genlock.regeneration.plans.queue_sql import QUEUE, REPRODUCE
 from genlock.regeneration.reproduction.model import Reproduction, ReproductionResult, Thresholds
 
-_SELECT = """
-        SELECT p.id, p.receipt_id, p.project_id, p.engine, p.runs,
-               jsonb_build_object('psnr_db', p.least_psnr_db, 'ssim', p.least_ssim) AS thresholds,
-               p.state, p.progress, p.attempt, p.worker, r.verdict, r.result, p.error,
-               p.created_by, p.created_at, p.started_at, p.finished_at
-          FROM reproductions p LEFT JOIN reproduction_results r ON r.reproduction_id = p.id
-"""
-
 
 class ClaimedReproduction(Model):
     """A reproduction that a worker has claimed."""
@@ -44,7 +36,18 @@ async def get_reproduction(conn: Conn, reproduction_id: int) -> Reproduction:
     missing = NotFound(
         f"There is no reproduction {reproduction_id}.", hint="`genlock reproductions` lists those of a take."
     )
-    return await one(conn, Reproduction, missing, _SELECT + " WHERE p.id = %(id)s", id=reproduction_id)
+    return await one(
+        conn,
+        Reproduction,
+        missing,
+        """
+        SELECT id, receipt_id, project_id, engine, runs, thresholds, state, progress, attempt, worker, verdict, result,
+               error, created_by, created_at, started_at, finished_at
+          FROM reproduction_details
+         WHERE id = %(id)s
+        """,
+        id=reproduction_id,
+    )
 
 
 async def reproductions_of(
@@ -54,10 +57,12 @@ async def reproductions_of(
     found = await many(
         conn,
         Reproduction,
-        _SELECT
-        + """
-         WHERE p.receipt_id = %(receipt_id)s AND (%(before)s::bigint IS NULL OR p.id < %(before)s)
-         ORDER BY p.id DESC
+        """
+        SELECT id, receipt_id, project_id, engine, runs, thresholds, state, progress, attempt, worker, verdict, result,
+               error, created_by, created_at, started_at, finished_at
+          FROM reproduction_details
+         WHERE receipt_id = %(receipt_id)s AND (%(before)s::bigint IS NULL OR id < %(before)s)
+         ORDER BY id DESC
          LIMIT %(limit)s + 1
         """,
         receipt_id=receipt_id,
