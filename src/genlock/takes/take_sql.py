@@ -78,10 +78,10 @@ async def get_take_by_id(conn: Conn, take_id: int) -> Take:
         Take,
         NotFound(f"There is no take {take_id}.", hint="`genlock provenance` lists a segment's takes."),
         """
-        SELECT t.id, t.segment_id, t.number, t.receipt_id, s.take_id IS NOT NULL AS selected, t.recorded_at,
-               t.recorded_by, t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
+        SELECT t.id, t.segment_id, t.number, t.receipt_id,
+               EXISTS (SELECT FROM judged_takes s WHERE s.segment_id = t.segment_id AND s.take_id = t.id) AS selected,
+               t.recorded_at, t.recorded_by, t.duration_s, t.engine, t.evidence, t.missing, t.unregistered, t.outputs
           FROM take_details t
-          LEFT JOIN judged_takes s ON s.segment_id = t.segment_id AND s.take_id = t.id
          WHERE t.id = %(take_id)s
         """,
         take_id=take_id,
