@@ -37,7 +37,7 @@ async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None
             SELECT w.segment_id, w.take_id, was.take_id AS previous_take_id, g.project_id, g.scene_id,
                    r.id AS receipt_id, take_is_unknown(r.id, r.missing, r.evidence) AS unknown,
                    r.workload_id, i.digest AS seed_digest, i.part AS seed_part, i.take_id AS seed_take_id
-              FROM json_to_recordset(%(takes)s) AS w (segment_id bigint, take_id bigint)
+              FROM json_to_recordset(%(selections)s) AS w (segment_id bigint, take_id bigint)
               JOIN segments g ON g.id = w.segment_id
               JOIN receipts r ON r.take_id = w.take_id
               LEFT JOIN selected_takes was ON was.segment_id = w.segment_id
@@ -59,7 +59,7 @@ async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None
                seed_digest = excluded.seed_digest, seed_part = excluded.seed_part,
                seed_take_id = excluded.seed_take_id, workload_id = excluded.workload_id
         """,
-        takes=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
+        selections=table([{"segment_id": segment, "take_id": take} for segment, take in takes.items()]),
         actor=actor and actor.name,
     )
 

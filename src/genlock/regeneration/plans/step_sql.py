@@ -122,7 +122,7 @@ async def equal_take(conn: Conn, segment_id: int, inputs_digest: Digest, graph: 
           FROM receipts r LEFT JOIN selected_takes t ON t.take_id = r.take_id
          WHERE r.segment_id = %(segment_id)s AND r.inputs_digest = %(inputs)s
            AND (%(graph)s::bytea IS NULL OR r.graph_digest = %(graph)s)
-           AND cardinality(r.missing) = 0 AND r.evidence IN ('recorded', 'matched_by_digest')
+           AND well_evidenced(r.missing, r.evidence)
            AND (SELECT bool_and(o.part = 'frames' OR b.digest IS NOT NULL)
                   FROM receipt_outputs o LEFT JOIN blobs b ON b.digest = o.digest AND b.gone_since IS NULL
                  WHERE o.receipt_id = r.id)
