@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import command_line, importing, inside, questions, recording, table
+from benchmarks import command_line, importing, inside, lists, questions, recording, table
 from benchmarks import floors as bottoms
 from benchmarks.clock import Row
 from benchmarks.house import database, filled, folder, serving
@@ -51,6 +51,7 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
             rows += _told(iter([questions.activations(http, keys)]))
         rows += _told(iter([questions.single(http, keys, outputs), questions.batches(http, keys, outputs)]))
         rows += _told(recording.scenes(http, keys.assets, outputs))
+        rows += _told(lists.lists(http, keys, outputs))
         memory = Row("memory of the server process", 300, unit="MB", floor="")
         memory.value = server.memory_mb()
         rows.append(memory)

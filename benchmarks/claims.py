@@ -1,22 +1,34 @@
 """Claims like those that the generated receipts come from, for what is recorded while measuring."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.layout import HEIGHT, WIDTH
 
 
-def claim(assets: dict[str, int], number: int, outputs: dict[str, str]) -> dict[str, Any]:
-    """A claim of eight inputs (the source image is added by Genlock), different for each ``number``."""
+def claim(
+    assets: Mapping[str, int],
+    number: int,
+    outputs: Mapping[str, str],
+    *,
+    lora_version: int = 1,
+    continues: str | None = None,
+) -> dict[str, Any]:
+    """Return a claim of eight inputs (the source image is added by Genlock), different for each ``number``.
+
+    ``continues`` is the digest of the last frame that the take continues.
+    """
     used = [
         {"role": role, "asset": assets[role], "version": 1} for role in ("workflow", "model", "vae", "text_encoder")
     ]
     loras = [
-        {"role": "lora", "asset": assets["lora"], "version": 1, "strength_model": 0.8},
+        {"role": "lora", "asset": assets["lora"], "version": lora_version, "strength_model": 0.8},
         {"role": "lora", "asset": assets["style"], "version": 1, "strength_model": 0.45},
     ]
     variants = [{"role": "variant", "asset": assets["variant"], "version": 1}] if "variant" in assets else []
+    frames = [{"role": "seed_frame", "digest": continues, "part": "last_frame"}] if continues else []
     return {
-        "inputs": [*used, *loras, *variants],
+        "inputs": [*used, *loras, *variants, *frames],
         "parameters": {
             "prompt": f"she walks on through the rain, take {number}, slow dolly in, night, neon reflections",
             "negative_prompt": "blurry, watermark, text, low quality",
@@ -35,7 +47,7 @@ def claim(assets: dict[str, int], number: int, outputs: dict[str, str]) -> dict[
             "version": "0.3.50",
             "environment": {"python": "3.11.9", "torch": "2.7.1+cu128", "device": "NVIDIA GeForce RTX 4090"},
         },
-        "outputs": outputs,
+        "outputs": dict(outputs),
         "observed": {"duration_s": 41.5, "worker": "render-2"},
         "recorder": {"name": "bench", "version": "1"},
     }

@@ -22,6 +22,7 @@ class Keys:
     wide: int
     assets: dict[str, int]
     writing: list[int]  # segments of one project that are recorded into
+    frames: list[str]  # digests of last frames, all different
 
 
 def draw_keys(url: str) -> Keys:
@@ -44,6 +45,9 @@ def draw_keys(url: str) -> Keys:
             for role, name in (kinds | {"lora": "lora 2", "style": "lora 3"}).items()
         }
         assets["variant"] = column("SELECT min(id) FROM assets WHERE kind = 'variant' AND project_id = 2")[0]
+        frames = conn.execute(
+            "SELECT digest_text(digest) FROM receipt_outputs WHERE part = 'last_frame' ORDER BY receipt_id LIMIT 1000"
+        ).fetchall()
         writing = column("SELECT id FROM segments WHERE project_id = 2 ORDER BY id")
     return Keys(
         segments=[draw.randint(1, last) for _ in range(TRIES)],
@@ -55,4 +59,5 @@ def draw_keys(url: str) -> Keys:
         wide=wide,
         assets=assets,
         writing=writing,
+        frames=[str(row[0]) for row in frames],
     )

@@ -1,7 +1,7 @@
 """Whether recording a take depends on the size of its scene: a scene of 10 segments against one of 10,000."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from json import dumps
 from typing import Any
 
@@ -9,19 +9,18 @@ import httpx
 
 from benchmarks.claims import claim
 from benchmarks.clock import Row, rate
+from benchmarks.scenes import Shape, add_scene, new_project
 from benchmarks.wire import Wire, wire
 
 _SIZES = (10, 10_000)
-_BATCH = 500
 _ROUNDS, _ROUND_S = 8, 0.5
 
 
 def scenes(http: httpx.Client, assets: dict[str, int], outputs: dict[str, str]) -> Iterator[Row]:
     """Return the rates of recording into scenes full of selected takes, measured in turns, and their ratio."""
-    project = http.post("/projects", json={"slug": f"recording-{time.time_ns()}", "name": "Recording"})
-    project_id = project.raise_for_status().json()["id"]
+    project_id = new_project(http, "recording")
     shared = {role: asset for role, asset in assets.items() if role != "variant"}
-    segments = [_filled_scene(http, project_id, size, shared, outputs) for size in _SIZES]
+    segments = [add_scene(http, project_id, Shape(size), lambda _: shared, [outputs]).segments for size in _SIZES]
     rows = [Row(f"record a take into a scene of {size:,}", 250, unit="/s", floor="commit") for size in _SIZES]
     counts, seconds = [0, 0], [0.0, 0.0]
     with wire(http) as sending:
@@ -37,24 +36,8 @@ def scenes(http: httpx.Client, assets: dict[str, int], outputs: dict[str, str]) 
     yield ratio
 
 
-def _filled_scene(
-    http: httpx.Client, project_id: int, size: int, assets: dict[str, int], outputs: dict[str, str]
-) -> list[int]:
-    """Return the segments of a new scene, each with a selected take."""
-    scene = http.post(f"/projects/{project_id}/scenes", json={"name": f"scene of {size}"}).raise_for_status().json()
-    segment_ids: list[int] = []
-    while len(segment_ids) < size:
-        count = min(_BATCH, size - len(segment_ids))
-        added = http.post(f"/scenes/{scene['id']}/segments", json={"count": count, "chained": False})
-        new = [segment["id"] for segment in added.raise_for_status().json()["items"]]
-        takes = [{"segment_id": segment, "claim": _claim(assets, outputs)} for segment in new]
-        http.post("/takes:batch", json={"takes": takes}).raise_for_status()
-        segment_ids += new
-    return segment_ids
-
-
 def _record(
-    sending: Wire, segment_ids: list[int], assets: dict[str, int], outputs: dict[str, str], *, until: float
+    sending: Wire, segment_ids: Sequence[int], assets: dict[str, int], outputs: dict[str, str], *, until: float
 ) -> int:
     """Record into segments all over a scene until a moment; return the number of takes."""
     count = 0

@@ -1,6 +1,7 @@
 """Fixtures of the CLI tests: a server with a worker, sample files, and commands run in and out of process."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -58,6 +59,11 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples")
     write_samples(folder)
     return folder
+
+
+def heed_interrupts() -> None:
+    """Give a new process its interrupt back, which the background jobs of a shell ignore, tests included."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def in_process(environment: Mapping[str, str], arguments: tuple[str, ...]) -> CommandResult:

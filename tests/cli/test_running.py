@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, in_process, out_of_process, render
+from tests.cli.conftest import Run, heed_interrupts, in_process, out_of_process, render
 from tests.client.served import Served
 
 from genlock.cli.formatting import clean
@@ -175,8 +175,7 @@ def test_an_interrupt_ends_a_command_cleanly(studio: Served, film: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background jobs ignore the signal, and so would this one if the tests are one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout
     assert json.loads(process.stdout.readline())["verb"] == "project.created", "a document a line"

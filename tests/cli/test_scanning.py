@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run, in_process
+from tests.cli.conftest import Run, heed_interrupts, in_process
 from tests.client.served import Served, served
 from tests.fixtures_postgres import fresh_database
 
@@ -67,6 +67,7 @@ def test_a_scan_in_place_is_followed_while_the_server_watches(watched: Served, t
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     assert watching.stdout is not None
     with watching:
