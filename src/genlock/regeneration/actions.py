@@ -6,12 +6,13 @@ draft ──start──▶ running ──▶ succeeded · failed
                       └─────retry── failed · cancelled
 """
 
+import secrets
+
 from genlock.db.connection import Conn
 from genlock.engines.offers import engine_names
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
-from genlock.model import Actor
-from genlock.regeneration import recipe as recipes
+from genlock.model import MAX_SEED, Actor
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selection
 from genlock.regeneration.planning import choose_sql, outside, situation_sql
 from genlock.regeneration.planning.draft import Ask
@@ -51,7 +52,7 @@ async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
         aside=aside,
         cascade=new.cascade,
         force=new.force,
-        new_seed=recipes.new_seed if new.seed == "new" else None,
+        new_seed=_new_seed if new.seed == "new" else None,
         engines=frozenset(engine_names()),
     )
     draft = plan_of(situation, ask)
@@ -258,3 +259,8 @@ async def _hold(conn: Conn, plan_id: int) -> None:
             code="held_by_plan",
         )
     await plan_write_sql.hold(conn, plan_id)
+
+
+def _new_seed() -> str:
+    """Return a random seed of all 2^64."""
+    return str(secrets.randbelow(MAX_SEED + 1))

@@ -7,12 +7,11 @@ A recipe may be open: a version that an earlier step of the plan makes, or the f
 renders, is filled in when the step starts. Until then it has no digest.
 """
 
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from genlock.digest import Digest
-from genlock.model import MAX_SEED, InputRole, Model
+from genlock.model import InputRole, Model
 from genlock.takes import receipt
 from genlock.takes.claim import Regenerates
 from genlock.takes.claim_resolution import LAST_FRAME
@@ -77,11 +76,6 @@ def inputs_digest(recipe: Recipe) -> Digest | None:
 def with_seed(recipe: Recipe, seed: str) -> Recipe:
     """The recipe with another seed."""
     return recipe.model_copy(update={"parameters": {**recipe.parameters, "seed": seed}})
-
-
-def new_seed() -> str:
-    """A seed drawn at random from all 2^64."""
-    return str(secrets.randbelow(MAX_SEED + 1))
 
 
 def with_frame(recipe: Recipe, resolved: ResolvedInput | None) -> Recipe:
