@@ -20,6 +20,13 @@ from benchmarks.clock import Row, repeat
 from benchmarks.keys import Keys
 from benchmarks.scenes import FilledScene, Shape, add_scene, add_version, new_asset, new_project, record_scene
 
+_SHARED = {
+    "workflow": "workflow",
+    "model": "model",
+    "vae": "vae",
+    "text_encoder": "text_encoder",
+    "style": "lora",
+}
 _SMALL_MS, _GIANT_MS = 25, 150
 _CHAIN = 1000
 _FEW = 100  # every how many segments one uses "few"
@@ -44,7 +51,7 @@ class _Project:
 
 def lists(http: httpx.Client, keys: Keys, stored: dict[str, str]) -> Iterator[Row]:
     """Yield the rows of each shape with few stale segments, then with all stale, then those of actions."""
-    shared = {role: asset for role, asset in keys.assets.items() if role not in ("variant", "lora")}
+    shared = {role: new_asset(http, kind, f"lists {role}") for role, kind in _SHARED.items()}
     outputs = [stored | {"last_frame": frame} for frame in keys.frames]
     hundreds = _filled(http, "scenes of 100", Shape(100, chained=True), 10, shared, outputs, _SMALL_MS)
     one_scene = _filled(http, "one scene of 10,000", Shape(10_000), 1, shared, outputs, _GIANT_MS)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from json import dumps
 
 import httpx
 
@@ -37,14 +38,16 @@ def new_project(http: httpx.Client, purpose: str) -> int:
 def new_asset(http: httpx.Client, kind: str, name: str) -> int:
     """Return the id of a new asset with one version."""
     asset_id = http.post("/assets", json={"kind": kind, "name": name}).raise_for_status().json()["id"]
-    add_version(http, asset_id)
+    add_version(http, asset_id, kind)
     return asset_id
 
 
-def add_version(http: httpx.Client, asset_id: int) -> None:
-    """Add a version with new bytes, which becomes the active one."""
-    content = f"bytes of {asset_id} at {time.time_ns()}".encode()
-    http.post(f"/assets/{asset_id}/versions", files={"file": ("asset.bin", content)}).raise_for_status()
+def add_version(http: httpx.Client, asset_id: int, kind: str = "lora") -> None:
+    """Add a version with new content, which becomes the active one."""
+    filename, content = "asset.bin", f"content of {asset_id} at {time.time_ns()}"
+    if kind == "workflow":
+        filename, content = "asset.json", dumps({"1": {"class_type": "SaveVideo", "inputs": {"note": content}}})
+    http.post(f"/assets/{asset_id}/versions", files={"file": (filename, content.encode())}).raise_for_status()
 
 
 def add_scene(
