@@ -82,9 +82,8 @@ class Serving:
 
     def client(self) -> httpx.Client:
         """A client with one connection and the administrator's token."""
-        return httpx.Client(
-            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {self.token}"}, timeout=TIMEOUT_S
-        )
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=TIMEOUT_S, verify=False)
 
     def memory_mb(self) -> float:
         """The memory of the server process."""

@@ -89,7 +89,7 @@ class ComfyServer:
     def answers(self) -> bool:
         """Whether it can be spoken to."""
         try:
-            return httpx.get(f"{self.url}/system_stats", timeout=5).is_success
+            return httpx.get(f"{self.url}/system_stats", timeout=5, verify=False).is_success
         except httpx.HTTPError:
             return False
 

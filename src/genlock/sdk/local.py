@@ -25,6 +25,7 @@ from genlock.errors import Conflict, Denied, Unavailable
 from genlock.model import Model
 from genlock.sdk.transport import Address, Say
 from genlock.settings import Settings
+from genlock.tls import needs_certificates
 
 IDLE_MINUTES = 15.0
 _OK = 200
@@ -299,7 +300,7 @@ def _status(url: str, token: str | None) -> int | None:
     """Return the status of a GET to a server of this machine; ``None`` without an answer."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
-        verify = url.startswith("https:")  # loading the certificates takes time, and plain HTTP has none
+        verify = needs_certificates(url)
         return httpx.get(url, headers=headers, timeout=10, trust_env=False, verify=verify).status_code
     except httpx.HTTPError:
         return None

@@ -25,6 +25,7 @@ from genlock.errors import Unavailable
 from genlock.model import Model
 from genlock.sdk.problems import problem_of
 from genlock.sdk.uploads import Form
+from genlock.tls import needs_certificates
 
 T = TypeVar("T")
 Body = BaseModel | Mapping[str, Any] | None
@@ -180,7 +181,7 @@ class Transport:
                 headers=headers,
                 timeout=self._timeout,
                 trust_env=url.host not in _LOOPBACK,
-                verify=url.scheme == "https",  # loading the certificates takes time, and plain HTTP has none
+                verify=needs_certificates(str(url)),
             )
         return self._http
 

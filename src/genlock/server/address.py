@@ -19,6 +19,7 @@ import httpx
 from genlock.errors import Conflict, Invalid
 from genlock.private_file import write_private
 from genlock.sdk.local import Running
+from genlock.tls import needs_certificates
 
 _TOO_LOW = 1024
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - only compared with
@@ -76,8 +77,9 @@ def announce(path: Path, url: str) -> Running:
 
 def answers(running: Running) -> bool:
     """Return whether a server answers there."""
+    verify = needs_certificates(running.url)
     try:
-        return httpx.get(f"{running.url}/healthz", timeout=5, trust_env=False).is_success
+        return httpx.get(f"{running.url}/healthz", timeout=5, trust_env=False, verify=verify).is_success
     except httpx.HTTPError:
         return False
 
