@@ -17,15 +17,6 @@ DRIVERS = {"psycopg", "psycopg_pool"}
 STATEMENTS = {"many", "maybe", "one", "rows", "ask", "ask_many", "scalar", "execute"}
 CURSOR_METHODS = {"execute", "executemany", "cursor"}
 
-# Modules that are neither SQL nor the connection and yet use the driver or send statements. No module joins them.
-NOT_YET_WITHOUT_SQL = frozenset(
-    {
-        "genlock.library.actions",
-        "genlock.regeneration.making.patience",
-        "genlock.regeneration.worker",
-    }
-)
-
 
 def test_the_contract_lists_exactly_the_modules_that_say_they_are_pure() -> None:
     contract = _contract(PURE)
@@ -36,11 +27,8 @@ def test_the_contract_lists_exactly_the_modules_that_say_they_are_pure() -> None
 
 
 def test_only_sql_modules_the_connection_and_events_use_the_driver() -> None:
-    users = {name for name, module in _modules() if not _may_use_sql(name) and _uses_sql(module)}
-    joined = users - NOT_YET_WITHOUT_SQL
-    assert not joined, f"move these statements into a module named *_sql: {sorted(joined)}"
-    left = NOT_YET_WITHOUT_SQL - users
-    assert not left, f"these send no statements: remove them from NOT_YET_WITHOUT_SQL: {sorted(left)}"
+    users = sorted(name for name, module in _modules() if not _may_use_sql(name) and _uses_sql(module))
+    assert not users, f"move these statements into a module named *_sql: {users}"
 
 
 def test_a_statement_outside_of_the_sql_modules_is_noticed() -> None:

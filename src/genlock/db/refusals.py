@@ -2,9 +2,13 @@
 
 import psycopg
 from psycopg import errors
+from psycopg_pool import PoolTimeout
 
 from genlock.database_url import redact
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound, Unavailable
+
+DriverError = psycopg.Error
+"""The base of the driver's errors, for code that uses a library with its own queries."""
 
 _CONFLICTS = {
     "projects_slug_unique": ("A project with this slug exists already.", "Choose another slug, or use that project."),
@@ -58,3 +62,8 @@ def as_genlock_error(error: psycopg.Error) -> GenlockError:
         f"The database did not finish this: {redact(str(error).strip()) or type(error).__name__}.",
         hint="Nothing of this request was kept. Try again; `genlock up` restarts the embedded server when it is down.",
     )
+
+
+def is_lost_connection(error: GenlockError) -> bool:
+    """Return whether an error means that the database was not reached or that the connection to it was lost."""
+    return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout))

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from psycopg.types.json import Jsonb
-
 from genlock.db.connection import Conn
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
@@ -37,9 +35,7 @@ async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) 
     if number is None:
         equal = await sql.first_equal(conn, asset_id, new.effective_digest)
         outcome = Outcome.CREATED if equal is None else Outcome.EQUIVALENT
-        number = await sql.insert_version(
-            conn, asset_id, new, equal, actor, Jsonb(new.details), _nullable_json(new.bindings)
-        )
+        number = await sql.insert_version(conn, asset_id, new, equal, actor)
     elif new.bindings is not None:
         await _require_bindings(conn, asset, number, new.bindings)
     derivation_id = None
@@ -119,7 +115,3 @@ async def _check_sources(conn: Conn, sources: tuple[VersionRef, ...]) -> None:
             f"derived_from names version {missing.number} of asset {missing.asset_id}, which does not exist.",
             hint="Upload the source first, or name a version it has.",
         )
-
-
-def _nullable_json(value: dict[str, Any] | None) -> Jsonb | None:
-    return None if value is None else Jsonb(value)

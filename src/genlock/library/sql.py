@@ -1,6 +1,6 @@
 """The library's rows: assets, versions, derivations, the activation log."""
 
-from typing import Any
+from psycopg.types.json import Jsonb
 
 from genlock.db.connection import Conn, execute, many, one, scalar
 from genlock.db.pages import decode_cursor, decode_key, page_of
@@ -217,9 +217,7 @@ async def first_equal(conn: Conn, asset_id: int, effective_digest: Digest) -> in
     )
 
 
-async def insert_version(
-    conn: Conn, asset_id: int, new: NewVersion, equivalent_to: int | None, actor: Actor, details: Any, bindings: Any
-) -> int:
+async def insert_version(conn: Conn, asset_id: int, new: NewVersion, equivalent_to: int | None, actor: Actor) -> int:
     """The next version of an asset, filling in the content row that may have been named before; its number."""
     return await scalar(
         conn,
@@ -249,8 +247,8 @@ async def insert_version(
         note=new.note,
         equivalent_to=equivalent_to,
         in_place=new.in_place,
-        details=details,
-        bindings=bindings,
+        details=Jsonb(new.details),
+        bindings=None if new.bindings is None else Jsonb(new.bindings),
         actor=actor.name,
     )
 

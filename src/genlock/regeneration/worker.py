@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import psycopg
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ProcrastinateException
 from procrastinate.jobs import DeleteJobCondition
@@ -35,6 +34,7 @@ from genlock.database_url import refuse_password_argument
 from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
 from genlock.db.migrate import require_current
+from genlock.db.refusals import DriverError
 from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
@@ -157,7 +157,7 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
             )
             try:
                 await _run(queue, shop, stop, orphaned, pace)
-            except (ProcrastinateException, psycopg.Error, OSError) as error:
+            except (ProcrastinateException, DriverError, OSError) as error:
                 logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):

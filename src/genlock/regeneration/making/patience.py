@@ -5,11 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from genlock.db.connection import Conn, Database
-from genlock.errors import Conflict, GenlockError, Unavailable
+from genlock.db.refusals import is_lost_connection
+from genlock.errors import Conflict, Unavailable
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -32,7 +30,7 @@ async def patiently(db: Database, action: Callable[[Conn], Awaitable[T]]) -> T:
             async with db.transaction() as conn:
                 return await action(conn)
         except Unavailable as error:
-            if not _is_lost_connection(error):
+            if not is_lost_connection(error):
                 raise
             logger.warning("The database is away, trying again in %.1f s: %s", pause_s, error.message)
         except Conflict as error:
@@ -41,7 +39,3 @@ async def patiently(db: Database, action: Callable[[Conn], Awaitable[T]]) -> T:
                 raise
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
-
-def _is_lost_connection(error: GenlockError) -> bool:
-    return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout))
