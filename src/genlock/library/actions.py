@@ -1,4 +1,4 @@
-"""Decisions about assets and versions. What follows from them for segments is decided higher up, in ``staleness``."""
+"""Decisions about assets and versions. Their effect on segments is decided in ``staleness``."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ async def create_asset(conn: Conn, new: NewAsset, actor: Actor) -> Asset:
 async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) -> Added:
     """Register bytes that are already stored as a version of an asset.
 
-    Bytes that the asset already has make no new version: a copy is not news. The caller holds the library's lock.
+    Bytes that the asset already has make no new version. The caller holds the library's lock.
     Raises ``NotFound`` for unknown sources and ``Conflict`` when a version would become its own ancestor.
     """
     asset = await sql.lock_asset(conn, asset_id)
@@ -73,12 +73,12 @@ async def rename_asset(conn: Conn, asset_id: int, name: str, actor: Actor) -> As
     before = await sql.lock_asset(conn, asset_id)
     if before.name != name:
         await sql.rename_asset(conn, asset_id, name)
-        await _tell(conn, "asset.renamed", before, actor, {"from": before.name, "to": name})
+        await _append_event(conn, "asset.renamed", before, actor, {"from": before.name, "to": name})
     return await sql.get_asset(conn, asset_id)
 
 
 async def archive_asset(conn: Conn, asset_id: int, actor: Actor) -> Asset:
-    """Hide an asset from new work. What was made with it is still judged."""
+    """Hide an asset from new work. Takes that used it are still judged."""
     return await _set_archived(conn, asset_id, True, actor)
 
 
@@ -91,17 +91,17 @@ async def _set_archived(conn: Conn, asset_id: int, archived: bool, actor: Actor)
     before = await sql.lock_asset(conn, asset_id)
     if before.archived is not archived:
         await sql.set_archived(conn, asset_id, archived)
-        await _tell(conn, "asset.archived" if archived else "asset.restored", before, actor, {})
+        await _append_event(conn, "asset.archived" if archived else "asset.restored", before, actor, {})
     return await sql.get_asset(conn, asset_id)
 
 
-async def _tell(conn: Conn, verb: str, asset: Asset, actor: Actor, said: dict[str, Any]) -> None:
-    await log.append(conn, verb, actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=said)
+async def _append_event(conn: Conn, verb: str, asset: Asset, actor: Actor, data: dict[str, Any]) -> None:
+    await log.append(conn, verb, actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=data)
 
 
-async def _require_bindings(conn: Conn, asset: Asset, number: int, wanted: dict[str, Any]) -> None:
-    """Refuse other bindings for bytes that are there: what is known of a version does not change."""
-    if (await sql.get_version(conn, asset.id, number)).bindings != wanted:
+async def _require_bindings(conn: Conn, asset: Asset, number: int, bindings: dict[str, Any]) -> None:
+    """Refuse other bindings for bytes that are registered: what is recorded of a version does not change."""
+    if (await sql.get_version(conn, asset.id, number)).bindings != bindings:
         raise Conflict(
             f"{asset.name} v{number} has these bytes already, with other bindings.",
             hint="Change anything in the file, such as a node's title, and upload it: that makes an equal version.",

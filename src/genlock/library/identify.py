@@ -51,7 +51,7 @@ class Identifier:
         self._size_bytes += view.nbytes
         self._reader.feed(view)
         self._whole.update(view)
-        self._reader.settle()
+        self._reader.drain()
 
     feed = update
 
@@ -66,13 +66,13 @@ class Identifier:
                 f"{self._name} is empty.", hint="It has zero bytes; save or download it again.", code="empty_file"
             )
         digest = from_raw(self._whole.digest())
-        found = self._reader.finish()
+        findings = self._reader.finish()
         return Identity(
             digest=digest,
-            effective_digest=found.effective_digest or digest,
+            effective_digest=findings.effective_digest or digest,
             size_bytes=self._size_bytes,
-            media_type=found.media_type,
-            details=found.details,
+            media_type=findings.media_type,
+            details=findings.details,
         )
 
 

@@ -1,9 +1,9 @@
 """One order for the nodes of a graph, whatever they are called: isomorphic graphs come out the same.
 
 Nodes are coloured by what they are, then by what they take and what takes from them, until no colour splits further
-(colour refinement; Weisfeiler and Leman, 1968). Nodes with a colour of their own are in order now. The others fall
+(colour refinement; Weisfeiler and Leman, 1968). Nodes with a unique colour are in order now. The others fall
 apart into pieces that touch only ordered nodes; each piece is ordered alone and the pieces are sorted by what they
-look like. In a piece that is one knot of equals, each node of the smallest colour is tried as the first, and the
+are. In a piece that is one knot of equals, each node of the smallest colour is tried as the first, and the
 smallest outcome wins. (McKay and Piperno, "Practical graph isomorphism, II", 2014, without its cleverer half.)
 """
 
@@ -20,7 +20,7 @@ MAX_KNOTS = 60
 
 
 class TooSymmetric(Exception):
-    """So many nodes are alike that ordering them would take too long."""
+    """Too many nodes are alike that ordering them would take too long."""
 
 
 def canonical_order(labels: Mapping[str, str], links: Mapping[str, Sequence[Link]]) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class _Labelling:
             return self._untie(piece, refined, sizes, knots)
         ordered = sorted((self.order(part, refined, knots) for part in pieces), key=lambda outcome: outcome[0])
         order = (*alone, *(key for _, part in ordered for key in part))
-        return self._look(order, colours), order
+        return self._description(order, colours), order
 
     def _untie(
         self, piece: Sequence[str], colours: Mapping[str, str], sizes: Mapping[str, int], knots: int
@@ -63,9 +63,9 @@ class _Labelling:
         """The smallest outcome of making each node of the smallest colour the first of its equals."""
         if knots == MAX_KNOTS:
             raise TooSymmetric
-        _, chosen = min((size, colour) for colour, size in sizes.items())
-        first = _colour("first", chosen)
-        outcomes = (self.order(piece, {**colours, key: first}, knots + 1) for key in piece if colours[key] == chosen)
+        _, smallest = min((size, colour) for colour, size in sizes.items())
+        first = _colour("first", smallest)
+        outcomes = (self.order(piece, {**colours, key: first}, knots + 1) for key in piece if colours[key] == smallest)
         return min(outcomes, key=lambda outcome: outcome[0])
 
     def _refine(self, piece: Sequence[str], colours: Mapping[str, str]) -> dict[str, str]:
@@ -118,8 +118,8 @@ class _Labelling:
             pieces[piece_of[key]].append(key)
         return [tuple(piece) for piece in pieces.values()]
 
-    def _look(self, order: Sequence[str], colours: Mapping[str, str]) -> str:
-        """The colours that the nodes came with and the links among them, told by their places in ``order``."""
+    def _description(self, order: Sequence[str], colours: Mapping[str, str]) -> str:
+        """Return the initial colours of the nodes and the links among them, by their places in ``order``."""
         places = {key: place for place, key in enumerate(order)}
         return _colour(
             [

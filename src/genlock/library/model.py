@@ -20,8 +20,8 @@ class UsedBy(Model):
 UsedByOrNot = Annotated[
     UsedBy | None,
     Field(
-        description="Counted where one asset or version is asked for by itself; null in lists and in answers of writes,"
-        " because how many are stale is worked out project by project."
+        description="Counted for a single asset or version; null in lists and in responses to writes, because stale"
+        " segments are counted project by project."
     ),
 ]
 
@@ -69,8 +69,8 @@ class Version(Model):
     """The immutable content of an asset, numbered from 1.
 
     ``digest`` is of the bytes; ``effective_digest`` decides equality. ``equivalent_to`` names the earlier
-    version that is equal to this one although its bytes differ. ``gone_since``: when it was noticed that its bytes are
-    not to be had any more, as when a file registered in place was overwritten; null while they are there.
+    version that is equal to this one although its bytes differ. ``gone_since``: when its bytes were
+    first missing, as when a file registered in place was overwritten; null while they are there.
     """
 
     asset_id: int
@@ -94,7 +94,7 @@ class Version(Model):
 
 
 class Identity(Model):
-    """What a file is: ``details`` are JSON; without a rule of its own, the effective digest is the digest."""
+    """What a file is: ``details`` are JSON; the effective digest is the digest where the kind has no rule."""
 
     digest: Digest
     effective_digest: Digest
@@ -119,7 +119,7 @@ class NewVersion(Model):
 
 
 class Outcome(StrEnum):
-    """What became of an upload."""
+    """The outcome of an upload."""
 
     CREATED = "created"
     EQUIVALENT = "equivalent"

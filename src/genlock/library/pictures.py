@@ -33,7 +33,7 @@ _BROKEN = (
     EOFError,
     ArithmeticError,
     RuntimeError,
-    Warning,  # raised only where the interpreter was told to raise them
+    Warning,  # raised only where the interpreter is configured to raise them
     struct.error,
     zlib.error,
 )

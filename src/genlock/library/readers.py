@@ -44,7 +44,7 @@ class Reader(Protocol):
         """Take the next bytes; ``Invalid`` as soon as they cannot be what they should."""
         ...
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Return when the bytes last fed are no longer needed."""
         ...
 
@@ -87,8 +87,8 @@ class BytesReader:
     def feed(self, view: memoryview) -> None:
         """Let the bytes pass."""
 
-    def settle(self) -> None:
-        """Nothing is ever left running."""
+    def drain(self) -> None:
+        """Return at once: nothing runs in the background."""
 
     def finish(self) -> Findings:
         """The media type alone."""
@@ -111,8 +111,8 @@ class TextReader:
             raise too_large(self._name, "text", MAX_TEXT_BYTES)
         self._decode(bytes(view), final=False)
 
-    def settle(self) -> None:
-        """Nothing is ever left running."""
+    def drain(self) -> None:
+        """Return at once: nothing runs in the background."""
 
     def finish(self) -> Findings:
         """How many characters there are."""
@@ -144,8 +144,8 @@ class WholeReader:
             raise too_large(self._name, "file of this kind", self._limit_bytes)
         self._held += view
 
-    def settle(self) -> None:
-        """Nothing is ever left running."""
+    def drain(self) -> None:
+        """Return at once: nothing runs in the background."""
 
     def finish(self) -> Findings:
         """What ``read`` says."""
@@ -181,7 +181,7 @@ class WeightsReader:
         if self._header is not None and view:
             self._count(view, self._header)
 
-    def settle(self) -> None:
+    def drain(self) -> None:
         """Wait for the second thread."""
         if self._running is not None:
             self._running.result()

@@ -2,7 +2,7 @@
 
 Layout of the format: eight bytes, the header's length as an unsigned little-endian integer; the header, one JSON
 object ``{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}``, padded with spaces; the
-data, every byte of which belongs to exactly one tensor. Nothing of a file is ever executed or unpickled.
+data, whose every byte belongs to exactly one tensor. Nothing of a file is ever executed or unpickled.
 """
 
 import json
@@ -86,10 +86,10 @@ def read_header(content: bytes | bytearray, name: str) -> Header:
     """The header in ``content`` (without the length before it); ``Invalid``, naming ``name``, if it is not sound."""
     if not content.startswith(b"{"):
         raise unsound(name, "its header is not a JSON object")
-    found: dict[str, Any] = read_json(content, f"The header of {name}")
-    metadata = _metadata(found.pop(_METADATA, None), name)
+    header: dict[str, Any] = read_json(content, f"The header of {name}")
+    metadata = _metadata(header.pop(_METADATA, None), name)
     # One at a time out of what was parsed: a header of many tensors is not held twice.
-    tensors = {key: _tensor(found.pop(key), key, name) for key in tuple(found)}
+    tensors = {key: _tensor(header.pop(key), key, name) for key in tuple(header)}
     return Header(tensors, metadata, _covered(tensors, name), _canonical(tensors, name))
 
 
@@ -142,7 +142,7 @@ def _canonical(tensors: Mapping[str, Tensor], name: str) -> bytes:
         }
         return json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError as error:
-        raise unsound(name, "half a character stands in the name of a tensor") from error
+        raise unsound(name, "the name of a tensor holds half a character") from error
 
 
 def _naturals(value: Any) -> tuple[int, ...] | None:

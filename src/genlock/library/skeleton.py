@@ -28,7 +28,7 @@ MAX_WORKFLOW_BYTES = 8 * 2**20
 
 
 class Workflow(Model):
-    """What a workflow file is: the digest of its skeleton, and how many nodes of which class reach an output."""
+    """A workflow file: the digest of its skeleton, and the number of nodes of each class that reach an output."""
 
     skeleton_digest: Digest
     nodes: int
@@ -110,7 +110,7 @@ def _words_of_primitives(nodes: Mapping[str, Node]) -> dict[str, str]:
     for node in nodes.values():
         for link in node.links:
             words[link.source].add(word_for(node.class_type, link.input))
-    agreed = {key: next(iter(found)) for key, found in words.items() if len(found) == 1}
+    agreed = {key: next(iter(values)) for key, values in words.items() if len(values) == 1}
     return {key: word for key, word in agreed.items() if word is not None and nodes[key].class_type in PRIMITIVES}
 
 
@@ -123,15 +123,15 @@ def _reaching(nodes: Mapping[str, Node], name: str) -> dict[str, Node]:
     for key, node in nodes.items():
         for link in node.links:
             consumers[link.source].add(key)
-    kept: set[str] = set()
+    reaching: set[str] = set()
     for key in reversed(tuple(nodes)):
         is_output = not consumers[key] and not is_silent(nodes[key].class_type)
-        if is_output or not kept.isdisjoint(consumers[key]):
-            kept.add(key)
-    if not kept:
+        if is_output or not reaching.isdisjoint(consumers[key]):
+            reaching.add(key)
+    if not reaching:
         raise Invalid(
             f"{name} makes nothing: no node in it saves or shows a result.",
             hint="Add a node that saves the video or image, and export the workflow again.",
             code="bad_workflow",
         )
-    return {key: node for key, node in nodes.items() if key in kept}
+    return {key: node for key, node in nodes.items() if key in reaching}

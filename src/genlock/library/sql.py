@@ -13,7 +13,7 @@ _LIBRARY_LOCK = 0x6C696272617279  # "library"
 
 
 async def lock(conn: Conn) -> None:
-    """Serialise everything that moves an expected version. The first statement of such a transaction."""
+    """Serialise all changes of expected versions. Must be the first statement of such a transaction."""
     await execute(conn, "SELECT pg_advisory_xact_lock(%(lock)s)", lock=_LIBRARY_LOCK)
 
 
@@ -81,7 +81,7 @@ async def list_assets(
 ) -> Page[Asset]:
     """Assets by name. ``project_id`` keeps those a project can use: its own and the shared ones."""
     key = decode_cursor(after, str, int)
-    found = await many(
+    assets = await many(
         conn,
         Asset,
         """
@@ -109,7 +109,7 @@ async def list_assets(
         limit=limit,
     )
     return page_of(
-        found,
+        assets,
         limit,
         lambda last: (
             last.name,
@@ -137,7 +137,7 @@ async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
 
 async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Version]:
     """An asset's versions, newest first, with the exact total."""
-    found = await many(
+    versions = await many(
         conn,
         Version,
         """
@@ -153,12 +153,12 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
         limit=limit,
     )
     total = await scalar(conn, "SELECT versions_total FROM assets WHERE id = %(asset_id)s", asset_id=asset_id)
-    return page_of(found, limit, lambda last: (last.number,), total=total)
+    return page_of(versions, limit, lambda last: (last.number,), total=total)
 
 
 async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Activation]:
     """The activation log of an asset, newest first."""
-    found = await many(
+    activations = await many(
         conn,
         Activation,
         """
@@ -172,7 +172,7 @@ async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None,
         before=decode_key(after),
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(activations, limit, lambda last: (last.id,))
 
 
 async def lock_asset(conn: Conn, asset_id: int) -> Asset:
@@ -253,23 +253,23 @@ async def insert_version(conn: Conn, asset_id: int, new: NewVersion, equivalent_
     )
 
 
-async def insert_derivation(conn: Conn, made: VersionRef, sources: tuple[VersionRef, ...], actor: Actor) -> int:
+async def insert_derivation(conn: Conn, version: VersionRef, sources: tuple[VersionRef, ...], actor: Actor) -> int:
     """One derivation with its set of sources; its id."""
     return await scalar(
         conn,
         """
-        WITH made AS (
+        WITH derivation AS (
             INSERT INTO derivations (asset_id, number, created_by)
             VALUES (%(asset_id)s, %(number)s, %(actor)s) RETURNING id
         ), named AS (
             INSERT INTO derivation_sources (derivation_id, asset_id, number)
-            SELECT made.id, source.asset_id, source.number
-              FROM made, unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS source (asset_id, number)
+            SELECT derivation.id, source.asset_id, source.number
+              FROM derivation, unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS source (asset_id, number)
         )
-        SELECT id FROM made
+        SELECT id FROM derivation
         """,
-        asset_id=made.asset_id,
-        number=made.number,
+        asset_id=version.asset_id,
+        number=version.number,
         actor=actor.name,
         assets=[source.asset_id for source in sources],
         numbers=[source.number for source in sources],
