@@ -54,4 +54,4 @@ async def usage(
         asked_judgement = await places_sql.ask_segments(conn, selected)
         items = await asked_items.fetchall()
         judged = await places_sql.receive_segments(asked_judgement)
-    return usage_sql.told(page, items, judged.states(selected))
+    return usage_sql.usage_page(page, items, judged.states(selected))

@@ -163,7 +163,7 @@ class Claim(Model):
 
 
 class Output(Model):
-    """One stored part of what was made."""
+    """One stored part of the result."""
 
     digest: Digest
     media_type: str | None = None

@@ -44,20 +44,20 @@ async def load_facts(
             await lock_unresolved(conn)
         owners = await _owners(conn, bare, project)
     named = {_named(item, owners) for item in plain}
-    found = await _find(conn, list(named), project)
-    unheard = {(row["asset_id"], row["wanted_digest"]) for row in found if row["id"] is None and row["wanted_digest"]}
+    matches = await _find(conn, list(named), project)
+    unheard = {(row["asset_id"], row["wanted_digest"]) for row in matches if row["id"] is None and row["wanted_digest"]}
     if unheard and not read_only:
         await _name_contents(conn, unheard)
-        found = await _find(conn, list(named), project)
-    contents = {row["id"]: _content(row) for row in found if row["id"] is not None}.values()
-    assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in found}
+        matches = await _find(conn, list(named), project)
+    contents = {row["id"]: _content(row) for row in matches if row["id"] is not None}.values()
+    assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in matches}
     versions = {(fact.asset_id, fact.version): fact for fact in contents if fact.version is not None}
     frames_by_digest = await _frames_by_digest(conn, continued, project) if continued else {}
     taken = {item.take for claim in claims for item in claim.inputs if item.take is not None}
     frames = await _frames(conn, taken | set(frames_by_digest.values()))
     return Facts.model_construct(
         assets=assets,
-        refs={row["ref"]: row["asset_id"] for row in found if row["ref"] is not None},
+        refs={row["ref"]: row["asset_id"] for row in matches if row["ref"] is not None},
         versions=versions,
         contents={(fact.asset_id, fact.digest): fact for fact in contents},
         owners=owners,
@@ -65,11 +65,11 @@ async def load_facts(
         frames_by_digest=frames_by_digest,
         lines={},
         workloads={
-            (row["id"], width, height): workload for row in found for workload, width, height in row["workloads"] or ()
+            (row["id"], width, height): workload for row in matches for workload, width, height in row["workloads"] or ()
         },
         source_images={
             (row["asset_id"], row["version"]): tuple(_line(image) for image in row["images"])
-            for row in found
+            for row in matches
             if row["images"]
         },
     )
@@ -92,7 +92,7 @@ async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[di
     """The assets that are named, each with the content that is; those that do not exist are absent.
 
     With a variant's version come the source images that it was made from, by its newest derivation. Direct sources
-    only: what an edit was made from is told by the edit's own derivation, once (semantics, ``via``).
+    only: the sources of an edit are in the edit's own derivation, once (semantics, ``via``).
     """
     return await rows(
         conn,
@@ -179,7 +179,7 @@ async def _name_contents(conn: Conn, unheard: Iterable[tuple[int, Digest]]) -> N
 async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Project) -> dict[tuple[str, Digest], int]:
     """For digests named without an asset: the asset of that kind that has them, the project's own first."""
     bare = list(bare)
-    found = await rows(
+    matches = await rows(
         conn,
         """
         SELECT DISTINCT ON (a.kind, c.digest) a.kind, digest_text(c.digest) AS digest, a.id
@@ -195,7 +195,7 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
         project=project.id,
         segment=project.of_segment,
     )
-    return {(row["kind"], row["digest"]): row["id"] for row in found}
+    return {(row["kind"], row["digest"]): row["id"] for row in matches}
 
 
 async def _frames_by_digest(
@@ -205,7 +205,7 @@ async def _frames_by_digest(
 
     Equal pictures are made in several places, so the segment before goes first, then its newest take, then the scene.
     """
-    found = await rows(
+    matches = await rows(
         conn,
         """
         SELECT w.segment_id, digest_text(w.digest) AS digest, best.take_id
@@ -223,7 +223,7 @@ async def _frames_by_digest(
         digests=[to_raw(digest) for _, digest in continued],
         project=project.id,
     )
-    return {(row["segment_id"], row["digest"]): row["take_id"] for row in found}
+    return {(row["segment_id"], row["digest"]): row["take_id"] for row in matches}
 
 
 async def _frames(conn: Conn, take_ids: Collection[int]) -> dict[int, FrameFact]:

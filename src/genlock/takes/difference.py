@@ -37,7 +37,7 @@ class ValueDifference(Model):
 
 
 class OutputDifference(Model):
-    """A part of what was made that differs."""
+    """An output that differs."""
 
     part: str
     change: Change
@@ -59,15 +59,15 @@ class ReceiptDifference(Model):
 
 def difference(before: Receipt, after: Receipt) -> ReceiptDifference:
     """What differs between two receipts: inputs by role and ordinal, parameters, engine and graph, outputs."""
-    one, other = before.document, after.document
+    first, second = before.document, after.document
     return ReceiptDifference(
         before=before.id,
         after=after.id,
         same_wish=before.inputs_digest == after.inputs_digest,
-        inputs=_inputs(_lines(one), _lines(other)),
-        parameters=_values(one["parameters"], other["parameters"]),
-        engine=_values(_engine(one), _engine(other)),
-        outputs=_outputs(one["outputs"], other["outputs"]),
+        inputs=_inputs(_lines(first), _lines(second)),
+        parameters=_values(first["parameters"], second["parameters"]),
+        engine=_values(_engine(first), _engine(second)),
+        outputs=_outputs(first["outputs"], second["outputs"]),
     )
 
 
@@ -87,30 +87,30 @@ def _lines(document: Mapping[str, Any]) -> dict[tuple[str, int], Input]:
 def _inputs(
     before: Mapping[tuple[str, int], Input], after: Mapping[tuple[str, int], Input]
 ) -> tuple[InputDifference, ...]:
-    found: list[InputDifference] = []
+    differences: list[InputDifference] = []
     for role, ordinal in sorted({*before, *after}):
-        one, other = before.get((role, ordinal)), after.get((role, ordinal))
-        if one == other:
+        first, second = before.get((role, ordinal)), after.get((role, ordinal))
+        if first == second:
             continue
-        was = {} if one is None else one.model_dump(mode="json", exclude_none=True)
-        now = {} if other is None else other.model_dump(mode="json", exclude_none=True)
-        found.append(
+        was = {} if first is None else first.model_dump(mode="json", exclude_none=True)
+        now = {} if second is None else second.model_dump(mode="json", exclude_none=True)
+        differences.append(
             InputDifference(
                 role=role,
                 ordinal=ordinal,
-                change=_change(one is not None, other is not None),
-                before=one,
-                after=other,
-                fields=tuple(difference.name for difference in _values(was, now)) if one and other else (),
-                same_content=one is not None and other is not None and _same_content(one, other),
+                change=_change(first is not None, second is not None),
+                before=first,
+                after=second,
+                fields=tuple(difference.name for difference in _values(was, now)) if first and second else (),
+                same_content=first is not None and second is not None and _same_content(first, second),
             )
         )
-    return tuple(found)
+    return tuple(differences)
 
 
-def _same_content(one: Input, other: Input) -> bool:
-    decides = one.effective_digest or one.digest
-    return one.asset == other.asset and decides is not None and decides == (other.effective_digest or other.digest)
+def _same_content(first: Input, second: Input) -> bool:
+    decides = first.effective_digest or first.digest
+    return first.asset == second.asset and decides is not None and decides == (second.effective_digest or second.digest)
 
 
 def _engine(document: Mapping[str, Any]) -> dict[str, Any]:

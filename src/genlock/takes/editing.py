@@ -1,9 +1,9 @@
-"""Changes who precedes whom, or which take is in the cut, and settles what follows for the segments around it.
+"""Changes the order of segments, or which takes are selected, and updates the segments around them.
 
-    lock the scene ─▶ change the order ─▶ settle the present ─▶ event
+    lock the scene ─▶ change the order ─▶ update the selected takes ─▶ event
 
-Nothing here touches a take or a receipt. What is archived leaves the present and comes back with the take that was in
-the cut last.
+No take or receipt is changed. Archiving removes selected takes from the current state; restoring selects the take that
+was selected last.
 """
 
 from genlock.db.connection import Conn
@@ -20,7 +20,7 @@ from genlock.timeline.model import NewSegments, Project, Scene, Segment, Segment
 async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:
     """New segments in a scene. ``Invalid`` when the position would leave a gap, ``Conflict`` in an archived scene."""
     scene = await timeline.open_scene(conn, scene_id)
-    made = await timeline.insert_segments(conn, scene, new, actor)
+    segments = await timeline.insert_segments(conn, scene, new, actor)
     await selection.relink_scenes(conn, [scene_id])
     await log.append(
         conn,
@@ -28,9 +28,9 @@ async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Ac
         actor,
         project_id=scene.project_id,
         subject=f"scene/{scene_id}",
-        data={"segments": [segment.id for segment in made], "position": made[0].position},
+        data={"segments": [segment.id for segment in segments], "position": segments[0].position},
     )
-    return made
+    return segments
 
 
 async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, actor: Actor) -> Segment:
@@ -42,7 +42,7 @@ async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, act
         return segment
     if (changed.position, changed.chained) != (segment.position, segment.chained):
         await selection.relink_scenes(conn, [segment.scene_id])
-    await _tell(conn, "segment.changed", changed, actor, **change.model_dump(exclude_none=True))
+    await _append_event(conn, "segment.changed", changed, actor, **change.model_dump(exclude_none=True))
     return changed
 
 
@@ -51,17 +51,17 @@ async def archive_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
     segment = await _hold(conn, segment_id)
     if await timeline.archive_segment(conn, segment):
         await selection.withdraw(conn, [segment_id], [segment.scene_id])
-        await _tell(conn, "segment.archived", segment, actor)
+        await _append_event(conn, "segment.archived", segment, actor)
     return await sql.get_segment(conn, segment_id)
 
 
 async def restore_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
-    """Put an archived segment back to where it stood, with the take that was in the cut last."""
+    """Put an archived segment back in its place, with the take that was selected last."""
     segment = await _hold(conn, segment_id)
     if await timeline.restore_segment(conn, segment):
         if await _is_open(conn, await sql.get_scene(conn, segment.scene_id)):
             await selection.restore(conn, [segment_id], [segment.scene_id])
-        await _tell(conn, "segment.restored", segment, actor)
+        await _append_event(conn, "segment.restored", segment, actor)
     return await sql.get_segment(conn, segment_id)
 
 
@@ -75,7 +75,7 @@ async def archive_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
 
 
 async def restore_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
-    """Bring an archived scene back; what is in the cut follows unless its project is archived."""
+    """Bring an archived scene back; its takes are selected again unless its project is archived."""
     scene = await sql.lock_scene(conn, scene_id)
     if await sql.set_scene_archived(conn, scene_id, False):
         restored = await sql.get_scene(conn, scene_id)
@@ -106,14 +106,14 @@ async def restore_project(conn: Conn, project_id: int, actor: Actor) -> Project:
 
 
 async def select_take(conn: Conn, segment_id: int, number: int, actor: Actor) -> Take:
-    """Put a take of a segment in the cut. ``NotFound`` for a number it has not, ``Conflict`` when it is archived."""
+    """Select a take of a segment. ``NotFound`` for an unknown number, ``Conflict`` if the segment is archived."""
     segment = await _hold(conn, segment_id)
     await timeline.open_scene(conn, segment.scene_id)
     if segment.archived:
         raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before selecting a take.")
     take = await take_sql.get_take(conn, segment_id, number)
     if await selection.select(conn, {segment_id: take.id}, [segment.scene_id], actor):
-        await _tell(conn, "take.selected", segment, actor, take_id=take.id, take=number)
+        await _append_event(conn, "take.selected", segment, actor, take_id=take.id, take=number)
     return take.model_copy(update={"selected": True})
 
 
@@ -126,6 +126,6 @@ async def _is_open(conn: Conn, scene: Scene) -> bool:
     return not scene.archived and not (await sql.get_project(conn, scene.project_id)).archived
 
 
-async def _tell(conn: Conn, verb: str, segment: Segment, actor: Actor, **said: int | str | bool) -> None:
+async def _append_event(conn: Conn, verb: str, segment: Segment, actor: Actor, **data: int | str | bool) -> None:
     subject = f"segment/{segment.id}"
-    await log.append(conn, verb, actor, project_id=segment.project_id, subject=subject, data=said)
+    await log.append(conn, verb, actor, project_id=segment.project_id, subject=subject, data=data)

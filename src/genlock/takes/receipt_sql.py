@@ -23,12 +23,12 @@ async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
 
 
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
-    """The receipt of the take that is in the cut, if one is."""
+    """The receipt of a segment's selected take, if it has one."""
     return await (await ask_receipt_of_selected(conn, segment_id)).fetchone()
 
 
 async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> AskedFor[Receipt]:
-    """Ask for the receipt of the take that is in the cut: one row, or none."""
+    """Request the receipt of a segment's selected take: one row, or none."""
     return await ask_many(
         conn,
         Receipt,
@@ -62,15 +62,15 @@ async def receipt_of_version(conn: Conn, asset_id: int, number: int) -> Receipt 
 
 
 async def document_of(conn: Conn, receipt_id: int) -> bytes:
-    """The bytes of a receipt's document, as they were digested. ``Tampered`` when they are not those any more."""
-    found = await rows(conn, "SELECT document, receipt_digest FROM receipts WHERE id = %(id)s", id=receipt_id)
-    if not found:
+    """The bytes of a receipt's document, as they were digested. ``Tampered`` if they were changed."""
+    stored = await rows(conn, "SELECT document, receipt_digest FROM receipts WHERE id = %(id)s", id=receipt_id)
+    if not stored:
         raise _unknown(receipt_id)
-    document, expected = bytes(found[0]["document"]), from_raw(found[0]["receipt_digest"])
+    document, expected = bytes(stored[0]["document"]), from_raw(stored[0]["receipt_digest"])
     if digest_of(document) != expected:
         raise Tampered(
             f"The document of receipt {receipt_id} has the digest {digest_of(document)}, not {expected}.",
-            hint="Somebody changed the database from outside. Restore it from a backup; `genlock verify` lists more.",
+            hint="The database was changed from outside. Restore it from a backup; `genlock verify` lists more.",
         )
     return document
 

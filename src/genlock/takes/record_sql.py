@@ -76,7 +76,7 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
               LEFT JOIN segments before ON before.scene_id = g.scene_id AND before.position = g.position - 1
               LEFT JOIN receipts r ON r.segment_id = c.segment_id AND r.claim_digest = c.claim_digest
               LEFT JOIN takes t ON t.id = r.take_id
-              LEFT JOIN take_counters counter ON counter.segment_id = g.id -- nobody moves it: the scene is held
+              LEFT JOIN take_counters counter ON counter.segment_id = g.id -- cannot change: the scene is locked
         ), counted AS (
             INSERT INTO take_counters AS c (segment_id, last)
             SELECT segment_id, count(*) FROM place WHERE receipt_id IS NULL

@@ -46,11 +46,11 @@ async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, lim
     return AskedPage(takes, total, limit)
 
 
-async def receive_page(asked: AskedPage) -> Page[Take]:
+async def receive_page(request: AskedPage) -> Page[Take]:
     """Wait for a page of takes that was requested."""
-    takes = tuple(await asked.takes.fetchall())
-    counter = await asked.total.fetchone()
-    return page_of(takes, asked.limit, lambda last: (last.number,), total=counter["last"] if counter else 0)
+    takes = tuple(await request.takes.fetchall())
+    counter = await request.total.fetchone()
+    return page_of(takes, request.limit, lambda last: (last.number,), total=counter["last"] if counter else 0)
 
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
@@ -89,12 +89,12 @@ async def get_take_by_id(conn: Conn, take_id: int) -> Take:
 
 
 async def selected_takes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int, Take]:
-    """The take in the cut of each of these segments that has one."""
+    """Return the selected take of each of these segments that has one."""
     return {take.segment_id: take for take in await (await ask_selected(conn, segment_ids)).fetchall()}
 
 
 async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]:
-    """Ask for the takes in the cut of some segments."""
+    """Request the selected takes of some segments."""
     return await ask_many(
         conn,
         Take,

@@ -28,7 +28,7 @@ class Content(Model):
 
 
 class OnPage(Model):
-    """A take that is on the page, and whether it is in the cut."""
+    """A take that is on the page, and whether it is selected."""
 
     project_id: int
     segment_id: int
@@ -37,8 +37,8 @@ class OnPage(Model):
     selected: bool
 
 
-class Found(Model):
-    """What a page tells of, and what it is a page of."""
+class UsageRows(Model):
+    """The takes on a page, and the contents that the page counts."""
 
     contents: tuple[Content, ...]
     one_version: bool
@@ -63,11 +63,11 @@ async def usage(
 ) -> UsagePage:
     """One page of the takes that used an asset, or exactly one version of it, with the exact total; without states.
 
-    ``takes`` are those in the cut, or all there ever were; archived ones are only among the latter. One item per take,
+    ``takes`` are the selected ones, or all that were ever recorded; archived ones are only among the latter. One item per take,
     with every way in which it used the asset. ``NotFound`` for an asset or version that does not exist.
     """
-    found = await find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
-    return told(found, await (await ask_items(conn, found)).fetchall(), {})
+    page = await find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
+    return usage_page(page, await (await ask_items(conn, page)).fetchall(), {})
 
 
 async def find(
@@ -79,8 +79,8 @@ async def find(
     project_id: int | None,
     after: str | None,
     limit: int,
-) -> Found:
-    """Which takes are on a page, and how many there are; for ``ask_items`` and ``told``."""
+) -> UsageRows:
+    """Which takes are on a page, and how many there are; for ``ask_items`` and ``usage_page``."""
     key = decode_cursor(after, str, int, int)
     if key and key[0] != takes:
         raise Invalid(
@@ -101,7 +101,7 @@ async def find(
             )
     last = uses[limit - 1] if len(uses) > limit else None
     where = None if last is None else last.segment_id if takes == "selected" else last.receipt_id
-    return Found(
+    return UsageRows(
         contents=contents,
         one_version=version is not None,
         uses=tuple(uses[:limit]),
@@ -109,17 +109,17 @@ async def find(
     )
 
 
-def told(found: Found, items: Sequence[dict[str, Any]], states: Mapping[int, str]) -> UsagePage:
-    """The page; ``states`` are of the segments with a take in the cut."""
+def usage_page(page: UsageRows, items: Sequence[dict[str, Any]], states: Mapping[int, str]) -> UsagePage:
+    """The page; ``states`` are of the segments with a selected take."""
     return UsagePage.model_validate(
         {
             "items": [
                 item | {"state": states.get(item["segment_id"]) if item["selected"] and not item["archived"] else None}
                 for item in items
             ],
-            "next": found.next,
-            "total": sum(content.total for content in found.contents),
-            "versions": None if found.one_version else _by_version(found.contents),
+            "next": page.next,
+            "total": sum(content.total for content in page.contents),
+            "versions": None if page.one_version else _by_version(page.contents),
         }
     )
 
@@ -164,7 +164,7 @@ async def _ask_selected(
     key: Sequence[int] | None,
     limit: int,
 ) -> AskedFor[OnPage]:
-    """The next takes in the cut by project and segment: a page of each content, merged."""
+    """The next selected takes by project and segment: a page of each content, merged."""
     return await ask_many(
         conn,
         OnPage,
@@ -237,7 +237,7 @@ async def _ask_history(
     )
 
 
-async def ask_items(conn: Conn, found: Found) -> Asked:
+async def ask_items(conn: Conn, page: UsageRows) -> Asked:
     """Ask for the takes of a page in its order, each with every way in which it used one of the contents."""
     return await ask(
         conn,
@@ -258,10 +258,10 @@ async def ask_items(conn: Conn, found: Found) -> Asked:
           JOIN projects p ON p.id = g.project_id
          ORDER BY page.n
         """,
-        contents=found.used,
-        takes=[use.take_id for use in found.uses],
-        receipts=[use.receipt_id for use in found.uses],
-        selected=[use.selected for use in found.uses],
+        contents=page.used,
+        takes=[use.take_id for use in page.uses],
+        receipts=[use.receipt_id for use in page.uses],
+        selected=[use.selected for use in page.uses],
     )
 
 

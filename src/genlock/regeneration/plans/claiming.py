@@ -50,7 +50,7 @@ def claim_of(
 
 
 def used(recipe: Recipe, rendered: Rendered) -> tuple[RecipeInput, ...]:
-    """The inputs of a recipe that went into the render; the others were not needed and are no part of its receipt."""
+    """The inputs of a recipe that went into the render; the others were not needed and are left out of its receipt."""
     acted = {line.key for line in rendered.inputs}
     return tuple(line for line in recipe.inputs if key_of(line) in acted)
 
@@ -62,13 +62,13 @@ def sources_of(lines: tuple[RecipeInput, ...]) -> tuple[VersionRef, ...]:
 
 
 def _input(line: RecipeInput, acted: EngineInput) -> ClaimInput:
-    known = line.asset is not None and line.version is not None
+    has_version = line.asset is not None and line.version is not None
     return ClaimInput(
         role=line.role,
         ordinal=line.ordinal,
         asset=line.asset,
-        version=line.version if known else None,
-        digest=None if known else line.digest,
+        version=line.version if has_version else None,
+        digest=None if has_version else line.digest,
         name=None if line.asset is not None else line.name,
         take=line.take,
         part=line.part,
@@ -78,5 +78,5 @@ def _input(line: RecipeInput, acted: EngineInput) -> ClaimInput:
 
 
 def _parameters(recipe: Recipe, rendered: Rendered) -> Mapping[str, Any]:
-    """What was asked for and what acted; where both say something, what acted."""
+    """The requested parameters and those that acted; where both have a value, the one that acted."""
     return {**recipe.parameters, **rendered.parameters}

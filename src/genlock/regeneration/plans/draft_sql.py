@@ -42,7 +42,7 @@ async def insert_plan(conn: Conn, header: Header, draft: Draft, notes: Sequence[
         downstream=draft.downstream_stale,
         expected=Jsonb(
             {
-                "versions": [_expectation(one) for one in draft.expected],
+                "versions": [_expectation(expectation) for expectation in draft.expected],
                 "frames": [[segment, take] for segment, take in draft.frames.items()],
             }
         ),
@@ -91,7 +91,7 @@ def _step(step: DraftStep) -> dict[str, Any]:
         "kind": step.kind.value,
         "engine": step.recipe.engine if step.recipe is not None and renders else None,
         "wanted": step.recipe and step.recipe.model_dump(mode="json", exclude_none=True),
-        "substitutes": [one.model_dump(mode="json", by_alias=True) for one in step.substitutes],
+        "substitutes": [substitute.model_dump(mode="json", by_alias=True) for substitute in step.substitutes],
         "after": list(step.after),
         "take_id": step.take_id,
         "selected_take_id": step.selected_take_id,
@@ -101,11 +101,11 @@ def _step(step: DraftStep) -> dict[str, Any]:
     }
 
 
-def _expectation(one: Expectation) -> dict[str, Any]:
+def _expectation(expectation: Expectation) -> dict[str, Any]:
     return {
-        "scene_id": one.scene_id,
-        "asset_id": one.asset.id,
-        "name": one.asset.name,
-        "number": one.number,
-        "effective": one.effective,
+        "scene_id": expectation.scene_id,
+        "asset_id": expectation.asset.id,
+        "name": expectation.asset.name,
+        "number": expectation.number,
+        "effective": expectation.effective,
     }

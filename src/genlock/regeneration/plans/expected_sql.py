@@ -1,4 +1,4 @@
-"""What a plan was made on, compared with what is there now."""
+"""What a plan was made on, compared with the current state."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from genlock.digest import from_raw
 from genlock.model import Model
 
 
-class Moved(Model):
-    """An expected version that is another one now than when the plan was made."""
+class ChangedVersion(Model):
+    """An expected version that is not the one the plan was made on."""
 
     scene_id: int | None
     asset_id: int
@@ -18,12 +18,12 @@ class Moved(Model):
     archived: bool
 
 
-async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
-    """What a plan was made on and is not expected any more, by effective digest, or was archived meanwhile.
+async def changed_versions(conn: Conn, plan_id: int) -> tuple[ChangedVersion, ...]:
+    """Return what a plan was made on and is no longer expected, by effective digest, or was archived meanwhile.
 
-    What the plan itself made and activated is not moved.
+    Versions that the plan itself made and activated are left out.
     """
-    found = await rows(
+    versions = await rows(
         conn,
         """
         WITH made AS MATERIALIZED (
@@ -45,7 +45,7 @@ async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
         plan_id=plan_id,
     )
     return tuple(
-        Moved(
+        ChangedVersion(
             scene_id=row["scene_id"],
             asset_id=row["asset_id"],
             name=row["name"],
@@ -53,12 +53,12 @@ async def moved_versions(conn: Conn, plan_id: int) -> tuple[Moved, ...]:
             now=row["now"],
             archived=bool(row["archived"]),
         )
-        for row in found
+        for row in versions
         if from_raw(row["effective_digest"]) != row["effective"] or row["archived"]
     )
 
 
-async def moved_segments(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
+async def changed_segments(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
     """Segments whose selected take is another one than when the plan was made, or that were archived meanwhile."""
     return await rows(
         conn,

@@ -30,7 +30,7 @@ async def lock_plan(conn: Conn, plan_id: int) -> Plan:
 
 
 async def is_any_running(conn: Conn) -> bool:
-    """Whether something is being made again right now."""
+    """Return whether a plan or a reproduction is running."""
     return await scalar(
         conn,
         """
@@ -49,7 +49,7 @@ async def list_plans(
     limit: int = 100,
 ) -> Page[Plan]:
     """Plans, newest first; of one project, in one state."""
-    found = await many(
+    plans = await many(
         conn,
         Plan,
         """
@@ -67,12 +67,12 @@ async def list_plans(
         before=decode_key(after),
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(plans, limit, lambda last: (last.id,))
 
 
 async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[Step]:
     """A plan's steps in dependency order, with the exact total; ``NotFound`` when there is no such plan."""
-    found = await many(
+    steps = await many(
         conn,
         Step,
         """
@@ -94,12 +94,12 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
         after=decode_key(after) or 0,
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.position,), total=await _count_steps(conn, plan_id))
+    return page_of(steps, limit, lambda last: (last.position,), total=await _count_steps(conn, plan_id))
 
 
 async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[LeftOut]:
     """The segments that a plan leaves out, with the exact total; ``NotFound`` when there is no such plan."""
-    found = await many(
+    segments = await many(
         conn,
         LeftOut,
         """
@@ -113,29 +113,29 @@ async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, lim
         limit=limit,
     )
     total = await _count_left_out(conn, plan_id)
-    return page_of(found, limit, lambda last: (last.segment_id,), total=total)
+    return page_of(segments, limit, lambda last: (last.segment_id,), total=total)
 
 
 async def _count_steps(conn: Conn, plan_id: int) -> int:
-    found = await scalar(
+    count = await scalar(
         conn,
         "SELECT (SELECT count(*) FROM plan_steps WHERE plan_id = p.id) FROM plans p WHERE p.id = %(id)s",
         id=plan_id,
     )
-    if found is None:
+    if count is None:
         raise _missing(plan_id)
-    return found
+    return count
 
 
 async def _count_left_out(conn: Conn, plan_id: int) -> int:
-    found = await scalar(
+    count = await scalar(
         conn,
         "SELECT (SELECT count(*) FROM plan_left_out WHERE plan_id = p.id) FROM plans p WHERE p.id = %(id)s",
         id=plan_id,
     )
-    if found is None:
+    if count is None:
         raise _missing(plan_id)
-    return found
+    return count
 
 
 def _missing(plan_id: int) -> NotFound:

@@ -101,7 +101,7 @@ async def queue_ready(conn: Conn, plan_id: int, behind: int | None = None) -> li
 
     With *review* a step behind a version that the plan made waits until a person has made that version active.
     """
-    found = await rows(
+    steps = await rows(
         conn,
         """
         UPDATE plan_steps s SET state = 'queued'
@@ -122,7 +122,7 @@ async def queue_ready(conn: Conn, plan_id: int, behind: int | None = None) -> li
         plan_id=plan_id,
         behind=behind,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in steps]
 
 
 async def cancel_dependents(conn: Conn, plan_id: int, position: int, why: str) -> None:
@@ -147,7 +147,7 @@ async def cancel_dependents(conn: Conn, plan_id: int, position: int, why: str) -
 
 async def cancel_steps(conn: Conn, plan_id: int) -> list[int]:
     """Cancel every step that is not finished; those that were running."""
-    found = await rows(
+    steps = await rows(
         conn,
         """
         WITH before AS (
@@ -160,7 +160,7 @@ async def cancel_steps(conn: Conn, plan_id: int) -> list[int]:
         """,
         plan_id=plan_id,
     )
-    return [row["id"] for row in found if row["state"] == "running"]
+    return [row["id"] for row in steps if row["state"] == "running"]
 
 
 async def reset_for_retry(conn: Conn, plan_id: int) -> int:
@@ -177,7 +177,7 @@ async def reset_for_retry(conn: Conn, plan_id: int) -> int:
 
 
 class StepCounts(Model):
-    """How many steps of a plan are where."""
+    """Numbers of a plan's steps by state."""
 
     state: PlanState
     review: bool
@@ -189,7 +189,7 @@ class StepCounts(Model):
 
 async def step_counts(conn: Conn, plan_id: int) -> StepCounts:
     """How far a plan is."""
-    found = await rows(
+    steps = await rows(
         conn,
         """
         SELECT p.state, p.review, p.project_id, s.unfinished, s.under_way, s.failed
@@ -203,4 +203,4 @@ async def step_counts(conn: Conn, plan_id: int) -> StepCounts:
         """,
         plan_id=plan_id,
     )
-    return StepCounts.model_validate(found[0])
+    return StepCounts.model_validate(steps[0])

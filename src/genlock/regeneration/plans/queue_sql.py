@@ -1,4 +1,4 @@
-"""The queue, spoken to inside our own transactions: steps are handed over, jobs of the dead are taken back."""
+"""The queue, changed in the caller's transaction: steps get jobs, and jobs of dead workers are removed."""
 
 from genlock.db.connection import Conn, execute, rows, scalar
 
@@ -16,7 +16,7 @@ def queues_of(engines: tuple[str, ...]) -> list[str]:
 async def hand_over(conn: Conn, plan_id: int, step_ids: list[int] | None = None) -> int:
     """Give queued steps of a plan (these, or all) that have no job waiting or under way one; their number.
 
-    The plan's row is locked by the caller, so that nobody else does the same.
+    The plan's row is locked by the caller, so that no other transaction does the same.
     """
     return await scalar(
         conn,
@@ -44,7 +44,7 @@ async def hand_over(conn: Conn, plan_id: int, step_ids: list[int] | None = None)
 
 
 async def take_back(conn: Conn, plan_id: int) -> None:
-    """Remove the jobs of a plan that nobody has begun."""
+    """Remove the jobs of a plan that no worker has begun."""
     await execute(
         conn,
         """
@@ -61,7 +61,7 @@ async def fail_jobs_of_dead_workers(conn: Conn, silent_s: float) -> int:
     """Remove the jobs of workers that have died; their number.
 
     A job is lost when its worker has not been heard of for ``silent_s`` seconds, nor its step or reproduction.
-    Nobody could be heard of while the server was down: only silence since it came up counts.
+    No worker can report while the server is down: only silence since it came up counts.
     """
     return await scalar(
         conn,
@@ -87,8 +87,8 @@ async def fail_jobs_of_dead_workers(conn: Conn, silent_s: float) -> int:
 
 
 async def stalled_plans(conn: Conn, silent_s: float) -> list[int]:
-    """Running plans of which a step is queued or running, and no job is there that would finish it."""
-    found = await rows(
+    """Return running plans with a queued or running step that no job will finish."""
+    plans = await rows(
         conn,
         """
         SELECT DISTINCT s.plan_id
@@ -101,11 +101,11 @@ async def stalled_plans(conn: Conn, silent_s: float) -> list[int]:
         """,
         silent_s=silent_s,
     )
-    return [row["plan_id"] for row in found]
+    return [row["plan_id"] for row in plans]
 
 
 async def requeue_abandoned_steps(conn: Conn, plan_id: int, silent_s: float) -> None:
-    """Queue again the running steps of a locked plan that nobody works on any more: whoever did has lost the fence."""
+    """Queue again the running steps of a locked plan that no worker is doing; a late attempt has lost the fence."""
     await execute(
         conn,
         """

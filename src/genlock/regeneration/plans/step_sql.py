@@ -75,7 +75,7 @@ async def lock_if_current_attempt(conn: Conn, claimed: ClaimedStep) -> bool:
 
 async def made_versions(conn: Conn, plan_id: int) -> dict[int, ResolvedInput]:
     """The versions that steps of a plan have made, by asset."""
-    found = await rows(
+    records = await rows(
         conn,
         """
         SELECT s.asset_id, v.number, digest_text(v.digest) AS digest, digest_text(v.effective_digest) AS effective
@@ -86,13 +86,13 @@ async def made_versions(conn: Conn, plan_id: int) -> dict[int, ResolvedInput]:
     )
     return {
         row["asset_id"]: ResolvedInput(digest=row["digest"], effective_digest=row["effective"], version=row["number"])
-        for row in found
+        for row in records
     }
 
 
 async def frame_before(conn: Conn, plan_id: int, segment_id: int) -> tuple[int, dict[str, Digest]] | None:
     """What a segment continues: the selected take of the one before, with *review* the one this plan made for it."""
-    found = await rows(
+    records = await rows(
         conn,
         """
         SELECT r.take_id, jsonb_object_agg(o.part, digest_text(o.digest)) AS parts
@@ -110,7 +110,7 @@ async def frame_before(conn: Conn, plan_id: int, segment_id: int) -> tuple[int, 
         plan_id=plan_id,
         segment_id=segment_id,
     )
-    return (found[0]["take_id"], found[0]["parts"]) if found else None
+    return (records[0]["take_id"], records[0]["parts"]) if records else None
 
 
 async def equal_take(conn: Conn, segment_id: int, inputs_digest: Digest, graph: Digest | None) -> int | None:
@@ -156,7 +156,7 @@ async def equal_version(conn: Conn, asset_id: int, inputs_digest: Digest, graph:
 
 
 class VersionFile(NamedTuple):
-    """A version's file: its name, where it lies when it was registered in place, and what was said of a workflow."""
+    """A version's file: its name, its path if it was registered in place, and the bindings of a workflow."""
 
     filename: str | None
     in_place: str | None = None
@@ -165,7 +165,7 @@ class VersionFile(NamedTuple):
 
 async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], VersionFile]:
     """The files of (asset, version) pairs."""
-    found = await rows(
+    records = await rows(
         conn,
         """
         SELECT v.asset_id, v.number, v.filename, v.bindings,
@@ -178,12 +178,12 @@ async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[i
     )
     return {
         (row["asset_id"], row["number"]): VersionFile(row["filename"], row["in_place"], row["bindings"])
-        for row in found
+        for row in records
     }
 
 
 async def selected_take(conn: Conn, segment_id: int) -> int | None:
-    """The take of a segment that is in the cut."""
+    """Return the selected take of a segment."""
     return await scalar(conn, "SELECT take_id FROM selected_takes WHERE segment_id = %(id)s", id=segment_id)
 
 
