@@ -27,7 +27,7 @@ from genlock.regeneration.plans import (
     review_sql,
 )
 from genlock.regeneration.plans.draft_sql import Header
-from genlock.regeneration.plans.expected_sql import Moved
+from genlock.regeneration.plans.expected_sql import ChangedVersion
 from genlock.staleness.model import RootKind
 from genlock.staleness.report import parse_group
 from genlock.takes import selection
@@ -85,7 +85,7 @@ async def start(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = Fa
             hint="Its steps say what is in the way; make a new plan when that is settled.",
             code="plan_blocked",
         )
-    await _require_unmoved(conn, plan, as_planned=as_planned)
+    await _require_unchanged(conn, plan, as_planned=as_planned)
     await begin(conn, plan.id, actor, as_planned=as_planned)
     return await plan_sql.get_plan(conn, plan.id)
 
@@ -217,9 +217,9 @@ def _require_all(what: str, requested: tuple[int, ...], existing: set[int]) -> N
         )
 
 
-async def _require_unmoved(conn: Conn, plan: Plan, *, as_planned: bool) -> None:
-    versions = await expected_sql.moved_versions(conn, plan.id)
-    segments = await expected_sql.moved_segments(conn, plan.id)
+async def _require_unchanged(conn: Conn, plan: Plan, *, as_planned: bool) -> None:
+    versions = await expected_sql.changed_versions(conn, plan.id)
+    segments = await expected_sql.changed_segments(conn, plan.id)
     gone = [row["name"] for row in segments if row["archived"]]
     if gone:
         raise Conflict(
@@ -230,20 +230,20 @@ async def _require_unmoved(conn: Conn, plan: Plan, *, as_planned: bool) -> None:
     if not versions and not segments:
         return
     if not as_planned:
-        said = [_said(one) for one in versions]
-        said += [f"another take of {row['scene']}/{row['name']} is selected" for row in segments]
+        sentences = [_sentence(version) for version in versions]
+        sentences += [f"another take of {row['scene']}/{row['name']} is selected" for row in segments]
         raise Conflict(
-            f"Since plan {plan.id} was made: {'; '.join(dict.fromkeys(said[:10]))}.",
+            f"Since plan {plan.id} was made: {'; '.join(dict.fromkeys(sentences[:10]))}.",
             hint="Make a new plan, or start this one as planned.",
             code="plan_outdated",
         )
     await plan_write_sql.add_notes(conn, plan.id, progress.notes_on_changes(versions))
 
 
-def _said(moved: Moved) -> str:
-    if moved.archived:
-        return f"{moved.name} was archived"
-    return f"{moved.name} moved from v{moved.was} to v{moved.now}"
+def _sentence(change: ChangedVersion) -> str:
+    if change.archived:
+        return f"{change.name} was archived"
+    return f"{change.name} moved from v{change.was} to v{change.now}"
 
 
 def _named(names: list[str]) -> str:

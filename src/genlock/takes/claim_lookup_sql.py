@@ -65,7 +65,9 @@ async def load_facts(
         frames_by_digest=frames_by_digest,
         lines={},
         workloads={
-            (row["id"], width, height): workload for row in matches for workload, width, height in row["workloads"] or ()
+            (row["id"], width, height): workload
+            for row in matches
+            for workload, width, height in row["workloads"] or ()
         },
         source_images={
             (row["asset_id"], row["version"]): tuple(_line(image) for image in row["images"])

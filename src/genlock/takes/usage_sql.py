@@ -63,8 +63,8 @@ async def usage(
 ) -> UsagePage:
     """One page of the takes that used an asset, or exactly one version of it, with the exact total; without states.
 
-    ``takes`` are the selected ones, or all that were ever recorded; archived ones are only among the latter. One item per take,
-    with every way in which it used the asset. ``NotFound`` for an asset or version that does not exist.
+    ``takes`` are the selected ones, or all that were ever recorded, archived ones included. One item per take, with
+    every way in which it used the asset. ``NotFound`` for an asset or version that does not exist.
     """
     page = await find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
     return usage_page(page, await (await ask_items(conn, page)).fetchall(), {})

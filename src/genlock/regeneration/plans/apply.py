@@ -84,12 +84,9 @@ async def _write(conn: Conn, claimed: ClaimedStep, outcome: StepOutcome, actor: 
             return await _record_take(conn, claimed, segment_id, result, actor)
         case RecordedVersion(asset_id, result, identity):
             return await _record_version(conn, claimed, asset_id, result, identity, actor)
-        case RestoredTake(segment_id, take_id):
+        case RestoredTake(segment_id, take_id) | CutOffByTake(segment_id, take_id):
             notes = await _select(conn, claimed, segment_id, take_id, actor)
-            return Applied(StepEnd(StepState.SUCCEEDED, take_id=take_id), notes)
-        case CutOffByTake(segment_id, take_id):
-            notes = await _select(conn, claimed, segment_id, take_id, actor)
-            return Applied(StepEnd(StepState.SKIPPED, take_id=take_id), notes)
+            return Applied(StepEnd(outcome.state, take_id=take_id), notes)
         case CutOffByVersion(asset_id, version):
             change = await _activate(conn, claimed, asset_id, version, actor)
             return Applied(StepEnd(StepState.SKIPPED, version=version), change=change)

@@ -7,13 +7,13 @@ from genlock.events import log
 from genlock.model import Actor
 from genlock.regeneration.model import PlanNote, PlanState
 from genlock.regeneration.plans import expected_sql, plan_sql, plan_write_sql, queue_sql, review_sql
-from genlock.regeneration.plans.expected_sql import Moved
+from genlock.regeneration.plans.expected_sql import ChangedVersion
 from genlock.regeneration.plans.plan_write_sql import StepCounts
 
 
 async def continue_plan(conn: Conn, plan_id: int, actor: Actor, *, behind: int | None = None) -> None:
     """Queue what can start now in a locked plan (``behind``: only what waited for that step), and end it at the end."""
-    changes = await expected_sql.moved_versions(conn, plan_id)
+    changes = await expected_sql.changed_versions(conn, plan_id)
     if changes:
         await plan_write_sql.add_notes(conn, plan_id, notes_on_changes(changes))
     queued = await plan_write_sql.queue_ready(conn, plan_id, behind)
@@ -57,12 +57,12 @@ async def _state_of(conn: Conn, plan_id: int, counts: StepCounts) -> PlanState:
     return PlanState.SUCCEEDED
 
 
-def notes_on_changes(changes: Sequence[Moved]) -> tuple[PlanNote, ...]:
+def notes_on_changes(changes: Sequence[ChangedVersion]) -> tuple[PlanNote, ...]:
     """Return the notes about expected versions that changed while a plan keeps the ones it was made with."""
     return tuple(dict.fromkeys(_note(change) for change in changes))  # once, however many scenes expect it
 
 
-def _note(change: Moved) -> PlanNote:
+def _note(change: ChangedVersion) -> PlanNote:
     if change.archived:
         message = f"{change.name} was archived after this plan was made."
     else:

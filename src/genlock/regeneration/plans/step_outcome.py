@@ -12,6 +12,7 @@ A take or version is put to use only if no other one was put to use since the pl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from genlock.engines.model import Rendered
 from genlock.errors import GenlockError
@@ -54,6 +55,7 @@ class RecordedVersion:
 class RestoredTake:
     """An earlier take of the segment is used again, as planned."""
 
+    state: ClassVar = StepState.SUCCEEDED
     segment_id: int
     take_id: int
 
@@ -62,6 +64,7 @@ class RestoredTake:
 class CutOffByTake:
     """A take of the segment was made from the same inputs: nothing is rendered."""
 
+    state: ClassVar = StepState.SKIPPED
     segment_id: int
     take_id: int
 
