@@ -203,29 +203,39 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
 async def _frames_by_digest(
     conn: Conn, continued: Collection[tuple[int | None, Digest]], project: Project
 ) -> dict[tuple[int | None, Digest], int]:
-    """The takes of the project that have these frames.
+    """Return the takes of the project that have these frames, by the segment that continues each.
 
-    Equal pictures are made in several places, so the segment before goes first, then its newest take, then the scene.
+    Equal pictures are made in several places: the newest take of the segment before goes first, then the newest of the
+    same scene. Of a frame that thousands of takes share, such as a black one, the newest thousand are looked at.
     """
     matches = await rows(
         conn,
         """
-        SELECT w.segment_id, digest_text(w.digest) AS digest, best.take_id
+        SELECT w.segment_id, digest_text(w.digest) AS digest,
+               coalesce((SELECT t.id
+                           FROM takes t
+                           JOIN receipts r ON r.take_id = t.id
+                           JOIN receipt_outputs o ON o.receipt_id = r.id
+                          WHERE t.segment_id = before.id AND o.digest = w.digest
+                          ORDER BY t.number DESC
+                          LIMIT 1),
+                        (SELECT r.take_id
+                           FROM (SELECT o.receipt_id FROM receipt_outputs o WHERE o.digest = w.digest
+                                  ORDER BY o.receipt_id DESC LIMIT 1000) newest
+                           JOIN receipts r ON r.id = newest.receipt_id
+                           JOIN segments g ON g.id = r.segment_id
+                          WHERE r.project_id = coalesce(me.project_id, %(project)s)
+                          ORDER BY g.scene_id = me.scene_id DESC, r.id DESC
+                          LIMIT 1)) AS take_id
           FROM unnest(%(segments)s::bigint[], %(digests)s::bytea[]) AS w (segment_id, digest)
           LEFT JOIN segments me ON me.id = w.segment_id
           LEFT JOIN segments before ON before.scene_id = me.scene_id AND before.position = me.position - 1
-         CROSS JOIN LATERAL (
-               SELECT r.take_id
-                 FROM receipt_outputs o JOIN receipts r ON r.id = o.receipt_id JOIN segments g ON g.id = r.segment_id
-                WHERE o.digest = w.digest AND r.project_id = coalesce(me.project_id, %(project)s)
-                ORDER BY g.id IS NOT DISTINCT FROM before.id DESC, g.scene_id = me.scene_id DESC, r.id DESC
-                LIMIT 1) best
         """,
         segments=[segment for segment, _ in continued],
         digests=[to_raw(digest) for _, digest in continued],
         project=project.id,
     )
-    return {(row["segment_id"], row["digest"]): row["take_id"] for row in matches}
+    return {(row["segment_id"], row["digest"]): row["take_id"] for row in matches if row["take_id"] is not None}
 
 
 async def _frames(conn: Conn, take_ids: Collection[int]) -> dict[int, FrameFact]:
