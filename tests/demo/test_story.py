@@ -43,6 +43,7 @@ def gl(tmp_path: Path, database: str) -> Generator[Genlock]:
         process.terminate()
 
 
+@pytest.mark.long
 def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: Path) -> None:
     samples, store, told = tmp_path / "samples", tmp_path / "data" / "blobs", io.StringIO()
     make_samples(samples)

@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 from tests.demo import console
 from tests.demo.programs import plain_environment
 from tests.fixtures_postgres import temporary_folder
@@ -10,6 +11,7 @@ from tests.fixtures_postgres import temporary_folder
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
 
+@pytest.mark.long
 def test_the_tutorial_does_what_it_says() -> None:
     with temporary_folder() as folder:
         pictures = folder / "pictures"
