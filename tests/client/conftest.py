@@ -1,4 +1,4 @@
-"""What the tests of the SDK stand on: one server for all of them, and a client of it."""
+"""Fixtures of the SDK tests: one server for all of them, and a client of it."""
 
 from collections.abc import Callable, Generator
 from itertools import count
@@ -18,7 +18,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def server(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
-    """A server process, which may take files where they lie in one folder."""
+    """Start a server process that may register the files of one folder in place."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "shelf").mkdir()
     with (
@@ -30,20 +30,20 @@ def server(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def gl(server: Served) -> Generator[Genlock]:
-    """A client of it."""
+    """Return a client of the server."""
     with server.client() as client:
         yield client
 
 
 @pytest.fixture
 def project(gl: Genlock) -> Project:
-    """A project of this test's own."""
+    """Create a project that only this test uses."""
     return gl.create_project(f"p{next(_numbers)}", "A project")
 
 
 @pytest.fixture
 def lora(tmp_path: Path) -> Path:
-    """A small file."""
+    """Write a small file."""
     path = tmp_path / "rain_v1.bin"
     path.write_bytes(b"rain, one")
     return path
@@ -51,11 +51,11 @@ def lora(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def video(tmp_path: Path) -> Callable[[int], Path]:
-    """Makes videos: four small frames of one shade."""
+    """Return a function that writes videos: four small frames of one shade."""
 
-    def made(shade: int) -> Path:
+    def write(shade: int) -> Path:
         path = tmp_path / f"{shade}.mp4"
         encode_video(path, [np.full((32, 32, 3), shade, np.uint8)] * 4, 8)
         return path
 
-    return made
+    return write

@@ -1,4 +1,4 @@
-"""A real server process with a database and data folder of its own, for the tests of the SDK and the CLI."""
+"""A real server process with its own database and data folder, for the tests of the SDK and the CLI."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from genlock.settings import Settings
 
 @dataclass(frozen=True)
 class Served:
-    """A running server, and how to ask it."""
+    """A running server and how to reach it."""
 
     settings: Settings
     url: str
@@ -25,18 +25,18 @@ class Served:
     process: "subprocess.Popen[bytes]"
 
     def client(self) -> Genlock:
-        """The SDK, as an administrator."""
+        """Return the SDK as an administrator."""
         return Genlock(self.url, self.token)
 
     def environment(self) -> dict[str, str]:
-        """What a command needs to find it; nothing of the environment that the tests run in."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
-        return {**kept, "GENLOCK_DATA": str(self.settings.data), "GENLOCK_PORT": "0"}
+        """Return the variables with which a command finds the server, without those of the test run."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
+        return {**inherited, "GENLOCK_DATA": str(self.settings.data), "GENLOCK_PORT": "0"}
 
 
 @contextmanager
 def served(data: Path, database: str, *, workers: int = 0, **more: Any) -> Generator[Served]:
-    """A server over an empty database, up until the block ends; ``more`` are further settings."""
+    """Run a server over an empty database until the block ends; ``more`` are further settings."""
     settings = settings_of(None, None, data, database_url=database, port=0, workers=workers, **more)
     data.mkdir(parents=True)
     with (data / "test.log").open("wb") as log:

@@ -1,4 +1,4 @@
-"""The SDK on a real server: what is asked by reference is answered as frozen values, page by page."""
+"""The SDK against a real server: calls take references and return frozen values, page by page."""
 
 import threading
 from collections.abc import Callable
@@ -22,19 +22,19 @@ Video = Callable[[int], Path]
 
 def test_the_timeline_is_edited(gl: Genlock, project: Project) -> None:
     scene = gl.create_scene(project.slug, "night")
-    made = gl.create_segments(scene, 3)
-    assert [segment.position for segment in made] == [1, 2, 3]
+    created = gl.create_segments(scene, 3)
+    assert [segment.position for segment in created] == [1, 2, 3]
     inserted = gl.create_segments(f"{project.slug}/night", name="between", position=2, chained=False)[0]
-    moved = gl.change_segment(f"{project.slug}/night/2", position=1, name="first")
-    assert (moved.id, moved.position, moved.name, moved.chained) == (inserted.id, 1, "first", False)
-    assert gl.segment(moved.id) == gl.segment(f"{project.slug}/night/1") == gl.segment(moved)
+    changed = gl.change_segment(f"{project.slug}/night/2", position=1, name="first")
+    assert (changed.id, changed.position, changed.name, changed.chained) == (inserted.id, 1, "first", False)
+    assert gl.segment(changed.id) == gl.segment(f"{project.slug}/night/1") == gl.segment(changed)
     gl.archive_segment(f"{project.slug}/night/1")
-    assert [segment.id for segment in gl.segments(project, scene=scene)] == [segment.id for segment in made]
-    assert gl.restore_segment(moved.id).position == 1
+    assert [segment.id for segment in gl.segments(project, scene=scene)] == [segment.id for segment in created]
+    assert gl.restore_segment(changed.id).position == 1
     assert gl.rename_scene(scene, "dusk").name == gl.scene(f"{project.slug}/dusk").name
     gl.archive_scene(f"{project.slug}/dusk")
     assert list(gl.scenes(project)) == []
-    assert [one.name for one in gl.scenes(project, archived=True)] == ["dusk"]
+    assert [scene.name for scene in gl.scenes(project, archived=True)] == ["dusk"]
     gl.restore_scene(f"{project.slug}/dusk")
     assert gl.rename_project(project, "Other").name == "Other"
     gl.archive_project(project.slug)
@@ -84,7 +84,7 @@ def test_a_segment_is_named_by_position_or_by_name(gl: Genlock, project: Project
     assert f"{night}/1, {night}/2" in (ambiguous.value.hint or "")
 
 
-def test_a_projects_own_asset_hides_the_shared_one(gl: Genlock, project: Project, lora: Path) -> None:
+def test_an_asset_of_a_project_hides_the_shared_one(gl: Genlock, project: Project, lora: Path) -> None:
     name = f"rain of {project.slug}"
     shared = gl.ensure_asset("lora", name)
     own = gl.ensure_asset("lora", name, project=project)
@@ -102,7 +102,7 @@ def test_a_projects_own_asset_hides_the_shared_one(gl: Genlock, project: Project
     assert gl.rename_asset(own, f"heavy {name}").name == f"heavy {name}"
 
 
-def test_what_was_made_for_a_refused_upload_is_hidden_until_one_is_taken(
+def test_an_asset_created_for_a_refused_upload_is_hidden_until_one_succeeds(
     gl: Genlock, project: Project, lora: Path, tmp_path: Path
 ) -> None:
     def upload(file: Path) -> int:
@@ -114,26 +114,26 @@ def test_what_was_made_for_a_refused_upload_is_hidden_until_one_is_taken(
     for _ in range(2):
         with pytest.raises(Invalid, match=r"cut\.safetensors"):
             upload(cut)
-        assert [one.name for one in gl.assets(kind="lora", project=project) if one.project_id == project.id] == []
+        assert [asset.name for asset in gl.assets(kind="lora", project=project) if asset.project_id == project.id] == []
     assert upload(lora) == 1
     with pytest.raises(Invalid):
         upload(cut)
-    (kept,) = [one for one in gl.assets(kind="lora", project=project) if one.project_id == project.id]
-    assert (kept.name, kept.versions_total, kept.archived) == ("rain", 1, False)
+    (uploaded,) = [asset for asset in gl.assets(kind="lora", project=project) if asset.project_id == project.id]
+    assert (uploaded.name, uploaded.versions_total, uploaded.archived) == ("rain", 1, False)
 
 
-def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> None:
+def test_versions_are_added_activated_and_downloaded(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> None:
     source = gl.create_asset("audio", "sound", project=project)
     asset = gl.create_asset("other", "rain", project=project)
     gl.add_version(source, lora)
-    told: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
 
-    def tell(done: int, total: int) -> None:
-        told.append((done, total))
+    def report(done: int, total: int) -> None:
+        progress.append((done, total))
 
-    first = gl.add_version(asset, lora, note="one", derived_from=["audio:sound@1"], on_progress=tell)
+    first = gl.add_version(asset, lora, note="one", derived_from=["audio:sound@1"], on_progress=report)
     assert first.outcome is Outcome.CREATED
-    assert told[-1] == (lora.stat().st_size, lora.stat().st_size)
+    assert progress[-1] == (lora.stat().st_size, lora.stat().st_size)
     assert first.version.derivations[0].sources == (VersionRef(asset_id=source.id, number=1),)
     again = gl.add_version(asset, str(lora))
     assert (again.outcome, again.version.number) == (Outcome.EXISTS, 1)
@@ -145,21 +145,21 @@ def test_versions(gl: Genlock, project: Project, lora: Path, tmp_path: Path) -> 
     assert [version.number for version in gl.versions(asset)] == [2, 1]
     assert gl.version("other:rain", project=project).number == 1
     assert gl.impact("other:rain@2", project=project).segments.becomes_stale == 0
-    moved = gl.activate(asset, 2, note="better")
-    assert (moved.previous, moved.active) == (1, 2)
+    activation = gl.activate(asset, 2, note="better")
+    assert (activation.previous, activation.active) == (1, 2)
     newest = gl.activations(asset).first.items[0]
     assert (newest.from_version, newest.to_version, newest.note) == (1, 2, "better")
     with pytest.raises(Invalid):
         gl.activate("other:rain", project=project)
     written = gl.download_version("other:rain@1", tmp_path / "copy.bin", project=project)
     assert digest_of(written.read_bytes()) == first.version.digest
-    assert [one.id for one in gl.assets(digest=first.version.digest, project=project, kind="other")] == [asset.id]
+    assert [listed.id for listed in gl.assets(digest=first.version.digest, project=project, kind="other")] == [asset.id]
     assert gl.usage(asset).total == 0
 
 
-def test_a_file_is_registered_where_it_lies(server: Served, gl: Genlock, project: Project, lora: Path) -> None:
-    (shelf,) = server.settings.register_roots
-    heavy = shelf / "heavy.bin"
+def test_a_file_is_registered_in_place(server: Served, gl: Genlock, project: Project, lora: Path) -> None:
+    (root,) = server.settings.register_roots
+    heavy = root / "heavy.bin"
     heavy.write_bytes(b"many weights")
     gl.create_asset("lora", "heavy", project=project)
     added = gl.register_in_place("lora:heavy", str(heavy), note="too large to copy", project=project)
@@ -169,7 +169,7 @@ def test_a_file_is_registered_where_it_lies(server: Served, gl: Genlock, project
         gl.register_in_place("lora:heavy", str(lora), project=project)
 
 
-def test_files_that_cannot_be_uploaded(gl: Genlock, project: Project, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_uploaded_is_refused(gl: Genlock, project: Project, tmp_path: Path) -> None:
     asset = gl.create_asset("lora", "none", project=project)
     (tmp_path / "cut.safetensors").write_bytes(b"\x00" * 4)
     for path in (tmp_path / "missing", tmp_path, tmp_path / "cut.safetensors"):
@@ -179,7 +179,7 @@ def test_files_that_cannot_be_uploaded(gl: Genlock, project: Project, tmp_path: 
     assert gl.asset(asset).versions_total == 0
 
 
-def test_a_download_is_verified_before_it_is_put_in_its_place(gl: Genlock, project: Project, lora: Path) -> None:
+def test_a_download_is_verified_before_it_replaces_the_target(gl: Genlock, project: Project, lora: Path) -> None:
     added = gl.add_version(gl.create_asset("other", "bytes", project=project), lora)
     target = lora.with_name("copy.bin")
     target.write_bytes(b"what was here")
@@ -193,7 +193,7 @@ def test_a_download_is_verified_before_it_is_put_in_its_place(gl: Genlock, proje
     assert sorted(path.name for path in lora.parent.iterdir()) == sorted([lora.name, target.name])
 
 
-def test_what_is_stale_why_and_since_when(gl: Genlock, project: Project, lora: Path, video: Video) -> None:
+def test_the_report_groups_stale_segments_by_cause(gl: Genlock, project: Project, lora: Path, video: Video) -> None:
     gl.create_segments(gl.create_scene(project, "night"), 2)
     asset = gl.create_asset("lora", "drizzle", project=project)
     gl.add_version(asset, _weights(lora, 1))
@@ -210,43 +210,43 @@ def test_what_is_stale_why_and_since_when(gl: Genlock, project: Project, lora: P
     assert [segment.position for segment in gl.group_segments(project, group)] == [1, 2]
     assert [segment.state for segment in gl.segments(project)] == [State.STALE] * 2
     waivers = gl.waive(f"{project.slug}/night/1", "lora:drizzle", "not heard")
-    assert [one.reason for one in gl.waivers(project)] == ["not heard"]
+    assert [waiver.reason for waiver in gl.waivers(project)] == ["not heard"]
     assert gl.report(project).groups[0].segments == 1
     gl.withdraw_waiver(waivers[0])
     assert len(gl.waive(f"{project.slug}/night", "lora:drizzle", "all")) == 2
     assert gl.report(project).groups == ()
-    assert [one.asset_id for one in gl.pins(project)] == []
+    assert [pin.asset_id for pin in gl.pins(project)] == []
     usage = gl.usage("lora:drizzle@1", project=project)
-    assert (usage.total, {one.take for one in usage}) == (2, {1})
-    assert [(one.number, one.total) for one in gl.usage(asset).versions] == [(1, 2), (2, 0)]
+    assert (usage.total, {use.take for use in usage}) == (2, {1})
+    assert [(version.number, version.total) for version in gl.usage(asset).versions] == [(1, 2), (2, 0)]
 
 
-def test_receipts_are_found_compared_and_verified(gl: Genlock, project: Project, video: Video) -> None:
+def test_receipts_are_searched_compared_and_verified(gl: Genlock, project: Project, video: Video) -> None:
     (segment,) = gl.create_segments(gl.create_scene(project, "night"))
     claim = Claim.model_validate(
         {"engine": {"name": "diffusers"}, "parameters": {"seed": str(2**64 - 1), "prompt": f"roof {project.slug}"}}
     )
-    one = gl.record(segment, claim, video=video(10))
+    first = gl.record(segment, claim, video=video(10))
     again = gl.record(segment, claim, video=video(10))
-    assert (again.created, again.take.id, again.receipt.id) == (False, one.take.id, one.receipt.id)
+    assert (again.created, again.take.id, again.receipt.id) == (False, first.take.id, first.receipt.id)
     other = gl.record(segment, claim.model_copy(update={"note": "again"}), video=video(200), select=False)
-    assert gl.document(one.receipt.id) == gl.document(one.receipt)
-    assert digest_of(gl.document(one.receipt)) == one.receipt.receipt_digest
+    assert gl.document(first.receipt.id) == gl.document(first.receipt)
+    assert digest_of(gl.document(first.receipt)) == first.receipt.receipt_digest
     with pytest.raises(Tampered):
-        gl.document(one.receipt.model_copy(update={"receipt_digest": digest_of(b"other")}))
-    found = gl.find_receipts(seed=2**64 - 1, prompt=f"roof {project.slug}")
-    assert {line.id for line in found} == {one.receipt.id, other.receipt.id}
-    assert [line.id for line in gl.find_receipts(output=one.take.outputs["video"])] == [one.receipt.id]
-    difference = gl.compare_receipts(one.receipt, other.receipt)
+        gl.document(first.receipt.model_copy(update={"receipt_digest": digest_of(b"other")}))
+    matches = gl.find_receipts(seed=2**64 - 1, prompt=f"roof {project.slug}")
+    assert {line.id for line in matches} == {first.receipt.id, other.receipt.id}
+    assert [line.id for line in gl.find_receipts(output=first.take.outputs["video"])] == [first.receipt.id]
+    difference = gl.compare_receipts(first.receipt, other.receipt)
     assert difference.same_wish
     assert "video" in {part.part for part in difference.outputs}
     assert gl.select_take(segment, 2).selected
-    stored = claim.model_copy(update={"outputs": {"video": one.take.outputs["video"]}, "note": "batch"})
+    stored = claim.model_copy(update={"outputs": {"video": first.take.outputs["video"]}, "note": "batch"})
     (batched,) = gl.record_batch([NewTake(segment_id=segment.id, claim=stored)])
     assert batched.take == 3
 
 
-def test_tokens_and_what_they_may(gl: Genlock, server: Served) -> None:
+def test_tokens_are_limited_by_their_role(gl: Genlock, server: Served) -> None:
     issued = gl.create_token("a viewer", "viewer")
     assert issued.id in {token.id for token in gl.tokens()}
     with Genlock(server.url, issued.secret) as viewer:
@@ -263,26 +263,26 @@ def test_tokens_and_what_they_may(gl: Genlock, server: Served) -> None:
 
 
 def test_events_are_listed_and_followed(gl: Genlock, server: Served, project: Project) -> None:
-    known = [event.id for event in gl.events(project=project)]
+    event_ids = [event.id for event in gl.events(project=project)]
     assert [event.verb for event in gl.events(project=project)] == ["project.created"]
-    heard: list[Event] = []
+    received: list[Event] = []
 
     def listen() -> None:
         with server.client() as listener:
-            for event in listener.follow_events(after=known[-1], project=project.slug):
-                heard.append(event)
-                if event.verb == "segments.created" or len(heard) == 2:
+            for event in listener.follow_events(after=event_ids[-1], project=project.slug):
+                received.append(event)
+                if event.verb == "segments.created" or len(received) == 2:
                     return
 
     listening = threading.Thread(target=listen)
     listening.start()
     gl.create_segments(gl.create_scene(project, "night"))
     listening.join()
-    assert heard[0].verb == "scene.created"
-    assert heard == list(gl.events(after=known[-1], project=project))[: len(heard)]
+    assert received[0].verb == "scene.created"
+    assert received == list(gl.events(after=event_ids[-1], project=project))[: len(received)]
 
 
-def test_what_cannot_be_is_said_before_anything_is_sent() -> None:
+def test_invalid_arguments_are_refused_before_anything_is_sent() -> None:
     with Genlock("http://127.0.0.1:1", "t") as gl:
         for call in (
             lambda: gl.create_project("Not A Slug"),
@@ -305,7 +305,7 @@ def test_a_taken_slug_is_a_conflict(gl: Genlock, project: Project) -> None:
 
 
 def _weights(path: Path, number: int) -> Path:
-    """A LoRA file with one small tensor."""
+    """Write a LoRA file with one small tensor."""
     header = b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'
     file = path.with_name(f"drizzle_v{number}.safetensors")
     file.write_bytes(len(header).to_bytes(8, "little") + header + bytes([number]))

@@ -1,4 +1,4 @@
-"""A disk without room for an upload: said once, whole, and the same upload works as soon as there is room."""
+"""A disk without room for an upload: one clear error, and the same upload works as soon as there is room."""
 
 import resource
 from pathlib import Path
@@ -14,23 +14,23 @@ from genlock.model import Kind
 ROOM_BYTES = 5_000_000
 
 
-def test_a_full_disk_is_said_once_and_the_upload_works_when_there_is_room(
+def test_a_full_disk_is_one_error_and_the_upload_works_when_there_is_room(
     postgres: str, template: str, tmp_path: Path
 ) -> None:
-    """The kernel's own refusal: a limit on the size of the files that the server process writes."""
+    """Cause the kernel's own refusal with a limit on the size of the files that the server process writes."""
     large = tmp_path / "large.bin"
     large.write_bytes(bytes(2 * ROOM_BYTES))
-    said: list[str] = []
+    messages: list[str] = []
     with (
         fresh_database(postgres, template) as database,
         served(tmp_path / "data", database) as server,
-        Genlock(server.url, server.token, on_progress=said.append) as gl,
+        Genlock(server.url, server.token, on_progress=messages.append) as gl,
     ):
         _, most = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, most))
         with pytest.raises(Unavailable) as refused, gl.asset_for_upload(Kind.OTHER, "large") as asset:
             gl.add_version(asset, large)
-        assert (refused.value.code, said) == ("disk_full", [])
+        assert (refused.value.code, messages) == ("disk_full", [])
         assert "Free space" in (refused.value.hint or "")
         assert list(gl.assets(kind=Kind.OTHER)) == []
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, most))

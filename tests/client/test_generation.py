@@ -1,4 +1,4 @@
-"""Takes recorded as they are made: on success exactly one, on an exception none; what was used is settled then."""
+"""Takes recorded by a generation: exactly one on success, none on an exception; inputs are resolved on use."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ SEED = 2**64 - 1
 
 @pytest.fixture
 def scene(gl: Genlock, project: Project, tmp_path: Path) -> str:
-    """A scene of three chained segments, in a project with a model, a LoRA and a prompt of its own."""
+    """Create a scene of three chained segments, in a project with its own model, LoRA and prompt."""
     gl.create_segments(gl.create_scene(project, "night"), 3)
     for kind, name in (("other", "noise"), ("prompt", "rain")):
         for number in (1, 2):
@@ -34,7 +34,7 @@ def settings(g: Generation, seed: int | str = SEED) -> None:
     g.parameters(seed=seed, frames=np.int64(4), denoise=np.float32(0.5), mood="blue")
 
 
-def test_one_receipt_and_one_take(gl: Genlock, scene: str, video: Video) -> None:
+def test_a_generation_records_one_receipt_and_one_take(gl: Genlock, scene: str, video: Video) -> None:
     with gl.generation(f"{scene}/1", engine="diffusers", engine_version="0.35", note="by hand") as g:
         rain = g.use("prompt:rain")
         g.use("other:noise@2", strength_model=0.8)
@@ -75,7 +75,7 @@ def test_without_an_output_nothing_is_recorded(gl: Genlock, scene: str) -> None:
     assert list(gl.takes(f"{scene}/1")) == []
 
 
-def test_a_take_that_is_not_to_be_in_the_cut(gl: Genlock, scene: str, video: Video) -> None:
+def test_a_take_can_be_recorded_without_selecting_it(gl: Genlock, scene: str, video: Video) -> None:
     for shade, select in ((80, True), (90, False)):
         with gl.generation(f"{scene}/1", engine="diffusers", select=select) as g:
             g.output(video(shade))
@@ -84,7 +84,7 @@ def test_a_take_that_is_not_to_be_in_the_cut(gl: Genlock, scene: str, video: Vid
     assert selected.number == 1
 
 
-def test_what_counts_here_is_used(gl: Genlock, scene: str, project: Project, video: Video) -> None:
+def test_the_expected_version_of_the_segment_is_used(gl: Genlock, scene: str, project: Project, video: Video) -> None:
     """The scene's pin, else the project's, else the active version."""
 
     def version() -> int:
@@ -105,7 +105,7 @@ def test_what_counts_here_is_used(gl: Genlock, scene: str, project: Project, vid
     assert version() == 1
 
 
-def test_a_chain_continues_the_frame_before(gl: Genlock, scene: str, video: Video, tmp_path: Path) -> None:
+def test_a_chained_segment_continues_the_previous_frame(gl: Genlock, scene: str, video: Video, tmp_path: Path) -> None:
     with gl.generation(f"{scene}/2", engine="diffusers") as g, pytest.raises(Conflict) as refused:
         try:
             g.use("seed_frame")
@@ -127,13 +127,13 @@ def test_a_chain_continues_the_frame_before(gl: Genlock, scene: str, video: Vide
     assert [cause.kind.value for cause in gl.segment(f"{scene}/2").causes] == ["chain"]
 
 
-def test_the_first_segment_continues_nothing(gl: Genlock, scene: str) -> None:
+def test_the_first_segment_has_no_seed_frame(gl: Genlock, scene: str) -> None:
     generation = gl.generation(f"{scene}/1", engine="diffusers")
     with pytest.raises(Conflict):
         generation.continue_from_previous()
 
 
-def test_a_file_that_really_went_in(gl: Genlock, scene: str, video: Video, tmp_path: Path) -> None:
+def test_the_file_that_was_used_is_recorded(gl: Genlock, scene: str, video: Video, tmp_path: Path) -> None:
     (tmp_path / "found.bin").write_bytes(b"overwritten in place")
     with gl.generation(f"{scene}/1", engine="diffusers") as g:
         g.use("prompt:rain", file=tmp_path / "found.bin")
@@ -143,7 +143,7 @@ def test_a_file_that_really_went_in(gl: Genlock, scene: str, video: Video, tmp_p
     assert [cause.kind.value for cause in gl.segment(f"{scene}/1").causes] == ["unmatched"]
 
 
-def test_what_is_used_can_be_written_to_disk(gl: Genlock, scene: str, project: Project, tmp_path: Path) -> None:
+def test_an_input_can_be_written_to_disk(gl: Genlock, scene: str, project: Project, tmp_path: Path) -> None:
     generation = gl.generation(f"{scene}/1", engine="diffusers")
     (tmp_path / "models").mkdir()
     saved = generation.use("prompt:rain").save(tmp_path / "models")
@@ -152,7 +152,7 @@ def test_what_is_used_can_be_written_to_disk(gl: Genlock, scene: str, project: P
     assert [path.name for path in saved.parent.iterdir()] == ["rain_v1.bin"]
 
 
-def test_what_does_not_exist_is_said_at_once(gl: Genlock, scene: str, tmp_path: Path) -> None:
+def test_a_missing_input_is_refused_at_once(gl: Genlock, scene: str, tmp_path: Path) -> None:
     generation = gl.generation(f"{scene}/1", engine="diffusers")
     with pytest.raises(NotFound) as refused:
         generation.use("prompt:rian")
@@ -164,18 +164,18 @@ def test_what_does_not_exist_is_said_at_once(gl: Genlock, scene: str, tmp_path: 
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, "1e3", "007", 1.5, "", "x"])
-def test_seeds_that_are_none(gl: Genlock, scene: str, seed: int) -> None:
+def test_an_invalid_seed_is_refused(gl: Genlock, scene: str, seed: int) -> None:
     with pytest.raises(Invalid) as refused:
         gl.generation(f"{scene}/1", engine="diffusers").parameters(seed=seed)
     assert "seed" in refused.value.message
 
 
 @pytest.mark.parametrize("values", [{"cfg": float("nan")}, {"denoise": float("inf")}, {"mood": {"a": 1}}, {"width": 0}])
-def test_parameters_that_are_none(gl: Genlock, scene: str, values: dict[str, object]) -> None:
+def test_an_invalid_parameter_is_refused(gl: Genlock, scene: str, values: dict[str, object]) -> None:
     with pytest.raises(Invalid):
         gl.generation(f"{scene}/1", engine="diffusers").parameters(**values)
 
 
-def test_strengths_that_are_none(gl: Genlock, scene: str) -> None:
+def test_an_invalid_strength_is_refused(gl: Genlock, scene: str) -> None:
     with pytest.raises(Invalid):
         gl.generation(f"{scene}/1", engine="diffusers").use("prompt:rain", strength_model=float("nan"))

@@ -1,4 +1,4 @@
-"""This machine's own server: found, started when none runs, once however many ask, and ended."""
+"""The local server: discovered, started when none runs, once for concurrent commands, and stopped."""
 
 import json
 import os
@@ -26,14 +26,14 @@ HEAVY = {
 
 @pytest.fixture
 def settings(tmp_path: Path, database: str) -> Generator[Settings]:
-    """A data folder without a server, over an empty database; whatever was started there is ended."""
-    found = settings_of(None, None, tmp_path / "data", database_url=database, port=0, workers=0)
-    yield found
-    local.stop(found)
+    """Return a data folder without a server, over an empty database; stop any server started there."""
+    settings = settings_of(None, None, tmp_path / "data", database_url=database, port=0, workers=0)
+    yield settings
+    local.stop(settings)
 
 
 def command(settings: Settings) -> subprocess.Popen[str]:
-    """``genlock project list --json``, on its way."""
+    """Start ``genlock project list --json``."""
     return subprocess.Popen(
         [sys.executable, "-m", "genlock.cli", "project", "list", "--json"],
         env=settings.as_environment(),
@@ -43,17 +43,17 @@ def command(settings: Settings) -> subprocess.Popen[str]:
     )
 
 
-def test_started_when_needed_told_meanwhile_used_again_and_ended(settings: Settings) -> None:
-    said: list[str] = []
-    with Genlock(settings=settings, on_progress=said.append) as gl:
+def test_a_server_is_started_when_needed_reused_and_stopped(settings: Settings) -> None:
+    messages: list[str] = []
+    with Genlock(settings=settings, on_progress=messages.append) as gl:
         assert gl.me().role.value == "admin"
-        assert any("Starting the server" in line for line in said)
-        assert any("is ready at" in line for line in said)
-        assert not any(line.startswith("20") for line in said), "what it logs is not told"
+        assert any("Starting the server" in line for line in messages)
+        assert any("is ready at" in line for line in messages)
+        assert not any(line.startswith("20") for line in messages), "its log is not shown"
         url = gl.url
-    said.clear()
-    with Genlock(settings=settings, on_progress=said.append) as gl:
-        assert (gl.url, said) == (url, [])
+    messages.clear()
+    with Genlock(settings=settings, on_progress=messages.append) as gl:
+        assert (gl.url, messages) == (url, [])
     running = local.stop(settings)
     assert running
     assert running.url == url
@@ -64,11 +64,11 @@ def test_started_when_needed_told_meanwhile_used_again_and_ended(settings: Setti
 @pytest.mark.long
 def test_a_client_that_outlives_its_server_starts_another(settings: Settings) -> None:
     with Genlock(settings=settings, retry=QUICK) as gl:
-        made = gl.create_project("kept")
+        created = gl.create_project("stored")
         running = local.read_running(settings)
         assert running
         os.kill(running.pid, signal.SIGKILL)
-        assert gl.project("kept").id == made.id
+        assert gl.project("stored").id == created.id
         again = local.read_running(settings)
         assert again
         assert again.pid != running.pid
@@ -76,9 +76,9 @@ def test_a_client_that_outlives_its_server_starts_another(settings: Settings) ->
 
 def test_two_commands_at_once_start_one_server(settings: Settings) -> None:
     both = [command(settings), command(settings)]
-    for one in both:
-        out, err = one.communicate()
-        assert one.returncode == 0, err
+    for process in both:
+        out, err = process.communicate()
+        assert process.returncode == 0, err
         assert json.loads(out) == {"items": [], "total": 0}
     log = (settings.data / "server.log").read_text()
     assert log.count("is ready at") == 1, log
@@ -101,7 +101,7 @@ def test_two_threads_at_once_use_one_server(settings: Settings) -> None:
     assert len(set(urls)) == 1
 
 
-def test_why_it_could_not_be_started(tmp_path: Path) -> None:
+def test_the_reason_for_a_failed_start_is_reported(tmp_path: Path) -> None:
     nowhere = settings_of(None, None, tmp_path / "data", database_url="postgresql://127.0.0.1:1/none", port=0)
     with Genlock(settings=nowhere) as gl, pytest.raises(Unavailable) as refused:
         gl.me()
@@ -109,7 +109,7 @@ def test_why_it_could_not_be_started(tmp_path: Path) -> None:
     assert refused.value.hint
 
 
-def test_a_leftover_that_names_somebody_elses_server(settings: Settings) -> None:
+def test_an_announcement_of_another_users_server_is_ignored(settings: Settings) -> None:
     stranger = answer("401 Unauthorized", {"detail": "no", "code": "unknown_token"})
     with listening(saying(stranger)) as url:
         settings.data.mkdir(parents=True)
@@ -122,13 +122,13 @@ def test_a_leftover_that_names_somebody_elses_server(settings: Settings) -> None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 1}', "\x00"])
-def test_a_broken_announcement_is_none(tmp_path: Path, text: str) -> None:
+def test_a_broken_announcement_is_ignored(tmp_path: Path, text: str) -> None:
     settings = settings_of(None, None, tmp_path)
     settings.server_file.write_text(text)
     assert local.read_running(settings) is None
 
 
-def test_the_administrators_token_goes_to_its_own_server_only(tmp_path: Path) -> None:
+def test_the_administrators_token_is_sent_to_its_own_server_only(tmp_path: Path) -> None:
     (tmp_path / "admin.token").write_text("secret\n")
     (tmp_path / "server.json").write_text(json.dumps({"url": "http://127.0.0.1:5", "pid": 1, "version": "0"}))
 
@@ -140,7 +140,7 @@ def test_the_administrators_token_goes_to_its_own_server_only(tmp_path: Path) ->
     assert find("http://127.0.0.1:6", "mine") == "mine"
 
 
-def test_a_folder_that_is_named_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_folder_wins_over_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENLOCK_URL", "http://elsewhere.example")
     monkeypatch.setenv("GENLOCK_TOKEN", "theirs")
     assert (settings_of(None, None, None).url, settings_of(None, None, None).token) == (
@@ -154,17 +154,17 @@ def test_a_folder_that_is_named_wins_over_the_environment(tmp_path: Path, monkey
     assert "port" in refused.value.message
 
 
-def test_nothing_of_the_server_is_imported() -> None:
+def test_no_module_of_the_server_is_imported() -> None:
     program = (
         "import sys, genlock.client, genlock.cli.app\n"
         f"print(sorted({{name.partition('.')[0] for name in sys.modules}} & {HEAVY!r}))"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
 
 
-def test_without_the_server_half_it_says_how_to_get_it(tmp_path: Path) -> None:
-    """The light half alone, as an installation without the extra ``server`` has it."""
+def test_a_missing_server_extra_is_reported_with_its_installation(tmp_path: Path) -> None:
+    """Run as an installation without the extra ``server``."""
     program = (
         "import sys\n"
         "sys.modules.update(dict.fromkeys(['fastapi', 'psycopg', 'uvicorn', 'numpy', 'av']))\n"
@@ -173,7 +173,7 @@ def test_without_the_server_half_it_says_how_to_get_it(tmp_path: Path) -> None:
         "main()"
     )
     for words in (["up"], ["status"], ["worker"], ["sketch", "samples", str(tmp_path / "samples")]):
-        found = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
-        assert found.returncode == 1, words
-        assert "pip install 'genlock[server]'" in found.stderr, found.stderr
-        assert "Traceback" not in found.stderr
+        completed = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+        assert completed.returncode == 1, words
+        assert "pip install 'genlock[server]'" in completed.stderr, completed.stderr
+        assert "Traceback" not in completed.stderr

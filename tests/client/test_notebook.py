@@ -1,4 +1,4 @@
-"""Values in a notebook: small tables in which nothing that somebody wrote can act."""
+"""Values in a notebook: small tables in which user text is escaped."""
 
 import re
 
@@ -30,7 +30,7 @@ def asset(name: str) -> Asset:
 
 
 def shown_by(value: object) -> str:
-    """What a notebook asks of a value."""
+    """Return what a notebook displays of a value."""
     return value._repr_html_()  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
 
 
@@ -53,7 +53,7 @@ def test_everything_is_escaped() -> None:
         assert set(re.findall(r"<(\w+)", shown)) <= {"table", "thead", "tbody", "tr", "th", "td", "caption", "p", "br"}
 
 
-def test_a_value_shows_itself() -> None:
+def test_a_value_is_shown_as_a_table() -> None:
     shown = shown_by(asset("rain"))
     assert "<caption>Asset</caption>" in shown
     assert "<td>lora</td>" in shown
@@ -69,7 +69,7 @@ def test_a_listing_shows_its_first_page() -> None:
     assert table_of([]) == "<p><i>nothing</i></p>"
 
 
-def test_what_a_server_answers_shows_itself(gl: Genlock, project: Project) -> None:
+def test_an_answer_of_a_server_is_shown_as_a_table(gl: Genlock, project: Project) -> None:
     gl.create_segments(gl.create_scene(project, "<i>night"), 2)
     for value in (gl.project(project), gl.report(project), gl.segments(project), gl.scenes(project), gl.me()):
         assert "<table>" in shown_by(value)

@@ -1,4 +1,4 @@
-"""Which files of a folder are one take, and where it belongs, told from names alone."""
+"""Which files of a folder are one take, and which segment it belongs to, derived from names alone."""
 
 import os
 from pathlib import Path
@@ -9,22 +9,22 @@ from genlock.errors import Invalid
 from genlock.sdk.old_work import DEFAULT_PATTERN, OldWork, Pattern, find_old_work, slug_of
 from genlock.timeline.model import check_slug
 
-Told = tuple[str, str, str, int | None]
+Place = tuple[str, str, str, int | None]
 
 
-def _found(folder: Path, *names: str, pattern: str = DEFAULT_PATTERN, **given: str) -> OldWork:
+def _old_work(folder: Path, *names: str, pattern: str = DEFAULT_PATTERN, **given: str) -> OldWork:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
     return find_old_work(folder, Pattern(pattern, **given))
 
 
-def _told(work: OldWork) -> list[tuple[str, str, str, int | None, list[str]]]:
+def _takes_of(work: OldWork) -> list[tuple[str, str, str, int | None, list[str]]]:
     return [(it.project, it.scene, it.segment, it.counter, sorted(it.files)) for it in work.takes]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "stem", "told"),
+    ("pattern", "stem", "place"),
     [
         (DEFAULT_PATTERN, "rooftop/night/walk_00003_", ("rooftop", "night", "walk", 3)),
         (DEFAULT_PATTERN, "rooftop/night/walk_00003", ("rooftop", "night", "walk", 3)),
@@ -48,13 +48,13 @@ def _told(work: OldWork) -> list[tuple[str, str, str, int | None, list[str]]]:
         (DEFAULT_PATTERN, "rooftop/night/walk_" + "9" * 400, ("rooftop", "night", "walk", int("9" * 18))),
     ],
 )
-def test_a_path_says_where_its_file_belongs(pattern: str, stem: str, told: Told | None) -> None:
-    """Fields do not reach over a slash; what stands between them stands there as it is."""
-    assert Pattern(pattern).take_of(stem) == told
+def test_a_path_names_the_segment_of_its_file(pattern: str, stem: str, place: Place | None) -> None:
+    """Fields do not match a slash; the text between them is literal."""
+    assert Pattern(pattern).take_of(stem) == place
 
 
-def test_what_the_pattern_leaves_out_is_given() -> None:
-    """A folder that holds one project, or one scene, need not say so."""
+def test_fields_that_the_pattern_leaves_out_are_passed() -> None:
+    """A folder of one project, or one scene, need not contain its name."""
     assert Pattern("{scene}/{segment}", project="rooftop").take_of("night/walk") == ("rooftop", "night", "walk", None)
     both = Pattern("{segment}", project="rooftop", scene="night")
     assert both.take_of("walk_00002_") == ("rooftop", "night", "walk", 2)
@@ -72,68 +72,68 @@ def test_what_the_pattern_leaves_out_is_given() -> None:
     ],
 )
 def test_a_pattern_that_cannot_be_used_is_refused(pattern: str, why: str) -> None:
-    """Before any file is looked at, with what to do."""
+    """Before any file is read, with a hint."""
     with pytest.raises(Invalid, match=why) as refused:
         Pattern(pattern)
     assert refused.value.hint and refused.value.code == "bad_pattern"
 
 
 def test_one_stem_in_several_containers_is_one_take(tmp_path: Path) -> None:
-    """The take is called as the file that shows most; counters tell takes apart, in their order."""
-    work = _found(
+    """The take is named after its most complete file; counters distinguish takes and order them."""
+    work = _old_work(
         tmp_path,
-        *(f"rooftop/night/walk_00010_.{one}" for one in ("png", "MP4")),
-        *(f"rooftop/night/walk_00002_.{one}" for one in ("webm", "webp", "png")),
+        *(f"rooftop/night/walk_00010_.{extension}" for extension in ("png", "MP4")),
+        *(f"rooftop/night/walk_00002_.{extension}" for extension in ("webm", "webp", "png")),
         "rooftop/night/sit_00001_.png",
     )
-    assert _told(work) == [
+    assert _takes_of(work) == [
         ("rooftop", "night", "sit", 1, ["png"]),
         ("rooftop", "night", "walk", 2, ["png", "webm", "webp"]),
         ("rooftop", "night", "walk", 10, ["mp4", "png"]),
     ]
-    assert [one.name.rpartition("/")[2] for one in work.takes] == [
+    assert [take.name.rpartition("/")[2] for take in work.takes] == [
         "sit_00001_.png",
         "walk_00002_.webm",
         "walk_00010_.MP4",
     ]
 
 
-def test_segments_come_in_the_order_in_which_people_number_them(tmp_path: Path) -> None:
-    """Positions are given as they come: 2 before 10."""
-    work = _found(tmp_path, *(f"rooftop/night/{number}.mp4" for number in (10, 9, 2)))
+def test_segments_are_in_natural_order(tmp_path: Path) -> None:
+    """Positions follow the numbers in the names: 2 before 10."""
+    work = _old_work(tmp_path, *(f"rooftop/night/{number}.mp4" for number in (10, 9, 2)))
     assert [it.segment for it in work.takes] == ["2", "9", "10"]
 
 
-def test_of_a_take_with_and_without_sound_the_one_with_sound_is_taken(tmp_path: Path) -> None:
-    """Some savers write both, and the picture with the graph under the plain name."""
+def test_of_a_file_with_and_without_sound_the_one_with_sound_is_the_take(tmp_path: Path) -> None:
+    """Some savers write both, and the image with the graph under the plain name."""
     names = [f"rooftop/night/walk_00001{end}" for end in (".mp4", "-audio.mp4", ".png")]
-    work = _found(tmp_path, *names)
+    work = _old_work(tmp_path, *names)
     (take,) = work.takes
     assert (take.files["mp4"].name, take.files["png"].name) == ("walk_00001-audio.mp4", "walk_00001.png")
-    assert [(one.name, one.why) for one in work.skipped] == [(names[0], "the same take without its sound")]
+    assert [(file.name, file.why) for file in work.skipped] == [(names[0], "the same take without its sound")]
 
 
-def test_what_is_not_imported_is_said(tmp_path: Path) -> None:
-    """Other files, paths of another form; hidden files and folders behind links are not looked at."""
+def test_files_that_are_not_imported_are_listed(tmp_path: Path) -> None:
+    """Other files, paths of another form; hidden files and folders behind links are not read."""
     elsewhere = tmp_path / "elsewhere"
-    _found(elsewhere, "night/walk.mp4")
+    _old_work(elsewhere, "night/walk.mp4")
     folder = tmp_path / "output"
     folder.mkdir()
     (folder / "linked").symlink_to(elsewhere, target_is_directory=True)
-    work = _found(
+    work = _old_work(
         folder, "rooftop/night/notes.txt", "walk.mp4", "rooftop/night/.walk.mp4", ".trash/night/walk.mp4", "a/b/ok.webm"
     )
-    assert _told(work) == [("a", "b", "ok", None, ["webm"])]
-    assert {one.name: one.why for one in work.skipped} == {
+    assert _takes_of(work) == [("a", "b", "ok", None, ["webm"])]
+    assert {file.name: file.why for file in work.skipped} == {
         "rooftop/night/notes.txt": "only mp4, webm, webp, png are read",
         "walk.mp4": "its path does not have the form of the pattern",
     }
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """Rather than found empty."""
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    """It is not treated as an empty one."""
     with pytest.raises(Invalid, match="There is no folder"):
-        _found(tmp_path / "nowhere")
+        _old_work(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_folders_name_becomes_a_slug(name: str, slug: str) -> None:
-    """What may stand in a URL, never nothing, and two names that differ in letters stay two projects."""
+    """A valid part of a URL, never empty, and distinct for names that differ in letters."""
     assert slug_of(name) == slug
     assert check_slug(slug) == slug
 
 
-def test_a_name_that_is_no_text_is_left_out_and_can_be_shown(tmp_path: Path) -> None:
-    work = _found(tmp_path, os.fsdecode(b"rooftop/night/bad\xff.mp4"), "rooftop/night/walk.mp4")
+def test_a_name_that_is_not_text_is_skipped_and_can_be_shown(tmp_path: Path) -> None:
+    work = _old_work(tmp_path, os.fsdecode(b"rooftop/night/bad\xff.mp4"), "rooftop/night/walk.mp4")
     assert [take.segment for take in work.takes] == ["walk"]
     (left,) = work.skipped
     assert (left.name, "not UTF-8" in left.why) == ("rooftop/night/bad\\xff.mp4", True)

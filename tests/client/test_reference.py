@@ -1,4 +1,4 @@
-"""The page about the SDK is what the code says, and nothing public is left out."""
+"""The reference page of the SDK is generated from the code and contains every public call."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""References: everything that may be named can be written and read back, and what is wrong is said."""
+"""References: every valid name can be written and read back, and an invalid one is refused with the reason."""
 
 import pytest
 from hypothesis import given
@@ -55,16 +55,16 @@ def test_every_asset_can_be_written_and_read_back(kind: Kind, name: str, version
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_read_or_refused_in_words(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     for parse in (parse_place, parse_scene, parse_segment, parse_asset):
         try:
-            found = parse(text)
+            parsed = parse(text)
         except GenlockError as error:
             assert isinstance(error, Invalid)
             assert error.code == BAD_REFERENCE
             assert error.hint
         else:
-            assert str(found) == text
+            assert str(parsed) == text
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_any_text_is_read_or_refused_in_words(text: str) -> None:
         ),
     ],
 )
-def test_places_that_are_none(text: str) -> None:
+def test_an_invalid_place_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_place(text)
 
@@ -90,7 +90,7 @@ def test_places_that_are_none(text: str) -> None:
     "text",
     ["rain", "lora:", "lora:rain@", "lora:rain@0", "lora:rain@x", "lora:a/b", "lora:a@1@2", ":rain", "lora:rain@1 "],
 )
-def test_assets_that_are_none(text: str) -> None:
+def test_an_invalid_asset_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         parse_asset(text)
 
@@ -101,7 +101,7 @@ def test_a_mistyped_kind_is_suggested() -> None:
     assert refused.value.hint == "Did you mean lora?"
 
 
-def test_suggestions() -> None:
+def test_similar_names_are_suggested() -> None:
     assert did_you_mean("Roftop", ["rooftop", "cellar"]) == "Did you mean rooftop?"
     assert did_you_mean("rain", ["rain2", "rain1", "snow"]) in {
         "Did you mean rain2 or rain1?",

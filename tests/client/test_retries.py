@@ -1,4 +1,4 @@
-"""What is tried again, how, and how often: over a real socket that cuts connections, in front of a real server."""
+"""Which requests are retried, how, and how often: over a real socket that cuts connections to a real server."""
 
 import json
 import socket
@@ -20,7 +20,7 @@ QUICK = Retry(attempts=5, first_attempts=5, first_pause_s=0.01, longest_pause_s=
 
 @contextmanager
 def listening(serve: Callable[[socket.socket, int], None]) -> Generator[str]:
-    """The URL of a socket whose every connection is given to ``serve``, with its number from 1."""
+    """Yield the URL of a socket that passes every connection to ``serve``, with its number from 1."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
 
@@ -49,18 +49,18 @@ def listening(serve: Callable[[socket.socket, int], None]) -> Generator[str]:
 
 
 def pump(source: socket.socket, sink: socket.socket, cut: bool) -> None:
-    """Passes on what comes until it ends; with ``cut`` ends both sides as soon as something comes."""
+    """Forward bytes until the source ends; with ``cut`` close both sides as soon as bytes arrive."""
     with suppress(OSError):
         while (chunk := source.recv(1 << 20)) and not cut:
             sink.sendall(chunk)
-    for one in (source, sink):
+    for connection in (source, sink):
         with suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def cutting(url: str, cut: Callable[[int], bool], *, at: str) -> Generator[str]:
-    """A proxy that cuts a connection before (``at="request"``) or after the server has answered (``at="answer"``)."""
+    """Run a proxy that cuts connections before (``at="request"``) or after the server answers (``at="answer"``)."""
     host, _, port = url.removeprefix("http://").partition(":")
 
     def serve(client: socket.socket, number: int) -> None:
@@ -75,7 +75,7 @@ def cutting(url: str, cut: Callable[[int], bool], *, at: str) -> Generator[str]:
 
 
 def saying(*answers: bytes) -> Callable[[socket.socket, int], None]:
-    """Gives each connection the next of some answers; the last one to all that follow."""
+    """Answer each connection with the next of several answers; all further ones with the last."""
 
     def serve(connection: socket.socket, number: int) -> None:
         with connection:
@@ -116,13 +116,13 @@ def ask(url: str, retry: Retry = QUICK) -> Project:
 
 
 @pytest.mark.parametrize("at", ["request", "answer"])
-def test_what_was_cut_off_is_done_once(server: Served, at: str) -> None:
+def test_a_request_that_was_cut_off_is_done_once(server: Served, at: str) -> None:
     with cutting(server.url, lambda number: number <= 2, at=at) as proxy:
         with Genlock(proxy, server.token, retry=QUICK) as gl:
-            made = gl.create_project(f"cut-at-{at}")
+            created = gl.create_project(f"cut-at-{at}")
         with server.client() as gl:
-            assert gl.project(f"cut-at-{at}") == gl.project(made.id)
-            assert [event.verb for event in gl.events(project=made.id)] == ["project.created"]
+            assert gl.project(f"cut-at-{at}") == gl.project(created.id)
+            assert [event.verb for event in gl.events(project=created.id)] == ["project.created"]
 
 
 def test_an_upload_that_was_cut_off_is_done_once(server: Served, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_connection_that_is_always_cut_ends_in_an_error(server: Served) -> Non
     assert max(cuts) == QUICK.attempts
 
 
-def test_a_server_that_never_answered_gets_fewer_tries() -> None:
+def test_a_server_that_never_answered_gets_fewer_attempts() -> None:
     tried: list[int] = []
 
     def serve(connection: socket.socket, number: int) -> None:
@@ -166,25 +166,25 @@ def test_a_server_that_never_answered_gets_fewer_tries() -> None:
     assert tried == [1, 2]
 
 
-def test_503_is_tried_again() -> None:
+def test_503_is_retried() -> None:
     with listening(saying(refusal(503, "unavailable"), refusal(503, "unavailable"), answer("200 OK", PROJECT))) as url:
         assert ask(url).slug == "a"
 
 
-def test_503_to_the_end_is_said() -> None:
+def test_503_on_every_attempt_is_an_error() -> None:
     with listening(saying(refusal(503, "unavailable", hint="wait"))) as url, pytest.raises(Unavailable) as refused:
         ask(url)
     assert (refused.value.message, refused.value.hint) == ("it says why", "wait")
 
 
 def test_a_key_that_is_in_use_after_a_loss_is_waited_for() -> None:
-    # nothing, as when the connection is lost; then the first try still runs; then its answer
+    # no answer, as when the connection is lost; then the first attempt still runs; then its answer
     answers = saying(b"", refusal(409, "key_in_use"), answer("201 Created", PROJECT))
     with listening(answers) as url, to(url) as http:
         assert http.send(Project, "POST", "/projects", {"slug": "a"}).slug == "a"
 
 
-def test_one_key_for_all_tries_and_another_for_the_next_request() -> None:
+def test_all_attempts_share_a_key_and_the_next_request_has_another() -> None:
     keys: list[str] = []
 
     def serve(connection: socket.socket, number: int) -> None:
@@ -201,7 +201,7 @@ def test_one_key_for_all_tries_and_another_for_the_next_request() -> None:
     assert keys[3] != keys[0]
 
 
-def test_a_server_that_is_somewhere_else_by_now_is_found_again(server: Served) -> None:
+def test_a_server_that_moved_to_another_port_is_found_again(server: Served) -> None:
     addresses = iter([Address(url="http://127.0.0.1:9", token=None), Address(url=server.url, token=server.token)])
     with Transport(lambda: next(addresses), retry=QUICK, say=lambda text: None) as http:
         assert http.get(dict, "/me")["role"] == "admin"
@@ -221,7 +221,7 @@ def test_a_server_that_is_somewhere_else_by_now_is_found_again(server: Served) -
         (500, "internal", Unavailable),
     ],
 )
-def test_each_refusal_is_the_error_it_was_at_the_server(status: int, code: str, error: type[Exception]) -> None:
+def test_each_refusal_raises_the_error_of_the_server(status: int, code: str, error: type[Exception]) -> None:
     fields = [{"field": "body.name", "message": "no", "code": "invalid"}]
     refused_so = saying(refusal(status, code, hint="do this", errors=fields))
     with listening(refused_so) as url, pytest.raises(error) as refused:
@@ -238,26 +238,26 @@ def test_each_refusal_is_the_error_it_was_at_the_server(status: int, code: str, 
 
 
 @pytest.mark.parametrize("body", [b"<html>no</html>", {"other": "thing"}, []])
-def test_something_that_is_not_genlock(body: object) -> None:
+def test_an_answer_that_is_not_from_genlock_is_an_error(body: object) -> None:
     with listening(saying(answer("200 OK", body))) as url, pytest.raises(Unavailable) as refused:
         ask(url)
     assert refused.value.code == "unexpected_answer"
 
 
-def test_a_proxys_page_is_an_error_in_words() -> None:
+def test_a_proxys_error_page_is_an_error_with_a_reason() -> None:
     page = answer("404 Not Found", b"<html>", media_type="text/html")
     with listening(saying(page)) as url, pytest.raises(NotFound) as refused:
         ask(url)
     assert "404" in refused.value.message
 
 
-def test_a_newer_server_may_say_more() -> None:
+def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
     with listening(saying(answer("200 OK", {**PROJECT, "mood": "blue"}))) as url:
         assert ask(url).slug == "a"
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1", "nonsense", "http://[::1", "http://127.0.0.1:1"])
-def test_a_url_where_nothing_is(url: str) -> None:
+def test_a_url_without_a_server_is_unreachable(url: str) -> None:
     with pytest.raises(Unavailable) as refused:
         ask(url, Retry(attempts=1))
     assert "--url" in (refused.value.hint or "")

@@ -1,4 +1,4 @@
-"""Folders of this machine, looked at and sent to a server that cannot see them."""
+"""Folders of this machine, scanned and sent to a server that cannot read them."""
 
 import os
 import time
@@ -17,26 +17,26 @@ _numbers = count(1)
 
 @pytest.fixture
 def name() -> str:
-    """The name of an asset that no other test has."""
+    """Return the name of an asset that no other test has."""
     return f"scanned{next(_numbers)}"
 
 
 def lora(folder: Path, name: str, content: bytes) -> Path:
-    """A file that was written a while ago: by the times a file has, which is what is gone by."""
+    """Write a file whose times say that it was written a while ago, so that it counts as finished."""
     path = folder / "models" / "loras" / f"{name}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def look(gl: Genlock, folder: Path) -> Scan:
-    """Look until nothing remains; the last look, with the news of all."""
-    news: list[ScannedFile] = []
+def scan_all(gl: Genlock, folder: Path) -> Scan:
+    """Scan until nothing remains; return the last scan with the changes of all."""
+    changes: list[ScannedFile] = []
     while True:
         scan = gl.send_folders(folder, memory=memory_of(folder, "http://there"))
-        news += scan.news
+        changes += scan.news
         if not scan.remaining:
-            return scan.model_copy(update={"news": tuple(news)})
+            return scan.model_copy(update={"news": tuple(changes)})
         time.sleep(0.2)
 
 
@@ -44,28 +44,30 @@ def test_new_and_changed_files_are_sent_and_known_ones_are_not(gl: Genlock, tmp_
     path = lora(tmp_path, name, b"rain 1")
     first = gl.send_folders(tmp_path, memory=memory_of(tmp_path, "http://there"))
     assert (first.files, first.settling, first.news) == (1, 1, ()), "it may still be being written"
-    (news,) = look(gl, tmp_path).news
-    assert (news.outcome, news.name, news.version, news.active) == (ScanOutcome.CREATED, name, 1, True)
-    again = look(gl, tmp_path)
+    (change,) = scan_all(gl, tmp_path).news
+    assert (change.outcome, change.name, change.version, change.active) == (ScanOutcome.CREATED, name, 1, True)
+    again = scan_all(gl, tmp_path)
     assert (again.unchanged, again.news) == (1, ())
 
     before = path.stat()
     path.write_bytes(b"rain 2")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    (news,) = look(gl, tmp_path).news
-    assert (news.version, news.replaced, news.active) == (2, 1, True)
-    assert sentence_of(news) == f"lora:{name}@2 is new and active, in the place of v1."
+    (change,) = scan_all(gl, tmp_path).news
+    assert (change.version, change.replaced, change.active) == (2, 1, True)
+    assert sentence_of(change) == f"lora:{name}@2 is new and active, in the place of v1."
     path.touch()
-    assert look(gl, tmp_path).news == ()
+    assert scan_all(gl, tmp_path).news == ()
     path.write_bytes(b"rain 1")
-    (news,) = look(gl, tmp_path).news
-    assert (news.outcome, news.version, news.active) == (ScanOutcome.EXISTS, 1, True)
+    (change,) = scan_all(gl, tmp_path).news
+    assert (change.outcome, change.version, change.active) == (ScanOutcome.EXISTS, 1, True)
     path.unlink()
-    (news,) = look(gl, tmp_path).news
-    assert news.outcome is ScanOutcome.GONE
+    (change,) = scan_all(gl, tmp_path).news
+    assert change.outcome is ScanOutcome.GONE
 
 
-def test_what_a_person_chose_stays_and_names_are_told_apart(gl: Genlock, tmp_path: Path, name: str) -> None:
+def test_an_activated_version_stays_active_and_equal_file_names_are_distinguished(
+    gl: Genlock, tmp_path: Path, name: str
+) -> None:
     path = lora(tmp_path, name, b"rain 1")
     asset = gl.ensure_asset("lora", name)
     for content in (b"rain 1", b"rain 2"):
@@ -75,30 +77,30 @@ def test_what_a_person_chose_stays_and_names_are_told_apart(gl: Genlock, tmp_pat
     other = path.parent / "wan" / path.name
     other.parent.mkdir()
     other.write_bytes(b"of wan")
-    found = {one.name: one for one in look(gl, tmp_path).news}
-    assert (found[name].outcome, found[name].version, found[name].active) == (ScanOutcome.EXISTS, 1, False)
-    assert found[f"{name} (wan)"].outcome is ScanOutcome.CREATED
+    changes = {change.name: change for change in scan_all(gl, tmp_path).news}
+    assert (changes[name].outcome, changes[name].version, changes[name].active) == (ScanOutcome.EXISTS, 1, False)
+    assert changes[f"{name} (wan)"].outcome is ScanOutcome.CREATED
     assert gl.asset(f"lora:{name}").active_version == 2
 
 
-def test_what_is_refused_is_told_once(gl: Genlock, tmp_path: Path, name: str) -> None:
+def test_a_refused_file_is_reported_once(gl: Genlock, tmp_path: Path, name: str) -> None:
     path = lora(tmp_path, name, b"half").rename(tmp_path / "models" / "loras" / f"{name}.safetensors")
-    (news,) = look(gl, tmp_path).news
-    assert news.outcome is ScanOutcome.REFUSED and news.why and path.name in news.why
-    assert look(gl, tmp_path).news == ()
+    (change,) = scan_all(gl, tmp_path).news
+    assert change.outcome is ScanOutcome.REFUSED and change.why and path.name in change.why
+    assert scan_all(gl, tmp_path).news == ()
 
 
-def test_a_memory_that_is_lost_or_broken_costs_a_reading(gl: Genlock, tmp_path: Path, name: str) -> None:
+def test_a_lost_or_broken_memory_only_costs_a_full_read(gl: Genlock, tmp_path: Path, name: str) -> None:
     lora(tmp_path, name, b"rain 1")
-    look(gl, tmp_path)
+    scan_all(gl, tmp_path)
     memory = memory_of(tmp_path, "http://there")
     memory.write_text("{")
-    (news,) = look(gl, tmp_path).news
-    assert (news.outcome, news.version) == (ScanOutcome.EXISTS, 1)
-    assert look(gl, tmp_path).news == ()
+    (change,) = scan_all(gl, tmp_path).news
+    assert (change.outcome, change.version) == (ScanOutcome.EXISTS, 1)
+    assert scan_all(gl, tmp_path).news == ()
 
 
-def test_the_server_looks_only_where_it_may(gl: Genlock, tmp_path: Path) -> None:
+def test_the_server_scans_only_permitted_folders(gl: Genlock, tmp_path: Path) -> None:
     with pytest.raises(Denied) as denied:
         gl.scan(tmp_path)
     assert denied.value.code == "outside_roots"

@@ -1,6 +1,6 @@
-"""A process that uses the embedded server, driven line by line over its standard input: so that it can be killed.
+"""A process that uses the embedded server and reads requests from standard input, so that a test can kill it.
 
-It imports everything first and becomes another user afterwards, who could perhaps not even start this Python.
+It imports everything before it changes its user, because that user may be unable to start this Python.
 """
 
 import json
@@ -15,7 +15,7 @@ from genlock.errors import GenlockError
 
 
 def main() -> None:
-    """Reads requests as JSON lines and answers each with one, until its input ends."""
+    """Read requests as JSON lines and answer each with one, until the input ends."""
     become(json.loads(sys.argv[1]))
     attached: list[server.Attached] = []
     progress: list[str] = []
@@ -29,11 +29,11 @@ def main() -> None:
         print(json.dumps({**answer, "progress": list(progress)}), flush=True)
 
 
-def become(wish: dict[str, Any]) -> None:
-    """Takes the limits and the user that this process was asked to have."""
-    for name, amount in wish.get("limits", {}).items():
+def become(request: dict[str, Any]) -> None:
+    """Apply the requested limits and user to this process."""
+    for name, amount in request.get("limits", {}).items():
         resource.setrlimit(getattr(resource, name), (amount, amount))
-    uid = wish.get("uid")
+    uid = request.get("uid")
     if uid is not None and uid != os.getuid():
         os.setgroups([])
         os.setgid(uid)
@@ -41,7 +41,7 @@ def become(wish: dict[str, Any]) -> None:
 
 
 def perform(request: dict[str, Any], attached: list[server.Attached], progress: list[str]) -> dict[str, Any]:
-    """Does one thing with the server."""
+    """Perform one request on the server."""
     match request["do"]:
         case "attach":
             binaries = Path(request["binaries"]) if request.get("binaries") else None

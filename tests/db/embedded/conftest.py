@@ -1,4 +1,4 @@
-"""Stages for the embedded server's tests: each with a user, a data folder and nothing left running afterwards."""
+"""Stages for the tests of the embedded server: a user and a data folder each, and no process left running."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ each_user = pytest.fixture(params=USERS, ids=lambda uid: "root" if uid == 0 else
 
 @pytest.fixture
 def ground() -> Generator[Path, None, None]:
-    """A folder that everybody may pass through."""
+    """Create a folder that every user may pass through."""
     with temporary_folder() as folder:
         yield folder
 
 
 @pytest.fixture(scope="session")
-def made_homes() -> Generator[dict[int, Path], None, None]:
-    """For each kind of user a data folder with a database in it, to be copied: making one takes a while."""
+def homes_by_uid() -> Generator[dict[int, Path], None, None]:
+    """Create a data folder with a database for each kind of user, to be copied: creating one takes a while."""
     with temporary_folder() as folder:
         homes: dict[int, Path] = {}
         for uid in USERS:
@@ -37,43 +37,43 @@ def made_homes() -> Generator[dict[int, Path], None, None]:
 
 
 @each_user
-def stage(request: pytest.FixtureRequest, ground: Path, made_homes: dict[int, Path]) -> Generator[Stage, None, None]:
-    """A database that is not running, for each kind of user that this session can be: root and another, or itself."""
-    yield from staged(request.param, ground, made=made_homes[request.param])
+def stage(request: pytest.FixtureRequest, ground: Path, homes_by_uid: dict[int, Path]) -> Generator[Stage, None, None]:
+    """Return a stopped database for each kind of user that this session can be: root and another, or itself."""
+    yield from staged(request.param, ground, home=homes_by_uid[request.param])
 
 
 @pytest.fixture
-def own_stage(ground: Path, made_homes: dict[int, Path]) -> Generator[Stage, None, None]:
-    """A database of this session's user, where the kind of user makes no difference."""
-    yield from staged(os.geteuid(), ground, made=made_homes[os.geteuid()])
+def own_stage(ground: Path, homes_by_uid: dict[int, Path]) -> Generator[Stage, None, None]:
+    """Return a database of this session's user, where the kind of user makes no difference."""
+    yield from staged(os.geteuid(), ground, home=homes_by_uid[os.geteuid()])
 
 
 @each_user
 def bare_stage(request: pytest.FixtureRequest, ground: Path) -> Generator[Stage, None, None]:
-    """A place where nothing is yet, for each kind of user."""
+    """Return an empty stage for each kind of user."""
     yield from staged(request.param, ground)
 
 
 @pytest.fixture
 def own_bare_stage(ground: Path) -> Generator[Stage, None, None]:
-    """A place where nothing is yet, for this session's user."""
+    """Return an empty stage for this session's user."""
     yield from staged(os.geteuid(), ground)
 
 
 @each_user
 def durable_stage(request: pytest.FixtureRequest, ground: Path) -> Generator[Stage, None, None]:
-    """A place where nothing is yet, for a server as users have it, which waits for the disk."""
+    """Return an empty stage for a server that waits for the disk, as users have it."""
     yield from staged(request.param, ground, durable=True)
 
 
-def staged(uid: int, ground: Path, *, made: Path | None = None, durable: bool = False) -> Generator[Stage, None, None]:
-    """A stage, and what it leaves behind stopped."""
+def staged(uid: int, ground: Path, *, home: Path | None = None, durable: bool = False) -> Generator[Stage, None, None]:
+    """Create a stage and stop what it leaves running."""
     mine = make_ground(ground / "mine")
     if IS_ROOT:
         os.chown(mine, uid, uid)
     stage = Stage(uid, mine / "pg", reachable_binaries(uid, ground / "venv"), durable)
-    if made is not None:
-        subprocess.run(["cp", "-a", made, stage.home], check=True)
+    if home is not None:
+        subprocess.run(["cp", "-a", home, stage.home], check=True)
     yield stage
     for actor in stage.actors:
         actor.close()
@@ -83,7 +83,7 @@ def staged(uid: int, ground: Path, *, made: Path | None = None, durable: bool = 
 
 
 def make_ground(folder: Path) -> Path:
-    """A new folder that everybody may pass through, whatever this session's umask is."""
+    """Create a folder that every user may pass through, whatever this session's umask is."""
     folder.mkdir()
     folder.chmod(0o755)
     return folder

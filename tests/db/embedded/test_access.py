@@ -1,4 +1,4 @@
-"""Who may log in to the embedded server: Genlock by its passwords, and no other process, whoever runs the server."""
+"""Who may log in to the embedded server: Genlock by its passwords, and no other process, whichever user runs it."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ AS_BEFORE = f"""
 
 
 def _psql(stage: Stage, uid: int, role: str, *, switches: bool) -> tuple[int, str]:
-    """What a process of a user gets that tries to log in through the socket without a password."""
+    """Try to log in through the socket as a user without a password; return the exit code and the output."""
     given = stage.binaries or programs.installed().root
     sockets = Path((stage.cluster / "postmaster.pid").read_text().splitlines()[4])
     command = [given / "bin" / "psql", "-w", "-h", sockets, "-U", role, "-d", NAME, "-Atc", "SELECT current_user"]
@@ -39,10 +39,10 @@ def test_a_process_of_the_servers_user_cannot_log_in(own_stage: Stage, role: str
     assert (status, "no password supplied" in output) == (2, True), output
 
 
-def test_the_passwords_are_for_their_owner_alone(stage: Stage) -> None:
+def test_only_the_owner_can_read_the_passwords(stage: Stage) -> None:
     stage.attach(stage.actor())
-    found = (stage.home / "passwords").stat()
-    assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (stage.uid, 0o600)
+    passwords = (stage.home / "passwords").stat()
+    assert (passwords.st_uid, stat.S_IMODE(passwords.st_mode)) == (stage.uid, 0o600)
 
 
 def test_connection_strings_hold_no_password(own_stage: Stage) -> None:
@@ -55,17 +55,17 @@ def test_connection_strings_hold_no_password(own_stage: Stage) -> None:
         assert secret not in (own_stage.home / "server.log").read_text()
 
 
-def test_the_application_logs_in_as_no_superuser(own_stage: Stage) -> None:
+def test_the_application_role_is_not_a_superuser(own_stage: Stage) -> None:
     answer = own_stage.attach(own_stage.actor())
     migrate(answer["owner_conninfo"])
     with psycopg.connect(answer["conninfo"]) as conn:
-        found = conn.execute(
+        role = conn.execute(
             "SELECT session_user, rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls,"
             " pg_has_role('genlock_app', 'MEMBER'), pg_has_role(%s, 'MEMBER')"
             " FROM pg_roles WHERE rolname = session_user",
             (NAME,),
         ).fetchone()
-        assert found == (SERVER_ROLE, False, True, False)
+        assert role == (SERVER_ROLE, False, True, False)
     for statement in (
         "COPY (SELECT 1) TO PROGRAM 'true'",
         "ALTER TABLE genlock.receipts DISABLE TRIGGER ALL",
@@ -76,7 +76,7 @@ def test_the_application_logs_in_as_no_superuser(own_stage: Stage) -> None:
 
 
 def test_a_data_folder_without_passwords_gets_them_at_its_next_start(stage: Stage) -> None:
-    """As one that was made before: everybody who reached the socket was superuser, and there was no other login."""
+    """As one of an earlier release, where every user of the socket was superuser, and no other login existed."""
     actor = stage.actor()
     owner_conninfo = stage.attached(actor)
     write_word(owner_conninfo, "kept")
@@ -94,8 +94,8 @@ def test_a_data_folder_without_passwords_gets_them_at_its_next_start(stage: Stag
     assert _psql(stage, uid, NAME, switches=IS_ROOT)[0] == 2
 
 
-def test_an_interrupted_set_up_is_done_again(own_stage: Stage) -> None:
-    """Killed after the passwords were written and before the server asks for them."""
+def test_an_interrupted_setup_is_repeated(own_stage: Stage) -> None:
+    """Killed after the passwords were written and before the server requires them."""
     actor = own_stage.actor()
     own_stage.attach(actor)
     actor.ask("detach")

@@ -1,4 +1,4 @@
-"""Root runs the server as an unprivileged user: what that user cannot enter, and what root may not do."""
+"""Root runs the server as an unprivileged user: folders that this user cannot enter, and limits on root."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from genlock.db.embedded.owner import NOBODY, Owner
 
 NOT_IN_PASSWD = 54_321
 
-# Counts what the C library tells of forks: libraries of threads (OpenBLAS) stop theirs then, and wait for what they do.
+# Counts the fork handlers that the C library runs: thread libraries (OpenBLAS) stop and join their threads there.
 COUNTS_FORKS = """
 import ctypes, os
 from genlock.db.embedded.owner import NOBODY, Owner
@@ -29,7 +29,7 @@ print(len(told))
 
 if IS_ROOT:
 
-    def test_a_virtual_environment_that_the_user_cannot_enter_is_copied_beside_the_data(
+    def test_a_virtual_environment_that_the_user_cannot_enter_is_copied_to_the_data_folder(
         ground: Path, own_stage: Stage
     ) -> None:
         venv = ground / "home" / "venv"
@@ -43,10 +43,10 @@ if IS_ROOT:
         assert program.stat().st_uid == 0, "the server's user cannot change its own program"
         assert (venv.parent.stat().st_mode & 0o777) == 0o700
         actor.ask("detach")
-        made = program.stat().st_ino
+        inode = program.stat().st_ino
         conninfo = own_stage.attached(actor)
         assert words(conninfo) == ["kept"]
-        assert program.stat().st_ino == made, "copied once"
+        assert program.stat().st_ino == inode, "copied once"
 
     def test_a_newer_wheel_replaces_the_copy(ground: Path, own_stage: Stage) -> None:
         venv = ground / "home" / "venv"
@@ -97,24 +97,24 @@ if IS_ROOT:
         os.chown(own_stage.cluster, NOBODY, NOBODY)
         own_stage.attach(actor)
 
-    def test_root_that_may_not_become_another_user_is_told(own_bare_stage: Stage) -> None:
+    def test_root_that_may_not_change_users_is_refused_with_the_reason(own_bare_stage: Stage) -> None:
         bound = ("setpriv", "--bounding-set", "-setuid", "--inh-caps", "-setuid")
         refused = own_bare_stage.actor(through=bound).refused("attach", **own_bare_stage.request)
         assert refused["error"] == "Unavailable"
         assert f"root cannot become user {NOBODY}" in refused["message"]
 
-    def test_starting_a_program_as_another_user_asks_no_thread_to_stop() -> None:
+    def test_starting_a_program_as_another_user_stops_no_thread() -> None:
         ran = subprocess.run([sys.executable, "-c", COUNTS_FORKS], capture_output=True, text=True, check=True)
         assert ran.stdout.split() == [str(NOBODY), "0", "1"], "the last is a plain fork, which is told of"
 
-    def test_what_the_user_may_not_run_is_refused_by_its_name(tmp_path: Path) -> None:
+    def test_a_program_that_the_user_may_not_run_is_refused_by_name(tmp_path: Path) -> None:
         closed = tmp_path / "program"
         closed.write_text("#!/bin/sh\n")
         closed.chmod(0o700)
         with pytest.raises(PermissionError, match="program"):
             Owner(NOBODY, NOBODY, switches=True).run([closed])
 
-    def test_a_user_without_a_name_is_told(ground: Path, own_bare_stage: Stage) -> None:
+    def test_a_user_without_a_name_is_refused_with_the_reason(ground: Path, own_bare_stage: Stage) -> None:
         refused = own_bare_stage.actor(uid=NOT_IN_PASSWD).refused("attach", **own_bare_stage.request)
         assert refused["error"] == "Unavailable"
         assert f"User {NOT_IN_PASSWD}" in refused["message"]

@@ -1,4 +1,4 @@
-"""Where the data lies makes no difference: long paths, odd names, an emptied /tmp."""
+"""The location of the data makes no difference: long paths, odd names, an emptied /tmp."""
 
 import shutil
 from pathlib import Path
@@ -24,6 +24,6 @@ def test_a_path_too_long_for_a_socket_gets_a_short_private_folder(own_bare_stage
     assert not folder.exists()
 
 
-def test_any_path_will_do(own_bare_stage: Stage) -> None:
+def test_any_path_is_accepted(own_bare_stage: Stage) -> None:
     odd = own_bare_stage.request | {"home": str(own_bare_stage.home / 'it\'s, a "film" é 🎬 $HOME `x` \\')}
     write_word(str(own_bare_stage.actor().ask("attach", **odd)["owner_conninfo"]), "kept")

@@ -1,4 +1,4 @@
-"""What is told to whoever waits for the server, from the lines of its log."""
+"""The progress reported while waiting for the server, from the lines of its log."""
 
 from pathlib import Path
 
@@ -14,46 +14,46 @@ RECOVERY = """\
 """
 
 
-def told(log: Log) -> list[str]:
-    """What a log has to tell."""
+def new_messages(log: Log) -> list[str]:
+    """Return the new messages of a log."""
     heard: list[str] = []
     log.tell(heard.append)
     return heard
 
 
-def test_a_recovery_is_told_step_by_step_and_once(tmp_path: Path) -> None:
+def test_each_step_of_a_recovery_is_reported_once(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_text(STARTING + RECOVERY)
     log = Log(path, 0)
-    assert told(log) == [
+    assert new_messages(log) == [
         "The database was not stopped properly. Recovering it; nothing committed is lost.",
         "Recovering the database: making its files safe on disk (2 s).",
         "Recovering the database: 2,147 MB of its journal replayed (12 s).",
         "Recovering the database: journal replayed, writing the result to disk.",
     ]
-    assert told(log) == []
+    assert new_messages(log) == []
 
 
-def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
+def test_an_incomplete_line_waits_for_its_end(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     first = RECOVERY.splitlines(keepends=True)[0]
     path.write_text(first[:70])
     log = Log(path, 0)
-    assert told(log) == []
+    assert new_messages(log) == []
     path.write_text(first)
-    assert len(told(log)) == 1
+    assert len(new_messages(log)) == 1
 
 
-def test_who_comes_later_hears_nothing_of_earlier_recoveries(tmp_path: Path) -> None:
+def test_earlier_recoveries_are_not_reported(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     path.write_text(STARTING + RECOVERY + STARTING)
-    assert told(Log.since_start(path)) == []
+    assert new_messages(Log.since_start(path)) == []
     path.write_text(STARTING + RECOVERY + STARTING + RECOVERY)
-    assert len(told(Log.since_start(path))) == 4
-    assert told(Log.since_start(tmp_path / "server.log")) == told(Log.since_start(path))
+    assert len(new_messages(Log.since_start(path))) == 4
+    assert new_messages(Log.since_start(tmp_path / "server.log")) == new_messages(Log.since_start(path))
 
 
-def test_a_log_that_is_not_there_has_nothing_before(tmp_path: Path) -> None:
+def test_a_missing_log_has_no_earlier_lines(tmp_path: Path) -> None:
     path = tmp_path / "server.log"
     log = Log.since_start(path)
     path.write_text(STARTING)

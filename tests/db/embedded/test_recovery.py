@@ -1,4 +1,4 @@
-"""A recovery that takes longer than impatient supervisors wait: real work, a real kill, a real replay."""
+"""A recovery that takes longer than common supervisors wait: real work, a real kill, a real replay."""
 
 import re
 
@@ -14,7 +14,7 @@ MOST_ROUNDS = 6
 
 
 @pytest.mark.long
-def test_a_recovery_longer_than_ten_seconds_is_waited_for_and_told(own_bare_stage: Stage) -> None:
+def test_a_recovery_longer_than_ten_seconds_is_awaited_and_reported(own_bare_stage: Stage) -> None:
     own_bare_stage.durable = True
     starter = own_bare_stage.actor()
     with psycopg.connect(own_bare_stage.attached(starter), autocommit=True) as conn:
@@ -33,11 +33,11 @@ def test_a_recovery_longer_than_ten_seconds_is_waited_for_and_told(own_bare_stag
         rows = int(rows * min(4.0, max(1.3, 1.3 * LONG_S / max(replay_s, 0.1))))
     else:
         pytest.fail("this machine replays too fast for this test")
-    assert sum("of its journal replayed" in news for news in progress) >= LONG_S / 2
+    assert sum("of its journal replayed" in message for message in progress) >= LONG_S / 2
 
 
 def recover_from(stage: Stage, rows: int) -> tuple[float, list[str]]:
-    """How long PostgreSQL says it replayed the journal of so many rows, and what was told to whoever waited."""
+    """Return how long PostgreSQL replayed the journal of ``rows`` rows, and the progress that was reported."""
     worker = stage.actor()
     with psycopg.connect(stage.attached(worker), autocommit=True) as conn:
         conn.execute("TRUNCATE works")
@@ -47,10 +47,10 @@ def recover_from(stage: Stage, rows: int) -> tuple[float, list[str]]:
     until(lambda: not process.survivors(stage.cluster))
     worker.kill()
 
-    # The first that waits is killed meanwhile; the second finds the same server still recovering, or ready by now.
+    # The first waiting process is killed; the second finds the same server still recovering, or ready by now.
     log = Log(stage.home / "server.log", (stage.home / "server.log").stat().st_size)
     impatient, patient = stage.actor(), stage.actor()
-    impatient.tell("attach", **stage.request)
+    impatient.send("attach", **stage.request)
     until(lambda: "redo starts" in log.text())
     recovering = stage.server_pid()
     impatient.kill()

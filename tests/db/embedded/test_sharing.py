@@ -54,10 +54,10 @@ def test_the_last_of_two_processes_stops_the_server(stage: Stage) -> None:
     assert words(stage.attached(first)) == ["one"]
 
 
-def test_processes_that_come_at_once_make_one_database(own_bare_stage: Stage) -> None:
+def test_concurrent_processes_create_one_database(own_bare_stage: Stage) -> None:
     crowd = [own_bare_stage.actor() for _ in range(4)]
     for actor in crowd:
-        actor.tell("attach", **own_bare_stage.request)
+        actor.send("attach", **own_bare_stage.request)
     answers = [actor.answer() for actor in crowd]
     assert len({answer["conninfo"] for answer in answers}) == 1
     assert sum("Making a new database." in answer["progress"] for answer in answers) == 1
@@ -77,7 +77,7 @@ def test_after_a_kill_of_its_user_the_server_is_found_again_and_stopped_by_the_n
     assert not tuple((stage.home / "users").iterdir())
 
 
-def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same_address(stage: Stage) -> None:
+def test_after_a_kill_of_the_server_all_commits_are_available_at_the_same_address(stage: Stage) -> None:
     first, second = stage.actor(), stage.actor()
     conninfo = stage.attached(first)
     write_word(conninfo, "kept")
@@ -85,7 +85,7 @@ def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same
     answer = stage.attach(second)
     assert stage.server_pid() != killed
     assert answer["owner_conninfo"] == conninfo
-    assert any("not stopped properly" in news for news in answer["progress"])
+    assert any("not stopped properly" in message for message in answer["progress"])
     assert words(conninfo) == ["kept"]
     assert first.ask("ensure running")["restarted"] is False
     stage.kill_server()
@@ -93,7 +93,7 @@ def test_after_a_kill_of_the_server_everything_committed_is_there_under_the_same
     assert words(conninfo) == ["kept"]
 
 
-def test_a_server_under_watch_comes_back_by_itself(own_stage: Stage) -> None:
+def test_a_watched_server_is_restarted(own_stage: Stage) -> None:
     actor = own_stage.actor()
     conninfo = own_stage.attached(actor)
     write_word(conninfo, "kept")
@@ -106,7 +106,7 @@ def test_a_server_under_watch_comes_back_by_itself(own_stage: Stage) -> None:
     assert own_stage.is_stopped()
 
 
-def test_a_killed_server_leaves_busy_processes_that_are_ended_first(own_stage: Stage) -> None:
+def test_busy_processes_of_a_killed_server_are_ended_first(own_stage: Stage) -> None:
     actor = own_stage.actor()
     conninfo = own_stage.attached(actor)
     busy = psycopg.connect(conninfo, autocommit=True)
@@ -114,7 +114,7 @@ def test_a_killed_server_leaves_busy_processes_that_are_ended_first(own_stage: S
     os.kill(backend, signal.SIGSTOP)  # it cannot notice that its server died
     own_stage.kill_server()
     assert process.serves(backend, own_stage.cluster)
-    actor.tell("ensure running")
+    actor.send("ensure running")
     assert actor.answer()["restarted"] is True
     assert not process.serves(backend, own_stage.cluster)
     busy.close()
@@ -129,7 +129,7 @@ def test_a_backend_that_is_killed_does_not_disturb_attaching(own_stage: Stage) -
     assert words(own_stage.attached(own_stage.actor())) == ["kept"]
 
 
-def test_a_stale_process_id_that_belongs_to_another_program_is_not_believed(stage: Stage) -> None:
+def test_a_stale_process_id_of_another_program_is_ignored(stage: Stage) -> None:
     first, second = stage.actor(), stage.actor()
     conninfo = stage.attached(first)
     write_word(conninfo, "kept")
@@ -148,7 +148,7 @@ def test_a_stale_process_id_that_belongs_to_another_program_is_not_believed(stag
 def test_kills_at_any_moment_of_the_start_lose_nothing(own_bare_stage: Stage) -> None:
     for delay_s in (0.02, 0.06, 0.15, 0.3, 0.5, 0.7):
         victim = own_bare_stage.actor()
-        victim.tell("attach", **own_bare_stage.request)
+        victim.send("attach", **own_bare_stage.request)
         until(lambda: own_bare_stage.home.exists())
         time.sleep(delay_s)
         victim.kill()
@@ -160,7 +160,7 @@ def test_kills_at_any_moment_of_the_start_lose_nothing(own_bare_stage: Stage) ->
     assert not tuple(own_bare_stage.home.glob("cluster.new-*"))
 
 
-def test_stopping_by_hand_asks_the_users_to_leave_first(own_stage: Stage) -> None:
+def test_stopping_by_hand_is_refused_while_processes_are_attached(own_stage: Stage) -> None:
     user, other = own_stage.actor(), own_stage.actor()
     own_stage.attach(user)
     refused = other.refused("stop", home=str(own_stage.home))
@@ -172,7 +172,7 @@ def test_stopping_by_hand_asks_the_users_to_leave_first(own_stage: Stage) -> Non
     assert other.ask("stop", home=str(own_stage.home))["stopped"] is False
 
 
-def test_stopping_a_folder_that_is_not_there_makes_none(own_bare_stage: Stage) -> None:
+def test_stopping_a_missing_folder_does_not_create_it(own_bare_stage: Stage) -> None:
     assert server.stop(own_bare_stage.home) is False
     assert not own_bare_stage.home.exists()
 
@@ -188,7 +188,7 @@ def test_one_process_may_attach_twice(own_stage: Stage) -> None:
 
 
 def answers(conninfo: str) -> bool:
-    """Whether a server takes a connection."""
+    """Return whether a server accepts a connection."""
     try:
         psycopg.connect(conninfo).close()
     except psycopg.OperationalError:

@@ -25,20 +25,20 @@ with server_url() as url:
 def test_a_fresh_database_is_empty_or_a_copy_and_gone_afterwards(own_stage: Stage) -> None:
     with server.attach(own_stage.home, durable=False) as attached:
         admin = attached.owner_conninfo
-        with fresh_database(admin) as one:
-            with psycopg.connect(one) as conn:
+        with fresh_database(admin) as conninfo:
+            with psycopg.connect(conninfo) as conn:
                 conn.execute("CREATE TABLE takes (id int)")
                 template = conn.info.dbname
             with fresh_database(admin, template) as copy, psycopg.connect(copy) as conn:
                 assert conn.execute("SELECT count(*) FROM takes").fetchone() == (0,)
-            left_open = psycopg.connect(one)
+            left_open = psycopg.connect(conninfo)
         with psycopg.connect(admin) as conn:
-            found = conn.execute("SELECT datname FROM pg_database WHERE datname LIKE 'genlock_test_%'").fetchall()
+            leftover = conn.execute("SELECT datname FROM pg_database WHERE datname LIKE 'genlock_test_%'").fetchall()
         left_open.close()
-    assert found == []
+    assert leftover == []
 
 
-def test_a_killed_session_is_swept_up_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_session_cleans_up_after_a_killed_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", ABANDON], stdout=subprocess.PIPE, text=True, cwd=root, check=False)
@@ -51,7 +51,7 @@ def test_a_killed_session_is_swept_up_by_the_next(monkeypatch: pytest.MonkeyPatc
         assert not process.lives(pid)
 
 
-def test_a_given_server_is_used_as_it_is(own_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_given_server_is_used_unchanged(own_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     with server.attach(own_stage.home, durable=False) as attached:
         monkeypatch.setenv(VARIABLE, attached.owner_conninfo)
         with server_url() as url:

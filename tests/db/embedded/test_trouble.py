@@ -1,4 +1,4 @@
-"""Whatever is in the server's way is said clearly, with a way out, and nothing that was there is changed."""
+"""Every problem of the server is reported clearly, with a way out, and leaves existing files unchanged."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def test_a_folder_of_another_version_is_refused_and_left_alone(own_stage: Stage)
     assert words(own_stage.attached(actor)) == ["kept"]
 
 
-def test_damaged_files_are_reported_with_what_postgresql_said(own_stage: Stage) -> None:
+def test_damaged_files_are_reported_with_the_message_of_postgresql(own_stage: Stage) -> None:
     actor = own_stage.actor()
     own_stage.attach(actor)
     actor.ask("detach")
@@ -77,7 +77,7 @@ def test_a_path_through_a_file_is_refused(bare_stage: Stage) -> None:
 
 
 def test_a_folder_that_may_not_be_written_is_refused(ground: Path, bare_stage: Stage) -> None:
-    # Root writes wherever it likes, so for root this is a file system that nobody can write to.
+    # Root may write to any folder, so for root this is a read-only file system.
     closed = Path("/proc/genlock") if bare_stage.uid == 0 else ground / "closed" / "pg"
     (ground / "closed").mkdir(mode=0o555)
     refused = bare_stage.actor().refused("attach", **(bare_stage.request | {"home": str(closed)}))
@@ -85,7 +85,7 @@ def test_a_folder_that_may_not_be_written_is_refused(ground: Path, bare_stage: S
     assert str(closed.parent) in refused["message"]
 
 
-def test_no_room_for_a_new_database_is_said_and_leaves_none_behind(bare_stage: Stage) -> None:
+def test_a_disk_too_small_for_a_new_database_is_reported_and_leaves_none(bare_stage: Stage) -> None:
     cramped = bare_stage.actor(limits={"RLIMIT_FSIZE": 256 * 1024})
     refused = cramped.refused("attach", **bare_stage.request)
     assert refused["error"] == "Unavailable"
@@ -96,7 +96,7 @@ def test_no_room_for_a_new_database_is_said_and_leaves_none_behind(bare_stage: S
 
 if CAN_MOUNT:
 
-    def test_a_full_disk_is_said_and_loses_nothing(ground: Path, own_bare_stage: Stage) -> None:
+    def test_a_full_disk_is_reported_and_loses_nothing(ground: Path, own_bare_stage: Stage) -> None:
         disk = ground / "disk"
         disk.mkdir()
         request = own_bare_stage.request | {"home": str(disk / "pg")}
@@ -106,10 +106,10 @@ if CAN_MOUNT:
         assert (refused["error"], "no room left" in refused["message"]) == ("Unavailable", True)
 
         small = own_bare_stage.actor(through=(*ON_SMALL_DISK, "70m", str(disk)))
-        seen = Path(f"/proc/{small.pid}/root{disk}")  # its own mount, looked at from here
+        mounted = Path(f"/proc/{small.pid}/root{disk}")  # its own mount, as seen from this process
         small.ask("attach", **request)
         small.ask("detach")
-        ballast = seen / "ballast"
+        ballast = mounted / "ballast"
         with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
@@ -118,9 +118,9 @@ if CAN_MOUNT:
         ballast.unlink()
         small.ask("attach", **request)
         small.ask("detach")
-        assert not (seen / "pg" / "cluster" / "postmaster.pid").exists(), "the refused use still counted"
+        assert not (mounted / "pg" / "cluster" / "postmaster.pid").exists(), "the refused use still counted"
 
-    def test_a_read_only_disk_is_said(ground: Path, own_bare_stage: Stage) -> None:
+    def test_a_read_only_disk_is_reported(ground: Path, own_bare_stage: Stage) -> None:
         disk = ground / "disk"
         disk.mkdir()
         read_only = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o ro x "$0" && exec "$@"', str(disk))
@@ -128,7 +128,7 @@ if CAN_MOUNT:
         refused = actor.refused("attach", **(own_bare_stage.request | {"home": str(disk / "pg")}))
         assert (refused["error"], "read-only" in refused["message"]) == ("Unavailable", True)
 
-    def test_next_to_no_shared_memory_is_enough_for_parallel_queries(own_stage: Stage) -> None:
+    def test_minimal_shared_memory_is_enough_for_parallel_queries(own_stage: Stage) -> None:
         no_shm = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=4k x /dev/shm && exec "$0" "$@"')
         conninfo = own_stage.attached(own_stage.actor(through=no_shm))
         with psycopg.connect(conninfo, autocommit=True) as conn:
@@ -142,7 +142,7 @@ if CAN_MOUNT:
             assert conn.execute(joined).fetchone() == (300_000,)
 
 
-def test_too_little_memory_is_said(own_stage: Stage) -> None:
+def test_too_little_memory_is_reported(own_stage: Stage) -> None:
     actor = own_stage.actor()
     own_stage.attach(actor)
     actor.ask("detach")
@@ -153,13 +153,13 @@ def test_too_little_memory_is_said(own_stage: Stage) -> None:
     own_stage.attach(actor)
 
 
-def test_missing_programs_are_said(ground: Path, bare_stage: Stage) -> None:
+def test_missing_programs_are_reported(ground: Path, bare_stage: Stage) -> None:
     refused = bare_stage.actor().refused("attach", home=str(bare_stage.home), binaries=str(ground / "nowhere"))
     assert refused["error"] == "Unavailable"
     assert "genlock[server]" in refused["hint"]
 
 
-def test_programs_that_cannot_be_run_are_said(ground: Path, stage: Stage) -> None:
+def test_programs_that_cannot_be_run_are_reported(ground: Path, stage: Stage) -> None:
     given = copied_installation(ground / "venv")
     for program in (given / "bin").iterdir():
         program.chmod(0o644)
@@ -168,7 +168,7 @@ def test_programs_that_cannot_be_run_are_said(ground: Path, stage: Stage) -> Non
     assert "can run PostgreSQL neither in" in refused["message"]
 
 
-def test_another_program_on_the_socket_is_said_and_not_disturbed(stage: Stage) -> None:
+def test_another_program_on_the_socket_is_reported_and_not_disturbed(stage: Stage) -> None:
     actor = stage.actor()
     stage.attach(actor)
     actor.ask("detach")
@@ -184,7 +184,7 @@ def test_another_program_on_the_socket_is_said_and_not_disturbed(stage: Stage) -
     stage.attach(actor)
 
 
-def test_a_running_server_whose_socket_was_removed_is_said(own_stage: Stage) -> None:
+def test_a_running_server_without_its_socket_is_reported(own_stage: Stage) -> None:
     actor = own_stage.actor()
     own_stage.attach(actor)
     (own_stage.home / "run" / ".s.PGSQL.5432").unlink()
@@ -207,7 +207,7 @@ def test_a_single_user_server_on_the_files_is_left_alone(own_stage: Stage) -> No
     own_stage.attach(actor)
 
 
-def test_a_test_server_without_fsync_is_no_server_for_work(own_stage: Stage) -> None:
+def test_a_test_server_without_fsync_is_refused_for_real_work(own_stage: Stage) -> None:
     with server.attach(own_stage.home, durable=False):
         with pytest.raises(Conflict, match="without fsync"):
             server.attach(own_stage.home)
@@ -233,7 +233,7 @@ def test_a_test_server_without_fsync_is_no_server_for_work(own_stage: Stage) -> 
         ("FATAL:  something nobody has seen before", Unavailable, "Starting failed"),
     ],
 )
-def test_what_postgresql_says_becomes_one_of_our_errors(output: str, kind: type, words_in_message: str) -> None:
+def test_messages_of_postgresql_become_genlock_errors(output: str, kind: type, words_in_message: str) -> None:
     error = said(f"2026-01-01 00:00:00 UTC [1] LOG:  starting\n{output}\n", home=Path("/x"), doing="Starting")
     assert isinstance(error, kind)
     assert words_in_message in error.message
@@ -241,9 +241,9 @@ def test_what_postgresql_says_becomes_one_of_our_errors(output: str, kind: type,
     assert output.split(":", 1)[1].strip() in error.hint
 
 
-def test_an_interrupted_initialisation_begins_anew(own_bare_stage: Stage) -> None:
+def test_an_interrupted_initialisation_starts_over(own_bare_stage: Stage) -> None:
     victim = own_bare_stage.actor()
-    victim.tell("attach", **own_bare_stage.request)
+    victim.send("attach", **own_bare_stage.request)
     until(lambda: any(own_bare_stage.home.glob("cluster.new-*/PG_VERSION")))
     victim.kill()
     half = next(iter(own_bare_stage.home.glob("cluster.new-*")), own_bare_stage.cluster)
@@ -251,14 +251,14 @@ def test_an_interrupted_initialisation_begins_anew(own_bare_stage: Stage) -> Non
     write_word(own_bare_stage.attached(actor), "kept")
     assert half == own_bare_stage.cluster or not half.exists()
     actor.ask("detach")
-    # Half a cluster beside a whole one, as after two programs of different age: the whole one is not touched.
+    # A partial cluster next to a complete one, as after two releases: the complete one is not touched.
     (own_bare_stage.home / "cluster.new-left").mkdir()
     assert words(own_bare_stage.attached(actor)) == ["kept"]
 
 
-def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_bare_stage: Stage) -> None:
+def test_a_killed_initdb_is_reported_and_the_next_start_starts_over(own_bare_stage: Stage) -> None:
     actor = own_bare_stage.actor()
-    actor.tell("attach", **own_bare_stage.request)
+    actor.send("attach", **own_bare_stage.request)
     until(lambda: bool(initdb_of(actor.pid)))
     for pid in initdb_of(actor.pid):
         os.kill(pid, 9)
@@ -269,13 +269,13 @@ def test_an_initdb_that_is_killed_is_said_and_the_next_start_begins_anew(own_bar
 
 
 def initdb_of(parent: int) -> list[int]:
-    """The initdb at work that a process has started."""
+    """Return the running initdb processes that a process has started."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return [int(pid) for pid in children if b"initdb\0--pgdata" in command_of(pid)]
 
 
 def command_of(pid: str) -> bytes:
-    """The command of a process; empty once it has ended."""
+    """Return the command of a process; empty once it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
@@ -284,6 +284,6 @@ def command_of(pid: str) -> bytes:
 
 if not IS_ROOT:
 
-    def test_a_folder_of_somebody_else_is_refused(own_bare_stage: Stage) -> None:
+    def test_a_folder_of_another_user_is_refused(own_bare_stage: Stage) -> None:
         refused = own_bare_stage.actor().refused("attach", **(own_bare_stage.request | {"home": "/var"}))
         assert (refused["error"], "belongs to user 0" in refused["message"]) == ("Invalid", True)
