@@ -1,4 +1,4 @@
-"""Runs of an engine on small sample files: what the engine tests ask for, in one line each."""
+"""Run an engine on small sample files: what the engine tests need, in one line each."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ SMALL: dict[str, Any] = {"width": 64, "height": 64, "frames": 5, "steps": 2, "se
 
 
 def ignore(progress: float, message: str) -> None:
-    """A report that nobody reads."""
+    """Ignore a progress report."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Job:
 
 
 class Studio(Protocol):
-    """Makes jobs that one engine can run: the conformance suite needs one for every engine."""
+    """A factory of jobs that one engine can run: the conformance suite needs one for every engine."""
 
     engine: Engine
     video_type: str
     seed_bits: int
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
-        """A small job; ``changes`` are parameters."""
+        """Return a small job; ``changes`` are parameters."""
         ...
 
 
@@ -75,7 +75,7 @@ class SketchStudio:
         starts: dict[str, Path] | None = None,
         **changes: Any,
     ) -> Rendered:
-        """One run of the sample workflow, or of ``graph``; from a portrait unless ``starts`` says otherwise."""
+        """Run the sample workflow, or ``graph``, from a portrait by default."""
         self.runs += 1
         job = self.job(f"run {self.runs}", produces, **changes)
         if starts is None:

@@ -1,4 +1,4 @@
-"""Animated WEBP: read like every other video, though by another decoder."""
+"""Animated WEBP: read like every other video, with a different decoder."""
 
 from pathlib import Path
 
@@ -21,8 +21,8 @@ def _animation(path: Path, frames: list[Pixels]) -> Path:
     return path
 
 
-def test_a_lossless_animation_shows_what_went_in(tmp_path: Path) -> None:
-    """Every frame, to the pixel; and what it says of itself."""
+def test_a_lossless_animation_decodes_to_its_frames(tmp_path: Path) -> None:
+    """Every frame is exact to the pixel, and so are its size, its rate and its length."""
     frames = _frames()
     path = _animation(tmp_path / "walk.webp", frames)
     assert all(np.array_equal(shown, frame) for shown, frame in zip(decoded(path), frames, strict=True))
@@ -31,19 +31,19 @@ def test_a_lossless_animation_shows_what_went_in(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_the_frames_alone(tmp_path: Path) -> None:
-    """Another file of the same frames has it too; one frame less has not."""
-    one, other = _animation(tmp_path / "a.webp", _frames()), tmp_path / "b.webp"
-    first, *others = (Image.fromarray(frame) for frame in _frames())
+    """Another file of the same frames has the same digest; a file with one frame less does not."""
+    first, other = _animation(tmp_path / "a.webp", _frames()), tmp_path / "b.webp"
+    image, *others = (Image.fromarray(frame) for frame in _frames())
     exif = Image.Exif()
     exif[0x0110] = "prompt:{}"
-    first.save(other, "WEBP", save_all=True, append_images=others, duration=40, lossless=True, exif=exif)
-    assert one.read_bytes() != other.read_bytes()
-    assert examine(one).frames_digest == examine(other).frames_digest
-    assert examine(_animation(tmp_path / "c.webp", _frames(2))).frames_digest != examine(one).frames_digest
+    image.save(other, "WEBP", save_all=True, append_images=others, duration=40, lossless=True, exif=exif)
+    assert first.read_bytes() != other.read_bytes()
+    assert examine(first).frames_digest == examine(other).frames_digest
+    assert examine(_animation(tmp_path / "c.webp", _frames(2))).frames_digest != examine(first).frames_digest
 
 
-def test_a_cut_animation_is_refused(tmp_path: Path) -> None:
-    """Half a file is not shorter, it is damaged."""
+def test_a_truncated_animation_is_refused(tmp_path: Path) -> None:
+    """Half a file is not a shorter animation, but a damaged one."""
     path = _animation(tmp_path / "walk.webp", _frames())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(Invalid, match="not a video that can be read"):
@@ -51,7 +51,7 @@ def test_a_cut_animation_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_animation_over_the_limits_is_refused(tmp_path: Path) -> None:
-    """Before a frame of it is unpacked."""
+    """Before any frame is decompressed."""
     path = _animation(tmp_path / "walk.webp", _frames())
     with pytest.raises(Invalid, match="at most 2"):
         examine(path, Limits(frames=2))

@@ -1,4 +1,4 @@
-"""Two outputs compared frame by frame: which frame differs first, by how much, and what verdict that makes."""
+"""Two outputs compared frame by frame: the first different frame, the size of the difference, and the verdict."""
 
 import math
 from collections.abc import Callable
@@ -30,12 +30,12 @@ def verdict(likeness: Likeness) -> Verdict:
 
 
 @given(st.integers(1, 5))
-def test_psnr_is_what_its_definition_says(by: int) -> None:
+def test_psnr_follows_its_definition(by: int) -> None:
     assert psnr(frame(1), shifted(frame(1), by)) == pytest.approx(20 * math.log10(255 / by))  # pyright: ignore[reportUnknownMemberType]
 
 
 @pytest.mark.parametrize("other", [frame(1), frame(1, 8, 8)], ids=["equal", "of another size"])
-def test_psnr_of_what_cannot_be_compared_is_refused(other: Pixels) -> None:
+def test_psnr_of_frames_of_different_sizes_is_refused(other: Pixels) -> None:
     with pytest.raises(ValueError):
         psnr(frame(1), other)
 
@@ -48,14 +48,14 @@ def test_equal_frames_have_no_difference() -> None:
 
 
 def test_the_first_different_frame_is_counted_from_one_and_shown() -> None:
-    one, other = [frame(1), frame(2), frame(3)], [frame(1), shifted(frame(2), 1), shifted(frame(3), 2)]
-    likeness, picture = compare_frames(one, other)
+    original, other = [frame(1), frame(2), frame(3)], [frame(1), shifted(frame(2), 1), shifted(frame(3), 2)]
+    likeness, picture = compare_frames(original, other)
     assert likeness.first_different == 2
     assert likeness.psnr_db[0] is None and likeness.worst_psnr_db == likeness.psnr_db[2]
     assert verdict(likeness) is Verdict.VISUALLY_EQUAL
     assert picture is not None
     shown = read_picture(picture, "difference")
-    assert np.array_equal(shown[:, :24], one[1]) and np.array_equal(shown[:, 24:48], other[1])
+    assert np.array_equal(shown[:, :24], original[1]) and np.array_equal(shown[:, 24:48], other[1])
     assert (shown[:, 48:] == AMPLIFIED).all()
 
 
@@ -69,18 +69,18 @@ CASES: dict[str, tuple[Callable[[], list[Pixels]], int]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_different_says_from_where(case: str) -> None:
+def test_a_difference_names_its_first_frame(case: str) -> None:
     make, first = CASES[case]
     likeness, _ = compare_frames([frame(1), frame(2)], make())
     assert (likeness.first_different, verdict(likeness)) == (first, Verdict.DIFFERENT)
 
 
-def test_frames_smaller_than_the_window_are_compared_too() -> None:
+def test_frames_smaller_than_the_window_are_compared() -> None:
     likeness, _ = compare_frames([frame(1, 2, 4)], [shifted(frame(1, 2, 4), 3)])
     assert likeness.worst_ssim is not None and 0 < likeness.worst_ssim < 1
 
 
-def test_both_thresholds_are_asked_of_every_frame() -> None:
+def test_every_frame_must_meet_both_thresholds() -> None:
     likeness, _ = compare_frames([frame(1), frame(2)], [shifted(frame(1), 1), shifted(frame(2), 2)])
     worst_psnr, worst_ssim = likeness.worst_psnr_db, likeness.worst_ssim
     assert worst_psnr is not None and worst_ssim is not None
@@ -93,18 +93,20 @@ def test_both_thresholds_are_asked_of_every_frame() -> None:
     assert at(worst_psnr, min(worst_ssim + 1e-6, 1)) is Verdict.DIFFERENT
 
 
-def test_digests_decide_where_they_can() -> None:
-    one, other = "sha256:" + "1" * 64, "sha256:" + "2" * 64
-    decided = verdicts.by_digest({"video": one, "frames": one}, {"video": one, "frames": other}, "video")
+def test_equal_digests_decide_the_verdict() -> None:
+    original, other = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    decided = verdicts.by_digest({"video": original, "frames": original}, {"video": original, "frames": other}, "video")
     assert decided is not None and decided.verdict is Verdict.IDENTICAL
-    decided = verdicts.by_digest({"video": one, "frames": one}, {"video": other, "frames": one}, "video")
+    decided = verdicts.by_digest({"video": original, "frames": original}, {"video": other, "frames": original}, "video")
     assert decided is not None and decided.verdict is Verdict.SAME_FRAMES
-    assert verdicts.by_digest({"video": one, "frames": one}, {"video": other, "frames": other}, "video") is None
-    assert verdicts.by_digest({}, {}, "video") is None, "what nobody knows is not the same"
+    assert (
+        verdicts.by_digest({"video": original, "frames": original}, {"video": other, "frames": other}, "video") is None
+    )
+    assert verdicts.by_digest({}, {}, "video") is None, "unknown digests are not equal"
 
 
 @pytest.mark.parametrize(
-    ("found", "noise", "within"),
+    ("measured", "noise", "within"),
     [
         ((Verdict.IDENTICAL, None), (Verdict.IDENTICAL, None), True),
         ((Verdict.SAME_FRAMES, None), (Verdict.DIFFERENT, 20.0), True),
@@ -114,11 +116,11 @@ def test_digests_decide_where_they_can() -> None:
         ((Verdict.DIFFERENT, None), (Verdict.DIFFERENT, 20.0), False),
     ],
 )
-def test_the_noise_floor_explains_what_is_no_further_away(
-    found: tuple[Verdict, float | None], noise: tuple[Verdict, float | None], within: bool
+def test_a_difference_up_to_the_noise_floor_is_within_noise(
+    measured: tuple[Verdict, float | None], noise: tuple[Verdict, float | None], within: bool
 ) -> None:
-    one, other = (
+    comparison, floor = (
         Comparison(verdict=verdict, why="", worst_psnr_db=worst, worst_ssim=None if worst is None else worst / 100)
-        for verdict, worst in (found, noise)
+        for verdict, worst in (measured, noise)
     )
-    assert verdicts.within_noise(one, other) is within
+    assert verdicts.within_noise(comparison, floor) is within

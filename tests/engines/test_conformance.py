@@ -1,4 +1,4 @@
-"""What every engine must do, run over every engine that there is."""
+"""Requirements of every engine, checked on every engine."""
 
 import asyncio
 import json
@@ -38,13 +38,13 @@ def contents(result: Rendered) -> dict[str, bytes]:
     return {part: file.path.read_bytes() for part, file in result.outputs.items()}
 
 
-def test_an_unknown_engine_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_engine_is_refused_with_the_existing_names() -> None:
     with pytest.raises(NotFound, match="comfy") as refused:
         engine_named("comfy", Settings())
     assert "sketch" in str(refused.value.hint)
 
 
-async def test_it_says_what_it_is(studio: Studio) -> None:
+async def test_an_engine_describes_itself(studio: Studio) -> None:
     info = await studio.engine.describe()
     assert info.name == studio.engine.name
     assert offer_of(info.name).model_dump().items() <= info.model_dump().items()
@@ -54,7 +54,7 @@ async def test_it_says_what_it_is(studio: Studio) -> None:
     assert info.environment["python"]
 
 
-async def test_a_video_has_every_part_and_says_what_acted(studio: Studio) -> None:
+async def test_a_video_has_every_part_and_the_parameters_that_were_used(studio: Studio) -> None:
     result = await rendered(studio)
     assert {part: file.media_type for part, file in result.outputs.items()} == {
         "video": studio.video_type,
@@ -98,7 +98,7 @@ async def test_the_same_spec_makes_the_same_bytes(studio: Studio, produces: Prod
     assert (first.frames_digest, first.graph) == (second.frames_digest, second.graph)
 
 
-async def test_the_graph_that_ran_is_canonical_and_runs_again_alike(studio: Studio) -> None:
+async def test_the_executed_graph_is_canonical_and_reproduces_the_output(studio: Studio) -> None:
     first = await rendered(studio, "one")
     assert canonical(json.loads(first.graph)) == first.graph
     job = studio.job("two")
@@ -109,40 +109,40 @@ async def test_the_graph_that_ran_is_canonical_and_runs_again_alike(studio: Stud
     assert "workflow" not in {item.role for item in second.inputs}
 
 
-async def test_names_do_not_act(studio: Studio, tmp_path: Path) -> None:
+async def test_names_do_not_affect_the_output(studio: Studio, tmp_path: Path) -> None:
     first = await rendered(studio, "one")
     job = studio.job("two")
-    moved: dict[str, Path] = {}
+    renamed_files: dict[str, Path] = {}
     inputs: list[EngineInput] = []
     for number, item in enumerate(job.spec.inputs):
         path = tmp_path / f"renamed {number}"
         path.write_bytes(job.files[item.key].read_bytes())
-        moved[f"k{number}"] = path
+        renamed_files[f"k{number}"] = path
         inputs.append(item.model_copy(update={"key": f"k{number}", "filename": f"other name {number}.bin"}))
-    second = await studio.engine.render(job.spec.model_copy(update={"inputs": tuple(inputs)}), moved, ignore)
+    second = await studio.engine.render(job.spec.model_copy(update={"inputs": tuple(inputs)}), renamed_files, ignore)
     assert contents(second) == contents(first)
     assert second.graph == first.graph
 
 
-async def test_progress_never_falls_and_comes_on_the_loops_thread(studio: Studio) -> None:
-    told: list[float] = []
+async def test_progress_never_falls_and_is_reported_on_the_loops_thread(studio: Studio) -> None:
+    reports: list[float] = []
     threads: set[int] = set()
 
     def report(progress: float, message: str) -> None:
-        told.append(progress)
+        reports.append(progress)
         threads.add(threading.get_ident())
         assert message
 
     job = studio.job("run")
     await studio.engine.render(job.spec, job.files, report)
-    assert told == sorted(told)
-    assert told[0] == 0.0
-    assert told[-1] == 1.0
-    assert len(told) > SMALL["frames"]
+    assert reports == sorted(reports)
+    assert reports[0] == 0.0
+    assert reports[-1] == 1.0
+    assert len(reports) > SMALL["frames"]
     assert threads == {threading.get_ident()}
 
 
-async def test_the_event_loop_goes_on_meanwhile(studio: Studio) -> None:
+async def test_the_event_loop_runs_during_a_render(studio: Studio) -> None:
     job = studio.job("run")
     turns = 0
     running = asyncio.ensure_future(studio.engine.render(job.spec, job.files, ignore))
@@ -153,7 +153,7 @@ async def test_the_event_loop_goes_on_meanwhile(studio: Studio) -> None:
     assert turns > 10
 
 
-async def test_runs_side_by_side_make_what_they_make_alone(studio: Studio) -> None:
+async def test_concurrent_runs_have_the_same_output_as_single_ones(studio: Studio) -> None:
     alone = [await rendered(studio, f"alone {seed}", seed=seed) for seed in ("1", "2")]
     together = await asyncio.gather(*(rendered(studio, f"together {seed}", seed=seed) for seed in ("1", "2")))
     assert [contents(result) for result in alone] == [contents(result) for result in together]
@@ -176,11 +176,11 @@ async def test_cancel_stops_a_run_and_leaves_its_name_free(studio: Studio) -> No
 
 async def test_a_task_that_is_cancelled_waits_for_its_work_to_end(studio: Studio) -> None:
     job = studio.job("run", frames=200)
-    seen: list[float] = []
+    reports: list[float] = []
     started = asyncio.Event()
 
     def report(progress: float, message: str) -> None:
-        seen.append(progress)
+        reports.append(progress)
         if progress > 0:
             started.set()
 
@@ -191,16 +191,16 @@ async def test_a_task_that_is_cancelled_waits_for_its_work_to_end(studio: Studio
     with pytest.raises(asyncio.CancelledError):
         await running
     assert asyncio.all_tasks() <= before, "no thread works on behind the caller's back"
-    assert 1.0 not in seen
+    assert 1.0 not in reports
     assert not (job.spec.workdir / "last_frame.png").exists()
     await rendered(studio)
 
 
-async def test_cancelling_what_is_not_there_is_nothing(studio: Studio) -> None:
+async def test_cancelling_an_unknown_run_does_nothing(studio: Studio) -> None:
     await studio.engine.cancel("nobody")
 
 
-async def test_one_name_is_one_run(studio: Studio) -> None:
+async def test_a_name_in_use_is_refused(studio: Studio) -> None:
     job = studio.job("run")
     first = asyncio.ensure_future(studio.engine.render(job.spec, job.files, ignore))
     await asyncio.sleep(0)
@@ -225,7 +225,7 @@ async def test_a_folder_that_cannot_be_written_is_unavailable(studio: Studio, tm
         await studio.engine.render(job.spec.model_copy(update={"workdir": blocked}), job.files, ignore)
 
 
-async def test_what_has_no_place_is_refused(studio: Studio) -> None:
+async def test_an_input_without_a_place_is_refused(studio: Studio) -> None:
     with pytest.raises(Invalid, match="'mood'"):
         await rendered(studio, mood="sad")
     job = studio.job("run")
@@ -235,21 +235,21 @@ async def test_what_has_no_place_is_refused(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 1.5, "-1", "1e3", "", "01", str(2**64), True, None])
-async def test_a_seed_that_is_none_is_refused(studio: Studio, seed: object) -> None:
+async def test_an_invalid_seed_is_refused(studio: Studio, seed: object) -> None:
     with pytest.raises(Invalid, match="seed"):
         await rendered(studio, seed=seed)
 
 
-async def test_all_64_bits_of_a_seed_act(studio: Studio) -> None:
+async def test_all_64_bits_of_a_seed_affect_the_output(studio: Studio) -> None:
     seeds = ("0", "1", str(2**32), str(2**53), str(2**53 + 1), str(2**63), str(2**64 - 2), str(2**64 - 1))
     results = [await rendered(studio, f"seed {seed}", seed=seed) for seed in seeds]
     assert [result.parameters["seed"] for result in results] == list(seeds)
     assert len({result.graph for result in results}) == len(seeds)
-    # ComfyUI draws noise with torch, whose generator for CPUs looks at the lower 32 bits of a seed alone.
+    # ComfyUI draws noise with torch, whose generator for CPUs uses only the lower 32 bits of a seed.
     assert len({result.frames_digest for result in results}) == len({int(seed) % 2**studio.seed_bits for seed in seeds})
 
 
-async def test_a_chain_starts_where_the_segment_before_ended(studio: Studio) -> None:
+async def test_a_chained_segment_starts_from_the_last_frame_of_the_previous_one(studio: Studio) -> None:
     first = await rendered(studio, "first")
     job = studio.job("second")
     frame = EngineInput(key="frame", role="seed_frame")

@@ -1,4 +1,4 @@
-"""Video and pictures: the same bytes every time, and nothing hostile gets far."""
+"""Videos and images: the same bytes every time, and hostile files are refused early."""
 
 # PyAV's stubs leave the stream type of a packet and the keyword arguments of add_stream open.
 # pyright: reportUnknownMemberType=false
@@ -52,7 +52,7 @@ def test_a_video_is_what_was_written(video: Path) -> None:
     assert (facts.width, facts.height, facts.frames, facts.fps) == (96, 64, 6, 8.0)
     frames = list(decoded(video))
     assert len(frames) == 6
-    assert all(ssim(one, other) > 0.9 for one, other in zip(frames, moving(), strict=True))
+    assert all(ssim(frame, other) > 0.9 for frame, other in zip(frames, moving(), strict=True))
     assert abs(float(np.mean(frames[0].astype(float) - moving()[0]))) < 1.5, "colours come back as they went in"
 
 
@@ -61,7 +61,7 @@ def test_the_last_frame_is_the_last(video: Path) -> None:
     assert np.array_equal(last, list(decoded(video))[-1])
 
 
-def test_one_pass_gives_what_single_questions_give(video: Path) -> None:
+def test_one_pass_gives_the_same_results_as_single_queries(video: Path) -> None:
     examined = examine(video)
     assert examined.facts == probe(video)
     assert examined.frames_digest == frames_digest(video)
@@ -80,8 +80,8 @@ for width in (80, 192):
 """
 
 
-def test_what_memory_held_before_does_not_act(tmp_path: Path) -> None:
-    """With its macroblock tree, x264 reads memory that nobody wrote; glibc fills it with what the variable says."""
+def test_uninitialised_memory_does_not_affect_the_output(tmp_path: Path) -> None:
+    """With its macroblock tree, x264 reads uninitialised memory; glibc fills it with the value of the variable."""
     written: set[str] = set()
     for filling in ("55", "165"):
         ran = subprocess.run(
@@ -97,7 +97,7 @@ def test_what_memory_held_before_does_not_act(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fps", [1, 8, 23.976, 30, 120.0])
-def test_frames_per_second_come_back(tmp_path: Path, fps: float) -> None:
+def test_frames_per_second_are_preserved(tmp_path: Path, fps: float) -> None:
     encode_video(tmp_path / "video.mp4", moving(3), fps)
     assert probe(tmp_path / "video.mp4").fps == pytest.approx(fps, rel=1e-5)
 
@@ -109,7 +109,7 @@ def test_an_odd_size_or_no_frame_is_refused(tmp_path: Path) -> None:
         encode_video(tmp_path / "none.mp4", [], 8)
 
 
-def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+def test_a_missing_folder_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         encode_video(tmp_path / "nowhere" / "video.mp4", moving(1), 8)
     with pytest.raises(Unavailable):
@@ -117,8 +117,8 @@ def test_a_folder_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_the_frames_alone(video: Path, tmp_path: Path) -> None:
-    moved = tmp_path / "moved.mkv"
-    with av.open(str(video)) as source, av.open(str(moved), "w", format="matroska") as target:
+    remuxed = tmp_path / "remuxed.mkv"
+    with av.open(str(video)) as source, av.open(str(remuxed), "w", format="matroska") as target:
         stream = source.streams.video[0]
         copied = target.add_stream_from_template(stream)
         target.metadata["comment"] = "another container, other tags"
@@ -126,15 +126,15 @@ def test_the_digest_is_of_the_frames_alone(video: Path, tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = copied
                 target.mux(packet)
-    assert moved.read_bytes() != video.read_bytes()
-    assert frames_digest(moved) == frames_digest(video)
+    assert remuxed.read_bytes() != video.read_bytes()
+    assert frames_digest(remuxed) == frames_digest(video)
     other = tmp_path / "other.mp4"
     encode_video(other, moving()[:-1], 8)
     assert frames_digest(other) != frames_digest(video)
 
 
-def test_the_digest_is_as_documented(video: Path, tmp_path: Path) -> None:
-    """Written out a second time, by another way to the same bytes."""
+def test_the_digest_follows_its_documentation(video: Path, tmp_path: Path) -> None:
+    """Computed a second time, in another way."""
     content = b""
     with av.open(str(video)) as container:
         for frame in container.decode(video=0):
@@ -144,7 +144,7 @@ def test_the_digest_is_as_documented(video: Path, tmp_path: Path) -> None:
     assert frames_digest(video) == f"sha256:{sum_of.stdout.split()[0]}"
 
 
-def test_other_pixel_formats_have_a_digest_too(tmp_path: Path) -> None:
+def test_other_pixel_formats_have_a_digest(tmp_path: Path) -> None:
     digests: dict[str, str] = {}
     for codec, pixel_format, name in (
         ("ffv1", "yuv444p", "a.mkv"),
@@ -176,7 +176,7 @@ def test_a_picture_has_the_digest_of_its_one_frame() -> None:
     assert picture_digest(picture) != picture_digest(picture[:, ::-1])
 
 
-def test_a_video_cut_anywhere_is_refused(video: Path, tmp_path: Path) -> None:
+def test_a_video_truncated_anywhere_is_refused(video: Path, tmp_path: Path) -> None:
     content = video.read_bytes()
     with av.open(str(video)) as container:
         starts = [packet.pos for packet in container.demux(video=0) if packet.size and packet.pos is not None]
@@ -191,7 +191,7 @@ def test_a_video_cut_anywhere_is_refused(video: Path, tmp_path: Path) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20))
-def test_a_damaged_video_is_read_or_refused_and_never_worse(video: Path, changes: list[tuple[float, int]]) -> None:
+def test_a_damaged_video_is_read_or_refused_without_other_errors(video: Path, changes: list[tuple[float, int]]) -> None:
     content = bytearray(video.read_bytes())
     for place, value in changes:
         content[int(place * len(content))] = value
@@ -234,8 +234,8 @@ def test_a_sound_without_pictures_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_video_past_its_limits_is_refused(video: Path) -> None:
-    for limits, said in ((Limits(frame_pixels=96 * 64 - 1), "96 × 64"), (Limits(frames=5), "more than 5 frames")):
-        with pytest.raises(Invalid, match=said) as refused:
+    for limits, message in ((Limits(frame_pixels=96 * 64 - 1), "96 × 64"), (Limits(frames=5), "more than 5 frames")):
+        with pytest.raises(Invalid, match=message) as refused:
             probe(video, limits)
         assert refused.value.http_status == 413
     assert probe(video, Limits(frame_pixels=96 * 64, frames=6)).frames == 6
@@ -251,13 +251,13 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("side", [8193, 12_000, 60_000])
-def test_a_picture_that_would_unpack_to_too_much_is_refused(side: int) -> None:
+def test_a_picture_that_would_decompress_to_too_much_is_refused(side: int) -> None:
     with pytest.raises(Invalid, match=r"bomb\.png") as refused:
         read_picture(png_that_claims(side, side), "bomb.png")
     assert refused.value.http_status == 413
 
 
-def test_a_picture_cut_short_is_refused() -> None:
+def test_a_truncated_picture_is_refused() -> None:
     whole = png_of(moving(1)[0])
     for place in (0, 1, 20, len(whole) // 2, len(whole) - 100):
         with pytest.raises(Invalid, match="cut"):
@@ -266,7 +266,7 @@ def test_a_picture_cut_short_is_refused() -> None:
         read_picture(png_that_claims(500, 500), "short")
 
 
-def test_transparency_lies_on_white_and_phones_are_turned_upright(tmp_path: Path) -> None:
+def test_transparency_becomes_white_and_orientation_is_applied(tmp_path: Path) -> None:
     clear = np.zeros((8, 8, 4), dtype=np.uint8)
     clear[0, 0] = (10, 20, 30, 255)
     from_array = read_picture(_saved(clear), "clear")

@@ -1,4 +1,4 @@
-"""The same bits everywhere: sums without rounding, whatever BLAS, threads or processor add them up."""
+"""The same bits on every machine: sums without rounding, for any BLAS, number of threads and processor."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def test_a_product_is_exact(key: int, count: int) -> None:
             assert product[row, column] == exact * ACTIVATION_STEP * WEIGHT_STEP
 
 
-def test_the_largest_sum_there_can_be_is_exact() -> None:
+def test_the_largest_possible_sum_is_exact() -> None:
     largest = (MAX_ACTIVATION / ACTIVATION_STEP) * (MAX_WEIGHT / WEIGHT_STEP) * LARGEST_SUM
     assert largest <= 2.0**53
     assert max(int(np.prod(shape[1:])) for shape in SHAPES.values()) <= LARGEST_SUM
@@ -62,16 +62,16 @@ print(result.frames_digest)
 """
 
 
-def test_threads_and_processor_do_not_act(samples: Path, tmp_path: Path) -> None:
+def test_threads_and_processor_do_not_affect_the_output(samples: Path, tmp_path: Path) -> None:
     settings = (
         {"OPENBLAS_NUM_THREADS": "1"},
         {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": "X86_V4 X86_V3"},
     )
     digests: set[str] = set()
-    for number, chosen in enumerate(settings):
+    for number, variables in enumerate(settings):
         ran = subprocess.run(
             [sys.executable, "-c", PROGRAM, str(samples), str(tmp_path / str(number))],
-            env={**os.environ, **chosen},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
             check=True,

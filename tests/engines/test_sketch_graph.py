@@ -1,4 +1,4 @@
-"""Workflows: what is refused, naming the node; what the spec decides; what the graph decides."""
+"""Workflows: which are refused, with the node; which values the spec decides; which the graph decides."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def lora(ordinal: int, strength: float | None = 1.0, clip: float | None = None) 
 
 
 def with_single_loras(graph: Written, count: int) -> Written:
-    """The workflow with its stack replaced by so many nodes that take one LoRA each."""
+    """Return the workflow with its stack replaced by ``count`` nodes that take one LoRA each."""
     chained = {key: node for key, node in graph.items() if key != "2"}
     feeds = "1"
     for number in range(count):
@@ -56,7 +56,7 @@ def with_single_loras(graph: Written, count: int) -> Written:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "not sound JSON"),
         (b"{", "not sound JSON"),
@@ -75,14 +75,14 @@ def with_single_loras(graph: Written, count: int) -> Written:
         (json.dumps({str(n): {"class_type": "SketchLoadModel"} for n in range(MAX_NODES + 1)}).encode(), "501 nodes"),
     ],
 )
-def test_what_is_no_graph_is_refused(content: bytes, said: str) -> None:
-    with pytest.raises(Invalid, match=said) as refused:
+def test_content_that_is_not_a_graph_is_refused(content: bytes, message: str) -> None:
+    with pytest.raises(Invalid, match=message) as refused:
         read_graph(content)
     assert refused.value.hint
 
 
 @pytest.mark.parametrize(
-    ("node", "inputs", "said"),
+    ("node", "inputs", "message"),
     [
         ("6", {"motoin": 1}, r"Node 6 \(SketchSampler\) has no input 'motoin'"),
         ("6", {"model": ...}, r"'model' of node 6 \(SketchSampler\) has no link"),
@@ -111,41 +111,41 @@ def test_what_is_no_graph_is_refused(content: bytes, said: str) -> None:
         ("7", {"fps": 0}, "'fps' of node 7"),
     ],
 )
-def test_what_the_engine_cannot_run_is_refused_with_the_node(
-    walk: Written, node: str, inputs: Written, said: str
+def test_a_graph_that_the_engine_cannot_run_is_refused_with_the_node(
+    walk: Written, node: str, inputs: Written, message: str
 ) -> None:
-    with pytest.raises(Invalid, match=said) as refused:
+    with pytest.raises(Invalid, match=message) as refused:
         read(changed(walk, node, **inputs))
     assert refused.value.hint
 
 
-def test_an_unknown_class_is_refused_with_the_classes_there_are(walk: Written) -> None:
+def test_an_unknown_class_is_refused_with_the_existing_classes(walk: Written) -> None:
     walk["9"] = {"class_type": "KSampler", "inputs": {}}
     with pytest.raises(Invalid, match="no class 'KSampler', which node 9 names") as refused:
         read(walk)
     assert all(name in str(refused.value.hint) for name in CLASSES)
 
 
-def test_a_circle_is_refused_with_its_nodes(walk: Written) -> None:
+def test_a_cycle_is_refused_with_its_nodes(walk: Written) -> None:
     two = with_single_loras(walk, 2)
     with pytest.raises(Invalid, match=r"circle: node lora [01] \(SketchApplyLora\) → node lora [01]"):
         read(changed(two, "lora 0", model=["lora 1", 0]))
 
 
 def test_titles_ids_and_order_do_not_matter(samples: Path) -> None:
-    one, moved = (
+    original, rearranged = (
         bind(read_graph((samples / name).read_bytes()), spec(lora(0)))
         for name in ("walk_v1.json", "walk_v1_moved.json")
     )
-    assert one.parameters == moved.parameters
-    assert [node.class_type for node in one.graph.nodes.values()].sort() == [
-        node.class_type for node in moved.graph.nodes.values()
+    assert original.parameters == rearranged.parameters
+    assert [node.class_type for node in original.graph.nodes.values()].sort() == [
+        node.class_type for node in rearranged.graph.nodes.values()
     ].sort()
-    assert b"_meta" not in moved.graph.written()
+    assert b"_meta" not in rearranged.graph.written()
 
 
 def test_the_spec_wins_over_the_graph(walk: Written) -> None:
-    chosen = {
+    parameters = {
         "prompt": "a storm",
         "negative_prompt": "sun",
         "seed": str(2**64 - 1),
@@ -159,8 +159,8 @@ def test_the_spec_wins_over_the_graph(walk: Written) -> None:
         "frames": 5,
         "fps": 12,
     }
-    bound = bind(read(walk), spec(**chosen))
-    assert bound.parameters == chosen
+    bound = bind(read(walk), spec(**parameters))
+    assert bound.parameters == parameters
     graph = json.loads(bound.naming({"1": "sha256:m", "3": "sha256:v"}).written())
     assert graph["4"]["inputs"]["text"] == "a storm"
     assert graph["5"]["inputs"]["text"] == "sun"
@@ -172,7 +172,7 @@ def test_the_spec_wins_over_the_graph(walk: Written) -> None:
     assert graph["3"]["inputs"]["image"] == "sha256:v"
 
 
-def test_what_the_spec_leaves_open_comes_from_the_graph_and_is_told(walk: Written) -> None:
+def test_values_that_the_spec_leaves_open_are_taken_from_the_graph_and_reported(walk: Written) -> None:
     bound = bind(read(changed(walk, "6", cfg=3)), spec())
     assert bound.parameters == {
         "prompt": "a quiet walk",
@@ -191,7 +191,7 @@ def test_what_the_spec_leaves_open_comes_from_the_graph_and_is_told(walk: Writte
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"cfg": "4"}, "parameter 'cfg' cannot be '4'"),
         ({"cfg": float("nan")}, "parameter 'cfg'"),
@@ -205,13 +205,13 @@ def test_what_the_spec_leaves_open_comes_from_the_graph_and_is_told(walk: Writte
         ({"motion": 2}, "no parameter 'motion'"),
     ],
 )
-def test_a_parameter_that_fits_nowhere_is_refused(walk: Written, parameters: Written, said: str) -> None:
-    with pytest.raises(Invalid, match=said) as refused:
+def test_a_parameter_without_a_node_is_refused(walk: Written, parameters: Written, message: str) -> None:
+    with pytest.raises(Invalid, match=message) as refused:
         bind(read(walk), spec(**parameters))
     assert refused.value.hint
 
 
-def test_a_stack_takes_as_many_loras_as_there_are(walk: Written) -> None:
+def test_a_stack_takes_any_number_of_loras(walk: Written) -> None:
     none = bind(read(walk), spec())
     assert none.graph.of_class("SketchApplyLora", "SketchLoraStack") == ()
     assert {none.graph.nodes[key].links["model"] for key in ("4", "5", "6")} == {"1"}
@@ -245,7 +245,7 @@ def test_single_nodes_take_one_lora_each_in_the_order_of_the_chain(walk: Written
         bind(read(changed(forked, "5", model=["lora 0", 0])), spec(lora(0), lora(1)))
 
 
-def test_a_strength_that_the_spec_leaves_open_is_the_nodes_and_is_told(walk: Written) -> None:
+def test_a_strength_that_the_spec_leaves_open_is_taken_from_the_node_and_reported(walk: Written) -> None:
     single = with_single_loras(walk, 1)
     graph = changed(single, "lora 0", strength_model=0.3, strength_clip=0.9)
     item = bind(read(graph), spec(lora(0, None))).files["lora 0"]
@@ -257,12 +257,12 @@ def test_a_strength_that_the_spec_leaves_open_is_the_nodes_and_is_told(walk: Wri
 
 
 @pytest.mark.parametrize("strength", [101.0, -1e9])
-def test_a_strength_that_is_no_strength_is_refused(walk: Written, strength: float) -> None:
+def test_an_invalid_strength_is_refused(walk: Written, strength: float) -> None:
     with pytest.raises(Invalid, match="strength_model of lora 0"):
         bind(read(walk), spec(lora(0, strength)))
 
 
-def test_the_start_image_is_the_first_that_there_is(walk: Written) -> None:
+def test_the_start_image_is_the_first_available_input(walk: Written) -> None:
     source, frame = EngineInput(key="s", role="source_image"), EngineInput(key="f", role="seed_frame")
     assert bind(read(walk), spec(source)).files["3"].key == "v"
     assert bind(read(walk), spec(source, frame)).files["3"].key == "f"
@@ -270,22 +270,22 @@ def test_the_start_image_is_the_first_that_there_is(walk: Written) -> None:
     assert bind(read(walk), alone).files["3"].key == "s"
 
 
-def test_what_the_graph_loads_must_be_there_once(walk: Written) -> None:
+def test_each_file_that_the_graph_loads_must_be_given_once(walk: Written) -> None:
     model, variant = spec().inputs
-    for inputs, said in (
+    for inputs, message in (
         ((variant,), "loads one model, and none was given"),
         ((model, model.model_copy(update={"ordinal": 1}), variant), "and 2 was given"),
         ((model,), r"Node 3 \(SketchLoadImage\) has no image to load"),
         ((model, variant, variant.model_copy(update={"ordinal": 1})), "2 inputs have the role variant"),
     ):
-        with pytest.raises(Invalid, match=said):
+        with pytest.raises(Invalid, match=message):
             bind(read(walk), spec().model_copy(update={"inputs": inputs}))
     blind = {key: node for key, node in changed(walk, "6", start_image=...).items() if key != "3"}
     with pytest.raises(Invalid, match="no SketchLoadImage node that could load variant 0"):
         bind(read(blind), spec())
 
 
-def test_the_workflow_must_save_what_is_asked_for(walk: Written, samples: Path) -> None:
+def test_the_workflow_must_save_the_requested_output(walk: Written, samples: Path) -> None:
     with pytest.raises(Invalid, match="To make a picture, the workflow needs one node of the class SketchSaveImage"):
         bind(read(walk), spec(produces="image"))
     dress = read_graph((samples / "dress_v1.json").read_bytes())
@@ -310,7 +310,7 @@ def test_one_workflow_may_save_both(walk: Written) -> None:
     assert "8" in bind(read(walk), spec(produces="image")).graph.nodes
 
 
-def test_without_a_negative_prompt_node_there_is_none(walk: Written) -> None:
+def test_a_graph_without_a_negative_prompt_node_has_no_negative_prompt(walk: Written) -> None:
     one_sided = changed(walk, "6", negative=...)
     assert bind(read(one_sided), spec(negative_prompt="")).parameters["negative_prompt"] == ""
     with pytest.raises(Invalid, match=r"Node 6 \(SketchSampler\) takes no negative prompt"):
@@ -327,7 +327,7 @@ async def test_a_run_without_a_workflow_is_refused(sketch: SketchStudio) -> None
         await sketch.engine.render(job.spec.model_copy(update={"inputs": without}), job.files, ignore)
 
 
-async def test_the_graph_that_ran_names_files_by_digest(sketch: SketchStudio, samples: Path) -> None:
+async def test_the_executed_graph_names_files_by_digest(sketch: SketchStudio, samples: Path) -> None:
     result = await sketch.render(loras=((samples / "rain_v1.safetensors", 0.8),))
     graph = json.loads(result.graph)
     for node, choice, name in (

@@ -1,4 +1,4 @@
-"""The laws of the sketch engine: what may act in its frames, how far, and what may not."""
+"""The laws of the sketch engine: what affects its frames, how far, and what does not."""
 
 import json
 from pathlib import Path
@@ -30,9 +30,9 @@ PROMPTS = st.text(max_size=60)
 
 
 def draw(weights: Weights, start: Pixels, prompt: str = "a walk", negative: str = "", **changes: Any) -> list[Pixels]:
-    """Frames straight from the network, before any compression."""
-    look = Look(changes.pop("motion", 1.0), changes.pop("amount", 0.2), changes.pop("blur", 1))
-    chosen: dict[str, Any] = {
+    """Return frames directly from the network, before any compression."""
+    appearance = Look(changes.pop("motion", 1.0), changes.pop("amount", 0.2), changes.pop("blur", 1))
+    parameters: dict[str, Any] = {
         "seed": 1,
         "steps": 2,
         "cfg": 4.0,
@@ -43,17 +43,17 @@ def draw(weights: Weights, start: Pixels, prompt: str = "a walk", negative: str 
         "still": False,
         **changes,
     }
-    sampling = Sampling(look=look, **chosen)
+    sampling = Sampling(look=appearance, **parameters)
     prompts = embed(weights, tokens_of(prompt)), embed(weights, tokens_of(negative))
     return list(frames_of(Network(weights), start, *prompts, sampling, lambda: None))
 
 
-def same(one: list[Pixels], other: list[Pixels]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+def same(frames: list[Pixels], others: list[Pixels]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(frames, others, strict=True))
 
 
 def wild(seed: int, scale: float) -> Weights:
-    """Weights that nobody chose: from still to saturated."""
+    """Return random weights: from static to saturated."""
     random = np.random.Generator(np.random.Philox(key=seed))
     drawn = {name: random.standard_normal(shape) * scale for name, shape in SHAPES.items()}
     return Weights({name: np.clip(tensor, -MAX_WEIGHT, MAX_WEIGHT) for name, tensor in drawn.items()})
@@ -71,7 +71,7 @@ def start() -> Pixels:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, prompt=PROMPTS)
-def test_strength_zero_is_no_lora_bit_for_bit(
+def test_strength_zero_equals_no_lora_bit_for_bit(
     tiny: Weights, start: Pixels, samples: Path, seed: int, prompt: str
 ) -> None:
     lora = read_lora((samples / "rain_v1.safetensors").read_bytes(), "rain")
@@ -80,7 +80,7 @@ def test_strength_zero_is_no_lora_bit_for_bit(
     assert same(draw(merged, start, prompt, seed=seed), draw(tiny, start, prompt, seed=seed))
 
 
-async def test_strength_zero_is_no_lora_in_the_files_too(sketch: SketchStudio, samples: Path) -> None:
+async def test_strength_zero_equals_no_lora_in_the_files(sketch: SketchStudio, samples: Path) -> None:
     without = await sketch.render()
     zero = await sketch.render(loras=((samples / "rain_v1.safetensors", 0.0), (samples / "glow_v1.safetensors", -0.0)))
     assert without.outputs["video"].path.read_bytes() == zero.outputs["video"].path.read_bytes()
@@ -106,28 +106,28 @@ def test_the_difference_shrinks_with_the_strength(
 
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS, prompt=PROMPTS, negative=PROMPTS)
-def test_at_cfg_one_the_negative_prompt_is_nothing(
+def test_at_cfg_one_the_negative_prompt_has_no_effect(
     tiny: Weights, start: Pixels, seed: int, prompt: str, negative: str
 ) -> None:
     guided = draw(tiny, start, prompt, negative, cfg=1.0, seed=seed)
     assert same(guided, draw(tiny, start, prompt, "", cfg=1.0, seed=seed))
 
 
-def test_above_cfg_one_the_negative_prompt_acts(tiny: Weights, start: Pixels) -> None:
+def test_above_cfg_one_the_negative_prompt_has_an_effect(tiny: Weights, start: Pixels) -> None:
     assert not same(draw(tiny, start, negative="fog"), draw(tiny, start, negative=""))
 
 
-def test_at_cfg_zero_only_the_negative_prompt_acts(tiny: Weights, start: Pixels) -> None:
+def test_at_cfg_zero_only_the_negative_prompt_has_an_effect(tiny: Weights, start: Pixels) -> None:
     assert same(draw(tiny, start, "rain", "fog", cfg=0.0), draw(tiny, start, "sun", "fog", cfg=0.0))
 
 
 @settings(max_examples=25, deadline=None)
-@given(one=PROMPTS, other=PROMPTS)
-def test_different_prompts_are_different_numbers(tiny: Weights, one: str, other: str) -> None:
-    assert (one == other) == np.array_equal(embed(tiny, tokens_of(one)), embed(tiny, tokens_of(other)))
+@given(prompt=PROMPTS, other=PROMPTS)
+def test_different_prompts_have_different_embeddings(tiny: Weights, prompt: str, other: str) -> None:
+    assert (prompt == other) == np.array_equal(embed(tiny, tokens_of(prompt)), embed(tiny, tokens_of(other)))
 
 
-def test_the_empty_prompt_is_nothing(tiny: Weights) -> None:
+def test_the_empty_prompt_has_a_zero_embedding(tiny: Weights) -> None:
     assert not embed(tiny, tokens_of("")).any()
 
 
@@ -141,7 +141,7 @@ def test_the_first_frame_resembles_the_start_whatever_the_weights(
 
 
 @pytest.mark.parametrize("picture", sorted(DRAWINGS))
-async def test_the_first_frame_resembles_the_start_in_the_video_too(
+async def test_the_first_frame_resembles_the_start_in_the_video(
     sketch: SketchStudio, samples: Path, picture: str
 ) -> None:
     result = await sketch.render(
@@ -151,7 +151,7 @@ async def test_the_first_frame_resembles_the_start_in_the_video_too(
     assert ssim(first, fit(DRAWINGS[picture](), 192, 192)) >= 0.5
 
 
-def test_flat_and_noisy_pictures_are_resembled_too() -> None:
+def test_the_first_frame_resembles_flat_and_noisy_pictures() -> None:
     random = np.random.Generator(np.random.Philox(key=7))
     noisy = random.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     for picture in (noisy, np.zeros_like(noisy), np.full_like(noisy, 255)):
@@ -166,7 +166,7 @@ def test_zeroed_weights_give_the_start_image_untouched(start: Pixels, seed: int,
     assert all(np.array_equal(frame, start) for frame in frames)
 
 
-async def test_zeroed_weights_give_the_known_picture_in_the_files_too(
+async def test_zeroed_weights_give_the_known_picture_in_the_files(
     sketch: SketchStudio, samples: Path, tmp_path: Path
 ) -> None:
     zeroed = tmp_path / "zero.safetensors"
@@ -182,19 +182,19 @@ async def test_zeroed_weights_give_the_known_picture_in_the_files_too(
     assert np.array_equal(last, np.full((64, 64, 3), 128, dtype=np.uint8)), "without a start image: middle grey"
 
 
-def test_without_noise_the_seed_is_nothing(tiny: Weights, start: Pixels) -> None:
+def test_without_noise_the_seed_has_no_effect(tiny: Weights, start: Pixels) -> None:
     assert same(draw(tiny, start, seed=1, denoise=0.0), draw(tiny, start, seed=2, denoise=0.0))
     assert not same(draw(tiny, start, seed=1), draw(tiny, start, seed=2))
 
 
-def test_noise_is_even_handed() -> None:
+def test_noise_has_mean_zero_and_deviation_one() -> None:
     drawn = noise(5, 0, (64, 64, 8))
     assert abs(float(drawn.mean())) < 0.02
     assert abs(float(drawn.std()) - 1.0) < 0.02
     assert not np.array_equal(drawn, noise(5, 1, (64, 64, 8)))
 
 
-async def test_everything_that_goes_in_shows_in_the_frames(sketch: SketchStudio, samples: Path) -> None:
+async def test_every_input_affects_the_frames(sketch: SketchStudio, samples: Path) -> None:
     rain, rain_2, glow = (samples / f"{name}.safetensors" for name in ("rain_v1", "rain_v2", "glow_v1"))
     results: dict[str, Rendered] = {
         "as it is": await sketch.render(loras=((rain, 0.8),)),
@@ -227,23 +227,23 @@ async def test_everything_that_goes_in_shows_in_the_frames(sketch: SketchStudio,
     assert len(set(digests)) == len(digests), f"some of {list(results)} made the same frames"
 
 
-async def test_what_does_not_determine_the_picture_does_not_act(sketch: SketchStudio, samples: Path) -> None:
+async def test_labels_and_layout_do_not_affect_the_frames(sketch: SketchStudio, samples: Path) -> None:
     first = await sketch.render(loras=((samples / "rain_v1.safetensors", 0.8),))
     relabelled = await sketch.render(loras=((samples / "rain_v1_relabelled.safetensors", 0.8),))
-    moved = await sketch.render(
+    rearranged = await sketch.render(
         graph=(samples / "walk_v1_moved.json").read_bytes(), loras=((samples / "rain_v1.safetensors", 0.8),)
     )
     labelled = await sketch.render(loras=((samples / "rain_v1.safetensors", 0.8),), resolution_tier="tiny")
-    others = (relabelled, moved, labelled)
+    others = (relabelled, rearranged, labelled)
     assert {result.frames_digest for result in others} == {first.frames_digest}
     assert "resolution_tier" not in labelled.parameters
 
 
 def test_loras_add_up_in_any_order(tiny: Weights, samples: Path) -> None:
     rain, glow = (read_lora((samples / f"{name}_v1.safetensors").read_bytes(), name) for name in ("rain", "glow"))
-    one = tiny.with_lora(rain, 0.5, 0.5).with_lora(glow, 0.25, 0.25)
+    first = tiny.with_lora(rain, 0.5, 0.5).with_lora(glow, 0.25, 0.25)
     other = tiny.with_lora(glow, 0.25, 0.25).with_lora(rain, 0.5, 0.5)
-    assert all(np.allclose(one.tensors[name], other.tensors[name], atol=1e-12) for name in SHAPES)
+    assert all(np.allclose(first.tensors[name], other.tensors[name], atol=1e-12) for name in SHAPES)
 
 
 def test_a_lora_is_low_rank(samples: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_lora_is_low_rank(samples: Path) -> None:
         assert int(np.linalg.matrix_rank(flat)) <= 4
 
 
-async def test_strength_clip_moves_the_text_layers_alone(tiny: Weights, samples: Path) -> None:
+async def test_strength_clip_affects_only_the_text_layers(tiny: Weights, samples: Path) -> None:
     lora = read_lora((samples / "rain_v1.safetensors").read_bytes(), "rain")
     merged = tiny.with_lora(lora, 0.0, 1.0)
     changed = {name for name in SHAPES if not np.array_equal(merged.tensors[name], tiny.tensors[name])}

@@ -1,4 +1,4 @@
-"""The reference page of the sketch engine says what the engine has."""
+"""The reference page of the sketch engine describes everything that the engine has."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The samples: the same every time, every one usable, and equal where they say so."""
+"""The samples: the same every time, all usable, and equal where their names promise it."""
 
 from pathlib import Path
 
@@ -31,12 +31,12 @@ def test_a_relabelled_lora_is_equal_and_other_weights_are_not(samples: Path, nam
     assert first.effective_digest != second.effective_digest
 
 
-def test_a_moved_workflow_is_equal_and_other_settings_are_not(samples: Path) -> None:
-    first, moved, second = (
+def test_a_rearranged_workflow_is_equal_and_other_settings_are_not(samples: Path) -> None:
+    first, rearranged, second = (
         identify_file(samples / f"{name}.json", Kind.WORKFLOW) for name in ("walk_v1", "walk_v1_moved", "walk_v2")
     )
-    assert first.digest != moved.digest
-    assert first.effective_digest == moved.effective_digest
+    assert first.digest != rearranged.digest
+    assert first.effective_digest == rearranged.effective_digest
     assert first.effective_digest != second.effective_digest
 
 
@@ -49,8 +49,8 @@ async def test_the_graph_that_ran_is_still_that_workflow_where_it_had_its_own_lo
     again = await sketch.render(graph=result.graph, seed="7", prompt="a third")
     ran_again = tmp_path / "again.json"
     ran_again.write_bytes(again.graph)
-    one, other = (identify_file(path, Kind.WORKFLOW) for path in (ran, ran_again))
-    assert one.effective_digest == other.effective_digest
+    first, other = (identify_file(path, Kind.WORKFLOW) for path in (ran, ran_again))
+    assert first.effective_digest == other.effective_digest
 
 
 def test_every_picture_is_a_picture_and_no_two_are_alike(samples: Path) -> None:

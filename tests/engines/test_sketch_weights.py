@@ -1,4 +1,4 @@
-"""Weights: what is no sketch model or LoRA is refused, naming the tensor."""
+"""Weights: files that are not sketch models or LoRAs are refused, with the tensor."""
 
 import json
 import struct
@@ -49,7 +49,7 @@ def holding(value: float, *shape: int) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"mid.weight": None}, "'mid.weight' is missing"),
         ({"mid.weight": np.zeros((16, 16, 3), dtype=np.float32)}, r"'mid.weight' of tiny has the shape \[16, 16, 3\]"),
@@ -63,15 +63,15 @@ def holding(value: float, *shape: int) -> NDArray[np.float32]:
         ({"extra.weight": np.zeros((1,), dtype=np.float32)}, "'extra.weight'"),
     ],
 )
-def test_what_is_no_model_is_refused_with_the_tensor(changes: Tensors, said: str) -> None:
+def test_a_file_that_is_not_a_model_is_refused_with_the_tensor(changes: Tensors, message: str) -> None:
     assert read_model(model(), "tiny").tensors["mid.bias"].tolist() == [0.5] * 16
-    with pytest.raises(Invalid, match=said) as refused:
+    with pytest.raises(Invalid, match=message) as refused:
         read_model(model(**changes), "tiny")
     assert refused.value.hint
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"mid.lora_A.weight": None}, "'mid.lora_A.weight' of rain is missing"),
         ({"mid.lora_B.weight": None}, "'mid.lora_B.weight' of rain is missing"),
@@ -89,8 +89,8 @@ def test_what_is_no_model_is_refused_with_the_tensor(changes: Tensors, said: str
         ({"mid.lora_A.weight": None, "mid.lora_B.weight": None}, "no tensor"),
     ],
 )
-def test_what_is_no_lora_is_refused_with_the_tensor(changes: Tensors, said: str) -> None:
-    with pytest.raises(Invalid, match=said) as refused:
+def test_a_file_that_is_not_a_lora_is_refused_with_the_tensor(changes: Tensors, message: str) -> None:
+    with pytest.raises(Invalid, match=message) as refused:
         read_lora(lora(**changes), "rain")
     assert refused.value.hint
 
@@ -140,7 +140,7 @@ def test_a_hostile_file_is_refused(content: bytes) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(changes=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=8))
-def test_a_damaged_file_is_read_or_refused_and_never_worse(changes: list[tuple[int, int]]) -> None:
+def test_a_damaged_file_is_read_or_refused_without_other_errors(changes: list[tuple[int, int]]) -> None:
     content = bytearray(model())
     for place, value in changes:
         content[place] = value

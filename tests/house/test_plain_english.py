@@ -31,11 +31,7 @@ NOT_YET_PLAIN = frozenset(
         "src/genlock/watching",
         "tests/comfyui",
         "tests/demo",
-        "tests/engines",
-        "tests/engines/comfyui",
         "tests/extension",
-        "tests/library/identity",
-        "tests/mutants",
         "tests/regeneration",
         "tests/server",
         "tests/staleness",
@@ -44,7 +40,6 @@ NOT_YET_PLAIN = frozenset(
         "tests/staleness/oracle",
         "tests/staleness/stress",
         "tests/takes",
-        "tests/watching",
         "tests/web",
     }
 )

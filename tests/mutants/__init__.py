@@ -1,1 +1,1 @@
-"""Seeded faults: each must be caught by the state machine, or the state machine proves too little."""
+"""Seeded faults: each must be caught by the state machine, else the state machine proves too little."""

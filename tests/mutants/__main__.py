@@ -1,4 +1,4 @@
-"""``python -m tests.mutants``: seed each fault into a copy of the source, to see histories or what-ifs catch it."""
+"""``python -m tests.mutants``: seed each fault into a copy of the source and check that a test catches it."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ TESTS = (
 
 
 def seeded(fault: Fault, folder: Path) -> Path:
-    """A copy of the source with the fault in it."""
+    """Copy the source and apply the fault to it."""
     source = folder / "src"
     shutil.copytree(ROOT / "src", source)
     file = source / "genlock" / fault.file
@@ -30,7 +30,7 @@ def seeded(fault: Fault, folder: Path) -> Path:
 
 
 def caught(fault: Fault, url: str) -> bool:
-    """Whether a test fails on the faulty source."""
+    """Return whether a test fails on the faulty source."""
     with tempfile.TemporaryDirectory() as folder:
         environment = dict(os.environ) | {
             "PYTHONPATH": str(seeded(fault, Path(folder))),
@@ -49,9 +49,9 @@ def main() -> None:
     survivors: list[Fault] = []
     with server_url() as url:
         for number, fault in enumerate(FAULTS, 1):
-            found = caught(fault, url)
-            print(f"{number:3d}/{len(FAULTS)}  {'caught  ' if found else 'SURVIVED'}  {fault.file}: {fault.means}")
-            survivors += [] if found else [fault]
+            is_caught = caught(fault, url)
+            print(f"{number:3d}/{len(FAULTS)}  {'caught  ' if is_caught else 'SURVIVED'}  {fault.file}: {fault.means}")
+            survivors += [] if is_caught else [fault]
     print(f"{len(FAULTS) - len(survivors)} passed, {len(survivors)} failed")
     if survivors:
         raise SystemExit(1)

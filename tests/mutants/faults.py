@@ -1,4 +1,4 @@
-"""The faults: one change to the source each, with what it would mean for a user."""
+"""The faults: one change to the source each, with its consequence for a user."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ VIEWS = "db/migrations/versions/0018_staleness_views.sql"
 
 @dataclass(frozen=True)
 class Fault:
-    """``before`` in a file becomes ``after``, at its first occurrence; ``means`` says what would go wrong."""
+    """Replace the first occurrence of ``before`` in a file with ``after``; ``means`` is the consequence."""
 
     file: str
     before: str
@@ -203,7 +203,7 @@ FAULTS = (
         AFFECTED,
         "FROM down JOIN derivation_sources s ON s.asset_id = down.asset_id",
         "FROM down JOIN derivation_sources s ON false",
-        "what was made from a moved version is not looked at again",
+        "what was made from a moved version is not judged again",
     ),
     Fault(
         OUTDATED,

@@ -1,4 +1,4 @@
-"""A folder of ComfyUI that is looked at, and files to lay there."""
+"""A folder of ComfyUI that is scanned, and files to put there."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -14,7 +14,7 @@ from genlock.watching.scanner import Scanner
 
 @pytest.fixture(scope="session")
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sketch engine's sample files."""
+    """Write the sketch engine's sample files to a folder."""
     folder = tmp_path_factory.mktemp("samples")
     write_samples(folder)
     return folder

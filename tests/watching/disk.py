@@ -1,4 +1,4 @@
-"""A folder as ComfyUI has it, for tests that look at files."""
+"""A folder with ComfyUI's layout, for tests of scans."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ REST_S = 0.25
 
 
 def weights(path: Path, seed: int, size: int = 64) -> Path:
-    """A safetensors file; of the same size for every seed."""
+    """Write a safetensors file whose size is the same for every seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save({"w": np.random.RandomState(seed).rand(size).astype(np.float32)}))
     return path
@@ -28,7 +28,7 @@ def weights(path: Path, seed: int, size: int = 64) -> Path:
 
 @dataclass
 class Disk:
-    """A folder as ComfyUI has it, and who looks at it."""
+    """A folder with ComfyUI's layout and a scanner of it."""
 
     folder: Path
     db: Database
@@ -38,28 +38,28 @@ class Disk:
     def lora(self, name: str, seed: int) -> Path:
         return weights(self.folder / "models" / "loras" / f"{name}.safetensors", seed)
 
-    async def look(self, *, keep: bool = True, budget_s: float = 60.0, **rest: Any) -> Scan:
+    async def scan(self, *, keep: bool = True, budget_s: float = 60.0, **rest: Any) -> Scan:
         return await self.scanner.look([self.folder], keep=keep, budget_s=budget_s, **rest)
 
-    async def news(self, **rest: Any) -> list[tuple[str, str, int | None]]:
-        """What is new: outcome, name and version, sorted."""
-        scan = await self.look(**rest)
+    async def changes(self, **rest: Any) -> list[tuple[str, str, int | None]]:
+        """Scan and return the changes: outcome, name and version, sorted."""
+        scan = await self.scan(**rest)
         assert scan.remaining == 0
-        return sorted((one.outcome.value, one.name or "", one.version) for one in scan.news)
+        return sorted((change.outcome.value, change.name or "", change.version) for change in scan.news)
 
     async def version(self, name: str, number: int, kind: str = "lora") -> Version:
         async with self.db.transaction() as conn:
-            (found,) = await library_sql.assets_named(conn, [(Kind(kind), name)], None)
-            return await library_sql.get_version(conn, found.id, number)
+            (asset,) = await library_sql.assets_named(conn, [(Kind(kind), name)], None)
+            return await library_sql.get_version(conn, asset.id, number)
 
     async def all_versions(self) -> list[tuple[str, int, bool]]:
-        """Every version: name, number, whether it is active."""
+        """Return every version: name, number, whether it is active."""
         async with self.db.transaction() as conn:
-            found = await rows(
+            versions = await rows(
                 conn,
                 """
                 SELECT a.name, v.number, v.number = a.active_version AS active
                   FROM asset_versions v JOIN assets a ON a.id = v.asset_id ORDER BY 1, 2
                 """,
             )
-        return [(row["name"], row["number"], row["active"]) for row in found]
+        return [(row["name"], row["number"], row["active"]) for row in versions]

@@ -1,4 +1,4 @@
-"""What a file is by its folder, and what it is called."""
+"""The kind of a file by its folder, and its name."""
 
 from itertools import islice
 from pathlib import PurePosixPath
@@ -58,7 +58,7 @@ NOT_OURS = [
 
 
 @pytest.mark.parametrize("path", KINDS)
-def test_the_folder_says_what_a_file_is(path: str) -> None:
+def test_the_folder_decides_the_kind_of_a_file(path: str) -> None:
     assert kind_of(*split(path)) is KINDS[path]
 
 
@@ -67,14 +67,14 @@ def test_other_files_are_left_alone(path: str) -> None:
     assert kind_of(*split(path)) is None
 
 
-def test_the_stem_is_the_name_and_more_is_said_where_it_is_taken() -> None:
-    found = list(islice(names_of(*split("models/loras/wan/2.2/rain_v2.safetensors")), 4))
-    assert found == ["rain_v2", "rain_v2 (wan 2.2)", "rain_v2 (wan 2.2 safetensors)", "rain_v2 (wan 2.2 safetensors) 2"]
+def test_the_name_is_the_stem_with_more_parts_where_it_is_taken() -> None:
+    names = list(islice(names_of(*split("models/loras/wan/2.2/rain_v2.safetensors")), 4))
+    assert names == ["rain_v2", "rain_v2 (wan 2.2)", "rain_v2 (wan 2.2 safetensors)", "rain_v2 (wan 2.2 safetensors) 2"]
     assert next(names_of(*split("models/loras/a:b@c.safetensors"))) == "a_b_c"
 
 
 @given(st.lists(st.text(max_size=300), max_size=3), st.text(min_size=1, max_size=300))
-def test_any_file_gets_names_that_may_be_names_and_differ_in_the_end(folders: list[str], filename: str) -> None:
-    found = list(islice(names_of(("models", "loras", *folders), filename), 6))
-    assert [check_name(name) for name in found] == found
-    assert len(set(found)) >= 3
+def test_any_file_gets_valid_and_distinct_names(folders: list[str], filename: str) -> None:
+    names = list(islice(names_of(("models", "loras", *folders), filename), 6))
+    assert [check_name(name) for name in names] == names
+    assert len(set(names)) >= 3

@@ -1,4 +1,4 @@
-"""Folders are watched: real files that appear, are renamed over, written in place, grow, vanish and come back."""
+"""Folders are watched: real files are created, replaced, overwritten in place, appended to, deleted and restored."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 
 
 async def in_time(what: Callable[[], Awaitable[bool]]) -> float:
-    """After how many seconds something has become true."""
+    """Return how many seconds a condition took to become true."""
     started_s = time.monotonic()
     async with asyncio.timeout(PATIENCE_S):
         while not await what():  # noqa: ASYNC110 - on a disk and in a database, which set no event here
@@ -36,21 +36,21 @@ async def in_time(what: Callable[[], Awaitable[bool]]) -> float:
     return time.monotonic() - started_s
 
 
-async def test_a_name_that_is_no_text_hides_nothing_else(disk: Disk) -> None:
+async def test_a_name_that_is_not_text_does_not_hide_other_files(disk: Disk) -> None:
     loras = disk.lora("rain", 1).parent
     weights(loras / os.fsdecode(b"bad\xffname.safetensors"), 2)
     weights(loras / os.fsdecode(b"bad\xffdir") / "within.safetensors", 3)
     weights(loras / "zoom\nout.safetensors", 4)
     (loras / "link.safetensors").symlink_to(loras / os.fsdecode(b"bad\xffname.safetensors"))
-    scan = await disk.look()
-    assert {(one.name, one.version) for one in scan.news if one.outcome is ScanOutcome.CREATED} == {
+    scan = await disk.scan()
+    assert {(change.name, change.version) for change in scan.news if change.outcome is ScanOutcome.CREATED} == {
         ("rain", 1),
         ("zoom_out", 1),
     }
     why = "Its name is not UTF-8: rename it."
-    refused = {(one.path, one.why) for one in scan.news if one.outcome is ScanOutcome.UNREADABLE}
+    refused = {(change.path, change.why) for change in scan.news if change.outcome is ScanOutcome.UNREADABLE}
     assert refused == {(f"{loras}/bad\\xffname.safetensors", why), (f"{loras}/bad\\xffdir", why)}
-    assert all("\n" not in line_of(one) and line_of(one).isprintable() for one in scan.news)
+    assert all("\n" not in line_of(change) and line_of(change).isprintable() for change in scan.news)
     assert scan.model_dump_json(), "it fits into an answer"
 
 
@@ -61,10 +61,10 @@ async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples
     (disk.folder / "input").mkdir()
     shutil.copy(samples_folder / "portrait_v1.png", disk.folder / "input" / "portrait.png")
     (disk.folder / "models" / "loras" / "put_loras_here").touch()
-    scan = await disk.look()
+    scan = await disk.scan()
     assert (scan.files, scan.unchanged, scan.remaining) == (4, 0, 0)
-    found = {(one.kind, one.name, one.version, one.active, one.outcome) for one in scan.news}
-    assert found == {
+    created = {(change.kind, change.name, change.version, change.active, change.outcome) for change in scan.news}
+    assert created == {
         (kind, name, 1, True, ScanOutcome.CREATED)
         for kind, name in (
             (Kind.LORA, "rain"),
@@ -76,15 +76,15 @@ async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples
     version = await disk.version("rain", 1)
     assert (version.filename, version.in_place, version.gone_since) == ("rain.safetensors", False, None)
     assert disk.store.read_verified(version.digest) == rain.read_bytes()
-    again = await disk.look()
+    again = await disk.scan()
     assert (again.files, again.unchanged, again.news) == (4, 4, ())
 
 
-async def test_an_overwritten_file_is_a_new_version_however_it_was_overwritten(disk: Disk) -> None:
+async def test_a_file_that_was_overwritten_in_any_way_is_a_new_version(disk: Disk) -> None:
     for seed, name in enumerate(("renamed", "written", "sly", "left")):
         disk.lora(name, seed)
     touched = disk.lora("touched", 5)
-    await disk.look()
+    await disk.scan()
     loras = disk.folder / "models" / "loras"
 
     weights(disk.folder / "aside.safetensors", 11).replace(loras / "renamed.safetensors")
@@ -99,9 +99,9 @@ async def test_an_overwritten_file_is_a_new_version_however_it_was_overwritten(d
     assert (after.st_size, after.st_mtime_ns, after.st_ino) == (before.st_size, before.st_mtime_ns, before.st_ino)
     touched.touch()
 
-    news = await disk.news()
-    assert news == [("created", name, 2) for name in ("renamed", "sly", "written")]
-    assert [one for one in await disk.all_versions() if one[2]] == [
+    changes = await disk.changes()
+    assert changes == [("created", name, 2) for name in ("renamed", "sly", "written")]
+    assert [version for version in await disk.all_versions() if version[2]] == [
         ("left", 1, True),
         ("renamed", 2, True),
         ("sly", 2, True),
@@ -109,13 +109,13 @@ async def test_an_overwritten_file_is_a_new_version_however_it_was_overwritten(d
         ("written", 2, True),
     ]
     assert disk.store.read_verified((await disk.version("sly", 2)).digest) == content
-    # What was before is kept, and when it lies there again, it is active again.
+    # The previous version is stored, and is active again when its content is restored.
     weights(sly, 2)
-    assert await disk.news() == [("exists", "sly", 1)]
+    assert await disk.changes() == [("exists", "sly", 1)]
     assert (await disk.version("sly", 1)).active
 
 
-async def test_watching_notices_within_seconds(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_watched_change_is_noticed_within_seconds(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "genlock.watching")
     disk.lora("rain", 1)
     away = disk.folder / "input"
@@ -134,29 +134,29 @@ async def test_watching_notices_within_seconds(disk: Disk, caplog: pytest.LogCap
         took_s.append(await in_time(lambda: is_at(2)))
         disk.lora("rain", 3)
         took_s.append(await in_time(lambda: is_at(3)))
-        print(f"noticed after {', '.join(f'{one:.1f} s' for one in took_s)}; {IN_TIME_S:.0f} s are allowed")
+        print(f"noticed after {', '.join(f'{elapsed_s:.1f} s' for elapsed_s in took_s)}; {IN_TIME_S:.0f} s are allowed")
         assert not watching.done()
         away.mkdir()
         (away / "voice.wav").write_bytes(b"RIFF")
         await in_time(lambda: is_at(1, "voice"))
-        assert sum("cannot be read" in line for line in caplog.messages) == 1, "four looks found it as it was"
+        assert sum("cannot be read" in line for line in caplog.messages) == 1, "four scans found it unchanged"
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await scanner.close()
 
 
-async def test_a_file_that_is_still_being_written_is_waited_for(disk: Disk) -> None:
+async def test_a_file_that_is_still_being_written_is_not_read_yet(disk: Disk) -> None:
     whole = weights(disk.folder / "aside.safetensors", 1, 4096).read_bytes()
     growing = disk.folder / "models" / "loras" / "rain.safetensors"
     growing.parent.mkdir(parents=True)
-    looking = asyncio.create_task(disk.look(budget_s=30))
+    looking = asyncio.create_task(disk.scan(budget_s=30))
     with growing.open("wb", buffering=0) as file:
         for at in range(0, len(whole), 4096):
             file.write(whole[at : at + 4096])
             await asyncio.sleep(REST_S / 2)
     await looking
-    await disk.look()
+    await disk.scan()
     assert await disk.all_versions() == [("rain", 1, True)]
     assert (await disk.version("rain", 1)).digest == digest_of(whole)
 
@@ -176,7 +176,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, stor
     assert list(store.digests()) == [identity.digest], "nothing of what was torn is kept"
 
 
-def test_a_file_that_never_rests_is_refused_and_leaves_nothing(tmp_path: Path, store: DiskStore) -> None:
+def test_a_file_that_keeps_changing_is_refused_and_leaves_nothing(tmp_path: Path, store: DiskStore) -> None:
     path = tmp_path / "rain.bin"
     path.write_bytes(b"x" * 2**20)
 
@@ -190,50 +190,50 @@ def test_a_file_that_never_rests_is_refused_and_leaves_nothing(tmp_path: Path, s
     assert list(store.digests()) == []
 
 
-async def test_what_cannot_be_a_version_is_told_once_and_read_again_when_it_changes(disk: Disk) -> None:
+async def test_an_invalid_file_is_reported_once_and_read_again_when_it_changes(disk: Disk) -> None:
     rain = disk.lora("rain", 1)
     broken = disk.folder / "models" / "loras" / "broken.safetensors"
     broken.write_bytes(rain.read_bytes()[:-10])
-    scan = await disk.look()
-    refused = [one for one in scan.news if one.outcome is ScanOutcome.REFUSED]
-    assert [(one.path, "broken.safetensors" in (one.why or "")) for one in refused] == [(str(broken), True)]
-    assert (await disk.look()).news == ()
+    scan = await disk.scan()
+    refused = [change for change in scan.news if change.outcome is ScanOutcome.REFUSED]
+    assert [(change.path, "broken.safetensors" in (change.why or "")) for change in refused] == [(str(broken), True)]
+    assert (await disk.scan()).news == ()
     broken.write_bytes(weights(disk.folder / "aside.safetensors", 9).read_bytes())
-    assert await disk.news() == [("created", "broken", 1)]
+    assert await disk.changes() == [("created", "broken", 1)]
 
 
 async def test_an_archived_asset_is_left_alone(disk: Disk, actor: Actor) -> None:
     disk.lora("rain", 1)
-    (news,) = (await disk.look()).news
-    assert news.asset_id is not None
+    (change,) = (await disk.scan()).news
+    assert change.asset_id is not None
     async with disk.db.transaction() as conn:
-        await library.archive_asset(conn, news.asset_id, actor)
+        await library.archive_asset(conn, change.asset_id, actor)
     disk.lora("rain", 2)
-    assert (await disk.look()).news == ()
+    assert (await disk.scan()).news == ()
     async with disk.db.transaction() as conn:
-        await library.restore_asset(conn, news.asset_id, actor)
-    assert await disk.news() == [("created", "rain", 2)]
+        await library.restore_asset(conn, change.asset_id, actor)
+    assert await disk.changes() == [("created", "rain", 2)]
 
 
-async def test_an_asset_of_that_name_is_adopted_and_a_known_file_moves_nothing(disk: Disk, actor: Actor) -> None:
+async def test_an_asset_of_that_name_is_adopted_and_a_known_file_changes_nothing(disk: Disk, actor: Actor) -> None:
     rain = disk.lora("rain", 1)
-    await disk.look()
+    await disk.scan()
     weights(rain, 2)
-    await disk.look()
+    await disk.scan()
     async with disk.db.transaction() as conn:
         (asset,) = await library_sql.assets_named(conn, [(Kind.LORA, "rain")], None)
         await activation.activate(conn, asset.id, 1, actor)
     rain.touch()
-    assert await disk.news() == []
+    assert await disk.changes() == []
     other = disk.folder / "models" / "loras" / "again" / "rain.safetensors"
     other.parent.mkdir()
     shutil.copy(rain, other)
-    assert await disk.news() == [("exists", "rain", 2)]
+    assert await disk.changes() == [("exists", "rain", 2)]
     assert (await disk.version("rain", 1)).active, "what lies there is no news, so a person's choice stays"
     async with disk.db.transaction() as conn:
         await library.create_asset(conn, NewAsset(kind=Kind.VAE, name="wan"), actor)
     weights(disk.folder / "models" / "vae" / "wan.safetensors", 3)
-    assert await disk.news() == [("created", "wan", 1)]
+    assert await disk.changes() == [("created", "wan", 1)]
 
 
 async def test_links_are_followed_but_not_out_of_the_roots(
@@ -249,36 +249,36 @@ async def test_links_are_followed_but_not_out_of_the_roots(
     (loras / "more").symlink_to(elsewhere / "loras")
     (loras / "round").symlink_to(loras)
     (loras / "nowhere.safetensors").symlink_to(loras / "nothing")
-    scan = await disk.look()
-    assert [(one.name, one.path) for one in scan.news] == [("rain", str(inside))]
+    scan = await disk.scan()
+    assert [(change.name, change.path) for change in scan.news] == [("rain", str(inside))]
     assert set(scan.outside) == {str(loras / "secret.safetensors"), str(elsewhere / "loras")}
     with pytest.raises(Denied) as denied:
         await disk.scanner.look([elsewhere], keep=True)
     assert denied.value.code == "outside_roots"
 
 
-async def test_a_disk_that_is_away_makes_nothing_gone(disk: Disk) -> None:
+async def test_a_missing_disk_does_not_mark_files_as_gone(disk: Disk) -> None:
     disk.lora("rain", 1)
-    await disk.look(keep=False)
+    await disk.scan(keep=False)
     disk.folder.rename(disk.folder.with_name("unmounted"))
     with pytest.raises(NotFound):
-        await disk.look(keep=False)
+        await disk.scan(keep=False)
     assert (await disk.version("rain", 1)).gone_since is None
 
 
-async def test_times_in_the_future_are_waited_out_by_our_own_clock(disk: Disk) -> None:
+async def test_files_with_times_in_the_future_are_waited_for_by_the_local_clock(disk: Disk) -> None:
     rain = disk.lora("rain", 1)
     tomorrow_ns = time.time_ns() + 86_400 * 10**9
     os.utime(rain, ns=(tomorrow_ns, tomorrow_ns))
-    assert await disk.news() == [("created", "rain", 1)]
+    assert await disk.changes() == [("created", "rain", 1)]
 
 
-async def test_two_that_look_at_once_make_one_version(disk: Disk) -> None:
+async def test_concurrent_scans_create_one_version(disk: Disk) -> None:
     other = Scanner(disk.db, disk.store, [disk.folder], rest_s=REST_S)
     for seed in (1, 2):
         for name in ("rain", "snow", "fog"):
             disk.lora(name, 10 * seed + len(name))
-        both = await asyncio.gather(disk.look(), other.look([disk.folder], keep=True))
+        both = await asyncio.gather(disk.scan(), other.look([disk.folder], keep=True))
         assert all(scan.remaining == 0 for scan in both)
     await other.close()
     assert await disk.all_versions() == [
@@ -286,30 +286,30 @@ async def test_two_that_look_at_once_make_one_version(disk: Disk) -> None:
     ]
 
 
-async def test_a_look_that_ends_early_is_gone_on_with(disk: Disk) -> None:
+async def test_an_interrupted_scan_is_continued(disk: Disk) -> None:
     for number in range(5):
         disk.lora(f"rain{number}", number)
-    first = await disk.look(budget_s=0.0)
+    first = await disk.scan(budget_s=0.0)
     assert (first.files, first.remaining, first.settling) == (5, 5, 5)
     await asyncio.sleep(2 * REST_S)
-    seen: list[ScannedFile] = []
-    looks = 0
-    while looks == 0 or len(seen) < 5:
-        seen += (await disk.look(budget_s=0.0)).news
-        looks += 1
-    assert sorted(one.name or "" for one in seen) == [f"rain{number}" for number in range(5)]
-    assert looks > 1
+    changes: list[ScannedFile] = []
+    scans = 0
+    while scans == 0 or len(changes) < 5:
+        changes += (await disk.scan(budget_s=0.0)).news
+        scans += 1
+    assert sorted(change.name or "" for change in changes) == [f"rain{number}" for number in range(5)]
+    assert scans > 1
 
 
 @pytest.mark.long
-async def test_two_thousand_unchanged_files_are_known_without_reading_them(disk: Disk) -> None:
+async def test_two_thousand_unchanged_files_are_recognised_without_reading_them(disk: Disk) -> None:
     for number in range(2000):
         path = disk.folder / "models" / "embeddings" / f"{number % 20}" / f"e{number}.pt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"weights %d" % number)
-    while (await disk.look(keep=False, budget_s=30)).remaining:
+    while (await disk.scan(keep=False, budget_s=30)).remaining:
         pass
     started_s = time.monotonic()
-    scan = await disk.look(keep=False)
+    scan = await disk.scan(keep=False)
     print(f"2,000 unchanged files: {time.monotonic() - started_s:.2f} s")
     assert (scan.files, scan.unchanged, scan.news) == (2000, 2000, ())

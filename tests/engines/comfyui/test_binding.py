@@ -1,4 +1,4 @@
-"""Binding: every wish has its place in the graph, or is refused by name before anything is submitted."""
+"""Binding: every input and parameter has a place in the graph, or is refused by name before anything is submitted."""
 
 import json
 from copy import deepcopy
@@ -22,32 +22,32 @@ NAME = "walk.json"
 
 
 def inputs(*more: EngineInput, without: str = "") -> tuple[EngineInput, ...]:
-    """What the workflow loads, a LoRA at 0.7 among it."""
+    """Return the inputs that the workflow loads, with a LoRA at 0.7."""
     lora = EngineInput(key="lora", role="lora", filename="mara.safetensors", strength_model=0.7)
     usual = (*(EngineInput(key=role, role=role, filename=f"{role}.bin") for role in LOADED), lora)
     return (*(item for item in usual if item.role != without), *more)
 
 
 def bound(
-    graph: Graph, *, said: dict[str, Any] | None = None, given: tuple[EngineInput, ...] | None = None, **values: Any
+    graph: Graph, *, bindings: dict[str, Any] | None = None, given: tuple[EngineInput, ...] | None = None, **values: Any
 ) -> Bound:
-    """The graph, with ``values`` as parameters."""
+    """Bind the graph with ``values`` as parameters."""
     spec = RenderSpec(run="run", workdir=Path("nowhere"), inputs=given or inputs(), parameters=values)
-    return bind(graph, find(graph, said, "video", NAME), spec, NAME)
+    return bind(graph, find(graph, bindings, "video", NAME), spec, NAME)
 
 
-def test_what_is_said_wins_and_what_is_not_stays() -> None:
+def test_given_parameters_win_and_the_others_stay() -> None:
     graph = workflows.image_to_video()
     before = deepcopy(graph)
-    made = bound(graph, seed=str(MAX_SEED), cfg=6.5, steps=7, prompt="a run", width=80, frames=5)
-    sampler, size = made.graph["10"]["inputs"], made.graph["9"]["inputs"]
+    result = bound(graph, seed=str(MAX_SEED), cfg=6.5, steps=7, prompt="a run", width=80, frames=5)
+    sampler, size = result.graph["10"]["inputs"], result.graph["9"]["inputs"]
     assert (sampler["seed"], sampler["cfg"], sampler["steps"]) == (MAX_SEED, 6.5, 7)
     assert (sampler["sampler_name"], sampler["denoise"]) == ("euler", 1.0)
     assert (size["width"], size["height"], size["length"]) == (80, 64, 5)
-    assert made.graph["5"]["inputs"]["text"] == "a run"
-    assert made.graph["2"]["inputs"]["strength_model"] == 0.7
-    assert made.graph["13"]["inputs"]["filename_prefix"] == PREFIX
-    assert made.parameters == {
+    assert result.graph["5"]["inputs"]["text"] == "a run"
+    assert result.graph["2"]["inputs"]["strength_model"] == 0.7
+    assert result.graph["13"]["inputs"]["filename_prefix"] == PREFIX
+    assert result.parameters == {
         "prompt": "a run", "negative_prompt": "blurry", "seed": str(MAX_SEED), "steps": 7, "cfg": 6.5,
         "sampler": "euler", "scheduler": "simple", "denoise": 1.0, "width": 80, "height": 64, "frames": 5, "fps": 8.0,
     }  # fmt: skip
@@ -55,8 +55,8 @@ def test_what_is_said_wins_and_what_is_not_stays() -> None:
 
 
 def test_each_file_has_its_place_and_folder() -> None:
-    made = bound(workflows.image_to_video())
-    places = {(item.role, place.node, place.input, place.category) for place, item in made.files}
+    result = bound(workflows.image_to_video())
+    places = {(item.role, place.node, place.input, place.category) for place, item in result.files}
     assert places == {
         ("model", "1", "unet_name", "diffusion_models"),
         ("lora", "2", "lora_name", "loras"),
@@ -64,12 +64,12 @@ def test_each_file_has_its_place_and_folder() -> None:
         ("vae", "7", "vae_name", "vae"),
         ("variant", "8", "image", "input"),
     }
-    named = made.naming({item.key: f"there/{item.key}" for _, item in made.files})
+    named = result.naming({item.key: f"there/{item.key}" for _, item in result.files})
     assert named["2"]["inputs"]["lora_name"] == "there/lora"
-    assert made.graph["2"]["inputs"]["lora_name"] == "mara_v1.safetensors"
+    assert result.graph["2"]["inputs"]["lora_name"] == "mara_v1.safetensors"
 
 
-def test_labels_and_what_leads_nowhere_make_no_other_graph() -> None:
+def test_labels_and_unused_nodes_do_not_change_the_graph() -> None:
     plain = workflows.image_to_video()
     titled: Graph = {key: {**entry, "_meta": {"title": f"box {key}"}} for key, entry in plain.items()}
     titled["13"]["inputs"]["filename_prefix"] = "mine/of/today"
@@ -80,7 +80,7 @@ def test_labels_and_what_leads_nowhere_make_no_other_graph() -> None:
 
 
 @pytest.mark.parametrize(
-    ("without", "said"),
+    ("without", "message"),
     [
         ("model", r"Node 1 \(UNETLoader\) has nothing to load"),
         ("vae", r"Node 7 \(VAELoader\) has nothing to load"),
@@ -89,8 +89,8 @@ def test_labels_and_what_leads_nowhere_make_no_other_graph() -> None:
         ("variant", r"Node 8 \(LoadImage\) has no image"),
     ],
 )
-def test_a_loader_that_would_load_what_nobody_knows_is_named(without: str, said: str) -> None:
-    with pytest.raises(Invalid, match=said) as refused:
+def test_a_loader_without_a_file_is_named(without: str, message: str) -> None:
+    with pytest.raises(Invalid, match=message) as refused:
         bound(workflows.image_to_video(), given=inputs(without=without))
     assert refused.value.code == "cannot_bind"
 
@@ -103,10 +103,10 @@ def test_an_input_without_a_place_is_named(role: str) -> None:
     assert refused.value.code == "cannot_bind"
 
 
-def test_of_several_start_images_the_seed_frame_is_the_one() -> None:
+def test_of_several_start_images_the_seed_frame_is_used() -> None:
     frame = EngineInput(key="frame", role="seed_frame")
-    made = bound(workflows.image_to_video(), given=inputs(frame))
-    assert [item.key for place, item in made.files if place.category == "input"] == ["frame"]
+    result = bound(workflows.image_to_video(), given=inputs(frame))
+    assert [item.key for place, item in result.files if place.category == "input"] == ["frame"]
 
 
 def test_several_loras_go_in_their_order_with_their_strengths() -> None:
@@ -114,13 +114,13 @@ def test_several_loras_go_in_their_order_with_their_strengths() -> None:
     graph["20"] = node("LoraLoaderModelOnly", model=("2", 0), lora_name="second.safetensors", strength_model=0.25)
     graph["3"]["inputs"]["model"] = ["20", 0]
     second = EngineInput(key="second", role="lora", ordinal=1)
-    made = bound(graph, given=inputs(second))
-    loras = {item.key: (place.node, item.strength_model) for place, item in made.files if place.role == "lora"}
+    result = bound(graph, given=inputs(second))
+    loras = {item.key: (place.node, item.strength_model) for place, item in result.files if place.role == "lora"}
     assert loras == {"lora": ("2", 0.7), "second": ("20", 0.25)}
 
 
 def one_number_for_two_loras() -> Graph:
-    """As pairs of LoRAs are often wired: a high noise and a low noise one that share their strength."""
+    """Return a graph whose high noise and low noise LoRA share their strength, as pairs of LoRAs are often wired."""
     graph = workflows.image_to_video()
     graph["30"] = node("PrimitiveFloat", value=0.8)
     graph["2"]["inputs"]["strength_model"] = ["30", 0]
@@ -130,7 +130,7 @@ def one_number_for_two_loras() -> Graph:
 
 
 def test_a_strength_that_two_loras_share_is_one_number() -> None:
-    """Else a receipt would name a strength that did not act."""
+    """Otherwise a receipt would name a strength that was not used."""
 
     def pair(*strengths: float | None) -> tuple[EngineInput, ...]:
         return inputs(
@@ -141,9 +141,9 @@ def test_a_strength_that_two_loras_share_is_one_number() -> None:
             without="lora",
         )
 
-    made = bound(one_number_for_two_loras(), given=pair(0.5, 0.5))
-    assert made.graph["30"]["inputs"]["value"] == 0.5
-    assert [item.strength_model for _, item in made.files if item.role == "lora"] == [0.5, 0.5]
+    result = bound(one_number_for_two_loras(), given=pair(0.5, 0.5))
+    assert result.graph["30"]["inputs"]["value"] == 0.5
+    assert [item.strength_model for _, item in result.files if item.role == "lora"] == [0.5, 0.5]
     for strengths in ((0.8, 0.5), (0.5, 0.8)):
         with pytest.raises(Invalid, match="serves several things at once: strength_model") as refused:
             bound(one_number_for_two_loras(), given=pair(*strengths))
@@ -160,7 +160,7 @@ def test_a_size_that_width_and_height_share_is_one_number() -> None:
         bound(graph, width=64, height=96)
 
 
-def test_a_strength_that_the_node_has_not_is_refused() -> None:
+def test_a_strength_that_the_node_does_not_have_is_refused() -> None:
     lora = EngineInput(key="lora", role="lora", strength_model=0.7, strength_clip=0.2)
     with pytest.raises(Invalid, match="has no strength_clip"):
         bound(workflows.image_to_video(), given=(*inputs(without="lora"), lora))
@@ -177,14 +177,14 @@ def two_samplers(second_seed: int) -> Graph:
     return graph
 
 
-def test_of_two_samplers_both_follow_where_they_agreed() -> None:
+def test_two_samplers_with_the_same_value_both_follow() -> None:
     agreed = bound(two_samplers(42), seed="7").graph
     assert (agreed["10"]["inputs"]["seed"], agreed["30"]["inputs"]["seed"]) == (7, 7)
     own = bound(two_samplers(99), seed="7").graph
     assert sorted((own["10"]["inputs"]["seed"], own["30"]["inputs"]["seed"])) in ([7, 42], [7, 99])
 
 
-def test_a_parameter_that_comes_over_a_link_says_so() -> None:
+def test_a_parameter_that_comes_from_a_link_is_refused_with_the_reason() -> None:
     graph = workflows.image_to_video()
     graph["40"] = node("SomebodysText", words="from elsewhere")
     graph["5"]["inputs"]["text"] = ["40", 0]
@@ -197,27 +197,27 @@ def test_a_parameter_that_comes_over_a_link_says_so() -> None:
 @pytest.mark.parametrize(
     "values", [{"mood": "sad"}, {"steps": 0}, {"steps": 2.5}, {"cfg": "4"}, {"prompt": 3}, {"seed": 42}, {"seed": "-1"}]
 )
-def test_values_that_fit_nowhere_are_refused(values: dict[str, Any]) -> None:
+def test_invalid_parameters_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(Invalid, match=next(iter(values))) as refused:
         bound(workflows.image_to_video(), **values)
     assert refused.value.code == "cannot_bind"
 
 
-# bindings that a person says -------------------------------------------------------------------------
+# declared bindings ---------------------------------------------------------------------------------
 
 
-def test_what_a_person_says_wins_field_by_field() -> None:
+def test_declared_bindings_win_field_by_field() -> None:
     graph = workflows.image_to_video()
     graph["60"] = node("SomebodysBox", model=("3", 0), strength_of_will=0.5)
     graph["10"]["inputs"]["model"] = ["60", 0]
-    made = bound(graph, said={"cfg": [{"node": "60", "input": "strength_of_will"}]}, cfg=0.9, seed="7")
-    assert made.graph["60"]["inputs"]["strength_of_will"] == 0.9
-    assert made.graph["10"]["inputs"]["cfg"] == 4.0
-    assert made.graph["10"]["inputs"]["seed"] == 7, "the rest is found as before"
+    result = bound(graph, bindings={"cfg": [{"node": "60", "input": "strength_of_will"}]}, cfg=0.9, seed="7")
+    assert result.graph["60"]["inputs"]["strength_of_will"] == 0.9
+    assert result.graph["10"]["inputs"]["cfg"] == 4.0
+    assert result.graph["10"]["inputs"]["seed"] == 7, "the rest is found as before"
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("bindings", "why"),
     [
         ({"seed": [{"node": "99", "input": "seed"}]}, "no node '99'"),
         ({"seed": [{"node": "10", "input": "sede"}]}, "holds no value 'sede'"),
@@ -236,41 +236,41 @@ def test_what_a_person_says_wins_field_by_field() -> None:
         ({"start_image": {"node": "7", "input": "vae_name"}}, "cannot take two files"),
     ],
 )
-def test_bindings_that_do_not_fit_say_where(said: dict[str, Any], why: str) -> None:
+def test_invalid_bindings_are_refused_with_the_field(bindings: dict[str, Any], why: str) -> None:
     with pytest.raises(Invalid, match=why) as refused:
-        find(workflows.image_to_video(), said, "video", NAME)
+        find(workflows.image_to_video(), bindings, "video", NAME)
     assert refused.value.code == "bad_bindings"
 
 
-def test_of_several_savers_one_is_to_be_named() -> None:
+def test_several_savers_require_a_named_output() -> None:
     graph = workflows.image_to_video()
     graph["14"] = node("SaveAnimatedWEBP", images=("11", 0), filename_prefix="again", fps=8.0)
     with pytest.raises(Invalid, match=r"Several nodes of walk\.json save a video") as refused:
         bound(graph)
     assert '"output"' in str(refused.value.hint)
-    made = bound(graph, said={"output": "14"})
-    assert made.output == "14"
-    assert "13" not in made.graph, "only what makes the output is run"
+    result = bound(graph, bindings={"output": "14"})
+    assert result.output == "14"
+    assert "13" not in result.graph, "only what makes the output is run"
 
 
-def test_without_a_saver_nothing_can_be_made() -> None:
+def test_a_graph_without_a_saver_is_refused() -> None:
     graph = workflows.image_to_video()
     del graph["13"]
     with pytest.raises(Invalid, match=r"No node of walk\.json is known to save a video"):
         bound(graph)
 
 
-def test_a_drawing_of_boxes_says_how_to_export() -> None:
+def test_an_editors_workflow_is_refused_with_the_way_to_export() -> None:
     drawing = {"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4}
     with pytest.raises(Invalid, match="API format") as refused:
         find(drawing, None, "video", NAME)
     assert "Export (API)" in str(refused.value.hint)
 
 
-def test_what_is_shown_is_where_things_go() -> None:
+def test_the_places_of_inputs_and_parameters_are_shown() -> None:
     shown = show(workflows.image_to_image(), None, NAME)
     assert shown.produces == "image"
-    places = {(one.word, one.node, one.input): one.value for one in shown.places}
+    places = {(place.word, place.node, place.input): place.value for place in shown.places}
     assert places["seed", "10", "seed"] == 42
     assert places["lora", "2", "lora_name"] == "mara_v1.safetensors"
     assert places["start image", "8", "image"] == "start.png"
@@ -290,9 +290,9 @@ def test_a_graph_is_written_to_the_last_digit(graph: dict[str, Any]) -> None:
 
 
 @given(seed=st.integers(0, MAX_SEED), cfg=st.floats(0, 100), steps=st.integers(1, 10**6), prompt=st.text())
-def test_what_acts_is_what_was_said(seed: int, cfg: float, steps: int, prompt: str) -> None:
-    said: dict[str, Any] = {"seed": str(seed), "cfg": cfg, "steps": steps, "prompt": prompt}
-    made = bound(workflows.image_to_video(), **said)
-    assert said.items() <= made.parameters.items()
-    again = bound(json.loads(written(made.graph)))
-    assert {word: again.parameters[word] for word in said} == said
+def test_the_bound_parameters_are_the_given_ones(seed: int, cfg: float, steps: int, prompt: str) -> None:
+    parameters: dict[str, Any] = {"seed": str(seed), "cfg": cfg, "steps": steps, "prompt": prompt}
+    result = bound(workflows.image_to_video(), **parameters)
+    assert parameters.items() <= result.parameters.items()
+    again = bound(json.loads(written(result.graph)))
+    assert {word: again.parameters[word] for word in parameters} == parameters

@@ -1,4 +1,4 @@
-"""Staging by content: what is laid into ComfyUI's folders is the very content, stays it, and goes only when unused."""
+"""Staging by content: a staged file has the content of its digest, keeps it, and is removed only when unused."""
 
 import os
 from collections.abc import Sequence
@@ -29,13 +29,13 @@ def file(tmp_path: Path, letter: str) -> Path:
 
 
 def stage(staging: Staging, path: Path, category: str = "loras", name: str = "mara.safetensors") -> Staged:
-    """Staged, and let go of again."""
+    """Stage a file and release it."""
     with staging.staged(category, path, digest_of(path.read_bytes()), name) as staged:
         return staged
 
 
 def placed(staging: Staging) -> list[str]:
-    """The first letters of the staged files' contents."""
+    """Return the first letters of the staged files' contents."""
     return sorted(path.read_bytes()[:1].decode() for path in staging.base.glob("models/*/genlock/*/*.safetensors"))
 
 
@@ -52,14 +52,14 @@ def test_a_file_is_a_copy_under_a_name_of_its_content(staging: Staging, tmp_path
     assert staged.path.read_bytes() == b"a" * BLOCKS, "nothing that happens to the source reaches it"
 
 
-def test_the_same_content_under_another_name_is_there_already(staging: Staging, tmp_path: Path) -> None:
+def test_the_same_content_under_another_name_is_not_copied_again(staging: Staging, tmp_path: Path) -> None:
     first = stage(staging, file(tmp_path, "a"))
     second = stage(staging, file(tmp_path, "a"), name="other.safetensors")
     assert second.path == first.path
     assert second.path.stat().st_ino == first.path.stat().st_ino
 
 
-def test_a_source_that_is_not_what_its_digest_says_is_refused_and_leaves_nothing(
+def test_a_source_that_does_not_match_its_digest_is_refused_and_leaves_nothing(
     staging: Staging, tmp_path: Path
 ) -> None:
     with (
@@ -71,7 +71,7 @@ def test_a_source_that_is_not_what_its_digest_says_is_refused_and_leaves_nothing
 
 
 @pytest.mark.parametrize("keep_times", [False, True])
-def test_a_file_that_somebody_wrote_into_is_given_up_with_its_name(
+def test_a_file_that_was_overwritten_is_staged_again_under_another_name(
     staging: Staging, tmp_path: Path, keep_times: bool
 ) -> None:
     source = file(tmp_path, "a")
@@ -89,7 +89,7 @@ def test_a_file_that_somebody_wrote_into_is_given_up_with_its_name(
     assert stage(Staging(staging.base, 10**9), source).name == second.name, "another worker knows that, too"
 
 
-def test_a_file_that_is_touched_while_it_is_used_is_said(staging: Staging, tmp_path: Path) -> None:
+def test_a_file_that_changes_while_it_is_used_is_reported(staging: Staging, tmp_path: Path) -> None:
     source = file(tmp_path, "a")
     with staging.staged("loras", source, digest_of(source.read_bytes()), "mara.safetensors") as staged:
         staging.recheck(staged)
@@ -102,7 +102,7 @@ def test_a_file_that_is_touched_while_it_is_used_is_said(staging: Staging, tmp_p
             staging.recheck(staged)
 
 
-def test_the_limit_removes_what_was_unused_longest_and_never_what_is_in_use(tmp_path: Path) -> None:
+def test_the_limit_removes_the_least_recently_used_files_and_none_in_use(tmp_path: Path) -> None:
     base = tmp_path / "base"
     (base / "models").mkdir(parents=True)
     staging = Staging(base, 2 * BLOCKS)
@@ -131,20 +131,20 @@ def test_below_the_limit_nothing_is_removed(staging: Staging, tmp_path: Path) ->
     assert placed(staging) == ["a", "b", "c"]
 
 
-def test_many_at_once_fill_a_place_once(staging: Staging, tmp_path: Path) -> None:
+def test_concurrent_renders_stage_a_file_once(staging: Staging, tmp_path: Path) -> None:
     source = file(tmp_path, "a")
 
-    def one(_number: int) -> tuple[Path, int]:
+    def stage_once(_number: int) -> tuple[Path, int]:
         staged = stage(Staging(staging.base, 10**9), source)
         return staged.path, staged.path.stat().st_ino
 
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(one, range(24)))) == 1
+        assert len(set(pool.map(stage_once, range(24)))) == 1
     assert placed(staging) == ["a"]
     assert list(staging.base.rglob("*.part")) == []
 
 
-def test_tidying_and_staging_at_once_never_take_a_file_from_a_render(tmp_path: Path) -> None:
+def test_concurrent_tidying_and_staging_keep_the_files_of_a_render(tmp_path: Path) -> None:
     base = tmp_path / "base"
     (base / "models").mkdir(parents=True)
     sources = [file(tmp_path, letter) for letter in "abcd"]
@@ -174,25 +174,25 @@ HOSTILE: Sequence[tuple[str, str]] = (
 )
 
 
-@pytest.mark.parametrize(("said", "name"), HOSTILE)
-def test_no_name_leads_anywhere_else(staging: Staging, tmp_path: Path, said: str, name: str) -> None:
-    staged = stage(staging, file(tmp_path, "a"), name=said)
+@pytest.mark.parametrize(("filename", "name"), HOSTILE)
+def test_no_name_leads_outside_of_the_folder(staging: Staging, tmp_path: Path, filename: str, name: str) -> None:
+    staged = stage(staging, file(tmp_path, "a"), name=filename)
     assert staged.path.name == name
     assert staged.path.is_relative_to(staging.base / "models" / "loras" / "genlock")
 
 
 @pytest.mark.parametrize("category", ["..", ".", "", "a/b", "a\\b", "loras\n", "x" * 65])
-def test_no_category_leads_anywhere_else(staging: Staging, tmp_path: Path, category: str) -> None:
+def test_no_category_leads_outside_of_the_folder(staging: Staging, tmp_path: Path, category: str) -> None:
     with pytest.raises(Invalid, match="no folder of models"):
         stage(staging, file(tmp_path, "a"), category=category)
     assert list((staging.base / "models").iterdir()) == []
 
 
 @pytest.mark.parametrize("is_pipe", [False, True], ids=["link", "pipe"])
-def test_a_staged_file_that_was_replaced_by_something_else_is_given_up(
+def test_a_staged_file_that_was_replaced_is_staged_again_elsewhere(
     staging: Staging, tmp_path: Path, is_pipe: bool
 ) -> None:
-    """A link to the same bytes, which may change behind it unnoticed; a pipe, which would block for ever."""
+    """A link to the same bytes, which may change without notice; a pipe, which would block indefinitely."""
     source = file(tmp_path, "a")
     first = stage(staging, source)
     first.path.unlink()

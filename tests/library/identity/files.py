@@ -1,4 +1,4 @@
-"""Small files to identify, made by hand where they must be wrong in one exact way."""
+"""Small files to identify, written by hand where they must be invalid in one exact way."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from genlock.model import Kind
 
 
 def safetensors(header: Any, data: bytes = b"", length: int | None = None) -> bytes:
-    """The format from its parts; ``header`` is JSON or, where it must be wrong, bytes."""
+    """Return a safetensors file; ``header`` is JSON or, where it must be invalid, bytes."""
     content = header if isinstance(header, bytes) else json.dumps(header).encode()
     return (len(content) if length is None else length).to_bytes(8, "little") + content + data
 

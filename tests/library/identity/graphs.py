@@ -13,7 +13,7 @@ def node(class_type: str, **inputs: Any) -> dict[str, Any]:
 
 
 def image_to_video() -> Graph:
-    """ComfyUI's own classes only, as its editor exports them."""
+    """Return a graph of ComfyUI's own classes, as its editor exports them."""
     return {
         "1": node("UNETLoader", unet_name="wan_i2v.safetensors", weight_dtype="default"),
         "2": node("LoraLoaderModelOnly", model=["1", 0], lora_name="rain_v1.safetensors", strength_model=0.8),
@@ -40,7 +40,7 @@ def image_to_video() -> Graph:
 
 
 def sketch() -> Graph:
-    """The built-in engine's graph: the same rules hold for it."""
+    """Return a graph of the built-in engine, for which the same rules hold."""
     return {
         "model": node("SketchLoadModel", model_name="tiny.safetensors"),
         "lora": node("SketchApplyLora", model=["model", 0], lora_name="rain", strength_model=0.8, strength_clip=0.5),
@@ -58,7 +58,7 @@ def sketch() -> Graph:
 
 
 def renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
-    """``graph`` with other ids."""
+    """Return ``graph`` with other ids."""
 
     def value(given: Any) -> Any:
         match given:
@@ -75,7 +75,7 @@ def renamed(graph: Graph, names: Mapping[str, str]) -> Graph:
 
 @st.composite
 def small_graphs(draw: st.DrawFn, max_nodes: int = 5) -> Graph:
-    """Graphs of few classes and inputs, so that many nodes are alike and share what they take."""
+    """Return graphs of few classes and inputs, so that many nodes are equal and share their sources."""
     graph: Graph = {}
     for place in range(draw(st.integers(1, max_nodes))):
         inputs: dict[str, Any] = {}

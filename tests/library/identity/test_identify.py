@@ -1,4 +1,4 @@
-"""Pictures, prompts, other bytes, and files that change while they are read."""
+"""Identification of images, prompts, other files, and files that change while they are read."""
 
 import io
 import os
@@ -40,22 +40,22 @@ PICTURES = [Kind.SOURCE_IMAGE, Kind.VARIANT]
 )
 def test_pictures_are_described_and_equal_by_their_bytes(kind: Kind, format: str, mode: str, media_type: str) -> None:
     content = picture(format, (48, 32), mode)
-    found = identified(content, kind, "clothed_v1.bin")
-    assert found.digest == found.effective_digest == digest_of(content)
-    assert found.media_type == media_type
-    assert found.size_bytes == len(content)
-    assert found.details == {"width": 48, "height": 32, "format": format, "mode": mode, "frames": 1}
+    identity = identified(content, kind, "clothed_v1.bin")
+    assert identity.digest == identity.effective_digest == digest_of(content)
+    assert identity.media_type == media_type
+    assert identity.size_bytes == len(content)
+    assert identity.details == {"width": 48, "height": 32, "format": format, "mode": mode, "frames": 1}
 
 
-def test_a_phones_picture_is_a_jpeg() -> None:
+def test_a_picture_of_a_phone_is_a_jpeg() -> None:
     frames = [Image.new("RGB", (64, 48)), Image.new("RGB", (64, 48), "red")]
     out = io.BytesIO()
     frames[0].save(out, "MPO", save_all=True, append_images=frames[1:])
-    found = identified(out.getvalue(), Kind.SOURCE_IMAGE, "IMG_0001.JPG")
-    assert (found.media_type, found.details["format"], found.details["frames"]) == ("image/jpeg", "JPEG", 1)
+    identity = identified(out.getvalue(), Kind.SOURCE_IMAGE, "IMG_0001.JPG")
+    assert (identity.media_type, identity.details["format"], identity.details["frames"]) == ("image/jpeg", "JPEG", 1)
 
 
-def test_a_moving_picture_says_how_many_frames_it_has() -> None:
+def test_an_animated_picture_has_a_number_of_frames() -> None:
     out = io.BytesIO()
     frames = [Image.new("RGB", (8, 8), color) for color in ("red", "green", "blue")]
     frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:])
@@ -63,10 +63,10 @@ def test_a_moving_picture_says_how_many_frames_it_has() -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-@pytest.mark.parametrize("kept", [0.02, 0.3, 0.7, 0.99, -4, -1])
-def test_a_picture_that_is_cut_off_is_refused(format: str, kept: float) -> None:
+@pytest.mark.parametrize("length", [0.02, 0.3, 0.7, 0.99, -4, -1])
+def test_a_truncated_picture_is_refused(format: str, length: float) -> None:
     content = picture(format, (300, 200))
-    cut = content[: int(kept) if kept < 0 else int(len(content) * kept)]
+    cut = content[: int(length) if length < 0 else int(len(content) * length)]
     with pytest.raises(Invalid, match=r"'clothed_v1\.png' is not a whole picture") as caught:
         identified(cut, Kind.VARIANT, "clothed_v1.png")
     assert caught.value.hint
@@ -85,13 +85,13 @@ def test_a_picture_that_is_cut_off_is_refused(format: str, kept: float) -> None:
     ids=["text", "gif", "bmp", "svg", "signature", "weights"],
 )
 @pytest.mark.parametrize("kind", PICTURES)
-def test_what_is_not_a_picture_is_refused(kind: Kind, content: bytes) -> None:
+def test_a_file_that_is_not_a_picture_is_refused(kind: Kind, content: bytes) -> None:
     with pytest.raises(Invalid, match=r"^'.+' is not a whole picture: (?!.*BytesIO)"):
         identified(content, kind, "clothed.png")
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that announces a size and holds nothing: a decompression bomb's head."""
+    """Return a PNG that announces a size and contains no pixels: the header of a decompression bomb."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
@@ -103,7 +103,7 @@ def png_of(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("width", "height"), [(8193, 8192), (10_000, 10_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)]
 )
-def test_a_bomb_is_refused_before_it_goes_off(width: int, height: int) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decompressed(width: int, height: int) -> None:
     with pytest.raises(Invalid) as caught:
         identified(png_of(width, height), Kind.VARIANT, "bomb.png")
     assert caught.value.code == "picture_too_large"
@@ -112,19 +112,19 @@ def test_a_bomb_is_refused_before_it_goes_off(width: int, height: int) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["PNG", "JPEG", "WEBP"]), st.data())
-def test_a_damaged_picture_is_another_or_refused(format: str, data: st.DataObject) -> None:
+def test_a_damaged_picture_has_another_digest_or_is_refused(format: str, data: st.DataObject) -> None:
     content = bytearray(picture(format))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        found = identified(bytes(content), Kind.VARIANT, "clothed.png")
+        identity = identified(bytes(content), Kind.VARIANT, "clothed.png")
     except Invalid as error:
         assert error.hint
     else:
-        assert found.digest == digest_of(bytes(content))
+        assert identity.digest == digest_of(bytes(content))
 
 
-def test_a_picture_larger_than_any_is_refused_while_it_comes() -> None:
+def test_a_picture_over_the_limit_is_refused_while_it_is_read() -> None:
     identifier = Identifier(Kind.VARIANT, "huge.png")
     chunk = bytes(2**20)
     with pytest.raises(Invalid) as caught:
@@ -143,10 +143,10 @@ def test_a_file_of_zero_bytes_is_refused_for_every_kind(kind: Kind) -> None:
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 1000])
 def test_a_prompt_is_text(chunk_bytes: int) -> None:
     text = "雨の中を歩く 🌧, cinematic\n"
-    found = identified(text.encode(), Kind.PROMPT, "walk.txt", chunk_bytes)
-    assert found.media_type == "text/plain; charset=utf-8"
-    assert found.details == {"characters": len(text)}
-    assert found.effective_digest == found.digest
+    identity = identified(text.encode(), Kind.PROMPT, "walk.txt", chunk_bytes)
+    assert identity.media_type == "text/plain; charset=utf-8"
+    assert identity.details == {"characters": len(text)}
+    assert identity.effective_digest == identity.digest
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", "é".encode()[:1], b"a\0b", "é".encode("latin-1") + b"t"])
@@ -173,9 +173,9 @@ def test_a_prompt_has_a_limit() -> None:
     ],
 )
 def test_other_files_are_bytes(kind: Kind, filename: str, media_type: str) -> None:
-    found = identified(b"anything", kind, filename)
-    assert (found.digest, found.effective_digest) == (digest_of(b"anything"),) * 2
-    assert (found.media_type, found.details) == (media_type, {})
+    identity = identified(b"anything", kind, filename)
+    assert (identity.digest, identity.effective_digest) == (digest_of(b"anything"),) * 2
+    assert (identity.media_type, identity.details) == (media_type, {})
 
 
 def test_no_media_type_can_run_a_script() -> None:
@@ -185,7 +185,7 @@ def test_no_media_type_can_run_a_script() -> None:
     assert not any(word in media_type for media_type in SAFE_MEDIA_TYPES for word in ("html", "svg", "xml", "script"))
 
 
-def test_sentences_write_the_extension_of_what_is_seen_and_heard() -> None:
+def test_sentences_contain_the_extension_of_pictures_videos_and_sounds() -> None:
     shown = {kind for kind in Kind if RULES[kind].in_sentences}
     assert shown == {Kind.SOURCE_IMAGE, Kind.VARIANT, Kind.AUDIO, Kind.VIDEO}
     assert set(RULES) == set(Kind)
@@ -194,7 +194,7 @@ def test_sentences_write_the_extension_of_what_is_seen_and_heard() -> None:
     }  # fmt: skip
 
 
-def test_a_name_cannot_steer_the_terminal_that_shows_the_error() -> None:
+def test_control_characters_in_a_name_are_not_in_the_error() -> None:
     with pytest.raises(Invalid) as caught:
         identified(b"", Kind.LORA, "\x1b[2Jrain\n.safetensors")
     assert caught.value.message.startswith("'\ufffd[2Jrain\ufffd.safetensors'")
@@ -208,7 +208,7 @@ def test_a_file_is_identified_with_its_stamp(tmp_path: Path) -> None:
     assert identity == identify_file(path, Kind.LORA) == identified(path.read_bytes(), Kind.LORA, path.name)
 
 
-def test_stamps_tell_files_apart(tmp_path: Path) -> None:
+def test_stamps_differ_between_files(tmp_path: Path) -> None:
     path = tmp_path / "rain.safetensors"
     path.write_bytes(b"one")
     first = stamp_of(path)
@@ -227,7 +227,7 @@ def test_a_stamp_settles() -> None:
 
 
 class Meddling(Identifier):
-    """An identifier during whose work something happens to the file."""
+    """An identifier that changes the file while it reads it."""
 
     meddle: list[bytes]
     path: Path
@@ -248,27 +248,27 @@ def meddling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Meddling]:
     return Meddling
 
 
-def test_a_file_that_changes_meanwhile_is_read_again(meddling: type[Meddling]) -> None:
+def test_a_file_that_changes_while_it_is_read_is_read_again(meddling: type[Meddling]) -> None:
     meddling.meddle = [b"and a third", b"a second"]
     stamp, identity = identify_stamped(meddling.path, Kind.PROMPT)
     assert identity.digest == digest_of(b"and a third")
     assert stamp == stamp_of(meddling.path)
 
 
-def test_a_file_that_never_rests_is_refused(meddling: type[Meddling]) -> None:
+def test_a_file_that_keeps_changing_is_refused(meddling: type[Meddling]) -> None:
     meddling.meddle = [bytes(97 + number for _ in range(number + 1)) for number in range(20)]
     with pytest.raises(Conflict, match="changed each of the") as caught:
         identify_file(meddling.path, Kind.PROMPT)
     assert caught.value.code == "file_keeps_changing"
 
 
-def test_a_refusal_counts_only_if_the_file_stayed_the_same(meddling: type[Meddling]) -> None:
+def test_a_refusal_requires_that_the_file_did_not_change(meddling: type[Meddling]) -> None:
     meddling.path.write_bytes(b"half a character: \xc3")
     meddling.meddle = [b"now whole: \xc3\xa9"]
     assert identify_file(meddling.path, Kind.PROMPT).details == {"characters": 12}
 
 
-def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(Invalid, match="not a regular file"):

@@ -1,4 +1,4 @@
-"""safetensors: one digest of the bytes, one of what counts, and a clear refusal of what is not sound."""
+"""safetensors: a digest of the bytes, an effective digest of header and data, and a clear refusal of invalid files."""
 
 import hashlib
 import json
@@ -25,10 +25,12 @@ HEADER = {"b": tensor(0, 4, "F32", [1]), "a": tensor(4, 12, "F16", [2, 2])}
 
 
 def test_the_effective_digest_is_of_the_canonical_header_and_the_data() -> None:
-    found = identified(safetensors({"__metadata__": {"title": "rain"}, **HEADER}, DATA), Kind.LORA, "rain.safetensors")
-    assert found.digest == digest_of(safetensors({"__metadata__": {"title": "rain"}, **HEADER}, DATA))
-    assert found.effective_digest == digest_of(canonical(HEADER) + DATA)
-    assert found.details == {
+    identity = identified(
+        safetensors({"__metadata__": {"title": "rain"}, **HEADER}, DATA), Kind.LORA, "rain.safetensors"
+    )
+    assert identity.digest == digest_of(safetensors({"__metadata__": {"title": "rain"}, **HEADER}, DATA))
+    assert identity.effective_digest == digest_of(canonical(HEADER) + DATA)
+    assert identity.details == {
         "format": "safetensors",
         "tensors": 2,
         "parameters": 5,
@@ -46,13 +48,13 @@ def test_the_canonical_header_is_rfc_8785(names: list[str]) -> None:
 
 
 def test_keys_are_in_the_order_of_their_utf_16() -> None:
-    """As in RFC 8785, 3.2.3: U+1F600 goes before U+FB33, though its code point is the larger one."""
+    """As in RFC 8785, 3.2.3: U+1F600 comes before U+FB33, though its code point is larger."""
     content = json.dumps({"\ufb33": tensor(0, 1), "\U0001f600": tensor(1, 2)}).encode()
     assert read_header(content, "x").canonical == canonical(json.loads(content))
     assert read_header(content, "x").canonical.startswith('{"\U0001f600"'.encode())
 
 
-def test_metadata_order_and_padding_change_the_digest_alone() -> None:
+def test_metadata_order_and_padding_change_only_the_digest() -> None:
     forms = [
         safetensors(HEADER, DATA),
         safetensors({**HEADER, "__metadata__": {}}, DATA),
@@ -61,9 +63,9 @@ def test_metadata_order_and_padding_change_the_digest_alone() -> None:
         safetensors(json.dumps(HEADER).encode() + b"    ", DATA),
         safetensors(json.dumps(HEADER, indent=2).encode(), DATA),
     ]
-    found = [identified(form, Kind.LORA, "rain.safetensors") for form in forms]
-    assert len({identity.digest for identity in found}) == len(forms)
-    assert len({identity.effective_digest for identity in found}) == 1
+    identities = [identified(form, Kind.LORA, "rain.safetensors") for form in forms]
+    assert len({identity.digest for identity in identities}) == len(forms)
+    assert len({identity.effective_digest for identity in identities}) == 1
 
 
 @pytest.mark.parametrize(
@@ -77,14 +79,14 @@ def test_metadata_order_and_padding_change_the_digest_alone() -> None:
     ],
     ids=["data", "name", "dtype", "shape", "places"],
 )
-def test_everything_else_changes_both(header: Any, data: bytes) -> None:
+def test_any_other_change_changes_both_digests(header: Any, data: bytes) -> None:
     original = identified(safetensors(HEADER, DATA), Kind.LORA, "rain.safetensors")
     changed = identified(safetensors(header, data), Kind.LORA, "rain.safetensors")
     assert original.digest != changed.digest
     assert original.effective_digest != changed.effective_digest
 
 
-def test_what_the_library_writes_is_read(tmp_path: Path) -> None:
+def test_files_of_the_reference_library_are_read(tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     tensors = {
         "half": np.zeros((3, 5), np.float16),
@@ -93,13 +95,13 @@ def test_what_the_library_writes_is_read(tmp_path: Path) -> None:
         "flags": np.ones(9, np.bool_),
     }
     path.write_bytes(save(tensors, metadata={"format": "np"}))
-    found = identify_file(path, Kind.MODEL)
-    assert found.details["tensors"] == 4
-    assert found.details["parameters"] == 15 + 1 + 0 + 9
+    identity = identify_file(path, Kind.MODEL)
+    assert identity.details["tensors"] == 4
+    assert identity.details["parameters"] == 15 + 1 + 0 + 9
     path.write_bytes(save(tensors, metadata={"format": "np", "title": "other"}))
     again = identify_file(path, Kind.MODEL)
-    assert again.digest != found.digest
-    assert again.effective_digest == found.effective_digest
+    assert again.digest != identity.digest
+    assert again.effective_digest == identity.effective_digest
 
 
 @pytest.mark.parametrize("names", ["lora_down.weight lora_up.weight", "lora_A.weight lora_B.weight"])
@@ -109,7 +111,7 @@ def test_the_ranks_of_a_lora_are_shown(names: str) -> None:
     assert identified(safetensors(header, DATA), Kind.LORA, "x.safetensors").details["lora_ranks"] == [4]
 
 
-def test_long_metadata_is_cut_and_says_so() -> None:
+def test_long_metadata_is_truncated_and_marked() -> None:
     metadata = {f"key {number:03}": "x" * 2000 for number in range(100)}
     details = identified(safetensors({"__metadata__": metadata, **HEADER}, DATA), Kind.LORA, "r.safetensors").details
     assert len(json.dumps(details)) < 40_000
@@ -117,7 +119,7 @@ def test_long_metadata_is_cut_and_says_so() -> None:
     assert details["metadata"]["key 000"] == "x" * 399 + "…"
 
 
-def test_metadata_that_no_database_takes_is_made_harmless() -> None:
+def test_metadata_that_no_database_stores_is_escaped() -> None:
     header = b'{"__metadata__": {"a\\u0000": "\\ud800\\u001b[31m"}}'
     details = identified(safetensors(header), Kind.LORA, "r.safetensors").details
     assert details["metadata"] == {"a\ufffd": "\ufffd\ufffd[31m"}
@@ -128,12 +130,12 @@ def test_the_size_of_the_chunks_does_not_matter(chunk_bytes: int) -> None:
     size = 500 if chunk_bytes < 100 else 600_000
     data = os.urandom(size)
     content = safetensors({"w": tensor(0, size)}, data)
-    found = identified(content, Kind.MODEL, "w.safetensors", chunk_bytes)
-    assert found.digest == digest_of(content)
-    assert found.effective_digest == digest_of(canonical({"w": tensor(0, size)}) + data)
+    identity = identified(content, Kind.MODEL, "w.safetensors", chunk_bytes)
+    assert identity.digest == digest_of(content)
+    assert identity.effective_digest == digest_of(canonical({"w": tensor(0, size)}) + data)
 
 
-def test_a_chunk_may_be_used_again_at_once() -> None:
+def test_a_chunk_buffer_can_be_reused_at_once() -> None:
     size = 4 * 2**20
     data = os.urandom(size)
     head = safetensors({"w": tensor(0, size)})
@@ -220,7 +222,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_what_is_not_sound_is_refused_and_not_kept(tmp_path: Path, case: str) -> None:
+def test_an_invalid_file_is_refused_and_not_stored(tmp_path: Path, case: str) -> None:
     content, reason = HOSTILE[case]
     store = DiskStore(tmp_path)
     identifier = Identifier(Kind.LORA, "rain.safetensors")
@@ -236,7 +238,7 @@ def test_what_is_not_sound_is_refused_and_not_kept(tmp_path: Path, case: str) ->
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_too_many_bytes_are_refused_before_they_have_all_come() -> None:
+def test_too_many_bytes_are_refused_before_all_are_read() -> None:
     identifier = Identifier(Kind.LORA, "rain.safetensors")
     identifier.update(safetensors(HEADER, DATA))
     with pytest.raises(Invalid, match="bytes follow"):
@@ -245,9 +247,9 @@ def test_too_many_bytes_are_refused_before_they_have_all_come() -> None:
 
 @pytest.mark.parametrize("filename", ["rain", "rain.bin", "RAIN.SafeTensors", "rain.sft"])
 @pytest.mark.parametrize("kind", [Kind.MODEL, Kind.LORA, Kind.VAE, Kind.TEXT_ENCODER, Kind.CONTROLNET, Kind.OTHER])
-def test_the_content_decides_not_the_name(kind: Kind, filename: str) -> None:
-    found = identified(safetensors(HEADER, DATA), kind, filename)
-    assert found.effective_digest == digest_of(canonical(HEADER) + DATA)
+def test_the_content_decides_the_format_and_not_the_name(kind: Kind, filename: str) -> None:
+    identity = identified(safetensors(HEADER, DATA), kind, filename)
+    assert identity.effective_digest == digest_of(canonical(HEADER) + DATA)
 
 
 @pytest.mark.parametrize(
@@ -264,9 +266,9 @@ def test_the_content_decides_not_the_name(kind: Kind, filename: str) -> None:
     ],
 )
 def test_other_formats_of_weights_are_bytes(content: bytes) -> None:
-    found = identified(content, Kind.MODEL, "model.ckpt")
-    assert found.effective_digest == found.digest == digest_of(content)
-    assert found.details == {}
+    identity = identified(content, Kind.MODEL, "model.ckpt")
+    assert identity.effective_digest == identity.digest == digest_of(content)
+    assert identity.details == {}
 
 
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
@@ -287,17 +289,17 @@ def test_every_dtype_has_its_size() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_no_damage_to_a_file_gets_past_unnoticed_or_unexplained(data: st.DataObject) -> None:
-    """One byte changed anywhere: refused with a reason, or another digest; never another kind of error."""
+def test_a_damaged_byte_is_refused_or_changes_the_digest(data: st.DataObject) -> None:
+    """One changed byte anywhere: refused with a reason, or another digest; never another kind of error."""
     whole = safetensors({"__metadata__": {"a": "b"}, **HEADER}, DATA)
     place = data.draw(st.integers(0, len(whole) - 1))
     damaged = bytearray(whole)
     damaged[place] ^= data.draw(st.integers(1, 255))
     original = identified(whole, Kind.LORA, "rain.safetensors")
     try:
-        found = identified(bytes(damaged), Kind.LORA, "rain.safetensors")
+        identity = identified(bytes(damaged), Kind.LORA, "rain.safetensors")
     except Invalid as error:
         assert error.hint
         return
-    assert found.digest != original.digest
-    assert found.digest == "sha256:" + hashlib.sha256(damaged).hexdigest()
+    assert identity.digest != original.digest
+    assert identity.digest == "sha256:" + hashlib.sha256(damaged).hexdigest()

@@ -1,4 +1,4 @@
-"""The skeleton of a workflow: what may change without a word, what may not, and what is no workflow."""
+"""The skeleton of a workflow: which changes it ignores, which it contains, and which files are refused as workflows."""
 
 import copy
 import itertools
@@ -33,17 +33,17 @@ def changed(graph: Graph, key: str, **inputs: Any) -> Graph:
 
 def test_a_workflow_file_is_identified_by_its_skeleton() -> None:
     content = json.dumps(image_to_video()).encode()
-    found = identified(content, Kind.WORKFLOW, "walk.json")
-    assert found.digest == digest_of(content)
-    assert found.effective_digest == skeleton_digest(image_to_video()) == digest_of_json(skeleton(image_to_video()))
-    assert found.media_type == "application/json"
-    assert found.details["nodes"] == 13
-    assert found.details["outputs"] == ["SaveVideo"]
-    assert found.details["classes"]["CLIPTextEncode"] == 2
+    identity = identified(content, Kind.WORKFLOW, "walk.json")
+    assert identity.digest == digest_of(content)
+    assert identity.effective_digest == skeleton_digest(image_to_video()) == digest_of_json(skeleton(image_to_video()))
+    assert identity.media_type == "application/json"
+    assert identity.details["nodes"] == 13
+    assert identity.details["outputs"] == ["SaveVideo"]
+    assert identity.details["classes"]["CLIPTextEncode"] == 2
 
 
-def test_the_rule_itself_has_not_moved() -> None:
-    """Stored digests were made by it. If this fails, the rule needs a new number and a decision."""
+def test_the_skeleton_rule_is_unchanged() -> None:
+    """Stored digests depend on it. If this fails, the rule needs a new number and a decision."""
     assert (
         skeleton_digest(image_to_video()) == "sha256:bb4ef7b0b6983b2a535ba41042844f42c082cb7d681dfed566893fe295b32760"
     )
@@ -52,8 +52,10 @@ def test_the_rule_itself_has_not_moved() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(graph=st.sampled_from(sorted(GRAPHS)), chance=st.randoms(use_true_random=False), data=st.data())
-def test_what_only_looks_different_is_the_same(graph: str, chance: random.Random, data: st.DataObject) -> None:
-    """Ids, order, titles, positions, colours, and what a server or an editor adds."""
+def test_changes_that_do_not_affect_a_run_keep_the_digest(
+    graph: str, chance: random.Random, data: st.DataObject
+) -> None:
+    """Ids, order, titles, positions, colours, and additions of a server or an editor."""
     original = GRAPHS[graph]()
     ids = data.draw(st.permutations([f"{number}:{number % 3}" for number in range(len(original))]))
     other = renamed(original, dict(zip(original, ids, strict=True)))
@@ -99,12 +101,14 @@ RECORDED = [
 
 
 @pytest.mark.parametrize(("graph", "key", "inputs"), RECORDED)
-def test_what_a_receipt_records_is_no_part_of_it(graph: str, key: str, inputs: dict[str, Any]) -> None:
+def test_values_that_a_receipt_records_are_not_part_of_the_skeleton(
+    graph: str, key: str, inputs: dict[str, Any]
+) -> None:
     original = GRAPHS[graph]()
     assert skeleton_digest(changed(original, key, **inputs)) == skeleton_digest(original)
 
 
-KEPT = [
+CONTAINED = [
     ("image to video", "1", {"weight_dtype": "fp8_e4m3fn"}),
     ("image to video", "3", {"shift": 5.0}),
     ("image to video", "4", {"type": "sd3"}),
@@ -124,14 +128,14 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize(("graph", "key", "inputs"), KEPT)
-def test_everything_else_is(graph: str, key: str, inputs: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("graph", "key", "inputs"), CONTAINED)
+def test_all_other_values_are_part_of_the_skeleton(graph: str, key: str, inputs: dict[str, Any]) -> None:
     original = GRAPHS[graph]()
     assert skeleton_digest(changed(original, key, **inputs)) != skeleton_digest(original)
 
 
 @pytest.mark.parametrize(("graph", "key", "inputs"), RECORDED)
-def test_it_does_not_matter_whether_a_recorded_value_is_stated(graph: str, key: str, inputs: dict[str, Any]) -> None:
+def test_a_recorded_value_may_be_present_or_missing(graph: str, key: str, inputs: dict[str, Any]) -> None:
     original = GRAPHS[graph]()
     other = copy.deepcopy(original)
     for name in inputs:
@@ -139,17 +143,17 @@ def test_it_does_not_matter_whether_a_recorded_value_is_stated(graph: str, key: 
     assert skeleton_digest(other) == skeleton_digest(original)
 
 
-def test_the_sample_workflows_are_what_they_are_meant_to_be(tmp_path: Path) -> None:
-    found = {
+def test_the_sample_workflows_are_equal_where_intended(tmp_path: Path) -> None:
+    identities = {
         path.name: identify_file(path, Kind.WORKFLOW) for path in write_samples(tmp_path) if path.suffix == ".json"
     }
-    walk, moved = found["walk_v1.json"], found["walk_v1_moved.json"]
-    assert walk.digest != moved.digest
-    assert walk.effective_digest == moved.effective_digest
-    assert len({identity.effective_digest for identity in found.values()}) == len(found) - 1
+    walk, rearranged = identities["walk_v1.json"], identities["walk_v1_moved.json"]
+    assert walk.digest != rearranged.digest
+    assert walk.effective_digest == rearranged.effective_digest
+    assert len({identity.effective_digest for identity in identities.values()}) == len(identities) - 1
 
 
-def test_numbers_have_one_spelling() -> None:
+def test_equal_numbers_have_one_notation() -> None:
     graph = changed(image_to_video(), "3", shift=4)
     assert skeleton_digest(changed(graph, "3", shift=4.0)) == skeleton_digest(graph)
     different = [4, True, "4", 4.5, None, [4], {"integer": "4"}, 2**60, {"integer": str(2**60)}, [], {}, 10**30]
@@ -159,7 +163,7 @@ def test_numbers_have_one_spelling() -> None:
     assert skeleton_digest(changed(graph, "3", shift=[1.0])) == skeleton_digest(changed(graph, "3", shift=[1]))
 
 
-def test_nodes_that_reach_no_output_do_not_count() -> None:
+def test_nodes_that_reach_no_output_are_ignored() -> None:
     graph = image_to_video()
     other = graph | {
         "20": node("LoadImage", image="unused.png"),
@@ -175,14 +179,14 @@ def test_a_node_that_may_be_an_output_counts(class_type: str) -> None:
     assert skeleton_digest(graph | {"20": node(class_type, images=["11", 0])}) != skeleton_digest(graph)
 
 
-def test_one_loader_for_two_is_not_two_that_look_alike() -> None:
+def test_one_shared_loader_differs_from_two_equal_ones() -> None:
     shared = {"m": node("SketchLoadModel", model_name="a"), "s": node("SketchSaveX", first=["m", 0], second=["m", 0])}
     apart = shared | {"n": node("SketchLoadModel", model_name="a")}
     apart = changed(apart, "s", second=["n", 0])
     assert skeleton_digest(shared) != skeleton_digest(apart)
 
 
-def test_a_primitive_is_what_it_is_used_for() -> None:
+def test_a_primitive_counts_as_its_use() -> None:
     graph = changed(image_to_video(), "10", seed=["p", 0]) | {"p": node("PrimitiveInt", value=1)}
     assert skeleton_digest(changed(graph, "p", value=2)) == skeleton_digest(graph)
     shift = changed(image_to_video(), "3", shift=["p", 0]) | {"p": node("PrimitiveFloat", value=1.5)}
@@ -219,26 +223,26 @@ def test_which_values_a_receipt_records(class_type: str, name: str, value: Any, 
     assert recorded_as(class_type, name, value) == word
 
 
-def isomorphic(one: Graph, other: Graph) -> bool:
-    """The slow and obvious answer: some renaming makes them equal, with True kept apart from 1."""
-    if len(one) != len(other):
+def isomorphic(graph: Graph, other: Graph) -> bool:
+    """Compare by brute force whether some renaming makes the graphs equal, with True distinct from 1."""
+    if len(graph) != len(other):
         return False
-    wanted = json.dumps(other, sort_keys=True)
+    expected = json.dumps(other, sort_keys=True)
     return any(
-        json.dumps(renamed(one, dict(zip(one, names, strict=True))), sort_keys=True) == wanted
+        json.dumps(renamed(graph, dict(zip(graph, names, strict=True))), sort_keys=True) == expected
         for names in itertools.permutations(other)
     )
 
 
 @settings(max_examples=400, deadline=None)
 @given(small_graphs(), small_graphs())
-def test_equal_digests_mean_isomorphic_graphs(one: Graph, other: Graph) -> None:
-    assert (skeleton_digest(one) == skeleton_digest(other)) == isomorphic(one, other)
+def test_equal_digests_mean_isomorphic_graphs(graph: Graph, other: Graph) -> None:
+    assert (skeleton_digest(graph) == skeleton_digest(other)) == isomorphic(graph, other)
 
 
 @settings(max_examples=400, deadline=None)
 @given(small_graphs(6), st.data())
-def test_one_change_is_seen_unless_it_leaves_an_isomorphic_graph(graph: Graph, data: st.DataObject) -> None:
+def test_one_change_changes_the_digest_unless_the_graphs_are_isomorphic(graph: Graph, data: st.DataObject) -> None:
     key = data.draw(st.sampled_from(sorted(graph)))
     other = copy.deepcopy(graph)
     name = data.draw(st.sampled_from(["p", "q", "class_type"]))
@@ -251,7 +255,7 @@ def test_one_change_is_seen_unless_it_leaves_an_isomorphic_graph(graph: Graph, d
 
 
 def ring(size: int, start: int = 0) -> Graph:
-    """Outputs that each take from two of as many sources, in a ring: every node is like every other of its class."""
+    """Return outputs that each take from two of as many sources, in a ring: all nodes of a class are equivalent."""
     sources = {f"a{start + place}": node("A") for place in range(size)}
     return sources | {
         f"b{start + place}": node("B", p=[f"a{start + place}", 0], q=[f"a{start + (place + 1) % size}", 0])
@@ -259,7 +263,7 @@ def ring(size: int, start: int = 0) -> Graph:
     }
 
 
-def test_rings_that_look_alike_from_within_are_told_apart() -> None:
+def test_rings_with_equal_neighbourhoods_have_different_digests() -> None:
     two_of_three, one_of_six = ring(3) | ring(3, 3), ring(6)
     assert skeleton_digest(two_of_three) != skeleton_digest(one_of_six)
     for graph in (two_of_three, one_of_six):
@@ -273,14 +277,14 @@ def test_rings_that_look_alike_from_within_are_told_apart() -> None:
 @settings(max_examples=40, deadline=None)
 @given(small_graphs(4), st.integers(2, 4), st.randoms(use_true_random=False))
 def test_copies_of_a_graph_side_by_side_have_one_digest(graph: Graph, copies: int, chance: random.Random) -> None:
-    beside: Graph = {}
+    combined: Graph = {}
     for number in range(copies):
-        beside |= renamed(graph, {key: f"{number}.{key}" for key in graph})
-    names = [str(number) for number in range(len(beside))]
+        combined |= renamed(graph, {key: f"{number}.{key}" for key in graph})
+    names = [str(number) for number in range(len(combined))]
     chance.shuffle(names)
-    shuffled = list(renamed(beside, dict(zip(beside, names, strict=True))).items())
+    shuffled = list(renamed(combined, dict(zip(combined, names, strict=True))).items())
     chance.shuffle(shuffled)
-    assert skeleton_digest(dict(shuffled)) == skeleton_digest(beside)
+    assert skeleton_digest(dict(shuffled)) == skeleton_digest(combined)
 
 
 def test_a_graph_too_symmetric_to_order_keeps_its_ids(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +294,7 @@ def test_a_graph_too_symmetric_to_order_keeps_its_ids(monkeypatch: pytest.Monkey
     assert skeleton_digest(graph) != skeleton_digest(graph | {"a0": node("C")})
 
 
-def test_a_large_graph_is_no_trouble() -> None:
+def test_a_large_graph_is_digested_quickly() -> None:
     graph: Graph = {"0": node("A")}
     for place in range(1, 4000):
         graph[str(place)] = node("A", p=[str(place - 1), 0], q=[str(place // 2), 0])
@@ -339,7 +343,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_what_is_no_workflow_is_refused(case: str) -> None:
+def test_a_file_that_is_not_a_workflow_is_refused(case: str) -> None:
     value, reason = HOSTILE[case]
     content = value if isinstance(value, bytes) else json.dumps(value).encode()
     with pytest.raises(Invalid) as caught:
@@ -349,7 +353,7 @@ def test_what_is_no_workflow_is_refused(case: str) -> None:
     assert caught.value.hint
 
 
-def test_the_editors_format_comes_with_the_way_out() -> None:
+def test_the_editors_format_is_refused_with_the_way_to_export() -> None:
     with pytest.raises(Invalid) as caught:
         identified(json.dumps(EDITOR).encode(), Kind.WORKFLOW, "walk.json")
     assert "Save (API format)" in str(caught.value.hint)
