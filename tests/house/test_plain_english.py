@@ -39,7 +39,6 @@ NOT_YET_PLAIN = frozenset(
         "tests/staleness/machine",
         "tests/staleness/oracle",
         "tests/staleness/stress",
-        "tests/takes",
         "tests/web",
     }
 )

@@ -1,4 +1,4 @@
-"""Things that may happen to a production, drawn at random: numbers are taken modulo what there is to choose from."""
+"""Random changes to a production: numbers are taken modulo the available choices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ from genlock.timeline.model import NewSegments, SegmentChange
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that happens, with the numbers that say to what."""
+    """One change, with the numbers that select its targets."""
 
     name: str
-    one: int
-    two: int
-    three: int
+    first: int
+    second: int
+    third: int
 
 
 NAMES = (
@@ -41,13 +41,13 @@ NAMES = (
     "fold",
 )
 acts = st.builds(
-    Act, name=st.sampled_from(NAMES), one=st.integers(0, 11), two=st.integers(0, 11), three=st.integers(0, 11)
+    Act, name=st.sampled_from(NAMES), first=st.integers(0, 11), second=st.integers(0, 11), third=st.integers(0, 11)
 )
 
 
 @dataclass
 class Play:
-    """A production to which things happen."""
+    """A production that random changes are applied to."""
 
     stage: Stage
     projects: list[int] = field(default_factory=list[int])
@@ -56,7 +56,7 @@ class Play:
 
     @classmethod
     async def begin(cls, stage: Stage) -> "Play":
-        """Two projects, three scenes, and LoRAs in two versions."""
+        """Create two projects, three scenes, and LoRAs in two versions."""
         other = await stage.another_project("other")
         scenes = [await stage.another_scene("day", 3), await stage.another_scene("elsewhere", 2, other)]
         await stage.version("rain", "rain 2")
@@ -69,7 +69,7 @@ class Play:
         )
 
     async def perform(self, act: Act) -> None:
-        """Do it; what is refused because of what is archived or out of range changes nothing."""
+        """Apply a change; one that is refused because its target is archived or out of range has no effect."""
         try:
             async with self.stage.conn.transaction():
                 await getattr(self, act.name)(act)
@@ -77,8 +77,8 @@ class Play:
             pass
 
     async def record(self, act: Act) -> None:
-        """A take, from a picture and with LoRAs that the numbers choose; now and then of a form nobody registered."""
-        segment = self.segments[act.one % len(self.segments)]
+        """Record a take whose images and LoRAs depend on the numbers; some LoRAs are not registered."""
+        segment = self.segments[act.first % len(self.segments)]
         loras: tuple[list[tuple[str, str]], ...] = (
             [],
             [("rain", "rain 1")],
@@ -89,16 +89,16 @@ class Play:
         )
         lines: list[Mapping[str, Any]] = [
             {"role": "lora", "asset": f"lora:{name}", "digest": digest_for(content), "strength_model": 0.5}
-            for name, content in loras[act.three % len(loras)]
+            for name, content in loras[act.third % len(loras)]
         ]
         claimed = claim(
             *lines,
-            *await self._pictures(segment, act.two),
+            *await self._pictures(segment, act.second),
             {"role": "workflow", "asset": "workflow:walk", "version": 1},
-            parameters={"width": 832 if act.three < 9 else 640, "seed": None if act.two == 11 else str(act.two)},
+            parameters={"width": 832 if act.third < 9 else 640, "seed": None if act.second == 11 else str(act.second)},
         )
-        outputs = {"video": f"{segment} {act}", "last_frame": f"{segment} {act.three % 3}"}
-        await self.stage.record(segment, claimed, outputs, select=act.three != 5)
+        outputs = {"video": f"{segment} {act}", "last_frame": f"{segment} {act.third % 3}"}
+        await self.stage.record(segment, claimed, outputs, select=act.third != 5)
 
     async def _pictures(self, segment: int, choice: int) -> list[Mapping[str, Any]]:
         kind = choice % 5
@@ -106,7 +106,7 @@ class Play:
             return [{"role": "variant", "asset": "variant:clothed", "version": kind + 1}]
         if kind == 2:
             return [{"role": "seed_frame", "digest": digest_for(f"{self.segments[choice % 4]} {choice % 3}")}]
-        found = await rows(
+        takes = await rows(
             self.stage.conn,
             """
             SELECT k.id FROM takes k
@@ -117,60 +117,62 @@ class Play:
             """,
             segment=segment,
         )
-        if not found:
+        if not takes:
             return []
-        frame = {"role": "seed_frame", "take": found[0 if kind == 3 else choice % len(found)]["id"]}
+        frame = {"role": "seed_frame", "take": takes[0 if kind == 3 else choice % len(takes)]["id"]}
         return [frame] if choice != 9 else [frame, {"role": "variant", "asset": "variant:clothed", "version": 2}]
 
     async def select(self, act: Act) -> None:
-        """Another take in the cut."""
-        await editing.select_take(self.stage.conn, self.segments[act.one % len(self.segments)], 1 + act.two % 3, ADA)
+        """Select another take."""
+        await editing.select_take(
+            self.stage.conn, self.segments[act.first % len(self.segments)], 1 + act.second % 3, ADA
+        )
 
     async def move(self, act: Act) -> None:
-        """A segment at another position."""
-        change = SegmentChange(position=1 + act.two % 5)
-        await editing.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
+        """Move a segment to another position."""
+        change = SegmentChange(position=1 + act.second % 5)
+        await editing.change_segment(self.stage.conn, self.segments[act.first % len(self.segments)], change, ADA)
 
     async def chain(self, act: Act) -> None:
-        """A segment that continues the one before it, or does not."""
-        change = SegmentChange(chained=act.two % 2 == 0)
-        await editing.change_segment(self.stage.conn, self.segments[act.one % len(self.segments)], change, ADA)
+        """Make a segment continue the previous one, or not."""
+        change = SegmentChange(chained=act.second % 2 == 0)
+        await editing.change_segment(self.stage.conn, self.segments[act.first % len(self.segments)], change, ADA)
 
     async def insert(self, act: Act) -> None:
-        """New segments."""
-        scene = self.scenes[act.one % len(self.scenes)]
-        new = NewSegments(count=1 + act.three % 2, position=1 + act.two % 4, chained=act.three < 8)
-        made = await editing.insert_segments(self.stage.conn, scene, new, ADA)
-        self.segments += [segment.id for segment in made]
+        """Insert segments."""
+        scene = self.scenes[act.first % len(self.scenes)]
+        new = NewSegments(count=1 + act.third % 2, position=1 + act.second % 4, chained=act.third < 8)
+        created = await editing.insert_segments(self.stage.conn, scene, new, ADA)
+        self.segments += [segment.id for segment in created]
 
     async def archive_segment(self, act: Act) -> None:
-        """A segment is hidden."""
-        await editing.archive_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
+        """Archive a segment."""
+        await editing.archive_segment(self.stage.conn, self.segments[act.first % len(self.segments)], ADA)
 
     async def restore_segment(self, act: Act) -> None:
-        """A segment is brought back."""
-        await editing.restore_segment(self.stage.conn, self.segments[act.one % len(self.segments)], ADA)
+        """Restore a segment."""
+        await editing.restore_segment(self.stage.conn, self.segments[act.first % len(self.segments)], ADA)
 
     async def archive_scene(self, act: Act) -> None:
-        """A scene is hidden."""
-        await editing.archive_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
+        """Archive a scene."""
+        await editing.archive_scene(self.stage.conn, self.scenes[act.first % len(self.scenes)], ADA)
 
     async def restore_scene(self, act: Act) -> None:
-        """A scene is brought back."""
-        await editing.restore_scene(self.stage.conn, self.scenes[act.one % len(self.scenes)], ADA)
+        """Restore a scene."""
+        await editing.restore_scene(self.stage.conn, self.scenes[act.first % len(self.scenes)], ADA)
 
     async def archive_project(self, act: Act) -> None:
-        """A project is hidden."""
-        await editing.archive_project(self.stage.conn, self.projects[act.one % 2], ADA)
+        """Archive a project."""
+        await editing.archive_project(self.stage.conn, self.projects[act.first % 2], ADA)
 
     async def restore_project(self, act: Act) -> None:
-        """A project is brought back."""
-        await editing.restore_project(self.stage.conn, self.projects[act.one % 2], ADA)
+        """Restore a project."""
+        await editing.restore_project(self.stage.conn, self.projects[act.first % 2], ADA)
 
     async def register(self, act: Act) -> None:
-        """A digest that was named before becomes a version."""
+        """Register a version with a digest that takes already name."""
         await self.stage.version("fog", "fog of another day")
 
     async def fold(self, act: Act) -> None:
-        """Some of what was appended is folded."""
-        await fold(self.stage.conn, limit=1 + act.one)
+        """Fold some of the appended usage."""
+        await fold(self.stage.conn, limit=1 + act.first)

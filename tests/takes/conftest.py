@@ -1,4 +1,4 @@
-"""The stage that the tests of takes play on: one database for all, and nothing stays in it."""
+"""The stage of the tests of takes: one database for all of them, in which nothing stays."""
 
 from collections.abc import AsyncGenerator
 
@@ -11,19 +11,19 @@ from genlock.db.connection import Conn, Database
 
 @pytest.fixture(scope="package")
 async def shared(postgres: str, template: str) -> AsyncGenerator[Database]:
-    """A database that the tests of this folder share."""
+    """Return a database that the tests of this folder share."""
     async with opened_database(postgres, template) as opened:
         yield opened
 
 
 @pytest.fixture
 async def conn(shared: Database) -> AsyncGenerator[Conn]:
-    """One transaction that is rolled back at the end of the test."""
+    """Return a transaction that is rolled back at the end of the test."""
     async with rolled_back(shared) as opened:
         yield opened
 
 
 @pytest.fixture
 async def stage(conn: Conn) -> Stage:
-    """A project with one scene of four segments, and the cast."""
+    """Create a project with one scene of four segments and a library."""
     return await set_the_stage(conn)

@@ -1,4 +1,4 @@
-"""The present, worked out anew from history by loops over plain rows: slow, and obviously right."""
+"""The current state, recomputed from history with loops over plain rows: slow, and obviously right."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ WEAK = ("matched_by_name", "declared")
 
 
 async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
-    """What the tables of the present must hold, by their names."""
+    """Return the expected rows of each table of the current state."""
     segments = await rows(
         conn,
         """
@@ -37,7 +37,7 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
         (row["receipt_id"], row["part"]): row["digest"] for row in await rows(conn, "SELECT * FROM receipt_outputs")
     }
     present: dict[str, list[Row]] = {"selected_takes": [], "runs": [], "broken_links": [], "current_inputs": []}
-    kept: dict[int, Row] = {}
+    selected_rows: dict[int, Row] = {}
     for segment in segments:
         take_id = last.get(segment["id"])
         if not segment["open"] or take_id is None:
@@ -53,7 +53,7 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
             ),
             None,
         )
-        continued = kept.get(before["id"]) if before and segment["chained"] and seed else None
+        continued = selected_rows.get(before["id"]) if before and segment["chained"] and seed else None
         frame_of = takes[seed["take_id"]]["segment_id"] if seed and seed["take_id"] else None
         row: Row = {
             "segment_id": segment["id"],
@@ -72,16 +72,16 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
             "run_position": continued["run_position"] + 1 if continued else 1,
             "workload_id": receipt["workload_id"],
         }
-        kept[segment["id"]] = row
+        selected_rows[segment["id"]] = row
         present["selected_takes"].append(row)
-        there = outputs.get((continued["receipt_id"], seed["part"])) if continued and seed else None
-        if there is not None and seed and there != seed["digest"]:
+        expected_digest = outputs.get((continued["receipt_id"], seed["part"])) if continued and seed else None
+        if expected_digest is not None and seed and expected_digest != seed["digest"]:
             present["broken_links"].append(
                 {
                     "segment_id": segment["id"],
                     "project_id": segment["project_id"],
                     "used_digest": seed["digest"],
-                    "expected_digest": there,
+                    "expected_digest": expected_digest,
                 }
             )
         judged: dict[int, bool] = {}
@@ -101,8 +101,10 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
             }
             for content, speaks in judged.items()
         ]
-    for run_id in {row["run_id"] for row in kept.values()}:
-        run = sorted((row for row in kept.values() if row["run_id"] == run_id), key=lambda row: row["run_position"])
+    for run_id in {row["run_id"] for row in selected_rows.values()}:
+        run = sorted(
+            (row for row in selected_rows.values() if row["run_id"] == run_id), key=lambda row: row["run_position"]
+        )
         workloads = {row["workload_id"] for row in run}
         present["runs"].append(
             {
@@ -114,12 +116,12 @@ async def rebuilt(conn: Conn) -> Mapping[str, list[Row]]:
                 "workload_id": workloads.pop() if len(workloads) == 1 else None,
             }
         )
-    return {name: sorted(found, key=repr) for name, found in present.items()}
+    return {name: sorted(table_rows, key=repr) for name, table_rows in present.items()}
 
 
 async def counted(conn: Conn, *, selected: bool) -> Mapping[tuple[int, int | None, int], int]:
-    """How many takes used an asset, or a version of it, in a project: (asset, version or none, project) → takes."""
-    found = await rows(
+    """Return how many takes of a project used an asset or its version: (asset, version or none, project) → takes."""
+    uses = await rows(
         conn,
         """
         SELECT DISTINCT k.id AS take_id, k.project_id, c.asset_id, c.version
@@ -132,8 +134,8 @@ async def counted(conn: Conn, *, selected: bool) -> Mapping[tuple[int, int | Non
         """,
         selected=selected,
     )
-    by_asset = {(row["asset_id"], None, row["project_id"], row["take_id"]) for row in found}
+    by_asset = {(row["asset_id"], None, row["project_id"], row["take_id"]) for row in uses}
     by_version = {
-        (row["asset_id"], row["version"], row["project_id"], row["take_id"]) for row in found if row["version"]
+        (row["asset_id"], row["version"], row["project_id"], row["take_id"]) for row in uses if row["version"]
     }
     return Counter((asset, version, project) for asset, version, project, _ in by_asset | by_version)

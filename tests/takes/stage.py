@@ -42,13 +42,13 @@ PARAMETERS: Mapping[str, Any] = {
 
 
 def digest_for(text: str) -> Digest:
-    """The digest of some bytes that stand for a file."""
+    """Return the digest of bytes that represent a file."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass
 class Stage:
-    """A project with a scene of segments and the cast, each with one version."""
+    """A project with a scene of segments and a library, each asset with one version."""
 
     conn: Conn
     project: int = 0
@@ -57,28 +57,28 @@ class Stage:
     assets: dict[str, int] = field(default_factory=dict[str, int])
 
     async def segments_at(self, scene: int, count: int, *, position: int | None = None) -> tuple[Segment, ...]:
-        """New segments in a scene."""
+        """Insert segments into a scene."""
         return await editing.insert_segments(self.conn, scene, NewSegments(count=count, position=position), ADA)
 
     async def another_scene(self, name: str, count: int, project: int | None = None) -> tuple[int, list[int]]:
-        """A new scene with segments: its id and theirs."""
+        """Create a scene with segments; return its id and theirs."""
         scene = await timeline.create_scene(self.conn, project or self.project, NewScene(name=name), ADA)
         return scene.id, [segment.id for segment in await self.segments_at(scene.id, count)]
 
     async def another_project(self, slug: str) -> int:
-        """A new project without scenes."""
+        """Create a project without scenes."""
         return (await timeline.create_project(self.conn, NewProject(slug=slug, name=slug), ADA)).id
 
     async def asset(self, kind: Kind, name: str, project: int | None = None) -> int:
-        """A new asset without versions."""
-        made = await library.create_asset(self.conn, NewAsset(kind=kind, name=name, project_id=project), ADA)
-        self.assets.setdefault(name, made.id)
-        return made.id
+        """Create an asset without versions."""
+        created = await library.create_asset(self.conn, NewAsset(kind=kind, name=name, project_id=project), ADA)
+        self.assets.setdefault(name, created.id)
+        return created.id
 
     async def version(
         self, name: str, content: str, *, equal_to: str | None = None, made_from: Iterable[tuple[str, int]] = ()
     ) -> Version:
-        """A new version of an asset, of bytes that stand for ``content``, equal to those of ``equal_to``."""
+        """Add a version whose bytes represent ``content`` and are equal to those of ``equal_to``."""
         await library_sql.lock(self.conn)
         new = NewVersion(
             digest=digest_for(content),
@@ -95,9 +95,9 @@ class Stage:
     async def record(
         self, segment: int, claim: Claim, outputs: Mapping[str, str] | None = None, **options: Any
     ) -> RecordedIds:
-        """Record one claim; ``outputs`` are parts by the content they stand for."""
-        (made,) = await self.record_all([(segment, claim, outputs)], **options)
-        return made
+        """Record one claim; ``outputs`` are parts by the content they represent."""
+        (recorded,) = await self.record_all([(segment, claim, outputs)], **options)
+        return recorded
 
     async def record_all(
         self, claims: Sequence[tuple[int, Claim, Mapping[str, str] | None]], **options: Any
@@ -107,30 +107,30 @@ class Stage:
         return await record_takes(self.conn, arrivals, ADA, **options)
 
     async def ask(self, query: LiteralString, **params: Any) -> Any:
-        """The first column of the first row."""
+        """Return the first column of the first row."""
         return await scalar(self.conn, query, **params)
 
-    async def receipt(self, made: RecordedIds) -> Receipt:
-        """The receipt of what was recorded."""
-        return await receipt_sql.get_receipt(self.conn, made.receipt_id)
+    async def receipt(self, recorded: RecordedIds) -> Receipt:
+        """Return the receipt of a recorded take."""
+        return await receipt_sql.get_receipt(self.conn, recorded.receipt_id)
 
-    async def lines(self, made: RecordedIds) -> dict[tuple[str, int], dict[str, Any]]:
-        """The inputs in a receipt's document, by role and ordinal."""
-        document = (await self.receipt(made)).document
+    async def lines(self, recorded: RecordedIds) -> dict[tuple[str, int], dict[str, Any]]:
+        """Return the inputs in a receipt's document, by role and ordinal."""
+        document = (await self.receipt(recorded)).document
         return {(line["role"], line["ordinal"]): line for line in document["inputs"]}
 
 
 def arriving(segment: int, claim: Claim, outputs: Mapping[str, str] | None = None) -> Recording:
-    """A claim as it arrives, with parts that stand for content of their own."""
+    """Return a claim to record, with distinct content for each part."""
     parts = outputs if outputs is not None else {"video": f"video of {segment}", "last_frame": f"frame of {segment}"}
     stored = {part: Output(digest=digest_for(content), size_bytes=len(content)) for part, content in parts.items()}
     return Recording(segment, claim, Parts(stored, uploaded={part: output.digest for part, output in stored.items()}))
 
 
 def claim(*inputs: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, **rest: Any) -> Claim:
-    """A claim of the sketch engine; its parameters are complete unless others are given."""
-    said = {"engine": {"name": "sketch", "version": "1"}, **rest}
-    return Claim.model_validate({**said, "inputs": inputs, "parameters": {**PARAMETERS, **(parameters or {})}})
+    """Return a claim of the sketch engine, whose parameters are complete by default."""
+    fields = {"engine": {"name": "sketch", "version": "1"}, **rest}
+    return Claim.model_validate({**fields, "inputs": inputs, "parameters": {**PARAMETERS, **(parameters or {})}})
 
 
 WHOLE: tuple[Mapping[str, Any], ...] = (
@@ -143,12 +143,12 @@ VARIANT: Mapping[str, Any] = {"role": "variant", "asset": "variant:clothed", "ve
 
 
 def whole(*pictures: Mapping[str, Any], **rest: Any) -> Claim:
-    """A claim that leaves nothing out; it starts from the variant unless other pictures are given."""
+    """Return a complete claim, which starts from the variant by default."""
     return claim(*WHOLE, *(pictures or (VARIANT,)), **rest)
 
 
 async def set_the_stage(conn: Conn, segments: int = 4) -> Stage:
-    """A project with one scene and the cast."""
+    """Create a project with one scene and the library."""
     stage = Stage(conn)
     stage.project = await stage.another_project("rooftop")
     stage.scene, stage.segments = await stage.another_scene("night", segments)
@@ -160,5 +160,5 @@ async def set_the_stage(conn: Conn, segments: int = 4) -> Stage:
 
 
 async def table(conn: Conn, query: LiteralString) -> list[dict[str, Any]]:
-    """Every row of a query, in an order of its own."""
+    """Return every row of a query in a stable order."""
     return sorted(await rows(conn, query), key=repr)

@@ -1,4 +1,4 @@
-"""Claims that cannot be accepted: each is refused with a message that says what is wrong, and nothing is kept."""
+"""Invalid claims: each is refused with a message that names the problem, and nothing is recorded."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ LORA = {"role": "lora", "asset": "lora:rain", "version": 1}
 
 
 @pytest.mark.parametrize(
-    ("said", "about"),
+    ("document", "about"),
     [
         ({}, "engine"),
         ({"engine": {}}, "engine.name"),
@@ -59,9 +59,9 @@ LORA = {"role": "lora", "asset": "lora:rain", "version": 1}
         ({"engine": ENGINE, "inputs": [LORA] * 1001}, "inputs"),
     ],
 )
-def test_claims_that_say_something_impossible(said: dict[str, Any], about: str) -> None:
+def test_an_impossible_claim_is_refused(document: dict[str, Any], about: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        Claim.model_validate(said)
+        Claim.model_validate(document)
     places = {".".join(str(part) for part in error["loc"]) for error in refused.value.errors()}
     assert any(place == about or place.startswith(f"{about}.") for place in places), places
     assert "\n" not in refused.value.errors()[0]["msg"]
@@ -81,26 +81,28 @@ def test_claims_that_say_something_impossible(said: dict[str, Any], about: str) 
         ([{"role": "seed_frame"}], "neither a take nor a digest"),
     ],
 )
-async def test_claims_that_cannot_be_resolved(stage: Stage, inputs: list[dict[str, Any]], message: str) -> None:
+async def test_a_claim_that_cannot_be_resolved_is_refused(
+    stage: Stage, inputs: list[dict[str, Any]], message: str
+) -> None:
     with pytest.raises(Invalid, match=message):
         async with stage.conn.transaction():
             await stage.record(stage.segments[0], claim(*inputs))
     assert await stage.ask("SELECT count(*) FROM takes") == 0
 
 
-async def test_a_frame_that_the_take_has_not(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole(), {"video": "v"})
+async def test_a_frame_that_the_take_does_not_have_is_refused(stage: Stage) -> None:
+    recorded = await stage.record(stage.segments[0], whole(), {"video": "v"})
     with pytest.raises(Invalid, match="no part 'last_frame'"):
-        await stage.record(stage.segments[1], whole({"role": "seed_frame", "take": made.take_id}))
+        await stage.record(stage.segments[1], whole({"role": "seed_frame", "take": recorded.take_id}))
 
 
-def test_what_has_no_canonical_form() -> None:
+def test_a_value_without_canonical_form_is_refused() -> None:
     recording = arriving(1, claim(engine={"name": "sketch", "environment": {"number": 2**53 + 1}}))
     with pytest.raises(Invalid, match="canonical JSON"):
         _ = recording.claim_digest
 
 
-async def test_a_text_that_the_database_cannot_keep(db: Database) -> None:
+async def test_a_text_that_the_database_cannot_store_is_refused(db: Database) -> None:
     async with db.transaction() as conn:
         stage = await set_the_stage(conn)
     with pytest.raises(Invalid, match="cannot keep this value"):
@@ -108,19 +110,19 @@ async def test_a_text_that_the_database_cannot_keep(db: Database) -> None:
             await Stage(conn).record(stage.segments[0], whole(parameters={"prompt": "rain\0"}))
     async with db.transaction() as conn:
         assert await Stage(conn).ask("SELECT count(*) FROM takes") == 0
-        made = await Stage(conn).record(stage.segments[0], whole(parameters={"sampler": "\0"}))
-        assert b'"sampler":"\\u0000"' in await receipt_sql.document_of(conn, made.receipt_id)
+        recorded = await Stage(conn).record(stage.segments[0], whole(parameters={"sampler": "\0"}))
+        assert b'"sampler":"\\u0000"' in await receipt_sql.document_of(conn, recorded.receipt_id)
 
 
 numbers = st.integers(0, 2**64 + 10).map(str) | st.text("0123456789-+eE. ", max_size=22)
 
 
 @given(numbers)
-def test_seeds_are_numbers_that_fit_and_nothing_else(seed: str) -> None:
+def test_a_seed_must_be_a_decimal_number_of_64_bits(seed: str) -> None:
     fits = seed.isdecimal() and str(int(seed)) == seed and int(seed) < 2**64
     try:
-        said = Claim.model_validate_json(json.dumps({"engine": ENGINE, "parameters": {"seed": seed}}))
+        parsed = Claim.model_validate_json(json.dumps({"engine": ENGINE, "parameters": {"seed": seed}}))
     except ValidationError:
         assert not fits
     else:
-        assert fits and said.parameters.seed == seed
+        assert fits and parsed.parameters.seed == seed

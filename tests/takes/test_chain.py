@@ -1,4 +1,4 @@
-"""Which segments continue which, against a definition that is too slow to be wrong."""
+"""Which segments continue which, compared with a definition that is too simple to be wrong."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from genlock.takes.chain import Link, Member, Slot, link, relink_one, runs
 
 
 @dataclass(frozen=True)
-class Made:
-    """A selected take: the frame it continues (whose segment, which picture), and the frame it ends with."""
+class ChainTake:
+    """A selected take: the frame it continues (whose segment, which image), and the frame it ends with."""
 
     seed: tuple[int, int] | None
     ends_with: int
@@ -25,19 +25,19 @@ class Place:
 
     id: int
     chained: bool
-    made: Made | None
+    take: ChainTake | None
 
 
 Scene = tuple[Place, ...]
 
-made = st.builds(
-    Made,
+takes = st.builds(
+    ChainTake,
     seed=st.none() | st.tuples(st.integers(1, 7), st.integers(0, 2)),
     ends_with=st.integers(0, 2),
     unknown=st.booleans(),
     workload=st.none() | st.integers(1, 2),
 )
-scenes = st.lists(st.tuples(st.booleans(), st.none() | made), max_size=7).map(
+scenes = st.lists(st.tuples(st.booleans(), st.none() | takes), max_size=7).map(
     lambda places: tuple(Place(number, chained, take) for number, (chained, take) in enumerate(places, start=1))
 )
 
@@ -47,91 +47,91 @@ def picture(number: int) -> bytes:
 
 
 def slots_of(scene: Scene) -> tuple[Slot, ...]:
-    """The slots of a scene as they are read from the database."""
-    found: list[Slot] = []
+    """Return the slots of a scene as they are read from the database."""
+    slots: list[Slot] = []
     for number, place in enumerate(scene):
         before = scene[number - 1] if number else None
-        if place.made is None:
+        if place.take is None:
             continue
-        found.append(
+        slots.append(
             Slot(
                 segment_id=place.id,
                 scene_id=1,
                 project_id=1,
                 chained=place.chained,
-                unknown=place.made.unknown,
-                workload_id=place.made.workload,
-                seed_digest=picture(place.made.seed[1]) if place.made.seed else None,
-                seed_segment_id=place.made.seed[0] if place.made.seed else None,
+                unknown=place.take.unknown,
+                workload_id=place.take.workload,
+                seed_digest=picture(place.take.seed[1]) if place.take.seed else None,
+                seed_segment_id=place.take.seed[0] if place.take.seed else None,
                 before_id=before.id if before else None,
-                before_selected=before is not None and before.made is not None,
-                before_digest=picture(before.made.ends_with) if before and before.made and place.made.seed else None,
+                before_selected=before is not None and before.take is not None,
+                before_digest=picture(before.take.ends_with) if before and before.take and place.take.seed else None,
             )
         )
-    return tuple(found)
+    return tuple(slots)
 
 
 def continues(scene: Scene, place: Place) -> Place | None:
-    """The segment that a segment continues: the one before, if this one is chained, has a frame, and that a take."""
+    """Return the previous segment if this one is chained and has a frame, and the previous one a take."""
     before = next((other for other in scene if other.id == place.id - 1), None)
-    if place.chained and place.made and place.made.seed and before and before.made:
+    if place.chained and place.take and place.take.seed and before and before.take:
         return before
     return None
 
 
 def run_of(scene: Scene, place: Place) -> list[Place]:
-    """The segments from the first of a run to this one."""
+    """Return the segments from the first of a run to this one."""
     before = continues(scene, place)
     return [*(run_of(scene, before) if before else []), place]
 
 
 @given(scenes)
-def test_links_are_what_they_are_defined_to_be(scene: Scene) -> None:
-    links = {found.segment_id: found for found in link(slots_of(scene))}
-    assert set(links) == {place.id for place in scene if place.made}
+def test_links_follow_their_definition(scene: Scene) -> None:
+    links = {linked.segment_id: linked for linked in link(slots_of(scene))}
+    assert set(links) == {place.id for place in scene if place.take}
     for place in scene:
-        if place.made is None:
+        if place.take is None:
             continue
-        found, run, before = links[place.id], run_of(scene, place), continues(scene, place)
-        assert (found.run_id, found.run_position) == (run[0].id, len(run))
-        moved = before and before.made and place.made.seed and place.made.seed[1] != before.made.ends_with
-        assert (found.broken is not None) == bool(moved)
-        if found.broken and before and before.made and place.made.seed:
-            assert found.broken == (picture(place.made.seed[1]), picture(before.made.ends_with))
-        stands_before = place.id - 1 if place.id > 1 else None
-        from_before = place.made.seed is not None and place.made.seed[0] == stands_before
-        assert found.via_judged == (not (place.chained and from_before))
+        linked, run, before = links[place.id], run_of(scene, place), continues(scene, place)
+        assert (linked.run_id, linked.run_position) == (run[0].id, len(run))
+        is_broken = before and before.take and place.take.seed and place.take.seed[1] != before.take.ends_with
+        assert (linked.broken is not None) == bool(is_broken)
+        if linked.broken and before and before.take and place.take.seed:
+            assert linked.broken == (picture(place.take.seed[1]), picture(before.take.ends_with))
+        previous_id = place.id - 1 if place.id > 1 else None
+        continues_previous = place.take.seed is not None and place.take.seed[0] == previous_id
+        assert linked.via_judged == (not (place.chained and continues_previous))
 
 
 @given(scenes)
-def test_runs_are_the_links_that_share_one(scene: Scene) -> None:
+def test_runs_group_the_links_of_one_run(scene: Scene) -> None:
     slots = slots_of(scene)
     links = link(slots)
-    found = {run.run_id: run for run in runs(slots, links)}
-    assert set(found) == {place.run_id for place in links}
-    for run_id, run in found.items():
-        members = [place for place in scene if place.made and run_of(scene, place)[0].id == run_id]
+    runs_by_id = {run.run_id: run for run in runs(slots, links)}
+    assert set(runs_by_id) == {place.run_id for place in links}
+    for run_id, run in runs_by_id.items():
+        members = [place for place in scene if place.take and run_of(scene, place)[0].id == run_id]
         assert run.length == len(members)
-        unknown = [number for number, place in enumerate(members, start=1) if place.made and place.made.unknown]
+        unknown = [number for number, place in enumerate(members, start=1) if place.take and place.take.unknown]
         assert run.unknown_from == min(unknown, default=None)
-        workloads = {place.made.workload for place in members if place.made}
+        workloads = {place.take.workload for place in members if place.take}
         assert run.workload_id == (workloads.pop() if len(workloads) == 1 else None)
 
 
 @given(scenes, scenes)
-def test_scenes_do_not_touch_each_other(one: Scene, other: Scene) -> None:
+def test_scenes_are_linked_independently(scene: Scene, other: Scene) -> None:
     renumbered = [replace(slot, scene_id=2, segment_id=slot.segment_id + 10) for slot in slots_of(other)]
-    together = link([*slots_of(one), *renumbered])
-    assert together[: len(slots_of(one))] == link(slots_of(one))
+    together = link([*slots_of(scene), *renumbered])
+    assert together[: len(slots_of(scene))] == link(slots_of(scene))
 
 
-@given(scenes, st.integers(0, 6), made)
-def test_one_new_take_changes_what_relinking_its_scene_changes(scene: Scene, index: int, take: Made) -> None:
-    """From its neighbours alone, or not at all; what it says is certain, is."""
+@given(scenes, st.integers(0, 6), takes)
+def test_relinking_a_new_take_equals_relinking_its_scene(scene: Scene, index: int, take: ChainTake) -> None:
+    """Relinking uses only its neighbours, or gives up; a complete answer is right."""
     if index >= len(scene):
         return
     place = scene[index]
-    later = tuple(replace(other, made=take) if other is place else other for other in scene)
+    later = tuple(replace(other, take=take) if other is place else other for other in scene)
     links = {each.segment_id: each for each in link(slots_of(scene))}
     stored_runs = {run.run_id: run for run in runs(slots_of(scene), tuple(links.values()))}
     slots = slots_of(later)
@@ -157,12 +157,12 @@ def test_one_new_take_changes_what_relinking_its_scene_changes(scene: Scene, ind
     assert relinked.run == run
 
 
-@given(scenes, st.integers(0, 6), made)
-def test_an_unchained_segment_needs_no_more_than_its_neighbours(scene: Scene, index: int, take: Made) -> None:
+@given(scenes, st.integers(0, 6), takes)
+def test_an_unchained_segment_is_relinked_from_its_neighbours(scene: Scene, index: int, take: ChainTake) -> None:
     unchained = tuple(replace(place, chained=False) for place in scene)
     if index >= len(scene):
         return
-    later = tuple(replace(place, made=take) if number == index else place for number, place in enumerate(unchained))
+    later = tuple(replace(place, take=take) if number == index else place for number, place in enumerate(unchained))
     members = {
         slot.segment_id: Member(slot, Link(slot.segment_id, slot.segment_id, 1, via_judged=True, broken=None), None)
         for slot in slots_of(later)

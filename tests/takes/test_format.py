@@ -1,4 +1,4 @@
-"""The receipt format as a promise to others: schema and vectors, checked with nothing but SHA-256 and RFC 8785."""
+"""The receipt format as a public contract: schema and vectors, checked with only SHA-256 and RFC 8785."""
 
 import hashlib
 import json
@@ -23,14 +23,14 @@ SCHEMA = vectors.FILE.with_name("receipt-v1.schema.json")
 
 @cache
 def schema() -> Any:
-    """The validator of the documented schema."""
-    found = json.loads(SCHEMA.read_text())
-    Draft202012Validator.check_schema(found)
-    return Draft202012Validator(found, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    """Return the validator of the documented schema."""
+    document = json.loads(SCHEMA.read_text())
+    Draft202012Validator.check_schema(document)
+    return Draft202012Validator(document, format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def read() -> list[Mapping[str, Any]]:
-    """The vectors as another program reads them."""
+    """Return the vectors as another program reads them."""
     return json.loads(vectors.FILE.read_text())["vectors"]
 
 
@@ -43,16 +43,16 @@ def test_every_vector_can_be_checked_from_scratch(vector: Mapping[str, Any]) -> 
     for what, digest in (("claim", "claim_digest"), ("document", "receipt_digest"), ("inputs", "inputs_digest")):
         assert rfc8785.dumps(vector[what]).decode() == vector[f"{what}_canonical"]
         assert sha256(vector[f"{what}_canonical"]) == vector[digest]
-    assert vector["inputs"] == vectors.wish(vector["document"])
+    assert vector["inputs"] == vectors.digested_inputs(vector["document"])
     schema().validate(vector["document"])
 
 
-def test_the_vectors_are_what_genlock_makes() -> None:
+def test_the_vectors_file_is_up_to_date() -> None:
     assert vectors.FILE.read_text() == vectors.written()
     assert len(read()) >= 8
 
 
-def test_equal_wishes_have_equal_digests_and_only_they() -> None:
+def test_only_equal_requests_have_equal_inputs_digests() -> None:
     by_name = {vector["name"]: vector for vector in read()}
     digests = [vector["inputs_digest"] for vector in by_name.values()]
     same = [
@@ -62,23 +62,23 @@ def test_equal_wishes_have_equal_digests_and_only_they() -> None:
     assert len(set(digests)) == len(digests) - len(same) + 1
 
 
-async def test_real_receipts_fit_the_schema(stage: Stage) -> None:
-    made = [
+async def test_real_receipts_match_the_schema(stage: Stage) -> None:
+    recorded = [
         await stage.record(stage.segments[0], whole()),
         await stage.record(stage.segments[0], claim(parameters=dict.fromkeys(("prompt", "seed", "cfg")))),
     ]
-    frame = {"role": "seed_frame", "take": made[0].take_id}
+    frame = {"role": "seed_frame", "take": recorded[0].take_id}
     edited = {"role": "lora", "asset": "lora:rain", "digest": digest_for("edited"), "strength_model": 1}
-    made += [
+    recorded += [
         await stage.record(stage.segments[1], whole(frame, edited, parameters={"seed": str(2**64 - 1), "loop": False})),
         await stage.record(stage.segments[2], whole(VARIANT, WHOLE[2], note="two", evidence="declared")),
     ]
-    for one in made:
-        document = json.loads(await receipt_sql.document_of(stage.conn, one.receipt_id))
+    for take in recorded:
+        document = json.loads(await receipt_sql.document_of(stage.conn, take.receipt_id))
         schema().validate(document)
-        receipt = await stage.receipt(one)
+        receipt = await stage.receipt(take)
         assert sha256(rfc8785.dumps(document).decode()) == receipt.receipt_digest
-        assert sha256(rfc8785.dumps(vectors.wish(document)).decode()) == receipt.inputs_digest
+        assert sha256(rfc8785.dumps(vectors.digested_inputs(document)).decode()) == receipt.inputs_digest
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_real_receipts_fit_the_schema(stage: Stage) -> None:
         {"unheard_of": 1},
     ],
 )
-def test_the_schema_refuses_what_is_no_receipt(broken: Mapping[str, Any]) -> None:
+def test_the_schema_refuses_invalid_receipts(broken: Mapping[str, Any]) -> None:
     document = read()[1]["document"]
     assert schema().is_valid(document)
     assert not schema().is_valid({**document, **broken})
@@ -131,7 +131,7 @@ scalars = st.text(max_size=8) | st.integers(-100, 100) | st.floats(-10, 10) | st
 
 
 @given(st.dictionaries(st.sampled_from(["cfg", "denoise", "a", "b", "c"]), st.integers(-9, 9), max_size=5))
-def test_the_same_claim_has_one_digest_however_it_is_written(numbers: dict[str, int]) -> None:
+def test_equal_claims_have_one_digest_in_any_notation(numbers: dict[str, int]) -> None:
     as_floats = {name: float(value) if name in ("cfg", "denoise") else value for name, value in numbers.items()}
     shuffled = dict(reversed(list(as_floats.items())))
     assert arriving(1, whole(parameters=numbers)).claim_digest == arriving(1, whole(parameters=shuffled)).claim_digest
@@ -141,5 +141,5 @@ def test_the_same_claim_has_one_digest_however_it_is_written(numbers: dict[str, 
 def test_another_claim_has_another_digest(extra: dict[str, Any], data: st.DataObject) -> None:
     other = data.draw(st.dictionaries(st.text("abc", min_size=1, max_size=2), scalars, max_size=3))
     same = rfc8785.dumps(extra) == rfc8785.dumps(other)
-    digests = {arriving(1, whole(parameters=said)).claim_digest for said in (extra, other)}
+    digests = {arriving(1, whole(parameters=parameters)).claim_digest for parameters in (extra, other)}
     assert (len(digests) == 1) == same

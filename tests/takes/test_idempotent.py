@@ -1,4 +1,4 @@
-"""The same claim for the same segment is recorded once, whoever sends it and however often."""
+"""The same claim for the same segment is recorded once, by any sender and any number of times."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ HISTORY = """
 """
 
 
-async def test_the_same_claim_again_writes_nothing(stage: Stage) -> None:
+async def test_a_repeated_claim_writes_nothing(stage: Stage) -> None:
     first = await stage.record(stage.segments[0], whole())
     before = await rows(stage.conn, HISTORY)
     again = await stage.record(stage.segments[0], whole())
@@ -24,7 +24,7 @@ async def test_the_same_claim_again_writes_nothing(stage: Stage) -> None:
     assert await rows(stage.conn, HISTORY) == before
 
 
-async def test_the_same_claim_again_selects_nothing(stage: Stage) -> None:
+async def test_a_repeated_claim_selects_nothing(stage: Stage) -> None:
     await stage.record(stage.segments[0], whole(), {"video": "1"})
     second = await stage.record(stage.segments[0], whole(), {"video": "2"})
     await stage.record(stage.segments[0], whole(), {"video": "1"})
@@ -32,52 +32,52 @@ async def test_the_same_claim_again_selects_nothing(stage: Stage) -> None:
 
 
 async def test_another_part_is_another_claim(stage: Stage) -> None:
-    one = await stage.record(stage.segments[0], whole(), {"video": "1"})
-    other = await stage.record(stage.segments[0], whole(), {"video": "2"})
-    assert (one.take, other.take) == (1, 2)
+    first = await stage.record(stage.segments[0], whole(), {"video": "1"})
+    second = await stage.record(stage.segments[0], whole(), {"video": "2"})
+    assert (first.take, second.take) == (1, 2)
 
 
-async def test_the_same_claim_for_another_segment_is_another_take(stage: Stage) -> None:
-    one, other = [await stage.record(segment, whole(), {"video": "1"}) for segment in stage.segments[:2]]
-    assert one.take_id != other.take_id
+async def test_a_claim_for_another_segment_is_another_take(stage: Stage) -> None:
+    first, second = [await stage.record(segment, whole(), {"video": "1"}) for segment in stage.segments[:2]]
+    assert first.take_id != second.take_id
 
 
-async def test_numbers_written_otherwise_are_the_same_claim(stage: Stage) -> None:
-    one = await stage.record(stage.segments[0], whole(parameters={"cfg": 4}))
+async def test_equal_numbers_in_another_notation_are_the_same_claim(stage: Stage) -> None:
+    first = await stage.record(stage.segments[0], whole(parameters={"cfg": 4}))
     again = await stage.record(stage.segments[0], whole(parameters={"cfg": 4.0}))
-    assert (again.take_id, again.created) == (one.take_id, False)
+    assert (again.take_id, again.created) == (first.take_id, False)
 
 
 async def test_twice_in_one_batch_is_one_take(stage: Stage) -> None:
-    one, other, again = await stage.record_all(
+    first, second, again = await stage.record_all(
         [(stage.segments[0], whole(), None), (stage.segments[1], whole(), None), (stage.segments[0], whole(), None)]
     )
-    assert one == again and other.take_id != one.take_id
+    assert first == again and second.take_id != first.take_id
     assert await stage.ask("SELECT count(*) FROM takes") == 2
 
 
-async def test_a_batch_may_repeat_what_was_recorded_before(stage: Stage) -> None:
+async def test_a_batch_may_repeat_recorded_claims(stage: Stage) -> None:
     before = await stage.record(stage.segments[0], whole())
     again, new = await stage.record_all([(stage.segments[0], whole(), None), (stage.segments[1], whole(), None)])
     assert (again.take_id, again.created, new.created) == (before.take_id, False, True)
 
 
-async def test_a_thousand_claims_with_chains_in_one_batch(stage: Stage) -> None:
+async def test_a_batch_records_a_thousand_claims_with_chains(stage: Stage) -> None:
     claims: list[tuple[int, Claim, None]] = []
     for number in range(250):
         _, segments = await stage.another_scene(f"scene {number}", 4)
         for position, segment in enumerate(segments):
             frame = {"role": "seed_frame", "take": None, "digest": arriving_frame(segments[position - 1])}
             claims.append((segment, whole(frame if position else VARIANT), None))
-    made = await stage.record_all(claims)
-    assert (len(made), len({one.take_id for one in made})) == (1000, 1000)
+    recorded = await stage.record_all(claims)
+    assert (len(recorded), len({take.take_id for take in recorded})) == (1000, 1000)
     assert await stage.ask("SELECT count(*) FROM runs WHERE length = 4 AND unknown_from IS NULL") == 250
     assert await stage.ask("SELECT count(*) FROM broken_links") == 0
     assert await stage.ask("SELECT count(*) FROM selected_takes WHERE via_judged") == 250
 
 
 def arriving_frame(segment: int) -> str:
-    """The digest of the last frame that a segment's take has here."""
+    """Return the digest of the last frame of a segment's take."""
     return arriving(segment, whole()).parts.outputs["last_frame"].digest
 
 
@@ -102,7 +102,7 @@ asyncio.run(main())
 """
 
 
-async def test_two_processes_at_once_record_one_take(db: Database, database: str) -> None:
+async def test_concurrent_processes_record_one_take(db: Database, database: str) -> None:
     async with db.transaction() as conn:
         stage = await set_the_stage(conn)
     for attempt in range(5):
@@ -123,5 +123,5 @@ async def test_two_processes_at_once_record_one_take(db: Database, database: str
         assert sorted(answer[2] for answer in answers) == ["False", "True"]
         async with db.transaction() as conn:
             assert await scalar(conn, "SELECT count(*) FROM takes") == attempt + 1
-            (made,) = await record_takes(conn, [arriving(stage.segments[0], whole(), {"video": str(attempt)})], ADA)
-            assert not made.created
+            (recorded,) = await record_takes(conn, [arriving(stage.segments[0], whole(), {"video": str(attempt)})], ADA)
+            assert not recorded.created

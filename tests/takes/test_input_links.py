@@ -1,4 +1,4 @@
-"""Inputs named by a digest alone are linked to the asset that registers it, in the transaction that registers it."""
+"""Inputs with only a digest are linked to the asset that registers it, in the registering transaction."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ LINKS = "SELECT count(*) FROM input_links"
 
 
 async def register(conn: Conn, kind: Kind, name: str, content: str, project: int | None = None) -> int:
-    """Create an asset with one version, whose bytes stand for ``content``; return its id."""
+    """Create an asset with one version whose bytes represent ``content``; return its id."""
     asset = await library.create_asset(conn, NewAsset(kind=kind, name=name, project_id=project), ADA)
     await add_version(conn, asset.id, content)
     return asset.id
@@ -42,7 +42,7 @@ async def add_version(conn: Conn, asset_id: int, content: str) -> None:
 
 
 async def check(stage: Stage) -> None:
-    """The current state and the usage of every asset are what history says."""
+    """Check the current state and the usage of every asset against history."""
     await check_the_present(stage.conn)
     for which in ("selected", "all"):
         expected = await counted(stage.conn, selected=which == "selected")
@@ -52,7 +52,7 @@ async def check(stage: Stage) -> None:
             assert page.total == len(page.items) == total
 
 
-async def test_a_whole_chain_is_known_again(stage: Stage) -> None:
+async def test_a_registered_digest_makes_a_whole_chain_known(stage: Stage) -> None:
     await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM))
     for before, segment in zip(stage.segments, stage.segments[1:], strict=False):
         frame = {"role": "seed_frame", "digest": digest_for(f"frame of {before}")}
@@ -77,7 +77,7 @@ async def test_takes_that_used_other_versions_of_the_asset_are_counted_once(stag
     await check(stage)
 
 
-async def test_only_assets_of_the_kind_that_the_project_sees(stage: Stage) -> None:
+async def test_only_visible_assets_of_the_kind_are_linked(stage: Stage) -> None:
     other = await stage.another_project("other")
     await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM))
     await register(stage.conn, Kind.VAE, "storm", "storm 1")
@@ -89,13 +89,13 @@ async def test_only_assets_of_the_kind_that_the_project_sees(stage: Stage) -> No
     await check(stage)
 
 
-async def test_the_migration_links_what_was_registered_before_it(stage: Stage) -> None:
+async def test_the_migration_links_earlier_registrations(stage: Stage) -> None:
     fog = {"role": "lora", "digest": digest_for("fog 2"), "strength_model": 0.5}
     used = {"role": "lora", "asset": "lora:fog", "version": 1, "strength_model": 0.5}
     for segment, inputs in zip(stage.segments, ((fog, used), (fog,), (STORM,), (fog, fog)), strict=True):
         await stage.record(segment, claim(*WHOLE, PICTURE, *inputs))
     await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM, fog))
-    await stage.version("fog", "fog 2")  # as a library without links does it
+    await stage.version("fog", "fog 2")  # as a release without links registers it
     await stage.conn.execute("RESET ROLE")
     await stage.conn.execute("DROP VIEW resolved_inputs CASCADE")
     await stage.conn.execute("DROP TABLE input_links")
@@ -109,16 +109,16 @@ async def test_the_migration_links_what_was_registered_before_it(stage: Stage) -
 
 
 async def test_a_take_names_its_unregistered_inputs(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM))
-    assert (await take_sql.get_take_by_id(stage.conn, made.take_id)).unregistered == ("lora[1]",)
-    document = (await stage.receipt(made)).document
+    recorded = await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM))
+    assert (await take_sql.get_take_by_id(stage.conn, recorded.take_id)).unregistered == ("lora[1]",)
+    document = (await stage.receipt(recorded)).document
     await register(stage.conn, Kind.LORA, "storm", "storm 1")
-    assert (await take_sql.get_take_by_id(stage.conn, made.take_id)).unregistered == ()
-    assert (await stage.receipt(made)).document == document
+    assert (await take_sql.get_take_by_id(stage.conn, recorded.take_id)).unregistered == ()
+    assert (await stage.receipt(recorded)).document == document
 
 
-async def test_what_is_recorded_while_it_is_registered_is_linked(db: Database) -> None:
-    """Whichever commits first: the other one waits for it and sees it."""
+async def test_a_take_recorded_during_the_registration_is_linked(db: Database) -> None:
+    """Whichever commits first, the other one waits for it and sees it."""
     async with db.transaction() as conn:
         stage = await set_the_stage(conn)
     for turn, first in enumerate(("record", "register") * 3):

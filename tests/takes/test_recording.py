@@ -1,4 +1,4 @@
-"""What a receipt says: fields, what it goes back to, what it lacks, how good its evidence is."""
+"""The content of a receipt: its fields, its sources, what it lacks, and its evidence."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -17,8 +17,8 @@ from genlock.takes.parts import Parts
 from genlock.takes.record import record_takes, record_version
 
 
-async def test_a_receipt_says_what_was_used_and_what_came_out(stage: Stage) -> None:
-    made = await stage.record(
+async def test_a_receipt_contains_inputs_and_outputs(stage: Stage) -> None:
+    recorded = await stage.record(
         stage.segments[0],
         whole(
             graph=digest_for("graph"),
@@ -28,8 +28,12 @@ async def test_a_receipt_says_what_was_used_and_what_came_out(stage: Stage) -> N
         ),
         {"video": "v", "last_frame": "f"},
     )
-    receipt = await stage.receipt(made)
-    assert (receipt.segment_id, receipt.take_id, receipt.project_id) == (stage.segments[0], made.take_id, stage.project)
+    receipt = await stage.receipt(recorded)
+    assert (receipt.segment_id, receipt.take_id, receipt.project_id) == (
+        stage.segments[0],
+        recorded.take_id,
+        stage.project,
+    )
     assert (receipt.evidence, receipt.missing, receipt.recorded_by) == (Evidence.RECORDED, (), "ada")
     document = receipt.document
     assert document["schema"] == "genlock.receipt/1"
@@ -40,8 +44,8 @@ async def test_a_receipt_says_what_was_used_and_what_came_out(stage: Stage) -> N
     assert document["observed"] == {"started_at": "2026-01-01T10:00:00Z", "duration_s": 2.5, "per_node_s": {"1": 2}}
     assert document["recorder"] == {"name": "test", "version": "3"}
     assert (document["evidence"], document["missing"], document["note"]) == ("recorded", [], "the first try")
-    assert {"graph", "regenerates"} & set(document) == set()  # the graph's bytes were not said to be stored
-    rain = (await stage.lines(made))["lora", 0]
+    assert {"graph", "regenerates"} & set(document) == set()  # the graph's bytes were not declared as stored
+    rain = (await stage.lines(recorded))["lora", 0]
     assert rain == {
         "role": "lora",
         "ordinal": 0,
@@ -56,97 +60,97 @@ async def test_a_receipt_says_what_was_used_and_what_came_out(stage: Stage) -> N
     }
 
 
-async def test_the_document_is_kept_as_the_bytes_that_were_digested(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole(parameters={"prompt": "größer “😀” \u2028"}))
-    kept = await receipt_sql.document_of(stage.conn, made.receipt_id)
-    assert digest_for(kept.decode()) == made.receipt_digest
-    assert b": " not in kept and "größer “😀” \u2028".encode() in kept
+async def test_the_document_is_stored_as_the_digested_bytes(stage: Stage) -> None:
+    recorded = await stage.record(stage.segments[0], whole(parameters={"prompt": "größer “😀” \u2028"}))
+    document = await receipt_sql.document_of(stage.conn, recorded.receipt_id)
+    assert digest_for(document.decode()) == recorded.receipt_digest
+    assert b": " not in document and "größer “😀” \u2028".encode() in document
 
 
 async def test_takes_are_numbered_listed_and_selected(stage: Stage) -> None:
-    first, second = stage.segments[:2]
-    one = await stage.record(first, whole(), {"video": "1", "last_frame": "1"})
-    two = await stage.record(first, whole(), {"video": "2", "last_frame": "2"})
-    three = await stage.record(first, whole(), {"video": "3", "last_frame": "3"}, select=False)
-    other = await stage.record(second, whole())
-    assert [made.take for made in (one, two, three, other)] == [1, 2, 3, 1]
-    page = await take_sql.takes_of(stage.conn, first, limit=2)
+    segment, other_segment = stage.segments[:2]
+    first = await stage.record(segment, whole(), {"video": "1", "last_frame": "1"})
+    second = await stage.record(segment, whole(), {"video": "2", "last_frame": "2"})
+    third = await stage.record(segment, whole(), {"video": "3", "last_frame": "3"}, select=False)
+    other = await stage.record(other_segment, whole())
+    assert [take.take for take in (first, second, third, other)] == [1, 2, 3, 1]
+    page = await take_sql.takes_of(stage.conn, segment, limit=2)
     assert (page.total, [(take.number, take.selected) for take in page.items]) == (3, [(3, False), (2, True)])
-    rest = await take_sql.takes_of(stage.conn, first, after=page.next, limit=2)
+    rest = await take_sql.takes_of(stage.conn, segment, after=page.next, limit=2)
     assert ([take.number for take in rest.items], rest.next) == ([1], None)
     assert rest.items[0].outputs == {"video": digest_for("1"), "last_frame": digest_for("1")}
-    assert (await take_sql.get_take_by_id(stage.conn, two.take_id)).number == 2
-    assert (await take_sql.selected_takes_of(stage.conn, [first, second]))[first].id == two.take_id
+    assert (await take_sql.get_take_by_id(stage.conn, second.take_id)).number == 2
+    assert (await take_sql.selected_takes_of(stage.conn, [segment, other_segment]))[segment].id == second.take_id
     with pytest.raises(NotFound):
-        await take_sql.get_take(stage.conn, first, 4)
+        await take_sql.get_take(stage.conn, segment, 4)
 
 
-async def test_only_if_keeps_what_a_person_selected_meanwhile(stage: Stage) -> None:
+async def test_only_if_keeps_a_selection_made_in_the_meantime(stage: Stage) -> None:
     segment = stage.segments[0]
-    one = await stage.record(segment, whole(), {"video": "1"})
-    two = await stage.record(segment, whole(), {"video": "2"})
-    await stage.record(segment, whole(), {"video": "3"}, only_if={segment: one.take_id})
-    assert (await take_sql.selected_takes_of(stage.conn, [segment]))[segment].id == two.take_id
-    four = await stage.record(segment, whole(), {"video": "4"}, only_if={segment: two.take_id})
-    assert (await take_sql.selected_takes_of(stage.conn, [segment]))[segment].id == four.take_id
+    first = await stage.record(segment, whole(), {"video": "1"})
+    second = await stage.record(segment, whole(), {"video": "2"})
+    await stage.record(segment, whole(), {"video": "3"}, only_if={segment: first.take_id})
+    assert (await take_sql.selected_takes_of(stage.conn, [segment]))[segment].id == second.take_id
+    latest = await stage.record(segment, whole(), {"video": "4"}, only_if={segment: second.take_id})
+    assert (await take_sql.selected_takes_of(stage.conn, [segment]))[segment].id == latest.take_id
 
 
 # via ---------------------------------------------------------------------------------------------
 
 
-async def test_a_variant_brings_the_source_image_it_was_made_from(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole())
-    line = (await stage.lines(made))["source_image", 0]
+async def test_a_variant_adds_the_source_image_it_was_made_from(stage: Stage) -> None:
+    recorded = await stage.record(stage.segments[0], whole())
+    line = (await stage.lines(recorded))["source_image", 0]
     assert (line["asset"], line["version"], line["via"]) == (stage.assets["portrait"], 1, "variant")
 
 
 async def test_an_edit_of_a_variant_leaves_the_source_image_to_its_derivation(stage: Stage) -> None:
     await stage.version("clothed", "clothed 2", made_from=[("clothed", 1)])
-    made = await stage.record(stage.segments[0], whole({**VARIANT, "version": 2}))
-    assert {role for role, _ in await stage.lines(made)} == {"workflow", "model", "lora", "variant"}
+    recorded = await stage.record(stage.segments[0], whole({**VARIANT, "version": 2}))
+    assert {role for role, _ in await stage.lines(recorded)} == {"workflow", "model", "lora", "variant"}
 
 
 async def test_the_newest_derivation_of_an_equal_version_counts(stage: Stage) -> None:
     await stage.version("portrait", "portrait 2")
     await stage.version("clothed", "clothed 2", equal_to="clothed 1", made_from=[("portrait", 2)])
-    made = await stage.record(stage.segments[0], whole())
-    assert (await stage.lines(made))["source_image", 0]["version"] == 2
+    recorded = await stage.record(stage.segments[0], whole())
+    assert (await stage.lines(recorded))["source_image", 0]["version"] == 2
 
 
 async def test_several_sources_are_all_recorded(stage: Stage) -> None:
     await stage.version("portrait", "portrait 2")
     await stage.version("clothed", "clothed 2", made_from=[("portrait", 1), ("portrait", 2)])
-    made = await stage.record(stage.segments[0], whole({**VARIANT, "version": 2}))
-    lines = await stage.lines(made)
+    recorded = await stage.record(stage.segments[0], whole({**VARIANT, "version": 2}))
+    lines = await stage.lines(recorded)
     assert [lines["source_image", ordinal]["version"] for ordinal in (0, 1)] == [1, 2]
 
 
-async def test_what_a_claim_names_itself_is_not_repeated(stage: Stage) -> None:
+async def test_an_input_that_the_claim_names_is_not_repeated(stage: Stage) -> None:
     portrait = {"role": "source_image", "asset": "source_image:portrait", "version": 1}
-    made = await stage.record(stage.segments[0], whole(VARIANT, portrait))
-    images = [line for (role, _), line in (await stage.lines(made)).items() if role == "source_image"]
+    recorded = await stage.record(stage.segments[0], whole(VARIANT, portrait))
+    images = [line for (role, _), line in (await stage.lines(recorded)).items() if role == "source_image"]
     assert [line.get("via") for line in images] == [None]
 
 
-async def test_a_chain_records_what_it_started_from(stage: Stage) -> None:
+async def test_a_chain_records_its_start_image(stage: Stage) -> None:
     before = await stage.record(stage.segments[0], whole())
     for segment in stage.segments[1:]:
-        made = await stage.record(segment, whole({"role": "seed_frame", "take": before.take_id}))
-        lines = await stage.lines(made)
+        recorded = await stage.record(segment, whole({"role": "seed_frame", "take": before.take_id}))
+        lines = await stage.lines(recorded)
         assert lines["seed_frame", 0]["take"] == before.take_id
         assert lines["seed_frame", 0]["digest"] == digest_for(f"frame of {before.segment_id}")
         assert (lines["variant", 0]["via"], lines["variant", 0]["asset"]) == ("seed_frame", stage.assets["clothed"])
         assert (lines["source_image", 0]["via"], lines["source_image", 0]["version"]) == ("seed_frame", 1)
-        before = made
+        before = recorded
 
 
-async def test_a_frame_named_by_its_digest_is_that_of_the_segment_before(stage: Stage) -> None:
+async def test_a_frame_named_by_digest_is_that_of_the_previous_segment(stage: Stage) -> None:
     _, elsewhere = await stage.another_scene("day", 2)
     before = await stage.record(stage.segments[0], whole(), {"video": "v", "last_frame": "the same picture"})
     await stage.record(elsewhere[0], whole(), {"video": "w", "last_frame": "the same picture"})
     frame = {"role": "seed_frame", "digest": digest_for("the same picture")}
-    made = await stage.record(stage.segments[1], whole(frame))
-    assert (await stage.lines(made))["seed_frame", 0]["take"] == before.take_id
+    recorded = await stage.record(stage.segments[1], whole(frame))
+    assert (await stage.lines(recorded))["seed_frame", 0]["take"] == before.take_id
     assert (
         await stage.ask("SELECT via_judged FROM selected_takes WHERE segment_id = %(id)s", id=stage.segments[1])
         is False
@@ -154,8 +158,10 @@ async def test_a_frame_named_by_its_digest_is_that_of_the_segment_before(stage: 
 
 
 async def test_a_frame_of_no_take_is_recorded_by_its_digest(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole({"role": "seed_frame", "digest": digest_for("from nowhere")}))
-    line = (await stage.lines(made))["seed_frame", 0]
+    recorded = await stage.record(
+        stage.segments[0], whole({"role": "seed_frame", "digest": digest_for("from nowhere")})
+    )
+    line = (await stage.lines(recorded))["seed_frame", 0]
     assert line == {"role": "seed_frame", "ordinal": 0, "digest": digest_for("from nowhere"), "part": "last_frame"}
 
 
@@ -164,22 +170,22 @@ async def test_a_batch_may_hold_a_chain(stage: Stage) -> None:
     for before, segment in pairwise(stage.segments):
         frame = {"role": "seed_frame", "digest": digest_for(f"frame of {before}")}
         claims.append((segment, whole(frame), None))
-    made = await stage.record_all(claims)
-    for before, after in pairwise(made):
+    recorded = await stage.record_all(claims)
+    for before, after in pairwise(recorded):
         lines = await stage.lines(after)
         assert lines["seed_frame", 0]["take"] == before.take_id
         assert lines["variant", 0]["via"] == "seed_frame"
 
 
-# what is known -----------------------------------------------------------------------------------
+# completeness ----------------------------------------------------------------------------------
 
 
 async def test_a_bare_digest_finds_the_version_of_its_role(stage: Stage) -> None:
     own = await stage.asset(Kind.LORA, "rain", stage.project)
     stage.assets["own rain"] = own
     await stage.version("own rain", "rain 1")
-    made = await stage.record(stage.segments[0], claim({"role": "lora", "digest": digest_for("rain 1")}))
-    line = (await stage.lines(made))["lora", 0]
+    recorded = await stage.record(stage.segments[0], claim({"role": "lora", "digest": digest_for("rain 1")}))
+    line = (await stage.lines(recorded))["lora", 0]
     assert (line["asset"], line["version"]) == (own, 1)  # the project's own asset goes first
 
 
@@ -187,16 +193,16 @@ async def test_a_reference_means_the_projects_own_asset_first(stage: Stage) -> N
     own = await stage.asset(Kind.LORA, "rain", stage.project)
     stage.assets["own rain"] = own
     await stage.version("own rain", "own rain 1")
-    made = await stage.record(stage.segments[0], claim({"role": "lora", "asset": "lora:rain", "version": 1}))
-    assert (await stage.lines(made))["lora", 0]["asset"] == own
+    recorded = await stage.record(stage.segments[0], claim({"role": "lora", "asset": "lora:rain", "version": 1}))
+    assert (await stage.lines(recorded))["lora", 0]["asset"] == own
 
 
-async def test_a_digest_that_nobody_knows_is_recorded_and_matches_once_it_is_registered(stage: Stage) -> None:
+async def test_an_unknown_digest_is_recorded_and_matches_once_it_is_registered(stage: Stage) -> None:
     edited = {"role": "lora", "asset": "lora:rain", "digest": digest_for("rain 2"), "strength_model": 1}
-    made = await stage.record(stage.segments[0], whole(VARIANT, edited))
-    line = (await stage.lines(made))["lora", 1]
+    recorded = await stage.record(stage.segments[0], whole(VARIANT, edited))
+    line = (await stage.lines(recorded))["lora", 1]
     assert "version" not in line and "effective_digest" not in line
-    receipt = await stage.receipt(made)
+    receipt = await stage.receipt(recorded)
     assert receipt.evidence is Evidence.RECORDED and receipt.missing == ()
     before = await rows(stage.conn, "SELECT r::text AS r, xmin::text FROM receipts r")
     await stage.version("rain", "rain 2")
@@ -205,14 +211,14 @@ async def test_a_digest_that_nobody_knows_is_recorded_and_matches_once_it_is_reg
         SELECT c.version FROM receipt_inputs i JOIN contents c ON c.id = i.content_id
          WHERE i.receipt_id = %(id)s AND i.role = 'lora' AND i.ordinal = 1
         """,
-        id=made.receipt_id,
+        id=recorded.receipt_id,
     )
     assert matched == 2
     assert await rows(stage.conn, "SELECT r::text AS r, xmin::text FROM receipts r") == before
 
 
 @pytest.mark.parametrize(
-    ("inputs", "said", "expected"),
+    ("inputs", "declared", "expected"),
     [
         ([VARIANT], None, Evidence.RECORDED),
         ([{"role": "lora", "digest": digest_for("rain 1"), "strength_model": 1}], None, Evidence.RECORDED),
@@ -226,12 +232,12 @@ async def test_a_digest_that_nobody_knows_is_recorded_and_matches_once_it_is_reg
         ([{"role": "lora", "name": "rain", "strength_model": 1}], "declared", Evidence.DECLARED),
     ],
 )
-async def test_the_weakest_input_counts_and_a_claim_may_ask_for_less(
-    stage: Stage, inputs: list[dict[str, object]], said: str | None, expected: Evidence
+async def test_the_weakest_input_decides_the_evidence_and_a_claim_may_declare_less(
+    stage: Stage, inputs: list[dict[str, object]], declared: str | None, expected: Evidence
 ) -> None:
-    rest: dict[str, Any] = {"evidence": said} if said else {}
-    made = await stage.record(stage.segments[0], claim(*WHOLE, *inputs, **rest))
-    assert (await stage.receipt(made)).evidence is expected
+    rest: dict[str, Any] = {"evidence": declared} if declared else {}
+    recorded = await stage.record(stage.segments[0], claim(*WHOLE, *inputs, **rest))
+    assert (await stage.receipt(recorded)).evidence is expected
 
 
 @pytest.mark.parametrize(
@@ -247,18 +253,18 @@ async def test_the_weakest_input_counts_and_a_claim_may_ask_for_less(
         ("width", ("width", "resolution_tier")),
     ],
 )
-async def test_what_is_not_known_is_listed(stage: Stage, leave_out: str, lacks: tuple[str, ...]) -> None:
-    made = await stage.record(stage.segments[0], whole(parameters={leave_out: None}))
-    assert (await stage.receipt(made)).missing == lacks
+async def test_missing_values_are_listed(stage: Stage, leave_out: str, lacks: tuple[str, ...]) -> None:
+    recorded = await stage.record(stage.segments[0], whole(parameters={leave_out: None}))
+    assert (await stage.receipt(recorded)).missing == lacks
 
 
 async def test_an_empty_claim_lacks_everything(stage: Stage) -> None:
-    made = await stage.record(
+    recorded = await stage.record(
         stage.segments[0],
         claim({"role": "lora", "name": "unheard of"}, parameters=dict.fromkeys(PARAMETERS), engine={"name": "sketch"}),
         {},
     )
-    assert (await stage.receipt(made)).missing == (
+    assert (await stage.receipt(recorded)).missing == (
         "workflow",
         "model",
         "source_image",
@@ -283,37 +289,37 @@ async def test_an_empty_claim_lacks_everything(stage: Stage) -> None:
     ("width", "height", "tier"),
     [(832, 480, "480p"), (1280, 720, "720p"), (720, 1280, "720p"), (1920, 1080, "1080p"), (192, 192, "below 240p")],
 )
-async def test_the_tier_of_a_size(stage: Stage, width: int, height: int, tier: str) -> None:
-    made = await stage.record(stage.segments[0], whole(parameters={"width": width, "height": height}))
-    receipt = await stage.receipt(made)
+async def test_the_resolution_tier_follows_the_size(stage: Stage, width: int, height: int, tier: str) -> None:
+    recorded = await stage.record(stage.segments[0], whole(parameters={"width": width, "height": height}))
+    receipt = await stage.receipt(recorded)
     assert receipt.document["parameters"]["resolution_tier"] == tier
     named = await stage.record(
         stage.segments[1], whole(parameters={"width": width, "height": height, "resolution_tier": "mine"})
     )
     other = await stage.receipt(named)
     assert other.document["parameters"]["resolution_tier"] == "mine"
-    assert other.inputs_digest == receipt.inputs_digest  # a label makes no other picture
+    assert other.inputs_digest == receipt.inputs_digest  # a label does not change the inputs
 
 
 @pytest.mark.parametrize("seed", ["0", "1", str(2**53 + 1), str(2**63), str(2**64 - 1)])
 async def test_seeds_are_exact(stage: Stage, seed: str) -> None:
-    made = await stage.record(stage.segments[0], whole(parameters={"seed": seed}))
-    assert (await stage.receipt(made)).document["parameters"]["seed"] == seed
-    assert await stage.ask("SELECT seed::text FROM receipts WHERE id = %(id)s", id=made.receipt_id) == seed
+    recorded = await stage.record(stage.segments[0], whole(parameters={"seed": seed}))
+    assert (await stage.receipt(recorded)).document["parameters"]["seed"] == seed
+    assert await stage.ask("SELECT seed::text FROM receipts WHERE id = %(id)s", id=recorded.receipt_id) == seed
 
 
 async def test_the_same_lora_twice_is_two_inputs(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole(VARIANT, {**WHOLE[2], "strength_model": 0.3}))
-    lines = await stage.lines(made)
+    recorded = await stage.record(stage.segments[0], whole(VARIANT, {**WHOLE[2], "strength_model": 0.3}))
+    lines = await stage.lines(recorded)
     assert [lines["lora", ordinal]["strength_model"] for ordinal in (0, 1)] == [0.8, 0.3]
 
 
-async def test_ordinals_are_kept_and_free_ones_filled(stage: Stage) -> None:
+async def test_given_ordinals_are_used_and_free_ones_filled(stage: Stage) -> None:
     rain, fog = (
         {"role": "lora", "asset": f"lora:{name}", "version": 1, "strength_model": 1} for name in ("rain", "fog")
     )
-    made = await stage.record(stage.segments[0], claim({**rain, "ordinal": 1}, fog, {**rain, "ordinal": 7}, fog))
-    lines = await stage.lines(made)
+    recorded = await stage.record(stage.segments[0], claim({**rain, "ordinal": 1}, fog, {**rain, "ordinal": 7}, fog))
+    lines = await stage.lines(recorded)
     assert {ordinal: line["name"] for (role, ordinal), line in lines.items() if role == "lora"} == {
         0: "fog",
         1: "rain",
@@ -322,7 +328,7 @@ async def test_ordinals_are_kept_and_free_ones_filled(stage: Stage) -> None:
     }
 
 
-async def test_a_take_says_what_it_regenerates(stage: Stage) -> None:
+async def test_a_take_names_the_receipt_that_it_regenerates(stage: Stage) -> None:
     old = await stage.record(stage.segments[0], whole(), {"video": "1"})
     redo = Regenerates(receipt=old.receipt_digest, causes=({"kind": "superseded"},))
     new = await stage.record(stage.segments[0], whole(regenerates=redo.model_dump(mode="json")), {"video": "2"})
@@ -334,11 +340,11 @@ async def test_a_take_says_what_it_regenerates(stage: Stage) -> None:
 
 async def test_a_generated_version_has_a_receipt(stage: Stage) -> None:
     version = await stage.version("clothed", "clothed 2", made_from=[("portrait", 1)])
-    made = VersionRef(asset_id=version.asset_id, number=version.number)
+    generated = VersionRef(asset_id=version.asset_id, number=version.number)
     portrait = {"role": "source_image", "asset": "source_image:portrait", "version": 1}
     receipt_id = await record_version(
         stage.conn,
-        made,
+        generated,
         version.derivations[-1].id,
         claim(*WHOLE, portrait, parameters={"frames": None}),
         Parts({"image": Output(digest=version.digest, size_bytes=9)}),
@@ -349,24 +355,24 @@ async def test_a_generated_version_has_a_receipt(stage: Stage) -> None:
     receipt = await receipt_sql.get_receipt(stage.conn, receipt_id)
     assert (receipt.asset_id, receipt.version, receipt.take_id, receipt.missing) == (version.asset_id, 2, None, ())
     assert receipt.document["subject"] == {"asset": version.asset_id, "version": 2}
-    found = await receipt_sql.receipt_of_version(stage.conn, version.asset_id, 2)
-    assert found == receipt
+    receipt_of_version = await receipt_sql.receipt_of_version(stage.conn, version.asset_id, 2)
+    assert receipt_of_version == receipt
     assert await stage.ask("SELECT count(*) FROM usage_deltas") == 0  # takes are counted, not versions
 
 
-# what is refused ---------------------------------------------------------------------------------
+# refusals --------------------------------------------------------------------------------
 
 
 async def test_the_same_step_is_recorded_once(stage: Stage) -> None:
-    one, other = (arriving(stage.segments[0], whole(), {"video": content}) for content in "12")
-    await record_takes(stage.conn, [replace(one, step_id=7)], ADA)
-    again = replace(other, step_id=7)
+    first, second = (arriving(stage.segments[0], whole(), {"video": content}) for content in "12")
+    await record_takes(stage.conn, [replace(first, step_id=7)], ADA)
+    again = replace(second, step_id=7)
     with pytest.raises(Exception, match="receipts_step_once"):
         async with stage.conn.transaction():
             await record_takes(stage.conn, [again], ADA)
 
 
-async def test_nothing_is_recorded_where_it_is_archived(stage: Stage) -> None:
+async def test_nothing_is_recorded_into_archived_segments(stage: Stage) -> None:
     await editing.archive_segment(stage.conn, stage.segments[0], ADA)
     with pytest.raises(Conflict, match="archived"):
         await stage.record(stage.segments[0], whole())
@@ -384,7 +390,7 @@ async def test_unknown_segments_and_mixed_projects_are_refused(stage: Stage) -> 
     assert await record_takes(stage.conn, [], ADA) == ()
 
 
-async def test_a_batch_is_recorded_whole_or_not_at_all(stage: Stage) -> None:
+async def test_a_batch_is_recorded_completely_or_not_at_all(stage: Stage) -> None:
     unknown = claim({"role": "lora", "asset": "lora:nobody", "version": 1})
     with pytest.raises(Invalid, match="lora:nobody"):
         async with stage.conn.transaction():

@@ -1,4 +1,4 @@
-"""Receipts are found by any digest, by an output, by seed and by words of the prompt."""
+"""Receipts are searched by any digest, by output, by seed and by words of the prompt."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from genlock.takes.parts import Parts
 from genlock.takes.record import Recording, record_takes
 
 
-async def found(stage: Stage, **wanted: Any) -> list[int]:
-    """The ids of what is found, in its order."""
-    page: Page[ReceiptLine] = await search_sql.search(stage.conn, **wanted)
+async def search_ids(stage: Stage, **criteria: Any) -> list[int]:
+    """Return the ids of the matching receipts, in order."""
+    page: Page[ReceiptLine] = await search_sql.search(stage.conn, **criteria)
     return [line.id for line in page.items]
 
 
 async def record_some(stage: Stage) -> list[RecordedIds]:
-    """Four takes with two seeds and different words."""
+    """Record four takes with two seeds and different words."""
     prompts = ("a walk in the rain", "rain on the roof", "a sunny roof", "the walk home in rain")
     return [
         await stage.record(
@@ -34,21 +34,21 @@ async def record_some(stage: Stage) -> list[RecordedIds]:
     ]
 
 
-async def test_any_digest(stage: Stage) -> None:
+async def test_any_digest_of_a_receipt_finds_it(stage: Stage) -> None:
     await stage.version("rain", "rain 2", equal_to="rain 1")
     edited = {"role": "lora", "asset": "lora:fog", "digest": digest_for("edited fog"), "strength_model": 1}
     bare = {"role": "vae", "digest": digest_for("a vae nobody registered")}
     frame = {"role": "seed_frame", "digest": digest_for("a frame")}
-    one = claim(*WHOLE[:2], {**WHOLE[2], "version": 2}, edited, bare, frame)
+    sent_claim = claim(*WHOLE[:2], {**WHOLE[2], "version": 2}, edited, bare, frame)
     video, graph = digest_for("video"), digest_for("graph")
-    arrived = arriving(stage.segments[0], one, {"video": "video"})
-    sent = Recording(stage.segments[0], one, Parts(arrived.parts.outputs, Output(digest=graph, size_bytes=5)))
-    (made,) = await record_takes(stage.conn, [sent], ADA)
+    arrived = arriving(stage.segments[0], sent_claim, {"video": "video"})
+    sent = Recording(stage.segments[0], sent_claim, Parts(arrived.parts.outputs, Output(digest=graph, size_bytes=5)))
+    (recorded,) = await record_takes(stage.conn, [sent], ADA)
     await stage.record(stage.segments[1], claim(VARIANT, parameters={"seed": "7"}), {"video": "another"})
-    receipt = await stage.receipt(made)
+    receipt = await stage.receipt(recorded)
     for digest in (
         digest_for("rain 2"),  # the bytes that were used
-        digest_for("rain 1"),  # what they are equal to
+        digest_for("rain 1"),  # the version with equal content
         digest_for("edited fog"),
         digest_for("a vae nobody registered"),
         digest_for("a frame"),
@@ -58,15 +58,15 @@ async def test_any_digest(stage: Stage) -> None:
         receipt.inputs_digest,
         receipt.claim_digest,
     ):
-        assert await found(stage, digest=digest) == [made.receipt_id], digest
-    assert await found(stage, digest=digest_for("nothing")) == []
-    assert await found(stage, output=video) == [made.receipt_id]
-    assert await found(stage, output=digest_for("rain 2")) == []
+        assert await search_ids(stage, digest=digest) == [recorded.receipt_id], digest
+    assert await search_ids(stage, digest=digest_for("nothing")) == []
+    assert await search_ids(stage, output=video) == [recorded.receipt_id]
+    assert await search_ids(stage, output=digest_for("rain 2")) == []
 
 
-async def test_newest_first_in_pages(stage: Stage) -> None:
-    made = [one.receipt_id for one in await record_some(stage)]
-    assert await found(stage) == made[::-1]
+async def test_matches_are_newest_first_in_pages(stage: Stage) -> None:
+    receipt_ids = [take.receipt_id for take in await record_some(stage)]
+    assert await search_ids(stage) == receipt_ids[::-1]
     digest: Digest = digest_for("tiny 1")
     for limit in (1, 2, 3, 4):
         ids: list[int] = []
@@ -78,7 +78,7 @@ async def test_newest_first_in_pages(stage: Stage) -> None:
             after = page.next
             if after is None:
                 break
-        assert ids == made[::-1]
+        assert ids == receipt_ids[::-1]
 
 
 async def test_a_seed_is_exact(stage: Stage) -> None:
@@ -86,7 +86,7 @@ async def test_a_seed_is_exact(stage: Stage) -> None:
         await stage.record(segment, whole(parameters={"seed": str(seed)}))
     page = await search_sql.search(stage.conn, seed=str(2**63 + 1))
     assert [(line.seed, line.segment_id, line.take) for line in page.items] == [(str(2**63 + 1), stage.segments[1], 1)]
-    assert await found(stage, seed=str(2**53)) == []
+    assert await search_ids(stage, seed=str(2**53)) == []
 
 
 @pytest.mark.parametrize(
@@ -102,29 +102,29 @@ async def test_a_seed_is_exact(stage: Stage) -> None:
         ("!!! 😀", []),
     ],
 )
-async def test_words_of_the_prompt(stage: Stage, prompt: str, which: list[int]) -> None:
-    made = [one.receipt_id for one in await record_some(stage)]
-    assert await found(stage, prompt=prompt) == [made[number] for number in which]
+async def test_words_of_the_prompt_are_matched(stage: Stage, prompt: str, which: list[int]) -> None:
+    receipt_ids = [take.receipt_id for take in await record_some(stage)]
+    assert await search_ids(stage, prompt=prompt) == [receipt_ids[number] for number in which]
 
 
-async def test_everything_that_is_asked_for_must_hold(stage: Stage) -> None:
-    made = [one.receipt_id for one in await record_some(stage)]
-    assert await found(stage, seed="1", digest=digest_for("tiny 1")) == [made[3], made[1]]
-    assert await found(stage, seed="1", output=digest_for("f1")) == [made[3], made[1]]
-    assert await found(stage, seed="1", output=digest_for("f0")) == []
-    assert await found(stage, seed="1", prompt="walk") == [made[3]]
-    assert await found(stage, seed="0", prompt="rain", digest=digest_for("v0")) == [made[0]]
+async def test_all_criteria_must_match(stage: Stage) -> None:
+    receipt_ids = [take.receipt_id for take in await record_some(stage)]
+    assert await search_ids(stage, seed="1", digest=digest_for("tiny 1")) == [receipt_ids[3], receipt_ids[1]]
+    assert await search_ids(stage, seed="1", output=digest_for("f1")) == [receipt_ids[3], receipt_ids[1]]
+    assert await search_ids(stage, seed="1", output=digest_for("f0")) == []
+    assert await search_ids(stage, seed="1", prompt="walk") == [receipt_ids[3]]
+    assert await search_ids(stage, seed="0", prompt="rain", digest=digest_for("v0")) == [receipt_ids[0]]
 
 
-async def test_many_hits_are_found_in_order_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_matches_are_in_order(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search_sql, "_FEW", 1)
     monkeypatch.setattr(search_sql, "_RECENT", 2)
-    made = [one.receipt_id for one in await record_some(stage)]
-    assert await found(stage, prompt="rain", limit=1) == [made[3]]
-    assert await found(stage, prompt="rain", limit=2) == [made[3], made[1]]
-    assert await found(stage, prompt="rain", seed="1") == [made[3], made[1]]
+    receipt_ids = [take.receipt_id for take in await record_some(stage)]
+    assert await search_ids(stage, prompt="rain", limit=1) == [receipt_ids[3]]
+    assert await search_ids(stage, prompt="rain", limit=2) == [receipt_ids[3], receipt_ids[1]]
+    assert await search_ids(stage, prompt="rain", seed="1") == [receipt_ids[3], receipt_ids[1]]
     page = await search_sql.search(stage.conn, prompt="rain", limit=2)
-    assert await found(stage, prompt="rain", after=page.next) == [made[0]]
+    assert await search_ids(stage, prompt="rain", after=page.next) == [receipt_ids[0]]
 
 
 async def test_a_cursor_of_another_kind_is_refused(stage: Stage) -> None:
@@ -132,14 +132,14 @@ async def test_a_cursor_of_another_kind_is_refused(stage: Stage) -> None:
         await search_sql.search(stage.conn, seed="1", after="bm90IG91cnM")
 
 
-async def test_what_several_projects_use_comes_newest_first(stage: Stage) -> None:
+async def test_matches_of_several_projects_are_newest_first(stage: Stage) -> None:
     _, elsewhere = await stage.another_scene("elsewhere", 4, await stage.another_project("other"))
-    made: list[int] = []
+    receipt_ids: list[int] = []
     for pair in zip(stage.segments, elsewhere, strict=True):
         for segment in pair:
-            made.append((await stage.record(segment, whole(parameters={"seed": str(segment % 3)}))).receipt_id)
+            receipt_ids.append((await stage.record(segment, whole(parameters={"seed": str(segment % 3)}))).receipt_id)
     first = await search_sql.search(stage.conn, digest=digest_for("tiny 1"), limit=5)
     rest = await search_sql.search(stage.conn, digest=digest_for("tiny 1"), limit=5, after=first.next)
-    assert [line.id for line in (*first.items, *rest.items)] == made[::-1]
+    assert [line.id for line in (*first.items, *rest.items)] == receipt_ids[::-1]
     of_seed = [line.id for line in first.items + rest.items if line.seed == "1"]
-    assert await found(stage, digest=digest_for("tiny 1"), seed="1") == of_seed
+    assert await search_ids(stage, digest=digest_for("tiny 1"), seed="1") == of_seed

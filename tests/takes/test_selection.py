@@ -1,4 +1,4 @@
-"""What is in the cut, and what follows from it, is a function of history alone, whatever happened in between."""
+"""Selected takes and everything derived from them are a function of history, whatever the order of changes."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ PLAY = settings(deadline=None, suppress_health_check=(HealthCheck.function_scope
 
 
 async def check_the_present(conn: Conn) -> None:
-    """The tables of the present hold what history says."""
+    """Check the tables of the current state against history."""
     expected = await rebuilt(conn)
     assert await table(conn, "SELECT * FROM selected_takes") == expected["selected_takes"]
     assert await table(conn, "SELECT * FROM runs") == expected["runs"]
@@ -26,7 +26,7 @@ async def check_the_present(conn: Conn) -> None:
 
 
 async def check_the_totals(stage: Stage, play: Play) -> None:
-    """Usage says how many takes there are, and lists exactly them, in pages of any size."""
+    """Check that usage counts all takes and lists exactly them, in pages of any size."""
     for which in ("selected", "all"):
         expected = await counted(stage.conn, selected=which == "selected")
         for asset in stage.assets.values():
@@ -70,7 +70,7 @@ async def test_the_present_is_a_function_of_long_histories(stage: Stage, script:
 
 
 async def a_chain(stage: Stage) -> list[int]:
-    """Takes of all segments, each continuing the one before; their ids."""
+    """Record takes of all segments, each continuing the previous one; return their ids."""
     takes: list[int] = []
     for segment in stage.segments:
         picture = {"role": "seed_frame", "take": takes[-1]} if takes else VARIANT
@@ -84,23 +84,23 @@ async def test_an_unrelated_change_rewrites_no_row(stage: Stage) -> None:
     await stage.record_all([(segment, whole(), None) for segment in others])
 
     async def written() -> list[dict[str, object]]:
-        found: list[dict[str, object]] = []
-        found += await rows(
+        row_versions: list[dict[str, object]] = []
+        row_versions += await rows(
             stage.conn,
             "SELECT t::text AS row, ctid::text, xmin::text FROM selected_takes t WHERE scene_id = %(scene)s",
             scene=scene,
         )
-        found += await rows(
+        row_versions += await rows(
             stage.conn,
             "SELECT t::text AS row, ctid::text, xmin::text FROM runs t WHERE scene_id = %(scene)s",
             scene=scene,
         )
-        found += await rows(
+        row_versions += await rows(
             stage.conn,
             "SELECT t::text AS row, ctid::text, xmin::text FROM current_inputs t WHERE segment_id = ANY(%(segments)s)",
             segments=others,
         )
-        return found
+        return row_versions
 
     before = await written()
     await stage.record(stage.segments[1], whole(), {"video": "new", "last_frame": "new"})
@@ -108,7 +108,7 @@ async def test_an_unrelated_change_rewrites_no_row(stage: Stage) -> None:
     await editing.archive_segment(stage.conn, stage.segments[2], ADA)
     assert await written() == before
     await editing.insert_segments(stage.conn, scene, NewSegments(), ADA)
-    assert await written() == before  # behind what is there, nothing follows
+    assert await written() == before  # nothing follows the last position
 
 
 async def test_a_new_take_rewrites_only_the_rows_it_changes(stage: Stage) -> None:
@@ -123,7 +123,7 @@ async def test_a_new_take_rewrites_only_the_rows_it_changes(stage: Stage) -> Non
     assert [row["segment_id"] for row in await rows(stage.conn, "SELECT * FROM broken_links")] == [stage.segments[2]]
 
 
-async def test_selecting_the_take_before_mends_the_link(stage: Stage) -> None:
+async def test_selecting_the_previous_take_repairs_the_link(stage: Stage) -> None:
     takes = await a_chain(stage)
     await stage.record(stage.segments[0], whole(), {"video": "2", "last_frame": "2"})
     assert await stage.ask("SELECT count(*) FROM broken_links") == 1
@@ -142,7 +142,7 @@ async def test_selecting_the_take_before_mends_the_link(stage: Stage) -> None:
     ]
 
 
-async def test_selecting_what_is_selected_says_nothing(stage: Stage) -> None:
+async def test_selecting_the_selected_take_has_no_event(stage: Stage) -> None:
     await a_chain(stage)
     before = await stage.ask("SELECT count(*) FROM events"), await stage.ask("SELECT count(*) FROM selections")
     await editing.select_take(stage.conn, stage.segments[0], 1, ADA)
@@ -152,12 +152,12 @@ async def test_selecting_what_is_selected_says_nothing(stage: Stage) -> None:
     ) == before
 
 
-async def test_a_run_that_joins_another_leaves_nothing_behind(stage: Stage) -> None:
+async def test_a_run_that_joins_another_leaves_no_rows(stage: Stage) -> None:
     await a_chain(stage)
     for chained, lengths in ((False, [2, 2]), (True, [4])):
         await editing.change_segment(stage.conn, stage.segments[2], SegmentChange(chained=chained), ADA)
-        found = await rows(stage.conn, "SELECT length FROM runs ORDER BY run_id")
-        assert [run["length"] for run in found] == lengths
+        stored_runs = await rows(stage.conn, "SELECT length FROM runs ORDER BY run_id")
+        assert [run["length"] for run in stored_runs] == lengths
         await check_the_present(stage.conn)
     for segment in stage.segments:
         await editing.archive_segment(stage.conn, segment, ADA)

@@ -1,4 +1,4 @@
-"""What used this? Exact totals, one item per take, pages that end."""
+"""Usage of an asset: exact totals, one item per take, pages that end."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -17,21 +17,21 @@ Which = Literal["selected", "all"]
 
 
 async def all_pages(stage: Stage, asset: str, version: int | None, takes: Which, limit: int) -> list[Usage]:
-    """Everything that used an asset, page by page."""
-    found: list[Usage] = []
+    """Return all uses of an asset, page by page."""
+    uses: list[Usage] = []
     after: str | None = None
     while True:
         page = await usage_sql.usage(stage.conn, stage.assets[asset], version, takes=takes, after=after, limit=limit)
         assert len(page.items) <= limit
-        found += page.items
+        uses += page.items
         after = page.next
         if after is None:
-            assert page.total == len(found)
-            return found
+            assert page.total == len(uses)
+            return uses
 
 
-async def test_one_take_is_one_item_with_all_its_uses(stage: Stage) -> None:
-    made = await stage.record(stage.segments[0], whole(VARIANT, {**WHOLE[2], "strength_model": 0.3}))
+async def test_a_take_is_one_item_with_all_its_uses(stage: Stage) -> None:
+    recorded = await stage.record(stage.segments[0], whole(VARIANT, {**WHOLE[2], "strength_model": 0.3}))
     (item,) = (await usage_sql.usage(stage.conn, stage.assets["rain"], 1)).items
     assert (item.segment_id, item.segment, item.scene, item.project_id) == (
         stage.segments[0],
@@ -39,7 +39,7 @@ async def test_one_take_is_one_item_with_all_its_uses(stage: Stage) -> None:
         "night",
         stage.project,
     )
-    assert (item.take_id, item.take, item.receipt_id) == (made.take_id, 1, made.receipt_id)
+    assert (item.take_id, item.take, item.receipt_id) == (recorded.take_id, 1, recorded.receipt_id)
     assert (item.selected, item.archived, item.state) == (True, False, None)
     assert [(use.role, use.ordinal, use.strength_model, use.strength_clip, use.via) for use in item.uses] == [
         ("lora", 0, 0.8, 0.5, None),
@@ -47,17 +47,17 @@ async def test_one_take_is_one_item_with_all_its_uses(stage: Stage) -> None:
     ]
 
 
-async def test_uses_by_way_of_something_else_count(stage: Stage) -> None:
+async def test_indirect_uses_count(stage: Stage) -> None:
     await stage.record(stage.segments[0], whole())
     page = await usage_sql.usage(stage.conn, stage.assets["portrait"], 1)
     assert (page.total, [use.via for use in page.items[0].uses]) == (1, ["variant"])
 
 
-async def test_exactly_that_version(stage: Stage) -> None:
+async def test_usage_of_a_version_excludes_equal_versions(stage: Stage) -> None:
     await stage.version("rain", "rain 2", equal_to="rain 1")
     await stage.record(stage.segments[0], whole())
-    one, two = [await usage_sql.usage(stage.conn, stage.assets["rain"], number) for number in (1, 2)]
-    assert (one.total, two.total, one.versions, two.items) == (1, 0, None, ())
+    first, second = [await usage_sql.usage(stage.conn, stage.assets["rain"], number) for number in (1, 2)]
+    assert (first.total, second.total, first.versions, second.items) == (1, 0, None, ())
     both = await usage_sql.usage(stage.conn, stage.assets["rain"])
     assert both.versions is not None
     assert (both.total, [(line.number, line.total) for line in both.versions]) == (1, [(1, 1), (2, 0)])
@@ -86,7 +86,7 @@ async def test_a_take_with_two_versions_is_one_take(stage: Stage, takes: Which) 
     assert await totals() == ((2, 2, [2, 0]) if takes == "selected" else (3, 3, [3, 1]))
 
 
-async def test_takes_that_are_not_selected_are_in_all_alone(stage: Stage) -> None:
+async def test_unselected_takes_are_only_in_all(stage: Stage) -> None:
     await stage.record(stage.segments[0], whole(), {"video": "1"})
     without = claim(*WHOLE[:2], VARIANT)
     await stage.record(stage.segments[0], without, {"video": "2"})
@@ -96,7 +96,7 @@ async def test_takes_that_are_not_selected_are_in_all_alone(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize("what", ["segment", "scene", "project"])
-async def test_what_is_archived_leaves_the_selected_and_is_marked_in_all(stage: Stage, what: str) -> None:
+async def test_archived_takes_are_only_in_all_and_marked(stage: Stage, what: str) -> None:
     await stage.record(stage.segments[0], whole())
     archive, restore, of = {
         "segment": (editing.archive_segment, editing.restore_segment, stage.segments[0]),
@@ -113,7 +113,7 @@ async def test_what_is_archived_leaves_the_selected_and_is_marked_in_all(stage: 
 
 
 async def fill(stage: Stage) -> None:
-    """Two projects with takes that use two versions of one LoRA in turn."""
+    """Record takes of two projects that use two versions of one LoRA in turn."""
     await stage.version("rain", "rain 2")
     other = await stage.another_project("other")
     _, elsewhere = await stage.another_scene("elsewhere", 3, other)
@@ -124,7 +124,7 @@ async def fill(stage: Stage) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 500])
 @pytest.mark.parametrize(("takes", "total"), [("selected", 7), ("all", 11)])
-async def test_pages_hold_everything_once(stage: Stage, takes: Which, total: int, limit: int) -> None:
+async def test_pages_contain_every_item_once(stage: Stage, takes: Which, total: int, limit: int) -> None:
     await fill(stage)
     whole_list = await all_pages(stage, "rain", None, takes, limit)
     assert len(whole_list) == len({item.take_id for item in whole_list}) == total
@@ -132,7 +132,7 @@ async def test_pages_hold_everything_once(stage: Stage, takes: Which, total: int
     assert {item.take_id for page in by_version for item in page} == {item.take_id for item in whole_list}
 
 
-async def test_one_project_of_several(stage: Stage) -> None:
+async def test_usage_can_be_limited_to_a_project(stage: Stage) -> None:
     await fill(stage)
     model = stage.assets["tiny"]
     page = await usage_sql.usage(stage.conn, model, takes="all", project_id=stage.project, limit=5)
@@ -142,7 +142,7 @@ async def test_one_project_of_several(stage: Stage) -> None:
     assert (await usage_sql.usage(stage.conn, model, project_id=stage.project + 1000)).total == 0
 
 
-async def test_a_form_nobody_registered_counts_for_the_asset(stage: Stage) -> None:
+async def test_an_unregistered_digest_counts_for_the_asset(stage: Stage) -> None:
     edited = {"role": "lora", "asset": "lora:rain", "digest": digest_for("edited"), "strength_model": 1}
     await stage.record(stage.segments[0], claim(*WHOLE[:2], edited, VARIANT))
     page = await usage_sql.usage(stage.conn, stage.assets["rain"])
@@ -150,7 +150,7 @@ async def test_a_form_nobody_registered_counts_for_the_asset(stage: Stage) -> No
     assert (page.total, [line.total for line in page.versions]) == (1, [0])
 
 
-async def test_unknown_assets_versions_and_cursors(stage: Stage) -> None:
+async def test_unknown_assets_versions_and_cursors_are_refused(stage: Stage) -> None:
     with pytest.raises(NotFound, match="no asset"):
         await usage_sql.usage(stage.conn, 10**9)
     with pytest.raises(NotFound, match="rain has no version 7"):
@@ -177,14 +177,14 @@ async def test_folding_changes_no_total(stage: Stage) -> None:
     assert await fold(stage.conn) == 0
 
 
-async def test_one_folds_while_others_read_and_write(db: Database) -> None:
+async def test_folding_does_not_block_reads_and_writes(db: Database) -> None:
     async with db.transaction() as conn:
         stage = await set_up(conn)
         rain, segments = stage.assets["rain"], stage.segments
     async with db.transaction() as folding:
         assert await fold(folding) > 0
         async with db.transaction() as other:
-            assert await fold(other) == 0  # somebody folds already
+            assert await fold(other) == 0  # another transaction is folding
             assert (await usage_sql.usage(other, rain)).total == 2
             stage = Stage(other, stage.project, stage.scene, segments, stage.assets)
             await stage.record(segments[2], whole())
@@ -195,7 +195,7 @@ async def test_one_folds_while_others_read_and_write(db: Database) -> None:
 
 
 async def set_up(conn: Conn) -> Stage:
-    """Two takes that were recorded."""
+    """Record two takes."""
     stage = await set_the_stage(conn)
     await stage.record_all([(segment, whole(), None) for segment in stage.segments[:2]])
     return stage

@@ -1,4 +1,4 @@
-"""What was recorded cannot be changed: not by the application, and not by the tables' owner either."""
+"""Recorded rows cannot be changed, neither by the application nor by the owner of the tables."""
 
 from collections.abc import AsyncGenerator
 from typing import LiteralString
@@ -33,7 +33,7 @@ CHANGES: dict[str, LiteralString] = {
 
 @pytest.fixture
 async def owner(conn: Conn, stage: Stage) -> AsyncGenerator[Conn]:
-    """The same transaction as the role that logged in, which owns the tables."""
+    """Return the same transaction as the login role, which owns the tables."""
     await stage.record(stage.segments[0], whole())
     await conn.execute("RESET ROLE")
     yield conn
@@ -42,11 +42,11 @@ async def owner(conn: Conn, stage: Stage) -> AsyncGenerator[Conn]:
 
 
 async def attempt(conn: Conn, table: LiteralString, change: LiteralString) -> None:
-    found = await conn.execute(
+    cursor = await conn.execute(
         "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND attidentity = '' LIMIT 1",
         (table,),
     )
-    row = await found.fetchone()
+    row = await cursor.fetchone()
     assert row
     async with conn.transaction():
         await conn.execute(sql.SQL(change).format(table=sql.Identifier(table), column=sql.Identifier(row[0])))
@@ -63,14 +63,14 @@ async def test_the_application_may_not_change_it(stage: Stage, table: LiteralStr
 @pytest.mark.parametrize("replica", [False, True])
 @pytest.mark.parametrize("table", HISTORY)
 async def test_the_owner_may_not_change_it(owner: Conn, table: LiteralString, change: str, replica: bool) -> None:
-    if replica:  # the way in which triggers are commonly switched off
+    if replica:  # the common way to disable triggers
         await owner.execute("SET LOCAL session_replication_role = replica")
     with pytest.raises(errors.IntegrityConstraintViolation) as refused:
         await attempt(owner, table, CHANGES[change])
     assert refused.value.diag.constraint_name == "written_once"
 
 
-async def test_what_a_receipt_names_cannot_be_deleted(stage: Stage) -> None:
+async def test_an_asset_that_a_receipt_names_cannot_be_deleted(stage: Stage) -> None:
     for table in ("projects", "scenes", "segments", "assets", "contents", "blobs"):
         with pytest.raises(errors.InsufficientPrivilege):
             async with stage.conn.transaction():

@@ -1,7 +1,7 @@
-"""The test vectors of the receipt format: ``python -m tests.takes.vectors`` writes them anew.
+"""The test vectors of the receipt format: ``python -m tests.takes.vectors`` writes them.
 
-Each is a claim with the facts it was resolved with. What it became, and every digest, can be checked by a program in
-another language with nothing but SHA-256 and RFC 8785.
+Each is a claim with the facts it was resolved with. The result, and every digest, can be checked by a program in
+another language with only SHA-256 and RFC 8785.
 """
 
 import json
@@ -47,7 +47,7 @@ _CONTENTS.append(
 
 
 def _line(role: InputRole, asset: int) -> Input:
-    content = next(one for one in _CONTENTS if one.asset_id == asset)
+    content = next(fact for fact in _CONTENTS if fact.asset_id == asset)
     kind, name = _ASSETS[asset]
     return Input(
         role=role,
@@ -64,8 +64,8 @@ def _line(role: InputRole, asset: int) -> Input:
 FACTS = Facts(
     assets={asset: AssetFact(id=asset, kind=kind, name=name) for asset, (kind, name) in _ASSETS.items()},
     refs={f"{kind.value}:{name}": asset for asset, (kind, name) in _ASSETS.items()},
-    versions={(one.asset_id, one.version): one for one in _CONTENTS if one.version is not None},
-    contents={(one.asset_id, one.digest): one for one in _CONTENTS},
+    versions={(fact.asset_id, fact.version): fact for fact in _CONTENTS if fact.version is not None},
+    contents={(fact.asset_id, fact.digest): fact for fact in _CONTENTS},
     frames={
         11: FrameFact(
             take_id=11,
@@ -222,29 +222,29 @@ _CASES: list[dict[str, Any]] = [
 ]
 
 
-def wish(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the inputs digest is taken of, from a receipt's document alone, as its definition says."""
+def digested_inputs(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the input of the inputs digest, from a receipt's document alone, as defined."""
     lines: list[dict[str, Any]] = []
     for line in sorted(document["inputs"], key=lambda line: (line["role"], line["ordinal"])):
         if "via" not in line:
-            kept = {name: line[name] for name in ("strength_model", "strength_clip", "part") if name in line}
+            settings = {name: line[name] for name in ("strength_model", "strength_clip", "part") if name in line}
             effective = line.get("effective_digest", line.get("digest"))
-            known = {} if effective is None else {"effective_digest": effective}
-            lines.append({"role": line["role"], "ordinal": line["ordinal"], **known, **kept})
+            digest = {} if effective is None else {"effective_digest": effective}
+            lines.append({"role": line["role"], "ordinal": line["ordinal"], **digest, **settings})
     parameters = {name: value for name, value in document["parameters"].items() if name != "resolution_tier"}
     return {"engine": document["engine"]["name"], "inputs": lines, "parameters": parameters}
 
 
 def vector(case: Mapping[str, Any]) -> dict[str, Any]:
-    """A case, with what Genlock makes of it."""
+    """Return a case with its result in Genlock."""
     claim = Claim.model_validate(case["claim"])
     outputs = {part: Output.model_validate(output) for part, output in case.get("outputs", _OUTPUTS).items()}
     uploaded = {part: output.digest for part, output in outputs.items()}
     claimed = doc.claim_digest(claim, uploaded)
     subject = Subject.model_validate(case.get("subject", _SEGMENT))
     inputs = resolve(claim, FACTS, subject.segment)
-    made = compose(1, subject, claim, inputs, outputs, case.get("graph"), claim_digest=claimed)
-    document = json.loads(made.document)
+    composed = compose(1, subject, claim, inputs, outputs, case.get("graph"), claim_digest=claimed)
+    document = json.loads(composed.document)
     return {
         "name": case["name"],
         "why": case["why"],
@@ -252,16 +252,16 @@ def vector(case: Mapping[str, Any]) -> dict[str, Any]:
         "claim_canonical": canonical({"claim": claim.canonical(), "parts": uploaded}).decode(),
         "claim_digest": claimed,
         "document": document,
-        "document_canonical": made.document.decode(),
-        "receipt_digest": digest_of(made.document),
-        "inputs": wish(document),
-        "inputs_canonical": canonical(wish(document)).decode(),
-        "inputs_digest": made.inputs_digest,
+        "document_canonical": composed.document.decode(),
+        "receipt_digest": digest_of(composed.document),
+        "inputs": digested_inputs(document),
+        "inputs_canonical": canonical(digested_inputs(document)).decode(),
+        "inputs_digest": composed.inputs_digest,
     }
 
 
 def written() -> str:
-    """The file of vectors as it must be."""
+    """Return the expected content of the vectors file."""
     about = "Receipts of Genlock, format genlock.receipt/1. Digests are SHA-256 of the canonical text in UTF-8."
     vectors = [vector(case) for case in _CASES]
     return json.dumps({"about": about, "vectors": vectors}, indent=2, ensure_ascii=True) + "\n"
