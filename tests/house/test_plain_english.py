@@ -32,7 +32,6 @@ NOT_YET_PLAIN = frozenset(
         "tests/comfyui",
         "tests/demo",
         "tests/extension",
-        "tests/regeneration",
         "tests/server",
         "tests/staleness",
         "tests/staleness/examples",

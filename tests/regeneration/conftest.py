@@ -1,4 +1,4 @@
-"""A furnished studio for each test, over one set of sample files."""
+"""A studio with a library for each test, over one set of sample files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from genlock.model import Actor
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sketch engine's sample files."""
+    """Write the sketch engine's sample files to a folder."""
     folder = tmp_path_factory.mktemp("samples")
     write_samples(folder)
     return folder
@@ -21,15 +21,15 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def studio(db: Database, store: DiskStore, samples: Path, actor: Actor) -> Studio:
-    """A project with the library of the worked examples."""
-    made = Studio(db=db, store=store, samples=samples, actor=actor)
-    await made.furnish()
-    return made
+    """Create a project with the library of the worked examples."""
+    furnished = Studio(db=db, store=store, samples=samples, actor=actor)
+    await furnished.furnish()
+    return furnished
 
 
 @pytest.fixture
 async def engine_studio(db: Database, store: DiskStore, samples: Path, actor: Actor) -> Studio:
-    """The same, with ``clothed`` made by the engine from ``portrait``: it has a receipt."""
-    made = Studio(db=db, store=store, samples=samples, actor=actor)
-    await made.furnish(by_hand=False)
-    return made
+    """Create the same, with ``clothed`` rendered by the engine from ``portrait``, so that it has a receipt."""
+    furnished = Studio(db=db, store=store, samples=samples, actor=actor)
+    await furnished.furnish(by_hand=False)
+    return furnished

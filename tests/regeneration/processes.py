@@ -23,10 +23,10 @@ async def worker(
     studio: Studio,
     tmp_path: Path,
     *more: str,
-    looked_after: bool = False,
+    supervised: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """A worker process on the studio's database and store; ended with the block, if it still lives."""
+    """Run a worker process on the studio's database and store; end it with the block if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -40,7 +40,7 @@ async def worker(
         "--silent-s",
         str(SILENT_S),
         *more,
-        stdin=asyncio.subprocess.PIPE if looked_after else asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if supervised else asyncio.subprocess.DEVNULL,
         env={**os.environ, "GENLOCK_LOG_LEVEL": "warning", **(environment or {})},
     )
     try:
@@ -57,16 +57,16 @@ async def worker(
 
 
 async def until(what: Callable[[], Awaitable[bool]]) -> None:
-    """Return when something has become true."""
+    """Return when a condition has become true."""
     async with asyncio.timeout(PATIENCE_S):
         while not await what():  # noqa: ASYNC110 - it happens in another process, which sets no event here
             await asyncio.sleep(0.05)
 
 
 async def recorded(studio: Studio, plan_id: int) -> list[tuple[int, int]]:
-    """For each step of a plan how many receipts it has, by position."""
+    """Return the number of receipts of each step of a plan, by position."""
     async with studio.db.transaction() as conn:
-        found = await rows(
+        counts = await rows(
             conn,
             """
             SELECT s.position, count(r.id) AS receipts
@@ -75,10 +75,10 @@ async def recorded(studio: Studio, plan_id: int) -> list[tuple[int, int]]:
             """,
             plan=plan_id,
         )
-    return [(row["position"], row["receipts"]) for row in found]
+    return [(row["position"], row["receipts"]) for row in counts]
 
 
 async def jobs(studio: Studio) -> int:
-    """How many jobs are in the queue."""
+    """Return the number of jobs in the queue."""
     async with studio.db.transaction() as conn:
         return (await rows(conn, "SELECT count(*) AS n FROM procrastinate_jobs"))[0]["n"]

@@ -1,4 +1,4 @@
-"""A small studio for plans: real files, a real store, the real engine, tiny pictures."""
+"""A small studio for plans: real files, a real store, the real engine, tiny images."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ QUICK = Pace(heartbeat_s=0.5, silent_s=60, poll_s=0.2, patrol_s=0.5, tick_s=0.05
 
 @dataclass
 class Studio:
-    """A project with assets by name and scenes by name; every call is a transaction of its own."""
+    """A project with assets and scenes by name; every call is a separate transaction."""
 
     db: Database
     store: DiskStore
@@ -64,20 +64,20 @@ class Studio:
 
     async def project(self) -> None:
         async with self.db.transaction() as conn:
-            made = await timeline.create_project(conn, NewProject(slug="p", name="P"), self.actor)
-        self.project_id = made.id
+            created = await timeline.create_project(conn, NewProject(slug="p", name="P"), self.actor)
+        self.project_id = created.id
 
     async def upload(
         self, kind: Kind, name: str, file: str, *, made_from: Sequence[tuple[str, int]] = (), activate: bool = True
     ) -> int:
-        """Upload a sample as a version of an asset; the version's number."""
+        """Upload a sample as a version of an asset; return the version's number."""
         path = self.samples / file
         identity = await asyncio.to_thread(identify_file, path, kind)
         stored = await asyncio.to_thread(self.store.put_file, path)
         async with self.db.transaction() as conn:
             if name not in self.assets:
-                made = await library.create_asset(conn, NewAsset(kind=kind, name=name), self.actor)
-                self.assets[name] = made.id
+                created = await library.create_asset(conn, NewAsset(kind=kind, name=name), self.actor)
+                self.assets[name] = created.id
         async with self.db.transaction() as conn:
             await library_sql.lock(conn)
             await blobs_sql.note_blob(conn, stored.digest, stored.size_bytes, identity.media_type)
@@ -88,19 +88,19 @@ class Studio:
                     VersionRef(asset_id=self.assets[source], number=number) for source, number in made_from
                 ),
             )
-            added, moved = await activation.add_version(conn, self.assets[name], new, self.actor, activate=activate)
+            added, change = await activation.add_version(conn, self.assets[name], new, self.actor, activate=activate)
         async with self.db.transaction() as conn:
-            await what_if.publish_change(conn, moved)
+            await what_if.publish_change(conn, change)
         return added.version.number
 
     async def activate(self, name: str, number: int) -> None:
         async with self.db.transaction() as conn:
-            moved = await activation.activate(conn, self.assets[name], number, self.actor)
+            change = await activation.activate(conn, self.assets[name], number, self.actor)
         async with self.db.transaction() as conn:
-            await what_if.publish_change(conn, moved)
+            await what_if.publish_change(conn, change)
 
     async def furnish(self, *, by_hand: bool = True) -> None:
-        """The worked examples' library: portrait, rain, walk, tiny, and clothed, by hand or by the engine."""
+        """Create the worked examples' library: portrait, rain, walk, tiny, and clothed, by hand or by the engine."""
         await self.project()
         await self.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v1.png")
         if by_hand:
@@ -115,13 +115,15 @@ class Studio:
         async with self.db.transaction() as conn:
             scene = await timeline.create_scene(conn, self.project_id, NewScene(name=name), self.actor)
             opened = await timeline.open_scene(conn, scene.id)
-            made = await timeline.insert_segments(conn, opened, NewSegments(count=count, chained=chained), self.actor)
+            created = await timeline.insert_segments(
+                conn, opened, NewSegments(count=count, chained=chained), self.actor
+            )
         self.scenes[name] = scene.id
-        self.segments[name] = [segment.id for segment in made]
+        self.segments[name] = [segment.id for segment in created]
         return self.segments[name]
 
     def request(self, start: str = "clothed", **parameters: Any) -> NewRender:
-        """What to render with: the start image, the LoRA, the workflow and the model."""
+        """Return a render request: the start image, the LoRA, the workflow and the model."""
         roles = {"portrait": InputRole.SOURCE_IMAGE}
         lines = [
             RenderInput(role=InputRole.WORKFLOW, asset_id=self.assets["walk"]),
@@ -129,29 +131,29 @@ class Studio:
             RenderInput(role=InputRole.LORA, asset_id=self.assets["rain"], strength_model=0.8),
             RenderInput(role=roles.get(start, InputRole.VARIANT), asset_id=self.assets[start]),
         ]
-        said = PARAMETERS.model_dump(exclude_none=True) | parameters
-        return NewRender(engine="sketch", inputs=tuple(lines), parameters=Parameters.model_validate(said))
+        values = PARAMETERS.model_dump(exclude_none=True) | parameters
+        return NewRender(engine="sketch", inputs=tuple(lines), parameters=Parameters.model_validate(values))
 
     async def shoot(self, name: str, count: int = 4, **rest: Any) -> list[int]:
-        """A scene of so many segments, rendered."""
+        """Render a new scene of ``count`` segments."""
         segments = await self.scene(name, count)
         await self.start_render(name, **rest)
         await self.work()
         return segments
 
     async def start_render(self, name: str, **rest: Any) -> Plan:
-        """A started plan that renders every segment of a scene."""
+        """Start a plan that renders every segment of a scene."""
         async with self.db.transaction() as conn:
             return await render.render_scene(conn, self.scenes[name], self.request(**rest), self.actor)
 
     async def dress(self) -> int:
-        """Make ``clothed`` with the engine from the active portrait; the version's number."""
+        """Render ``clothed`` with the engine from the active portrait; return the version's number."""
         if "dress" not in self.assets:
             await self.upload(Kind.WORKFLOW, "dress", "dress_v1.json")
         if "clothed" not in self.assets:
             async with self.db.transaction() as conn:
-                made = await library.create_asset(conn, NewAsset(kind=Kind.VARIANT, name="clothed"), self.actor)
-            self.assets["clothed"] = made.id
+                created = await library.create_asset(conn, NewAsset(kind=Kind.VARIANT, name="clothed"), self.actor)
+            self.assets["clothed"] = created.id
         new = NewRender(
             engine="sketch",
             inputs=(
@@ -214,7 +216,7 @@ class Studio:
             await editing.select_take(conn, segment_id, number, self.actor)
 
     async def shoot_elsewhere(self, name: str, count: int = 4, **rest: Any) -> None:
-        """A scene rendered by a worker that somebody else runs."""
+        """Render a new scene with a worker that the test does not run itself."""
         await self.scene(name, count)
         plan = await self.start_render(name, **rest)
         async with asyncio.timeout(120):
@@ -226,7 +228,7 @@ class Studio:
             await actions.cancel(conn, plan.id, self.actor)
 
     async def work(self, **rest: Any) -> None:
-        """Let a worker do what there is to do."""
+        """Run a worker until there is no work."""
         engines = engines_here(Settings())
         await run_worker(self.db, self.store, engines=engines, until_idle=True, pace=QUICK, **rest)
 
@@ -241,7 +243,7 @@ class Studio:
             return await actions.start(conn, plan.id, self.actor, as_planned=as_planned)
 
     async def run(self, plan: Plan, *, as_planned: bool = False, **rest: Any) -> Plan:
-        """Start a plan, let a worker do it, and read it again."""
+        """Start a plan, run a worker, and read the plan again."""
         await self.start(plan, as_planned=as_planned)
         await self.work(**rest)
         return await self.read(plan)
@@ -256,24 +258,24 @@ class Studio:
 
     async def left_out(self, plan: Plan) -> dict[int, str]:
         async with self.db.transaction() as conn:
-            found = (await plan_sql.left_out_of(conn, plan.id, limit=500)).items
-        return {one.segment_id: one.why.value for one in found}
+            segments = (await plan_sql.left_out_of(conn, plan.id, limit=500)).items
+        return {segment.segment_id: segment.why.value for segment in segments}
 
     async def report(self) -> Report:
         async with self.db.transaction() as conn:
             return (await report(conn, self.project_id)).report
 
     async def states(self, *names: str) -> list[State]:
-        """The states of the segments of scenes, in order."""
+        """Return the states of the segments of scenes, in order."""
         ids = [segment for name in names or self.segments for segment in self.segments[name]]
         async with self.db.transaction() as conn:
-            found = await states_of(conn, ids)
-        return [found[segment] for segment in ids]
+            states = await states_of(conn, ids)
+        return [states[segment] for segment in ids]
 
     async def takes(self, segment_id: int) -> tuple[int, int | None]:
-        """How many takes a segment has, and the number of the selected one."""
+        """Return the number of takes of a segment, and the number of the selected one."""
         async with self.db.transaction() as conn:
-            found = await rows(
+            counts = await rows(
                 conn,
                 """
                 SELECT count(*) AS total, max(t.number) FILTER (WHERE s.take_id IS NOT NULL) AS selected
@@ -281,7 +283,7 @@ class Studio:
                 """,
                 id=segment_id,
             )
-        return found[0]["total"], found[0]["selected"]
+        return counts[0]["total"], counts[0]["selected"]
 
     async def archive_segment(self, segment_id: int) -> None:
         async with self.db.transaction() as conn:
@@ -308,9 +310,9 @@ class Studio:
             return (await library_sql.get_version(conn, self.assets[name], number)).digest
 
     async def documents(self, segment_id: int) -> list[dict[str, Any]]:
-        """The receipts of a segment's takes, oldest first, each with its digest."""
+        """Return the receipts of a segment's takes, oldest first, each with its digest."""
         async with self.db.transaction() as conn:
-            found = await rows(
+            receipts = await rows(
                 conn,
                 """
                 SELECT digest_text(receipt_digest) AS digest, convert_from(document, 'UTF8') AS document
@@ -318,4 +320,4 @@ class Studio:
                 """,
                 id=segment_id,
             )
-        return [{**json.loads(row["document"]), "digest": row["digest"]} for row in found]
+        return [{**json.loads(row["document"]), "digest": row["digest"]} for row in receipts]

@@ -1,4 +1,4 @@
-"""Loops beside a worker's work: an unexpected error is logged and survived, and costs no finished render."""
+"""Background loops of a worker: an unexpected error is logged, the loop continues, and no finished render is lost."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ UNREADABLE = """
 
 
 class Moody:
-    """An engine whose first answers fail in ways that no engine promises."""
+    """An engine whose first answers fail with errors that no engine should raise."""
 
     name = "moody"
 
@@ -52,11 +52,11 @@ class Moody:
         raise NotImplementedError
 
     async def cancel(self, run: str) -> None:
-        """There is nothing to stop."""
+        """Do nothing: no run is ever started."""
 
 
 class DeafEngine:
-    """The sketch engine, except that telling it to stop fails."""
+    """The sketch engine, except that stopping it fails."""
 
     def __init__(self, sketch: Engine) -> None:
         self._sketch = sketch
@@ -89,8 +89,8 @@ async def test_a_render_is_recorded_though_its_heartbeat_is_refused(
     assert "no heartbeat today" in caplog.text
 
 
-async def test_a_render_is_recorded_though_its_engine_cannot_be_told_to_stop(studio: Studio) -> None:
-    """The step is asked to stop when the worker ends; the engine does not hear it and finishes the render."""
+async def test_a_render_is_recorded_though_its_engine_cannot_be_stopped(studio: Studio) -> None:
+    """The step is asked to stop when the worker ends; the engine does not stop and finishes the render."""
     await studio.scene("A", 1)
     plan = await studio.start_render("A", **SLOW)
     sketch = engines_here(Settings())["sketch"]
@@ -106,7 +106,7 @@ async def test_a_render_is_recorded_though_its_engine_cannot_be_told_to_stop(stu
     assert (await studio.read(plan)).state is PlanState.SUCCEEDED
 
 
-async def test_an_engine_that_fails_in_an_unforeseen_way_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_engine_that_fails_unexpectedly_is_probed_again(caplog: pytest.LogCaptureFixture) -> None:
     health, engines = EngineHealth(), {"moody": Moody(failures=3)}
     await health.probe(engines, {"moody"})
     assert health.reachable(engines) == ()
@@ -119,7 +119,7 @@ async def test_an_engine_that_fails_in_an_unforeseen_way_is_tried_again(caplog: 
 async def test_a_plan_that_cannot_be_read_stops_neither_patrol_nor_heartbeat(
     studio: Studio, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Both plans have lost their jobs; the first was written by a later version, the second is recovered."""
+    """Both plans have lost their jobs; the first was written by a later release, the second is recovered."""
     for name in ("A", "B"):
         await studio.scene(name, 1)
     unreadable, readable = await studio.start_render("A"), await studio.start_render("B")
@@ -136,7 +136,7 @@ async def test_a_plan_that_cannot_be_read_stops_neither_patrol_nor_heartbeat(
                 await asyncio.sleep(0.05)
             seen_at = None
             for _ in range(3):
-                seen_at = await _seen_at(studio, seen_at)
+                seen_at = await _next_seen_at(studio, seen_at)
     finally:
         stop.set()
         await work
@@ -144,7 +144,7 @@ async def test_a_plan_that_cannot_be_read_stops_neither_patrol_nor_heartbeat(
     assert f"plan {unreadable.id}" in caplog.text
 
 
-async def test_a_loop_logs_an_unexpected_error_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_loop_logs_an_unexpected_error_and_continues(caplog: pytest.LogCaptureFixture) -> None:
     rounds, done = 0, asyncio.Event()
 
     async def action() -> None:
@@ -164,7 +164,7 @@ async def test_a_loop_logs_an_unexpected_error_and_goes_on(caplog: pytest.LogCap
     assert "The table is locked." in foreseen.getMessage()
 
 
-async def test_a_loop_that_cannot_go_on_ends_what_it_runs_beside() -> None:
+async def test_a_loop_that_cannot_continue_ends_the_main_task() -> None:
     async def ends() -> None:
         raise ZeroDivisionError("by nothing")
 
@@ -173,7 +173,7 @@ async def test_a_loop_that_cannot_go_on_ends_what_it_runs_beside() -> None:
             await asyncio.Event().wait()
 
 
-async def test_what_is_cancelled_from_outside_stays_cancelled() -> None:
+async def test_a_task_that_is_cancelled_from_outside_stays_cancelled() -> None:
     entered = asyncio.Event()
 
     async def block() -> None:
@@ -188,11 +188,11 @@ async def test_what_is_cancelled_from_outside_stays_cancelled() -> None:
         await running
 
 
-async def _seen_at(studio: Studio, before: object) -> object:
-    """When a worker was last seen, once that differs from ``before``."""
+async def _next_seen_at(studio: Studio, before: object) -> object:
+    """Return the time at which a worker was last seen, once it differs from ``before``."""
     while True:
         async with studio.db.transaction() as conn:
-            found = await rows(conn, "SELECT max(seen_at) AS at FROM workers")
-        if found[0]["at"] not in (None, before):
-            return found[0]["at"]
+            latest = await rows(conn, "SELECT max(seen_at) AS at FROM workers")
+        if latest[0]["at"] not in (None, before):
+            return latest[0]["at"]
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Transactions on two connections that write the same rows at once: one waits, and neither is aborted."""
+"""Concurrent transactions that write the same rows: one waits, and neither is aborted."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backen
 
 
 async def test_a_step_notes_its_blobs_in_the_same_order_as_a_capture_of_its_run(studio: Studio, database: str) -> None:
-    """The extension sends the run of a step while the worker records it: both note the same blobs."""
+    """The extension sends the run of a step while the worker records it: both write the same blobs."""
     async with studio.db.transaction() as conn:
         before = {bytes(row["digest"]) for row in await rows(conn, "SELECT digest FROM blobs")}
     (segment,) = await studio.scene("A", 1)
@@ -24,7 +24,7 @@ async def test_a_step_notes_its_blobs_in_the_same_order_as_a_capture_of_its_run(
     stored = asyncio.Event()
     parts: list[Digest] = []
 
-    # The other connection finds a deadlock long before the worker does, so that the test fails with its error.
+    # The other connection detects a deadlock long before the worker, so the test fails with its error.
     with psycopg.connect(make_conninfo(database, options="-c deadlock_timeout=50ms")) as other:
 
         def note_first(point: str) -> None:

@@ -1,4 +1,4 @@
-"""The worked examples that have plans, each on real files through plans, the queue and a worker.
+"""The worked examples with plans, each on real files through plans, the queue and a worker.
 
 The numbers are those of the examples; scenes A and B are chains of four.
 """
@@ -25,24 +25,24 @@ async def _shoot(studio: Studio) -> None:
 
 
 async def _new_clothes(studio: Studio) -> None:
-    """Example 1."""
+    """Do example 1."""
     assert await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)]) == 2
 
 
 async def _redone(studio: Studio) -> Plan:
-    """Example 3."""
+    """Do example 3."""
     await _shoot(studio)
     await _new_clothes(studio)
     return await studio.run(await studio.plan(groups=[f"asset-{studio.assets['clothed']}-1-2"]))
 
 
 def _again(studio: Studio) -> None:
-    """A second portrait that shows the same and has other bytes."""
+    """Write a second portrait with the same pixels and other bytes."""
     picture = Image.open(studio.samples / "portrait_v1.png")
-    said = PngInfo()
-    said.add_text("comment", "exported again")
+    metadata = PngInfo()
+    metadata.add_text("comment", "exported again")
     content = BytesIO()
-    picture.save(content, "PNG", pnginfo=said)
+    picture.save(content, "PNG", pnginfo=metadata)
     (studio.samples / "portrait_again.png").write_bytes(content.getvalue())
 
 
@@ -64,7 +64,7 @@ async def test_3_a_group_is_rendered_in_chain_order(studio: Studio) -> None:
     assert (first.role, first.asset.name, first.from_, first.to) == ("variant", "clothed", 1, 2)
 
 
-async def test_4_going_back_restores_every_take_without_a_render(studio: Studio) -> None:
+async def test_4_activating_the_previous_version_restores_every_take_without_a_render(studio: Studio) -> None:
     await _redone(studio)
     await studio.activate("clothed", 1)
     assert (await studio.report()).groups[0].id == f"asset-{studio.assets['clothed']}-2-1"
@@ -76,7 +76,7 @@ async def test_4_going_back_restores_every_take_without_a_render(studio: Studio)
     assert [await studio.takes(segment) for segment in studio.segments["A"]] == [(2, 1)] * 4
 
 
-async def test_5_a_variant_uploaded_by_hand_blocks_what_is_behind_it(studio: Studio) -> None:
+async def test_5_a_variant_uploaded_by_hand_blocks_its_dependents(studio: Studio) -> None:
     await _shoot(studio)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
     plan = await studio.plan()
@@ -89,7 +89,7 @@ async def test_5_a_variant_uploaded_by_hand_blocks_what_is_behind_it(studio: Stu
         await studio.start(plan)
 
 
-async def test_8_a_variant_made_by_an_engine_is_made_first(engine_studio: Studio) -> None:
+async def test_8_a_variant_rendered_by_an_engine_is_rendered_first(engine_studio: Studio) -> None:
     studio = engine_studio
     await _shoot(studio)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
@@ -108,7 +108,7 @@ async def test_8_a_variant_made_by_an_engine_is_made_first(engine_studio: Studio
     assert plan.notes == ()
 
 
-async def test_9_a_result_that_is_the_same_cuts_off_what_is_behind_it(engine_studio: Studio) -> None:
+async def test_9_an_identical_result_cuts_off_the_following_steps(engine_studio: Studio) -> None:
     studio = engine_studio
     await _shoot(studio)
     _again(studio)
@@ -123,7 +123,7 @@ async def test_9_a_result_that_is_the_same_cuts_off_what_is_behind_it(engine_stu
     assert all(step.state is StepState.SKIPPED and step.saved and step.take_id for step in skipped)
 
 
-async def test_12_a_plan_of_one_group_brings_the_other_change_too(studio: Studio) -> None:
+async def test_12_a_plan_of_a_group_applies_the_other_change_too(studio: Studio) -> None:
     await _shoot(studio)
     await _new_clothes(studio)
     await studio.upload(Kind.LORA, "rain", "rain_v2.safetensors")
@@ -131,13 +131,16 @@ async def test_12_a_plan_of_one_group_brings_the_other_change_too(studio: Studio
     assert [group.segments for group in report.groups] == [8, 8]
     plan = await studio.plan(groups=[f"asset-{studio.assets['rain']}-1-2"])
     first = next(step for step in await studio.steps(plan) if step.segment_id == studio.segments["A"][0])
-    assert {(one.asset.name, one.from_, one.to) for one in first.substitutes} == {("rain", 1, 2), ("clothed", 1, 2)}
+    assert {(substitute.asset.name, substitute.from_, substitute.to) for substitute in first.substitutes} == {
+        ("rain", 1, 2),
+        ("clothed", 1, 2),
+    }
     plan = await studio.run(plan)
     assert plan.totals.rendered == 8
     assert await studio.states() == FRESH_8
 
 
-async def test_13_what_a_pin_holds_is_left_out_and_told(studio: Studio) -> None:
+async def test_13_a_pinned_segment_is_left_out_and_reported(studio: Studio) -> None:
     await _shoot(studio)
     await studio.pin("clothed", 1, scene="A")
     await _new_clothes(studio)
@@ -146,7 +149,7 @@ async def test_13_what_a_pin_holds_is_left_out_and_told(studio: Studio) -> None:
     assert await studio.left_out(plan) == dict.fromkeys(studio.segments["A"], "pinned")
 
 
-async def test_16_a_version_made_for_some_is_told_to_make_others_stale(engine_studio: Studio) -> None:
+async def test_16_a_version_rendered_for_some_segments_is_noted_to_make_others_stale(engine_studio: Studio) -> None:
     studio = engine_studio
     await _shoot(studio)
     await studio.pin("portrait", 1, scene="A")
@@ -162,7 +165,7 @@ async def test_16_a_version_made_for_some_is_told_to_make_others_stale(engine_st
     assert await studio.states("B") == [State.FRESH] * 4
     assert await studio.states("A") == [State.STALE] * 4
     assert [group.id for group in (await studio.report()).groups] == [f"asset-{studio.assets['clothed']}-1-2"]
-    # And for A nothing can be done: clothed v2 was made from the portrait that A is pinned away from.
+    # Segments of A stay stale: clothed v2 was made from a portrait that the pin of A excludes.
     blocked = await studio.plan(scenes=[studio.scenes["A"]])
     assert blocked.totals.blocked == blocked.totals.steps == 4
     assert "pin" in ((await studio.steps(blocked))[0].why or "")
@@ -177,7 +180,7 @@ async def test_17_a_waived_segment_is_left_out(studio: Studio) -> None:
     assert (await studio.left_out(plan))[studio.segments["A"][0]] == "waived"
 
 
-async def test_34_nothing_a_segment_is_made_from_has_changed_yet(studio: Studio) -> None:
+async def test_34_no_input_of_a_segment_has_changed_yet(studio: Studio) -> None:
     await _shoot(studio)
     await _new_clothes(studio)
     second = studio.segments["A"][1]
@@ -190,7 +193,7 @@ async def test_34_nothing_a_segment_is_made_from_has_changed_yet(studio: Studio)
     assert (await studio.states("A"))[1] is State.STALE
 
 
-async def test_35_what_moved_since_the_plan_was_made_refuses_its_start(studio: Studio) -> None:
+async def test_35_a_change_after_the_draft_refuses_the_start(studio: Studio) -> None:
     await _shoot(studio)
     await _new_clothes(studio)
     plan = await studio.plan()
@@ -204,7 +207,7 @@ async def test_35_what_moved_since_the_plan_was_made_refuses_its_start(studio: S
     assert (note.code, note.asset_id) == ("moved", studio.assets["clothed"])
 
 
-async def test_36_a_take_that_a_person_selected_stays_selected(studio: Studio) -> None:
+async def test_36_a_take_that_a_user_selected_stays_selected(studio: Studio) -> None:
     await _shoot(studio)
     third = studio.segments["A"][2]
     # A second take of A/3, so that there is another one to select.

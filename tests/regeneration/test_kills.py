@@ -15,7 +15,7 @@ from genlock.staleness.model import State
 
 
 async def _stale(studio: Studio, count: int = 2, **parameters: int) -> Plan:
-    """A started plan of a chain that was made from clothes that are out of date."""
+    """Start a plan of a chain that was rendered with an outdated variant."""
     await studio.shoot("A", count, **parameters)
     await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
     return await studio.start(await studio.plan())
@@ -50,10 +50,10 @@ async def _require_done_once(studio: Studio, plan: Plan) -> None:
         pytest.param("rendering", marks=pytest.mark.long),
         "stored",  # between blob and row
         pytest.param("recording", marks=pytest.mark.long),  # in the transaction, before its commit
-        "recorded",  # after the commit, before the queue knows
+        "recorded",  # after the commit, before the job is done in the queue
     ],
 )
-async def test_a_worker_that_is_killed_is_followed_by_another(studio: Studio, tmp_path: Path, point: str) -> None:
+async def test_a_killed_worker_is_replaced_by_another(studio: Studio, tmp_path: Path, point: str) -> None:
     plan = await _stale(studio)
     async with worker(studio, tmp_path, "--die-at", point) as dying:
         assert await asyncio.wait_for(dying.wait(), 60) == -signal.SIGKILL
@@ -66,7 +66,7 @@ async def test_a_worker_that_is_killed_is_followed_by_another(studio: Studio, tm
 
 
 @pytest.mark.long
-async def test_a_stalled_worker_that_comes_back_finds_the_fence(studio: Studio, tmp_path: Path) -> None:
+async def test_a_stalled_worker_that_resumes_is_fenced_off(studio: Studio, tmp_path: Path) -> None:
     plan = await _stale(studio, 2, **SLOW)
     async with worker(studio, tmp_path) as stalled:
         await until(lambda: _is_rendering(studio, plan))
@@ -74,7 +74,7 @@ async def test_a_stalled_worker_that_comes_back_finds_the_fence(studio: Studio, 
         async with worker(studio, tmp_path):
             await until(lambda: _finished(studio, plan))
             stalled.send_signal(signal.SIGCONT)
-            # It lives on and can work: the next plan may be either's.
+            # It continues to work: the next plan may be done by either worker.
             again = await studio.start(await studio.plan(segments=[studio.segments["A"][0]], force=True))
             await until(lambda: _finished(studio, again))
         assert stalled.returncode is None
@@ -85,7 +85,7 @@ async def test_a_stalled_worker_that_comes_back_finds_the_fence(studio: Studio, 
 
 
 @pytest.mark.long
-async def test_two_workers_at_once_share_the_work_and_do_nothing_twice(studio: Studio, tmp_path: Path) -> None:
+async def test_two_workers_share_the_steps_and_do_none_twice(studio: Studio, tmp_path: Path) -> None:
     for name in ("A", "B", "C", "D"):
         await studio.shoot(name, 3, frames=60)
     await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
@@ -99,7 +99,7 @@ async def test_two_workers_at_once_share_the_work_and_do_nothing_twice(studio: S
 
 
 @pytest.mark.long
-async def test_cut_connections_do_not_lose_a_render(studio: Studio, tmp_path: Path) -> None:
+async def test_lost_connections_do_not_lose_a_render(studio: Studio, tmp_path: Path) -> None:
     plan = await _stale(studio, 2, **SLOW)
     async with worker(studio, tmp_path) as steady:
         await until(lambda: _is_rendering(studio, plan))
@@ -116,7 +116,7 @@ async def test_cut_connections_do_not_lose_a_render(studio: Studio, tmp_path: Pa
 
 
 @pytest.mark.long
-async def test_a_worker_that_is_told_to_end_gives_its_step_back(studio: Studio, tmp_path: Path) -> None:
+async def test_a_terminated_worker_gives_its_step_back(studio: Studio, tmp_path: Path) -> None:
     plan = await _stale(studio, 1, **SLOW)
     async with worker(studio, tmp_path, "--grace-s", "0") as polite:
         await until(lambda: _is_rendering(studio, plan))
@@ -129,9 +129,9 @@ async def test_a_worker_that_is_told_to_end_gives_its_step_back(studio: Studio, 
 
 
 @pytest.mark.long
-async def test_a_worker_whose_server_died_finishes_what_there_is_and_ends(studio: Studio, tmp_path: Path) -> None:
+async def test_a_worker_whose_server_died_finishes_the_queue_and_ends(studio: Studio, tmp_path: Path) -> None:
     plan = await _stale(studio, 3, **SLOW)
-    async with worker(studio, tmp_path, looked_after=True) as orphan:
+    async with worker(studio, tmp_path, supervised=True) as orphan:
         await until(lambda: _is_rendering(studio, plan))
         assert orphan.stdin is not None
         orphan.stdin.close()
@@ -145,7 +145,7 @@ async def test_cancelling_stops_a_render_in_another_process(studio: Studio, tmp_
     async with worker(studio, tmp_path) as busy:
         await until(lambda: _is_rendering(studio, plan))
         await studio.cancel(plan)
-        # The worker is free again: it does something else, and the cancelled render is never recorded.
+        # The worker continues with another step, and the cancelled render is never recorded.
         await studio.shoot_elsewhere("B", 1)
         assert busy.returncode is None
     assert [(await studio.takes(segment))[0] for segment in studio.segments["A"]] == [1, 1]

@@ -1,7 +1,7 @@
 """The law of plans, on random histories and real renders.
 
-What a plan did is fresh afterwards, or accepted by a waiver; what it did not touch keeps the take it had; and what is
-stale all the same was blocked, or the plan said beforehand that it would be.
+A segment that a plan regenerated is fresh afterwards, or accepted by a waiver; all others keep their take; a segment
+that is still stale was blocked, or the plan said beforehand that it would be.
 """
 
 import random
@@ -53,7 +53,7 @@ class History:
         self.log: list[str] = []
 
     @property
-    def everybody(self) -> list[int]:
+    def all_segments(self) -> list[int]:
         return [segment for segments in self.studio.segments.values() for segment in segments]
 
     async def change(self) -> None:
@@ -61,7 +61,7 @@ class History:
         self.log.append(change.__name__)
         try:
             await change()
-        except Conflict as refusal:  # nothing to waive, nothing pinned, its own ancestor
+        except Conflict as refusal:  # nothing to waive, nothing to unpin, or an ancestor of itself
             self.log.append(f"refused: {refusal.message}")
 
     async def upload(self) -> None:
@@ -83,16 +83,16 @@ class History:
         await self.studio.unpin_all(self.chance.choice([None, *self.studio.scenes]))
 
     async def waive(self) -> None:
-        await self.studio.waive(self.chance.choice(self.everybody), self.chance.choice([*FILES, "clothed"]))
+        await self.studio.waive(self.chance.choice(self.all_segments), self.chance.choice([*FILES, "clothed"]))
 
     async def select(self) -> None:
-        segment = self.chance.choice(self.everybody)
+        segment = self.chance.choice(self.all_segments)
         total, _ = await self.studio.takes(segment)
         await self.studio.select(segment, self.chance.randint(1, total))
 
     async def chain(self) -> None:
-        # Only ever on again: a segment made unchained keeps a frame that no redo can renew, and would stay blocked.
-        await self.studio.chain(self.chance.choice(self.everybody), chained=True)
+        # Only ever chained again: an unchained segment keeps a frame that no plan can renew, and would stay blocked.
+        await self.studio.chain(self.chance.choice(self.all_segments), chained=True)
 
 
 async def _selected(db: Database) -> dict[int, int]:
@@ -101,11 +101,11 @@ async def _selected(db: Database) -> dict[int, int]:
 
 
 async def _stale(studio: Studio, segments: list[int]) -> set[int]:
-    return {one for one, state in zip(segments, await studio.states(), strict=True) if state is State.STALE}
+    return {segment for segment, state in zip(segments, await studio.states(), strict=True) if state is State.STALE}
 
 
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 60))])
-async def test_what_was_planned_is_fresh_and_nothing_else_moved(engine_studio: Studio, seed: int) -> None:
+async def test_planned_segments_become_fresh_and_all_others_are_unchanged(engine_studio: Studio, seed: int) -> None:
     studio = engine_studio
     await studio.upload(Kind.VARIANT, "coat", "clothed_v1.png", made_from=[("portrait", 1)])
     await studio.shoot("A", 3)
@@ -119,7 +119,7 @@ async def test_what_was_planned_is_fresh_and_nothing_else_moved(engine_studio: S
 
 
 async def _require_law(studio: Studio, history: History) -> None:
-    segments = history.everybody
+    segments = history.all_segments
     await _require_counts(studio, history)
     before = await _selected(studio.db)
     stale_before = await _stale(studio, segments)
@@ -134,14 +134,16 @@ async def _require_law(studio: Studio, history: History) -> None:
     assert plan.state is PlanState.SUCCEEDED, (history.log, plan)
     after = await _selected(studio.db)
     untouched = set(before) - (set(by_segment) - blocked)
-    assert {one: after[one] for one in untouched} == {one: before[one] for one in untouched}, history.log
+    assert {segment: after[segment] for segment in untouched} == {segment: before[segment] for segment in untouched}, (
+        history.log
+    )
     stale = await _stale(studio, segments)
-    told = plan.downstream_stale + sum(note.segments or 0 for note in plan.notes if note.code == "will_be_stale")
-    assert len(stale - blocked) <= told, history.log
+    announced = plan.downstream_stale + sum(note.segments or 0 for note in plan.notes if note.code == "will_be_stale")
+    assert len(stale - blocked) <= announced, history.log
 
 
 async def _require_counts(studio: Studio, history: History) -> None:
-    """What the report says could be restored is what a plan of the whole group restores."""
+    """The restorable count of the report is the number that a plan of the whole group restores."""
     async with studio.db.snapshot() as conn:
         scenes = sorted(studio.scenes.values())
         situation = await situation_sql.load(conn, studio.project_id, scenes)

@@ -1,6 +1,6 @@
-"""Planning, without a database: random scenes, planned, and what the plan would do simulated.
+"""Planning without a database: random scenes are planned, and the effect of the plan is simulated.
 
-In these scenes every segment is made with one LoRA, of which version 2 is expected, and perhaps the frame before it.
+Every segment of these scenes is made with a LoRA whose version 2 is expected, and possibly with the previous frame.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ ENGINES = frozenset({"sketch"})
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawn segment: which version it was made with, whether it continues the one before, what a person said."""
+    """A drawn segment: the version it was made with, whether it continues the previous one, whether it is waived."""
 
     version: int
     continues: bool
@@ -86,26 +86,26 @@ def _situation(drawn: list[list[Drawn]]) -> Situation:
     for scene_id, scene in enumerate(drawn, start=1):
         before: PlannedSegment | None = None
         stale = False
-        for position, one in enumerate(scene, start=1):
+        for position, segment in enumerate(scene, start=1):
             segment_id = 100 * scene_id + position
-            continues = one.continues and before is not None and before.take is not None and not one.empty
+            continues = segment.continues and before is not None and before.take is not None and not segment.empty
             frame = _frame(before.segment_id) if continues and before else None
             take = None
-            if not one.empty:
-                made = ReceiptFacts(
-                    digest_of(b"receipt"), "sketch", {"seed": "1"}, None, _inputs(one.version, frame), None
+            if not segment.empty:
+                facts = ReceiptFacts(
+                    digest_of(b"receipt"), "sketch", {"seed": "1"}, None, _inputs(segment.version, frame), None
                 )
-                take = SelectedTake(segment_id, made, continues, (), {"last_frame": _frame(segment_id)})
+                take = SelectedTake(segment_id, facts, continues, (), {"last_frame": _frame(segment_id)})
             segments.append(PlannedSegment(segment_id, scene_id, 0, position, f"segment {position}", take))
             before = segments[-1]
             if take is None:
                 stale = False
                 continue
-            own = one.version == 1
-            judged = _judged(own, waived=one.waived, passed=stale and continues)
+            own = segment.version == 1
+            judged = _judged(own, waived=segment.waived, passed=stale and continues)
             judgements[segment_id] = judged
             stale = bool(judged.stale)
-            if one.restorable:
+            if segment.restorable:
                 recipe = receipt.inputs_digest("sketch", _inputs(2, frame), {"seed": "1"})
                 earlier_takes[segment_id] = (
                     EarlierTake(segment_id + 1000, recipe, None, {"last_frame": _frame(segment_id, "then")}),
@@ -134,7 +134,7 @@ def _judged(own: bool, *, waived: bool, passed: bool) -> Judgement:
     return Judgement(stale=frozenset({ROOT}), own=causes)
 
 
-def _everybody(situation: Situation) -> frozenset[int]:
+def _all_segments(situation: Situation) -> frozenset[int]:
     return frozenset(segment.segment_id for segment in situation.segments)
 
 
@@ -147,9 +147,9 @@ def _left_out_of(situation: Situation, selected: frozenset[int]) -> Mapping[int,
 
 
 def _stale_after(situation: Situation, draft: Draft) -> set[int]:
-    """What would be stale once every step is done, worked out anew from versions and frames alone."""
+    """Recompute from versions and frames alone what would be stale once every step is done."""
     steps = {step.segment_id: step for step in draft.steps}
-    found: set[int] = set()
+    stale_ids: set[int] = set()
     before: PlannedSegment | None = None
     stale = False
     frames: dict[int, str] = {}
@@ -171,26 +171,26 @@ def _stale_after(situation: Situation, draft: Draft) -> set[int]:
         link_broken = segment.take.continues and before is not None and used != frames.get(before.segment_id)
         stale = (version == 1 and not waived) or link_broken or (segment.take.continues and stale and not waived)
         if stale:
-            found.add(segment.segment_id)
+            stale_ids.add(segment.segment_id)
         before = segment
-    return found
+    return stale_ids
 
 
 @given(scenes)
-def test_planning_everything_leaves_nothing_stale_but_what_it_said(drawn: list[list[Drawn]]) -> None:
+def test_a_plan_of_everything_leaves_only_the_announced_segments_stale(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
     draft = plan(situation, Ask(selected=_stale(situation), engines=ENGINES))
     planned = {step.segment_id for step in draft.steps}
     after = _stale_after(situation, draft)
     assert len(after) <= draft.downstream_stale
-    # Only a waiver makes a gap in a chain that is planned as a whole.
-    assert not after & planned or Reason.WAIVED in _left_out_of(situation, _everybody(situation)).values()
+    # Only a waiver leaves a gap in a chain that is planned as a whole.
+    assert not after & planned or Reason.WAIVED in _left_out_of(situation, _all_segments(situation)).values()
 
 
 @given(scenes, st.data())
-def test_a_draft_accounts_for_everybody_once_and_is_in_order(drawn: list[list[Drawn]], data: st.DataObject) -> None:
+def test_a_draft_contains_every_segment_once_and_in_order(drawn: list[list[Drawn]], data: st.DataObject) -> None:
     situation = _situation(drawn)
-    selected = frozenset(data.draw(st.sets(st.sampled_from(sorted(_everybody(situation))))))
+    selected = frozenset(data.draw(st.sets(st.sampled_from(sorted(_all_segments(situation))))))
     draft = plan(
         situation,
         Ask(selected=selected, cascade=data.draw(st.booleans()), force=data.draw(st.booleans()), engines=ENGINES),
@@ -204,15 +204,15 @@ def test_a_draft_accounts_for_everybody_once_and_is_in_order(drawn: list[list[Dr
     for step in draft.steps:
         assert all(before < step.position for before in step.after)
         assert all(draft.steps[before - 1].chain == step.chain for before in step.after)
-        # An open frame is one that an earlier step makes; nothing else may be open.
+        # An open frame is the output of an earlier step; no other input may be open.
         assert step.recipe is not None
         assert step.after or not step.recipe.is_open
 
 
 @given(scenes)
-def test_force_renders_whoever_was_chosen(drawn: list[list[Drawn]]) -> None:
+def test_force_renders_every_selected_segment(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(selected=_everybody(situation), force=True, engines=ENGINES))
+    draft = plan(situation, Ask(selected=_all_segments(situation), force=True, engines=ENGINES))
     taken = {segment.segment_id for segment in situation.segments if segment.take is not None}
     assert {step.segment_id for step in draft.steps} == taken
     assert {step.kind for step in draft.steps} <= {StepKind.RENDER}
@@ -221,7 +221,7 @@ def test_force_renders_whoever_was_chosen(drawn: list[list[Drawn]]) -> None:
 
 
 @given(scenes)
-def test_what_is_made_by_an_engine_that_is_not_here_can_be_restored_but_not_rendered(drawn: list[list[Drawn]]) -> None:
+def test_a_take_of_an_unavailable_engine_can_be_restored_but_not_rendered(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
     draft = plan(situation, Ask(selected=_stale(situation), engines=frozenset()))
     assert StepKind.RENDER not in {step.kind for step in draft.steps}
@@ -231,7 +231,7 @@ def test_what_is_made_by_an_engine_that_is_not_here_can_be_restored_but_not_rend
     assert [step.segment_id for step in draft.steps] == [step.segment_id for step in again.steps]
 
 
-def test_a_waived_input_stays_as_it_was() -> None:
+def test_a_waived_input_is_unchanged() -> None:
     situation = _situation([[Drawn(1, False, True, False, False)]])
     assert plan(situation, Ask(selected=frozenset({101}), engines=ENGINES)).left_out == {101: Reason.WAIVED}
     (step,) = plan(situation, Ask(selected=frozenset({101}), force=True, engines=ENGINES)).steps
@@ -240,15 +240,15 @@ def test_a_waived_input_stays_as_it_was() -> None:
     assert step.substitutes == ()
 
 
-def test_a_wish_has_a_digest_once_it_is_settled() -> None:
+def test_a_recipe_has_a_digest_once_it_is_resolved() -> None:
     frame = RecipeInput(role=InputRole.SEED_FRAME, ordinal=0, part="last_frame")
     lora = RecipeInput(role=InputRole.LORA, ordinal=0, asset=RAIN.id, open="version")
     recipe = recipes.with_frame(Recipe(engine="sketch", inputs=(lora, frame), parameters={"seed": "1"}), None)
     assert recipe.is_open
     assert recipes.inputs_digest(recipe) is None
     assert recipe.open_assets == {RAIN.id}
-    made = ResolvedInput(digest=DIGESTS[2], effective_digest=DIGESTS[2], version=2)
-    whole = recipes.resolve(recipe, {RAIN.id: made}, lambda _part: ResolvedInput(digest=_frame(1), take=5))
+    resolved = ResolvedInput(digest=DIGESTS[2], effective_digest=DIGESTS[2], version=2)
+    whole = recipes.resolve(recipe, {RAIN.id: resolved}, lambda _part: ResolvedInput(digest=_frame(1), take=5))
     assert not whole.is_open
     expected = [line.model_copy(update={"strength_model": None}) for line in _inputs(2, _frame(1))]
     assert recipes.inputs_digest(whole) == receipt.inputs_digest("sketch", expected, {"seed": "1"})

@@ -1,4 +1,4 @@
-"""What a plan selects, refuses, cancels, retries, and leaves to a person."""
+"""Selection, refusal, cancellation and retry of plans, and the takes that they leave unselected."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ async def _new_clothes(studio: Studio) -> None:
     await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
 
 
-async def test_a_single_segment_is_planned_alone_and_says_what_it_makes_stale(studio: Studio) -> None:
+async def test_a_single_segment_is_planned_alone_with_the_number_it_makes_stale(studio: Studio) -> None:
     first, *rest = await studio.shoot("A")
     await _new_clothes(studio)
     plan = await studio.plan(segments=[first])
@@ -30,14 +30,14 @@ async def test_a_single_segment_is_planned_alone_and_says_what_it_makes_stale(st
     assert await studio.states("A") == [State.FRESH, State.STALE, State.STALE, State.STALE]
 
 
-async def test_cascade_takes_along_what_continues_a_segment(studio: Studio) -> None:
+async def test_cascade_includes_the_segments_that_continue_a_segment(studio: Studio) -> None:
     first, *_ = await studio.shoot("A")
     await _new_clothes(studio)
     plan = await studio.plan(segments=[first], cascade=True)
     assert (plan.totals.render, plan.totals.left_out, plan.downstream_stale) == (4, 0, 0)
 
 
-async def test_a_scene_is_planned_and_the_other_keeps_every_row(studio: Studio) -> None:
+async def test_a_plan_of_a_scene_leaves_every_row_of_the_other_unchanged(studio: Studio) -> None:
     await studio.shoot("A")
     await studio.shoot("B")
     await _new_clothes(studio)
@@ -50,7 +50,7 @@ async def test_a_scene_is_planned_and_the_other_keeps_every_row(studio: Studio) 
 
 
 async def _rows(studio: Studio, segments: list[int]) -> list[str]:
-    """Every row that names one of these segments, with the transaction that wrote it."""
+    """Return every row that refers to one of the segments, with the transaction that wrote it."""
     tables = {
         "segments": "id",
         "selected_takes": "segment_id",
@@ -62,16 +62,16 @@ async def _rows(studio: Studio, segments: list[int]) -> list[str]:
         "take_counters": "segment_id",
         "selections": "segment_id",
     }
-    found: list[str] = []
+    listed: list[str] = []
     async with studio.db.transaction() as conn:
         for table, column in tables.items():
             query = f"SELECT t::text || xmin::text FROM {table} t WHERE {column} = ANY(%s) ORDER BY 1"
             cursor = await conn.execute(query, (segments,))  # pyright: ignore[reportArgumentType]
-            found += [f"{table} {row[0]}" for row in await cursor.fetchall()]
-    return found
+            listed += [f"{table} {row[0]}" for row in await cursor.fetchall()]
+    return listed
 
 
-async def test_what_is_fresh_is_matching_unless_forced(studio: Studio) -> None:
+async def test_a_fresh_segment_is_matching_unless_forced(studio: Studio) -> None:
     segments = await studio.shoot("A")
     plan = await studio.plan(scenes=[studio.scenes["A"]])
     assert plan.totals.steps == 0
@@ -82,7 +82,7 @@ async def test_what_is_fresh_is_matching_unless_forced(studio: Studio) -> None:
     assert await studio.states() == [State.FRESH] * 4
 
 
-async def test_a_new_seed_makes_other_takes(studio: Studio) -> None:
+async def test_a_new_seed_renders_new_takes(studio: Studio) -> None:
     first, *_ = await studio.shoot("A")
     await _new_clothes(studio)
     plan = await studio.run(await studio.plan(seed="new"))
@@ -105,7 +105,7 @@ async def test_archived_segments_and_empty_ones_are_accounted_for(studio: Studio
     assert plan.totals.render == 1
 
 
-async def test_what_is_selected_must_be_there(studio: Studio) -> None:
+async def test_a_selection_must_exist(studio: Studio) -> None:
     await studio.shoot("A", 1)
     for selection in ({"segments": [999_999]}, {"scenes": [999_999]}, {"groups": ["chain"]}):
         with pytest.raises(NotFound):
@@ -116,26 +116,26 @@ async def test_what_is_selected_must_be_there(studio: Studio) -> None:
         Selection(all=True, groups=("chain",))
 
 
-async def test_each_selected_group_must_be_there(studio: Studio) -> None:
+async def test_each_selected_group_must_exist(studio: Studio) -> None:
     await studio.shoot("A", 1)
     await _new_clothes(studio)
-    there, gone = f"asset-{studio.assets['clothed']}-1-2", f"asset-{studio.assets['rain']}-1-2"
-    with pytest.raises(NotFound, match=f"has no group '{gone}' now"):
-        await studio.plan(groups=[there, gone])
-    assert (await studio.plan(groups=[there, there])).totals.render == 1
+    existing, missing = f"asset-{studio.assets['clothed']}-1-2", f"asset-{studio.assets['rain']}-1-2"
+    with pytest.raises(NotFound, match=f"has no group '{missing}' now"):
+        await studio.plan(groups=[existing, missing])
+    assert (await studio.plan(groups=[existing, existing])).totals.render == 1
 
 
 async def test_two_plans_cannot_work_on_one_segment(studio: Studio) -> None:
     await studio.shoot("A")
     await _new_clothes(studio)
-    one, other = await studio.plan(), await studio.plan(segments=[studio.segments["A"][0]])
-    await studio.start(one)
-    with pytest.raises(Conflict, match=f"Plan {one.id} is running"):
+    first, other = await studio.plan(), await studio.plan(segments=[studio.segments["A"][0]])
+    await studio.start(first)
+    with pytest.raises(Conflict, match=f"Plan {first.id} is running"):
         await studio.start(other)
     with pytest.raises(Conflict, match="already started"):
-        await studio.start(one)
+        await studio.start(first)
     await studio.work()
-    assert (await studio.read(one)).state is PlanState.SUCCEEDED
+    assert (await studio.read(first)).state is PlanState.SUCCEEDED
 
 
 async def test_starting_is_refused_when_another_take_was_selected(studio: Studio) -> None:
@@ -148,7 +148,7 @@ async def test_starting_is_refused_when_another_take_was_selected(studio: Studio
         await studio.start(plan)
 
 
-async def test_starting_is_refused_when_something_was_archived(studio: Studio) -> None:
+async def test_starting_is_refused_after_a_segment_was_archived(studio: Studio) -> None:
     first, *_ = await studio.shoot("A")
     await _new_clothes(studio)
     plan = await studio.plan()
@@ -157,8 +157,8 @@ async def test_starting_is_refused_when_something_was_archived(studio: Studio) -
         await studio.start(plan, as_planned=True)
 
 
-async def test_cancelling_in_mid_render_keeps_what_is_finished_and_retry_does_the_rest(studio: Studio) -> None:
-    segments = await studio.shoot("A", frames=120, width=96, height=96)  # long enough to be in the middle of it
+async def test_cancelling_in_mid_render_keeps_finished_steps_and_retry_does_the_rest(studio: Studio) -> None:
+    segments = await studio.shoot("A", frames=120, width=96, height=96)  # long enough to cancel in the middle of it
     await _new_clothes(studio)
     plan = await studio.plan()
     await studio.start(plan)
@@ -190,7 +190,7 @@ async def test_cancelling_in_mid_render_keeps_what_is_finished_and_retry_does_th
     assert await studio.states() == [State.FRESH] * 4
 
 
-async def test_a_failing_step_stops_only_what_depends_on_it(studio: Studio) -> None:
+async def test_a_failing_step_stops_only_its_dependents(studio: Studio) -> None:
     await studio.shoot("A")
     await studio.shoot("B")
     await _new_clothes(studio)
@@ -198,7 +198,7 @@ async def test_a_failing_step_stops_only_what_depends_on_it(studio: Studio) -> N
     steps = {step.segment_id: step for step in await studio.steps(plan)}
     second = studio.segments["A"][1]
     async with studio.db.transaction() as conn:
-        # The engine knows no such sampler: the step fails where it binds.
+        # The engine does not have this sampler: the step fails when it binds its parameters.
         await conn.execute(
             "UPDATE plan_steps SET wanted = jsonb_set(wanted, '{parameters,sampler}', '\"no such sampler\"')"
             " WHERE id = %s",
@@ -229,7 +229,7 @@ async def test_a_failing_step_stops_only_what_depends_on_it(studio: Studio) -> N
     assert await studio.states() == [State.FRESH] * 8
 
 
-async def test_bytes_that_are_gone_block_and_are_noticed_by_a_failing_step(studio: Studio) -> None:
+async def test_missing_bytes_block_a_plan_and_are_noticed_by_a_failing_step(studio: Studio) -> None:
     await studio.shoot("A", 2)
     await _new_clothes(studio)
     digest = await studio.digest("rain", 1)
@@ -245,7 +245,7 @@ async def test_bytes_that_are_gone_block_and_are_noticed_by_a_failing_step(studi
     assert (await studio.steps(blocked))[0].why == "the bytes of rain v1 are gone: upload the file again."
 
 
-async def test_bytes_that_were_tampered_with_are_never_rendered_with(studio: Studio) -> None:
+async def test_bytes_that_were_tampered_with_are_never_used(studio: Studio) -> None:
     await studio.shoot("A", 1)
     await _new_clothes(studio)
     plan = await studio.plan()
@@ -276,7 +276,7 @@ async def test_the_report_says_how_many_segments_could_be_restored(studio: Studi
     assert [step.kind for step in await studio.steps(plan)] == [StepKind.RESTORE] * 4
 
 
-async def test_a_version_made_before_is_activated_and_not_made_again(engine_studio: Studio) -> None:
+async def test_an_existing_version_is_activated_and_not_rendered_again(engine_studio: Studio) -> None:
     studio = engine_studio
     await studio.shoot("A", 2)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
@@ -289,7 +289,7 @@ async def test_a_version_made_before_is_activated_and_not_made_again(engine_stud
     assert await studio.states() == [State.FRESH] * 2
 
 
-async def test_the_receipt_says_what_it_regenerates_and_who_rendered(studio: Studio) -> None:
+async def test_the_receipt_names_the_previous_take_and_the_worker(studio: Studio) -> None:
     first, *_ = await studio.shoot("A", 1)
     await _new_clothes(studio)
     await studio.run(await studio.plan(), name="atelier")
@@ -304,7 +304,7 @@ async def test_the_receipt_says_what_it_regenerates_and_who_rendered(studio: Stu
     assert "regenerates" not in old
 
 
-async def test_plans_and_steps_are_told(studio: Studio) -> None:
+async def test_plans_and_steps_have_events(studio: Studio) -> None:
     await studio.shoot("A", 1)
     async with studio.db.transaction() as conn:
         verbs = [event.verb for event in await events_sql.after(conn, 0, limit=500)]
@@ -322,8 +322,8 @@ async def test_plans_and_steps_are_told(studio: Studio) -> None:
     assert worker.stopped_at is not None
 
 
-async def test_a_step_that_nobody_takes_says_why(studio: Studio) -> None:
-    """For as long as no worker that is alive reaches its engine; what is behind it waits for it, and not for that."""
+async def test_a_step_without_a_worker_has_a_reason(studio: Studio) -> None:
+    """As long as no live worker can reach its engine; its dependents wait for the step, without a reason."""
     segments = await studio.shoot("A", 2)
     plan = await studio.start(await studio.plan(segments=segments, force=True))
 
@@ -331,23 +331,23 @@ async def test_a_step_that_nobody_takes_says_why(studio: Studio) -> None:
         async with studio.db.transaction() as conn:
             return [step.why for step in (await plan_sql.steps_of(conn, plan.id)).items]
 
-    async def seen(worker_id: int, *engines: str) -> None:
+    async def beat(worker_id: int, *engines: str) -> None:
         async with studio.db.transaction() as conn:
             await worker_sql.heartbeat(conn, worker_id, engines)
 
-    said = "No worker that runs can reach the engine sketch."
-    assert await why() == [said, None]
+    reason = "No worker that runs can reach the engine sketch."
+    assert await why() == [reason, None]
     async with studio.db.transaction() as conn:
         worker_id = await worker_sql.enter(conn, "one", ("comfyui",))
-    assert await why() == [said, None]
-    await seen(worker_id, "comfyui", "sketch")
+    assert await why() == [reason, None]
+    await beat(worker_id, "comfyui", "sketch")
     assert await why() == [None, None]
-    await seen(worker_id, "comfyui")
-    assert await why() == [said, None], "its engine went away"
-    await seen(worker_id, "sketch")
+    await beat(worker_id, "comfyui")
+    assert await why() == [reason, None], "its engine went away"
+    await beat(worker_id, "sketch")
     async with studio.db.transaction() as conn:
         await worker_sql.leave(conn, worker_id)
-    assert await why() == [said, None]
+    assert await why() == [reason, None]
 
 
 async def test_a_plan_in_an_archived_project_is_refused(studio: Studio) -> None:

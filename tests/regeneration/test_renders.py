@@ -1,4 +1,4 @@
-"""Renders asked for directly: what they take, what they refuse, what their receipts say."""
+"""Renders requested directly: their inputs, their refusals, and the content of their receipts."""
 
 import pytest
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ async def _refused(studio: Studio, new: NewRender) -> GenlockError:
             await render.render_segment(conn, segment, new, studio.actor)
     async with studio.db.transaction() as conn:
         cursor = await conn.execute("SELECT count(*) FROM plans WHERE selection -> 'render' ? 'segment'")
-        assert await cursor.fetchone() == (0,)  # nothing is left of it
+        assert await cursor.fetchone() == (0,)  # it left no row
     return refusal.value
 
 
@@ -26,7 +26,7 @@ def _with(new: NewRender, line: RenderInput) -> NewRender:
     return new.model_copy(update={"inputs": (*new.inputs, line)})
 
 
-async def test_a_chain_records_what_each_segment_was_made_from(studio: Studio) -> None:
+async def test_a_chain_records_the_inputs_of_each_segment(studio: Studio) -> None:
     first, second, *_ = await studio.shoot("A", 3)
     (opening,) = await studio.documents(first)
     (following,) = await studio.documents(second)
@@ -71,7 +71,7 @@ async def test_a_segment_cannot_continue_one_without_a_take(studio: Studio) -> N
             await render.render_segment(conn, second, studio.request(), studio.actor)
 
 
-async def test_an_explicit_version_is_used_and_a_pin_counts_without_one(studio: Studio) -> None:
+async def test_a_pin_decides_the_version_and_an_explicit_version_wins(studio: Studio) -> None:
     await studio.upload(Kind.LORA, "rain", "rain_v2.safetensors")
     await studio.scene("A", 1)
     await studio.pin("rain", 1, scene="A")
@@ -86,11 +86,11 @@ async def test_an_explicit_version_is_used_and_a_pin_counts_without_one(studio: 
         await render.render_scene(conn, studio.scenes["A"], new.model_copy(update={"inputs": explicit}), studio.actor)
     await studio.work()
     documents = await studio.documents(studio.segments["A"][0])
-    used = [next(line for line in one["inputs"] if line["role"] == "lora")["version"] for one in documents]
+    used = [next(line for line in document["inputs"] if line["role"] == "lora")["version"] for document in documents]
     assert used == [1, 2]
 
 
-async def test_the_same_render_asked_for_again_is_rendered_again(studio: Studio) -> None:
+async def test_the_same_request_is_rendered_again(studio: Studio) -> None:
     (segment,) = await studio.shoot("A", 1)
     async with studio.db.transaction() as conn:
         plan = await render.render_segment(conn, segment, studio.request(), studio.actor)
@@ -100,7 +100,7 @@ async def test_the_same_render_asked_for_again_is_rendered_again(studio: Studio)
     assert await studio.takes(segment) == (2, 2)
 
 
-async def test_what_does_not_fit_is_refused_and_nothing_is_kept(studio: Studio) -> None:
+async def test_an_invalid_request_is_refused_and_leaves_nothing(studio: Studio) -> None:
     new, lora = studio.request(), studio.assets["rain"]
     refusals = {
         "no_such_engine": new.model_copy(update={"engine": "nowhere"}),
@@ -130,7 +130,7 @@ async def test_what_does_not_fit_is_refused_and_nothing_is_kept(studio: Studio) 
         assert error.hint
 
 
-async def test_an_archived_asset_cannot_be_chosen_and_lost_bytes_are_told(studio: Studio) -> None:
+async def test_archived_assets_and_missing_bytes_are_refused(studio: Studio) -> None:
     await studio.archive_asset("rain")
     error = await _refused(studio, studio.request())
     assert isinstance(error, Conflict)

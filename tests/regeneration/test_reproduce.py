@@ -1,4 +1,4 @@
-"""Receipts run again by the real engine: the verdict, what it leaves alone, and what is refused beforehand."""
+"""Receipts run again by the real engine: the verdict, the rows that stay unchanged, and early refusals."""
 
 # PyAV's stubs leave the stream type of a packet open.
 # pyright: reportUnknownMemberType=false
@@ -43,9 +43,9 @@ LARGER = {"frames": 3, "width": 64, "height": 64}
 
 async def receipt_of(studio: Studio, segment_id: int) -> Receipt:
     async with studio.db.transaction() as conn:
-        found = await receipt_sql.receipt_of_selected(conn, segment_id)
-    assert found is not None
-    return found
+        receipt = await receipt_sql.receipt_of_selected(conn, segment_id)
+    assert receipt is not None
+    return receipt
 
 
 async def ask(studio: Studio, receipt_id: int, runs: int = 1, least: Thresholds = LEAST) -> Reproduction:
@@ -60,10 +60,10 @@ async def read(studio: Studio, reproduction: Reproduction) -> Reproduction:
 
 
 async def reproduced(studio: Studio, receipt_id: int, runs: int = 1, least: Thresholds = LEAST) -> Reproduction:
-    asked = await ask(studio, receipt_id, runs, least)
-    assert (asked.state, asked.verdict, asked.progress) == (ReproductionState.QUEUED, None, 0)
+    queued = await ask(studio, receipt_id, runs, least)
+    assert (queued.state, queued.verdict, queued.progress) == (ReproductionState.QUEUED, None, 0)
     await studio.work()
-    done = await read(studio, asked)
+    done = await read(studio, queued)
     assert done.error is None, done.error
     return done
 
@@ -74,7 +74,7 @@ def comparison_of(done: Reproduction) -> Comparison:
 
 
 async def everything(studio: Studio) -> dict[str, Any]:
-    """Every row that a reproduction has no business with."""
+    """Return every row that a reproduction must not change."""
     tables = ("takes", "receipts", "receipt_inputs", "receipt_outputs", "selected_takes", "selections", "segments")
     async with studio.db.transaction() as conn:
         return {
@@ -84,7 +84,7 @@ async def everything(studio: Studio) -> dict[str, Any]:
 
 
 async def recorded_elsewhere(studio: Studio, original: Receipt, video: Path, **engine: Any) -> int:
-    """A take with everything of a receipt, but with another video and engine: the receipt's id."""
+    """Record a take with everything of a receipt except its video and engine; return the id of its receipt."""
     document = original.document
     shown = await asyncio.to_thread(examine, video)
     stored = await asyncio.to_thread(studio.store.put_file, video)
@@ -115,12 +115,12 @@ async def recorded_elsewhere(studio: Studio, original: Receipt, video: Path, **e
     async with studio.db.transaction() as conn:
         graph = Output(digest=document["graph"], size_bytes=1)
         parts = Parts(outputs, graph, {"video": stored.digest})
-        made = await record.record_take(conn, original.segment_id, claim, parts, studio.actor, select=False)
-    return made.receipt.id
+        recorded = await record.record_take(conn, original.segment_id, claim, parts, studio.actor, select=False)
+    return recorded.receipt.id
 
 
 def remuxed(source: Path, path: Path) -> Path:
-    """The same packets in a file with another title."""
+    """Write the same packets to a file with another title."""
     with av.open(str(source)) as given, av.open(str(path), "w") as container:
         container.metadata["title"] = "the same, wrapped anew"
         stream = container.add_stream_from_template(given.streams.video[0])
@@ -137,7 +137,7 @@ def original_video(studio: Studio, receipt: Receipt, tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_chain_is_reproduced_bit_for_bit_and_nothing_else_is_touched(studio: Studio) -> None:
+async def test_a_chain_is_reproduced_bit_for_bit_and_no_other_row_changes(studio: Studio) -> None:
     segments = await studio.shoot("A", 2)
     before = await everything(studio)
     for segment in segments:
@@ -157,7 +157,7 @@ async def test_a_chain_is_reproduced_bit_for_bit_and_nothing_else_is_touched(stu
     assert await jobs(studio) == 0
 
 
-async def test_old_versions_are_used_whatever_is_active_now(studio: Studio) -> None:
+async def test_recorded_versions_are_used_whichever_is_active_now(studio: Studio) -> None:
     (segment,) = await studio.shoot("A", 1)
     first = await receipt_of(studio, segment)
     await studio.upload(Kind.LORA, "rain", "rain_v2.safetensors")
@@ -170,7 +170,7 @@ async def test_old_versions_are_used_whatever_is_active_now(studio: Studio) -> N
         assert (await reproduced(studio, receipt.id)).verdict is Verdict.IDENTICAL
 
 
-async def test_a_generated_version_is_reproduced_too(engine_studio: Studio) -> None:
+async def test_a_generated_version_is_reproduced(engine_studio: Studio) -> None:
     async with engine_studio.db.transaction() as conn:
         receipt = await receipt_sql.receipt_of_version(conn, engine_studio.assets["clothed"], 1)
     assert receipt is not None
@@ -186,7 +186,7 @@ async def test_two_runs_measure_the_noise_floor(studio: Studio) -> None:
     assert done.result.within_noise is True
 
 
-async def test_the_same_frames_in_another_file(studio: Studio, tmp_path: Path) -> None:
+async def test_the_same_frames_in_another_file_are_the_same(studio: Studio, tmp_path: Path) -> None:
     (segment,) = await studio.shoot("A", 1)
     receipt = await receipt_of(studio, segment)
     elsewhere = remuxed(original_video(studio, receipt, tmp_path), tmp_path / "wrapped.mp4")
@@ -195,7 +195,7 @@ async def test_the_same_frames_in_another_file(studio: Studio, tmp_path: Path) -
     assert comparison_of(done).difference is None
 
 
-async def test_what_differs_is_measured_shown_and_graded_by_the_thresholds(studio: Studio, tmp_path: Path) -> None:
+async def test_a_difference_is_measured_shown_and_graded_by_the_thresholds(studio: Studio, tmp_path: Path) -> None:
     (segment,) = await studio.shoot("A", 1, **LARGER)
     receipt = await receipt_of(studio, segment)
     frames = list(decoded(original_video(studio, receipt, tmp_path)))
@@ -205,26 +205,30 @@ async def test_what_differs_is_measured_shown_and_graded_by_the_thresholds(studi
     other = await recorded_elsewhere(studio, receipt, elsewhere, version="0", environment={"numpy": "0.1"})
 
     strict = await reproduced(studio, other)
-    found = comparison_of(strict)
+    comparison = comparison_of(strict)
     assert strict.verdict is Verdict.DIFFERENT
-    assert (found.frames, found.other_frames, len(found.psnr_db), len(found.ssim)) == (3, 3, 3, 3)
-    assert found.worst_psnr_db is not None and found.worst_ssim is not None
-    assert found.worst_psnr_db == min(one for one in found.psnr_db if one is not None) == found.psnr_db[1]
-    assert found.worst_ssim == min(found.ssim)
-    assert f"{found.worst_psnr_db:.1f} dB" in found.why and "40 dB" in found.why
-    assert found.first_different_frame is not None and found.difference is not None
+    assert (comparison.frames, comparison.other_frames, len(comparison.psnr_db), len(comparison.ssim)) == (3, 3, 3, 3)
+    assert comparison.worst_psnr_db is not None and comparison.worst_ssim is not None
+    assert (
+        comparison.worst_psnr_db
+        == min(value for value in comparison.psnr_db if value is not None)
+        == comparison.psnr_db[1]
+    )
+    assert comparison.worst_ssim == min(comparison.ssim)
+    assert f"{comparison.worst_psnr_db:.1f} dB" in comparison.why and "40 dB" in comparison.why
+    assert comparison.first_different_frame is not None and comparison.difference is not None
     async with studio.db.transaction() as conn:
-        assert await blobs_sql.get(conn, found.difference) is not None
-    picture = read_picture(studio.store.read_verified(found.difference), "difference")
+        assert await blobs_sql.get(conn, comparison.difference) is not None
+    picture = read_picture(studio.store.read_verified(comparison.difference), "difference")
     assert picture.shape == (64, 3 * 64, 3), "the original, what was made now, and the difference"
-    at = found.first_different_frame - 1
+    at = comparison.first_different_frame - 1
     assert np.array_equal(picture[:, :64], list(decoded(elsewhere))[at])
     assert strict.result is not None
-    said = {one.name: (one.before, one.after) for one in strict.result.surroundings}
-    assert said["version"] == ("0", receipt.document["engine"]["version"])
-    assert said["environment.numpy"] == ("0.1", np.__version__)
+    changes = {change.name: (change.before, change.after) for change in strict.result.surroundings}
+    assert changes["version"] == ("0", receipt.document["engine"]["version"])
+    assert changes["environment.numpy"] == ("0.1", np.__version__)
 
-    lenient = Thresholds(psnr_db=found.worst_psnr_db - 0.1, ssim=found.worst_ssim - 0.001)
+    lenient = Thresholds(psnr_db=comparison.worst_psnr_db - 0.1, ssim=comparison.worst_ssim - 0.001)
     done = await reproduced(studio, other, runs=2, least=lenient)
     assert (done.verdict, done.thresholds) == (Verdict.VISUALLY_EQUAL, lenient)
     assert done.result is not None
@@ -238,15 +242,15 @@ async def test_another_number_of_frames_and_a_lost_original_are_different(studio
     shorter = tmp_path / "shorter.mp4"
     encode_video(shorter, list(decoded(video))[:2], 16)
     other = await recorded_elsewhere(studio, receipt, shorter)
-    found = comparison_of(await reproduced(studio, other))
-    assert (found.verdict, found.frames, found.other_frames) == (Verdict.DIFFERENT, 2, 3)
+    comparison = comparison_of(await reproduced(studio, other))
+    assert (comparison.verdict, comparison.frames, comparison.other_frames) == (Verdict.DIFFERENT, 2, 3)
     async with studio.db.transaction() as conn:
         lost = await receipt_sql.get_receipt(conn, other)
     studio.store.remove(lost.document["outputs"]["video"]["digest"])
-    found = comparison_of(await reproduced(studio, other))
-    assert (found.verdict, found.psnr_db) == (Verdict.DIFFERENT, ())
-    assert "gone" in found.why
-    # The frames' digest still tells what is the same, without the bytes.
+    comparison = comparison_of(await reproduced(studio, other))
+    assert (comparison.verdict, comparison.psnr_db) == (Verdict.DIFFERENT, ())
+    assert "gone" in comparison.why
+    # The digest of the frames still proves equality without the bytes.
     studio.store.remove(receipt.document["outputs"]["video"]["digest"])
     assert (await reproduced(studio, receipt.id)).verdict is Verdict.IDENTICAL
 
@@ -263,20 +267,20 @@ async def test_bytes_that_are_gone_are_refused_before_anything_runs(studio: Stud
     async with studio.db.transaction() as conn:
         assert await rows(conn, "SELECT id FROM reproductions") == []
         assert not await plan_sql.is_any_running(conn)
-    # The file is brought back, and then it can be done.
+    # With the file restored the receipt can be run.
     await studio.upload(Kind.LORA, "rain", "rain_v1.safetensors")
     assert (await reproduced(studio, receipt.id)).verdict is Verdict.IDENTICAL
 
 
-async def test_what_cannot_be_run_again_is_said(studio: Studio) -> None:
+async def test_a_receipt_that_cannot_be_run_again_is_refused_with_the_reason(studio: Studio) -> None:
     (segment,) = await studio.shoot("A", 1)
     receipt = await receipt_of(studio, segment)
     assert receipt.segment_id is not None
 
     async def recorded(claim: Claim, outputs: dict[str, Output]) -> int:
         async with studio.db.transaction() as conn:
-            made = await record.record_take(conn, segment, claim, Parts(outputs), studio.actor, select=False)
-        return made.receipt.id
+            take = await record.record_take(conn, segment, claim, Parts(outputs), studio.actor, select=False)
+        return take.receipt.id
 
     video = Output.model_validate(receipt.document["outputs"]["video"])
     workflow = ClaimInput.model_validate({"role": "workflow", "asset": studio.assets["walk"], "version": 1})
@@ -298,31 +302,35 @@ async def test_what_cannot_be_run_again_is_said(studio: Studio) -> None:
         await ask(studio, 10**9)
 
 
-async def test_one_receipt_is_run_again_once_at_a_time(studio: Studio) -> None:
+async def test_a_receipt_is_not_reproduced_twice_at_a_time(studio: Studio) -> None:
     (segment,) = await studio.shoot("A", 1)
     receipt = await receipt_of(studio, segment)
-    asked = await ask(studio, receipt.id)
-    with pytest.raises(Conflict, match=f"reproduction {asked.id}") as refused:
+    queued = await ask(studio, receipt.id)
+    with pytest.raises(Conflict, match=f"reproduction {queued.id}") as refused:
         await ask(studio, receipt.id)
     assert refused.value.code == "under_way"
     async with studio.db.transaction() as conn:
         assert await plan_sql.is_any_running(conn), "a server does not end meanwhile"
     await studio.work()
-    assert (await reproduced(studio, receipt.id)).id > asked.id
+    assert (await reproduced(studio, receipt.id)).id > queued.id
     async with studio.db.transaction() as conn:
         listed = await reproduce_sql.reproductions_of(conn, receipt.id)
-    assert [one.verdict for one in listed.items] == [Verdict.IDENTICAL] * 2
-    assert [one.id for one in listed.items] == sorted((one.id for one in listed.items), reverse=True)
+    assert [reproduction.verdict for reproduction in listed.items] == [Verdict.IDENTICAL] * 2
+    assert [reproduction.id for reproduction in listed.items] == sorted(
+        (reproduction.id for reproduction in listed.items), reverse=True
+    )
 
 
-async def test_a_file_in_place_that_was_changed_fails_it_and_says_so(studio: Studio, tmp_path: Path) -> None:
+async def test_a_file_that_changed_in_place_fails_the_reproduction_with_the_reason(
+    studio: Studio, tmp_path: Path
+) -> None:
     (segment,) = await studio.shoot("A", 1)
     receipt = await receipt_of(studio, segment)
-    asked = await ask(studio, receipt.id)
+    queued = await ask(studio, receipt.id)
     lora = next(line for line in receipt.document["inputs"] if line["role"] == "lora")
-    studio.store.remove(lora["digest"])  # after it was asked for, before it runs
+    studio.store.remove(lora["digest"])  # after it was queued, before it runs
     await studio.work()
-    done = await read(studio, asked)
+    done = await read(studio, queued)
     assert (done.state, done.verdict, done.result) == (ReproductionState.FAILED, None, None)
     assert done.error is not None and done.error.code == "bytes_gone"
 
@@ -337,14 +345,14 @@ async def test_a_file_in_place_that_was_changed_fails_it_and_says_so(studio: Stu
         pytest.param("recorded", marks=pytest.mark.long),
     ],
 )
-async def test_a_worker_that_is_killed_is_followed_by_another(studio: Studio, tmp_path: Path, point: str) -> None:
+async def test_a_killed_worker_is_replaced_by_another(studio: Studio, tmp_path: Path, point: str) -> None:
     (segment,) = await studio.shoot("A", 1)
-    asked = await ask(studio, (await receipt_of(studio, segment)).id)
+    queued = await ask(studio, (await receipt_of(studio, segment)).id)
     async with worker(studio, tmp_path, "--die-at", point) as dying:
         assert await asyncio.wait_for(dying.wait(), 60) == -signal.SIGKILL
 
     async def is_done() -> bool:
-        return (await read(studio, asked)).state is ReproductionState.SUCCEEDED
+        return (await read(studio, queued)).state is ReproductionState.SUCCEEDED
 
     async def queue_is_empty() -> bool:
         return await jobs(studio) == 0
@@ -352,27 +360,27 @@ async def test_a_worker_that_is_killed_is_followed_by_another(studio: Studio, tm
     async with worker(studio, tmp_path):
         await until(is_done)
         await until(queue_is_empty)
-    done = await read(studio, asked)
+    done = await read(studio, queued)
     assert (done.verdict, done.attempt) == (Verdict.IDENTICAL, 1 if point == "recorded" else 2)
 
 
 @pytest.mark.long
-async def test_a_worker_that_ends_gives_it_back(studio: Studio, tmp_path: Path) -> None:
+async def test_a_worker_that_ends_gives_the_reproduction_back(studio: Studio, tmp_path: Path) -> None:
     (segment,) = await studio.shoot("A", 1, **SLOW)
-    asked = await ask(studio, (await receipt_of(studio, segment)).id)
+    queued = await ask(studio, (await receipt_of(studio, segment)).id)
 
     async def is_rendering() -> bool:
-        return (await read(studio, asked)).progress > 0
+        return (await read(studio, queued)).progress > 0
 
     async with worker(studio, tmp_path, "--grace-s", "0.1") as ending:
         await until(is_rendering)
         ending.terminate()
         assert await asyncio.wait_for(ending.wait(), 60) == 0
-    given_back = await read(studio, asked)
+    given_back = await read(studio, queued)
     assert (given_back.state, given_back.worker) == (ReproductionState.QUEUED, None)
 
     async def is_done() -> bool:
-        return (await read(studio, asked)).verdict is Verdict.IDENTICAL
+        return (await read(studio, queued)).verdict is Verdict.IDENTICAL
 
     async with worker(studio, tmp_path):
         await until(is_done)

@@ -1,4 +1,4 @@
-"""Receipts of files that were registered where they lie: run again while their bytes are to be had, and not after."""
+"""Receipts of files registered in place: run again while their bytes are available, and refused afterwards."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ from genlock.watching.scanner import Scanner
 REST_S = 0.25
 
 
-async def test_an_overwritten_file_that_was_not_kept_is_refused_until_its_bytes_are_found_again(
+async def test_an_overwritten_file_without_a_copy_is_refused_until_its_bytes_are_available_again(
     studio: Studio, tmp_path: Path
 ) -> None:
     loras = tmp_path / "models" / "loras"
@@ -24,8 +24,8 @@ async def test_an_overwritten_file_that_was_not_kept_is_refused_until_its_bytes_
     scanner = Scanner(studio.db, studio.store, [tmp_path], rest_s=REST_S)
 
     async def scan() -> list[tuple[str, int | None, bool]]:
-        found = await scanner.look([tmp_path], keep=False, budget_s=60)
-        return [(one.outcome.value, one.version, one.replaced_gone) for one in found.news]
+        result = await scanner.look([tmp_path], keep=False, budget_s=60)
+        return [(change.outcome.value, change.version, change.replaced_gone) for change in result.news]
 
     shutil.copy(studio.samples / "rain_v2.safetensors", rain)
     assert await scan() == [("created", 2, False)]
@@ -35,7 +35,7 @@ async def test_an_overwritten_file_that_was_not_kept_is_refused_until_its_bytes_
     assert (lora["version"], studio.store.exists(lora["digest"])) == (2, False)
     assert (await reproduced(studio, receipt.id)).verdict is Verdict.IDENTICAL
 
-    kept = rain.rename(tmp_path / "aside")
+    original = rain.rename(tmp_path / "aside")
     shutil.copy(studio.samples / "rain_v1.safetensors", rain)
     assert await scan() == [("exists", 1, True)]
     with pytest.raises(Conflict, match=r"lora rain v2 are gone") as refused:
@@ -43,16 +43,16 @@ async def test_an_overwritten_file_that_was_not_kept_is_refused_until_its_bytes_
     assert refused.value.code == "bytes_gone"
 
     (loras / "old").mkdir()
-    again = kept.rename(loras / "old" / "rain.safetensors")
+    again = original.rename(loras / "old" / "rain.safetensors")
     assert await scan() == [("created", 1, False)], "beside rain it is an asset of its own, with the same bytes"
     assert (await reproduced(studio, receipt.id)).verdict is Verdict.IDENTICAL
 
-    # Overwritten between being asked for and being run, and nobody has scanned: noticed as it is laid out.
-    asked = await ask(studio, receipt.id)
+    # Overwritten between request and run, without a scan: noticed when the inputs are staged.
+    queued = await ask(studio, receipt.id)
     shutil.copy(studio.samples / "rain_v1.safetensors", again)
     await studio.work()
     async with studio.db.transaction() as conn:
-        done = await reproduce_sql.get_reproduction(conn, asked.id)
+        done = await reproduce_sql.get_reproduction(conn, queued.id)
     assert (done.state, done.result) == (ReproductionState.FAILED, None)
     assert done.error is not None and "was changed after it was registered" in done.error.message
     await scanner.close()

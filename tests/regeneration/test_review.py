@@ -1,4 +1,4 @@
-"""With *review* a plan waits for a person, and continues within a second of what the person does."""
+"""With *review* a plan waits for a user, and continues within a second of their decision."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -26,7 +26,7 @@ NOTIFIED_S = 30.0
 """Half of that: a worker that is quicker was notified. How quickly is not measured here."""
 
 
-async def test_a_person_accepts_the_new_takes(studio: Studio) -> None:
+async def test_a_user_accepts_the_new_takes(studio: Studio) -> None:
     segments = await studio.shoot("A")
     await studio.upload(Kind.VARIANT, "clothed", "clothed_v2.png", made_from=[("portrait", 1)])
     plan = await studio.run(await studio.plan(review=True))
@@ -36,11 +36,11 @@ async def test_a_person_accepts_the_new_takes(studio: Studio) -> None:
         plan = await actions.accept(conn, plan.id, studio.actor)
     assert plan.state is PlanState.SUCCEEDED
     assert [await studio.takes(segment) for segment in segments] == [(2, 2)] * 4
-    # Each continued the take that the plan had made before it, though that was not selected.
+    # Each continued the previous take of the plan, though that was not selected.
     assert await studio.states() == [State.FRESH] * 4
 
 
-async def test_with_review_a_plan_waits_until_a_person_activates_its_version(engine_studio: Studio) -> None:
+async def test_with_review_a_plan_waits_until_a_user_activates_its_version(engine_studio: Studio) -> None:
     studio = engine_studio
     await studio.shoot("A", 2)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
@@ -67,7 +67,7 @@ async def test_a_plan_continues_when_its_version_is_activated(engine_studio: Stu
     plan = await studio.run(await studio.plan(review=True))
     assert plan.state is PlanState.REVIEW
     async with _worker(studio):
-        await asyncio.sleep(0.5)  # it has seen that the plan has to wait
+        await asyncio.sleep(0.5)  # the worker has noticed that the plan waits
         await studio.activate("clothed", 2)
         resumed_s = await _seconds_between(studio, "asset.activated", "plan.resumed", plan)
         started_s = await _seconds_to_claim(studio, plan, studio.segments["A"][0])
@@ -75,7 +75,7 @@ async def test_a_plan_continues_when_its_version_is_activated(engine_studio: Stu
     assert started_s < NOTIFIED_S
 
 
-async def test_a_running_plan_takes_up_an_activated_version_while_other_steps_render(engine_studio: Studio) -> None:
+async def test_a_running_plan_uses_an_activated_version_while_other_steps_render(engine_studio: Studio) -> None:
     studio = engine_studio
     await studio.shoot("A", 1)
     await studio.shoot("B", 3, start="portrait", **SLOW)
@@ -104,7 +104,7 @@ async def test_a_plan_ends_when_its_takes_are_selected(studio: Studio) -> None:
     assert (await studio.read(plan)).state is PlanState.SUCCEEDED
 
 
-async def test_what_happened_while_no_worker_ran_is_noticed_at_its_start(engine_studio: Studio) -> None:
+async def test_changes_without_a_worker_are_noticed_at_its_start(engine_studio: Studio) -> None:
     studio = engine_studio
     await studio.shoot("A", 1)
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")

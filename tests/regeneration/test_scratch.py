@@ -1,4 +1,4 @@
-"""Scratch folders of workers that share a temporary folder: real processes, one in a PID namespace of its own."""
+"""Scratch folders of workers that share a temporary folder: real processes, one in a separate PID namespace."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 
 
 def has_pid_namespaces() -> bool:
-    """Whether this process may make one."""
+    """Return whether this process may create a PID namespace."""
     command = shutil.which("unshare")
     return command is not None and subprocess.run([command, "--pid", "--fork", "true"], check=False).returncode == 0
 
@@ -34,7 +34,7 @@ Hold = Callable[..., tuple[subprocess.Popen[str], Path]]
 
 @pytest.fixture
 def hold(tmp_path: Path) -> Generator[Hold]:
-    """Starts a process that holds a scratch folder, and returns both."""
+    """Return a function that starts a process which holds a scratch folder."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*wrapper: str) -> tuple[subprocess.Popen[str], Path]:
@@ -70,7 +70,7 @@ def test_the_folder_of_a_killed_worker_is_removed_by_the_next(tmp_path: Path, ho
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_of_a_living_worker_is_left_alone(tmp_path: Path, hold: Hold) -> None:
+def test_the_folder_of_a_running_worker_is_unchanged(tmp_path: Path, hold: Hold) -> None:
     _, folder = hold()
     with scratch_folder(tmp_path):
         assert (folder / "frame.png").exists()
@@ -81,8 +81,8 @@ def test_the_folder_of_a_living_worker_is_left_alone(tmp_path: Path, hold: Hold)
     or subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode != 0,
     reason="needs PID namespaces",
 )
-def test_workers_of_two_containers_leave_each_other_alone(tmp_path: Path, hold: Hold) -> None:
-    """In a namespace of its own a worker is process 1 or 2, and the processes of the other do not exist for it."""
+def test_workers_of_two_containers_keep_their_folders(tmp_path: Path, hold: Hold) -> None:
+    """In its own namespace a worker is process 1 or 2, and the processes of the other are invisible."""
     _, outer = hold()
     container, inner = hold("unshare", "--pid", "--fork", "--kill-child")
     assert outer.exists(), "the other container did not take the worker outside for dead"
@@ -92,8 +92,8 @@ def test_workers_of_two_containers_leave_each_other_alone(tmp_path: Path, hold: 
     assert outer.exists()
 
 
-def test_a_process_that_got_the_number_of_a_killed_worker_keeps_nothing_alive(tmp_path: Path, hold: Hold) -> None:
-    """Numbers of processes are used again: this one's is as good as any."""
+def test_a_reused_process_id_does_not_keep_a_folder(tmp_path: Path, hold: Hold) -> None:
+    """Process ids are reused: this process's is as good as any."""
     process, folder = hold()
     kill(process)
     reused = folder.with_name(f"{folder.name}-{os.getpid()}")
@@ -102,7 +102,7 @@ def test_a_process_that_got_the_number_of_a_killed_worker_keeps_nothing_alive(tm
         assert not reused.exists()
 
 
-def test_what_other_programs_put_there_is_left_alone(tmp_path: Path) -> None:
+def test_files_of_other_programs_are_unchanged(tmp_path: Path) -> None:
     (tmp_path / "genlock-something").mkdir()
     (tmp_path / "genlock-scratch-file").touch()
     (tmp_path / "genlock-scratch-link").symlink_to(tmp_path / "genlock-something")

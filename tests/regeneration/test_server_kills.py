@@ -1,4 +1,4 @@
-"""The server and PostgreSQL, killed in mid-plan: nothing is lost or done twice, and the plan finishes by itself."""
+"""The server and PostgreSQL, killed in mid-plan: no step is lost or done twice, and the plan finishes by itself."""
 
 import os
 import signal
@@ -40,8 +40,8 @@ PARAMETERS = {
 
 
 @dataclass
-class House:
-    """A data folder with an embedded PostgreSQL, and the server over it."""
+class Installation:
+    """A data folder with an embedded PostgreSQL, and a server that uses it."""
 
     data: Path
     conninfo: str
@@ -50,7 +50,7 @@ class House:
     clients: list[Genlock] = field(default_factory=list[Genlock])
 
     def start(self) -> Genlock:
-        """Start the server, which starts a worker; a client of it."""
+        """Start the server, which starts a worker; return a client of it."""
         with (self.data / "test.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "genlock.server"], stdout=log, stderr=log, env=self.settings.as_environment()
@@ -65,21 +65,21 @@ class House:
         return client
 
     def kill(self) -> None:
-        """Kill the server, as `kill -9` does."""
+        """Kill the server with SIGKILL."""
         self.processes[-1].kill()
         self.processes[-1].wait()
 
     def ask(self, query: LiteralString, *values: object) -> list[tuple[object, ...]]:
-        """Ask the database itself, whoever serves."""
+        """Query the database directly, whichever server runs."""
         with psycopg.connect(self.conninfo, options="-c search_path=genlock,queue") as conn:
             return conn.execute(query, values).fetchall()
 
     def is_done(self, plan: Plan) -> bool:
-        """Whether the plan has ended."""
+        """Return whether the plan has ended."""
         return self.ask("SELECT state FROM plans WHERE id = %s", plan.id) != [("running",)]
 
     def require_done_once(self, plan: Plan) -> None:
-        """The plan is done, and each of its steps has one receipt."""
+        """Assert that the plan is done and each of its steps has one receipt."""
         assert self.ask("SELECT state FROM plans WHERE id = %s", plan.id) == [("succeeded",)]
         counts = self.ask(
             "SELECT count(r.id) FROM plan_steps s LEFT JOIN receipts r ON r.step_id = s.id"
@@ -91,22 +91,22 @@ class House:
 
 
 @contextmanager
-def _house() -> Generator[House]:
+def _installation() -> Generator[Installation]:
     with ExitStack() as stack:
         data = stack.enter_context(temporary_folder()) / "data"
         data.mkdir(mode=0o711)
         attached = stack.enter_context(embedded.attach(data / "postgres"))
-        house = House(data, attached.owner_conninfo, settings_of(None, None, data, port=0, workers=1))
+        installation = Installation(data, attached.owner_conninfo, settings_of(None, None, data, port=0, workers=1))
         try:
-            yield house
+            yield installation
         finally:
-            for client in house.clients:
+            for client in installation.clients:
                 client.close()
-            for process in house.processes:
+            for process in installation.processes:
                 process.terminate()
                 process.wait()
-            # The worker of a killed server goes on by itself; it holds the database until it has ended.
-            _until(lambda: len(house.ask(_OTHERS)) == 0)
+            # The worker of a killed server continues; it uses the database until it ends.
+            _until(lambda: len(installation.ask(_OTHERS)) == 0)
 
 
 _OTHERS: LiteralString = "SELECT pid FROM pg_stat_activity WHERE application_name = 'genlock-worker'"
@@ -120,7 +120,7 @@ def _until(what: Callable[[], bool]) -> None:
 
 
 def _in_the_middle(gl: Genlock, samples: Path) -> Plan:
-    """A plan of a chain of four, started, with a step in the middle of it under way."""
+    """Start a plan of a chain of four and wait until a step in the middle of it is running."""
     gl.create_project("p", "P")
     gl.create_scene("p", "A")
     gl.create_segments(SCENE, 4)
@@ -139,42 +139,42 @@ def _in_the_middle(gl: Genlock, samples: Path) -> Plan:
     gl.add_version("source_image:portrait", samples / "portrait_v2.png")
     plan = gl.start_plan(gl.plan("p"))
 
-    # The second, or a later one if it was quicker than the question.
+    # The second, or a later one if it was faster than this query.
     _until(lambda: any(step.state is StepState.RUNNING and step.position > 1 for step in gl.steps(plan)))
     return plan
 
 
-def test_a_plan_goes_on_while_its_server_is_dead(samples: Path) -> None:
-    with _house() as house:
-        plan = _in_the_middle(house.start(), samples)
-        house.kill()
-        _until(lambda: house.is_done(plan))
-        house.require_done_once(plan)
+def test_a_plan_continues_while_its_server_is_dead(samples: Path) -> None:
+    with _installation() as installation:
+        plan = _in_the_middle(installation.start(), samples)
+        installation.kill()
+        _until(lambda: installation.is_done(plan))
+        installation.require_done_once(plan)
 
 
-def test_a_server_that_is_started_again_finds_its_plan_going_on(samples: Path) -> None:
-    with _house() as house:
-        plan = _in_the_middle(house.start(), samples)
-        house.kill()
-        gl = house.start()
+def test_a_restarted_server_shows_its_running_plan(samples: Path) -> None:
+    with _installation() as installation:
+        plan = _in_the_middle(installation.start(), samples)
+        installation.kill()
+        gl = installation.start()
         assert gl.wait_for(plan).state is PlanState.SUCCEEDED
-        house.require_done_once(plan)
+        installation.require_done_once(plan)
         assert [segment.state for segment in gl.segments("p")] == [State.FRESH] * 4
 
 
-def test_a_plan_outlives_the_death_of_postgresql(samples: Path) -> None:
-    with _house() as house:
-        gl = house.start()
+def test_a_plan_survives_the_death_of_postgresql(samples: Path) -> None:
+    with _installation() as installation:
+        gl = installation.start()
         plan = _in_the_middle(gl, samples)
-        postmaster = int((house.data / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = int((installation.data / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[0])
         os.kill(postmaster, signal.SIGKILL)
 
         def is_done() -> bool:
             try:
-                return house.is_done(plan)
+                return installation.is_done(plan)
             except psycopg.OperationalError:
                 return False  # it is not up again yet
 
         _until(is_done)
-        house.require_done_once(plan)
+        installation.require_done_once(plan)
         assert gl.get_plan(plan).state is PlanState.SUCCEEDED

@@ -1,4 +1,4 @@
-"""How a step ends: what is put to use, what is noted, and what the event says."""
+"""The outcome of a step: whether its result is used, its notes, and its event."""
 
 from datetime import UTC, datetime
 
@@ -52,12 +52,16 @@ REVIEWED = STEP.model_copy(update={"review": True})
         pytest.param(REVIEWED, 10, False, id="review"),
     ],
 )
-def test_a_take_is_selected_unless_another_one_was(step: ClaimedStep, selected: int | None, expected: bool) -> None:
+def test_a_take_is_selected_unless_the_selection_changed(
+    step: ClaimedStep, selected: int | None, expected: bool
+) -> None:
     assert is_selected(step, selected, 12) is expected
 
 
 @pytest.mark.parametrize(("step", "active", "expected"), [(STEP, 1, True), (STEP, 2, False), (REVIEWED, 1, False)])
-def test_a_version_is_activated_unless_another_one_was(step: ClaimedStep, active: int, expected: bool) -> None:
+def test_a_version_is_activated_unless_the_active_version_changed(
+    step: ClaimedStep, active: int, expected: bool
+) -> None:
     assert is_activated(step, active) is expected
 
 
@@ -75,12 +79,12 @@ def test_a_version_is_activated_unless_another_one_was(step: ClaimedStep, active
         (StepEnd(StepState.QUEUED), False, {}),
     ],
 )
-def test_the_event_says_how_the_step_ended(end: StepEnd, saved: bool, data: dict[str, object]) -> None:
+def test_the_event_has_the_outcome_of_the_step(end: StepEnd, saved: bool, data: dict[str, object]) -> None:
     assert end.saved is saved
     assert end.event_data == data
 
 
-def test_notes_name_what_is_not_used() -> None:
+def test_notes_name_the_result_that_is_not_used() -> None:
     assert not_selected_note(STEP, 2).message == (
         "segment 2: another take was selected while this plan ran; take 2 was added and is not selected."
     )

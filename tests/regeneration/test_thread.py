@@ -1,4 +1,4 @@
-"""The main job, once, on real files: render a chain, change what it was made from, redo exactly that."""
+"""The main job on real files: render a chain, change an input, render exactly the stale segments again."""
 
 from tests.regeneration.studio import Studio
 
@@ -7,7 +7,7 @@ from genlock.regeneration.model import PlanState
 from genlock.staleness.model import State
 
 
-async def test_a_chain_is_rendered_becomes_stale_and_is_made_again(studio: Studio) -> None:
+async def test_a_rendered_chain_becomes_stale_and_is_rendered_again(studio: Studio) -> None:
     segments = await studio.shoot("A")
     assert await studio.states() == [State.FRESH] * 4
 
