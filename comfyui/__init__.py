@@ -1,7 +1,6 @@
-"""Genlock inside ComfyUI: every run that ends here gets its receipt, whoever started it.
+"""Genlock's extension for ComfyUI: every finished run gets a receipt, whichever client started it.
 
-ComfyUI imports this folder as one of its custom nodes. Without ComfyUI around it, it is a plain package whose parts can
-be tested.
+ComfyUI imports this folder as a custom node pack. Outside ComfyUI it is a plain package whose parts can be tested.
 """
 
 from __future__ import annotations
@@ -19,6 +18,6 @@ __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "WEB_DIRECTORY"]
 
 if importlib.util.find_spec("folder_paths") is not None and importlib.util.find_spec("execution") is not None:
     with Quiet("starting the Genlock extension"):
-        from .start import start  # here: it needs ComfyUI's own modules
+        from .start import start  # imported late: it needs ComfyUI's own modules
 
         start()

@@ -1,6 +1,6 @@
-"""What the extension is told: where Genlock is, the token to show there, and the secret that Genlock shows here.
+"""The extension's configuration: Genlock's URL, a token for it, and the secret that Genlock's workers send.
 
-``genlock comfyui install`` writes it as ``genlock.json`` beside this file, readable by its owner alone.
+``genlock comfyui install`` writes it to ``genlock.json`` next to this file, readable by its owner only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE = Path(__file__).with_name("genlock.json")
 
 
 class Config(NamedTuple):
-    """The address of Genlock with its token, the secret that callers of ``/genlock/*`` show, and how much is staged."""
+    """Genlock's URL and token, the secret that callers of ``/genlock/*`` send, and how many bytes may be staged."""
 
     url: str = ""
     token: str = ""
@@ -27,7 +27,7 @@ class Config(NamedTuple):
 
 
 class ConfigFile:
-    """The file, read again when it changes, so that a new token needs no restart."""
+    """The configuration file, read again when it changes, so that a new token needs no restart."""
 
     def __init__(self, path: Path = FILE) -> None:
         self._path = path
@@ -35,9 +35,9 @@ class ConfigFile:
         self._stamp: tuple[int, int] | None = None
 
     def now(self) -> Config:
-        """What the file says now; empty if it is not there or cannot be read, which the log then says."""
+        """Return the current configuration; an empty one, with a line in the log, if the file cannot be read."""
         try:
-            found = os.stat(self._path)
+            status = os.stat(self._path)
         except OSError:
             if self._stamp is not None or self._read is None:
                 logger.warning(
@@ -45,18 +45,18 @@ class ConfigFile:
                 )
             self._read, self._stamp = Config(), None
             return self._read
-        stamp = (found.st_mtime_ns, found.st_ino)
+        stamp = (status.st_mtime_ns, status.st_ino)
         if self._read is None or stamp != self._stamp:
-            self._stamp, self._read = stamp, self._load(found.st_mode)
+            self._stamp, self._read = stamp, self._load(status.st_mode)
         return self._read
 
     def _load(self, mode: int) -> Config:
         if os.name != "nt" and mode & (stat.S_IRWXG | stat.S_IRWXO):
             logger.warning("[genlock] others may read %s, which holds a token: chmod 600 it.", self._path)
         try:
-            said = json.loads(self._path.read_text(encoding="utf-8"))
-            limit = said.get("staging_bytes")
-            url, token, secret = (str(said.get(name) or "") for name in ("url", "token", "secret"))
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            limit = document.get("staging_bytes")
+            url, token, secret = (str(document.get(name) or "") for name in ("url", "token", "secret"))
             plain = Config(url, token, secret)
             return plain._replace(staging_bytes=limit) if type(limit) is int else plain
         except (OSError, ValueError, AttributeError) as error:

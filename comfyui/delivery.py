@@ -1,11 +1,11 @@
-"""Brings records from the spool to Genlock, on a thread of its own, for as long as it takes.
+"""Delivers records from the spool to Genlock, on its own thread, until Genlock has them.
 
-    spool ─▶ POST /api/v1/captures ─┬─ 2xx ────────────▶ gone from the spool; the answer is told
-                                    ├─ 400, 413, 422 ──▶ put aside, told once
-                                    ├─ other answers ──▶ again later; those behind it go on
-                                    └─ no answer ──────▶ again later, after a pause that grows to a minute
+    spool ─▶ POST /api/v1/captures ─┬─ 2xx ────────────▶ removed from the spool; the response is passed on
+                                    ├─ 400, 413, 422 ──▶ moved to `refused`, logged once
+                                    ├─ other status ───▶ retried later; the records after it go on
+                                    └─ no response ────▶ retried after a pause that grows to a minute
 
-What is cut off after Genlock took a record is sent again, and Genlock knows it by its run.
+A record whose response was lost is sent again, and Genlock recognises its run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from .config import Config, ConfigFile
-from .quiet import tell_once
+from .quiet import log_once
 from .spool import RECORD, Spool, output_name, read_record
 
 logger = logging.getLogger("genlock")
@@ -39,41 +39,41 @@ class Unreached(Exception):
 
 
 class NotNow(Exception):
-    """Genlock did not take this record now, and may do so later."""
+    """Genlock did not accept this record now, and may do so later."""
 
 
 class Refused(Exception):
-    """Genlock will never take this record."""
+    """Genlock will never accept this record."""
 
 
 class Delivery:
-    """The thread that delivers. ``told`` gets each answer of Genlock with the record it is for."""
+    """The thread that delivers. It calls ``on_delivered`` with each record and Genlock's response to it."""
 
     def __init__(
         self,
         spool: Spool,
         config: ConfigFile,
-        told: Callable[[dict[str, Any], dict[str, Any]], None],
+        on_delivered: Callable[[dict[str, Any], dict[str, Any]], None],
         first_pause_s: float = 1.0,
     ) -> None:
         self.spool = spool
         self.last_error: str | None = None
         self.delivered = 0
-        self._config, self._told, self._first_pause_s = config, told, first_pause_s
+        self._config, self._on_delivered, self._first_pause_s = config, on_delivered, first_pause_s
         self._wake, self._ending = threading.Event(), False
         self._thread = threading.Thread(target=self._work, name="genlock-delivery", daemon=True)
 
     def start(self) -> None:
-        """Begin with what waits already."""
+        """Start the thread, which first delivers the records that are already waiting."""
         self._wake.set()
         self._thread.start()
 
     def wake(self) -> None:
-        """Something new waits."""
+        """Deliver now: a new record is waiting."""
         self._wake.set()
 
     def close(self) -> None:
-        """End after the record that is under way."""
+        """Stop after the record that is being sent."""
         self._ending = True
         self._wake.set()
         self._thread.join()
@@ -94,8 +94,8 @@ class Delivery:
                     logger.warning("[genlock] %s Records wait in %s.", trouble, self.spool.folder)
                 self.last_error = str(trouble)
                 wait_s, pause_s = pause_s, min(pause_s * 2, _LONGEST_PAUSE_S)
-            except Exception as error:  # noqa: BLE001 - a thread that ends would keep every later record for ever
-                tell_once("delivering", error)
+            except Exception as error:  # noqa: BLE001 - if the thread ended, no later record would be delivered
+                log_once("delivering", error)
                 self.last_error = str(error)
                 wait_s = _LONGEST_PAUSE_S
 
@@ -106,7 +106,7 @@ class Delivery:
                 return
             config = self._config.now()
             if not config.url or not config.token:
-                raise Unreached("Genlock's address or token is not known.")
+                raise Unreached("Genlock's URL or token is not configured. `genlock comfyui install` writes them.")
             record = read_record(entry)
             try:
                 answer = deliver(config, entry, record)
@@ -120,15 +120,15 @@ class Delivery:
             self.spool.delivered(entry)
             self.delivered += 1
             try:
-                self._told(record, answer)
-            except Exception as error:  # noqa: BLE001 - a notice that cannot be shown is no reason to deliver again
-                tell_once("showing what Genlock answered", error)
+                self._on_delivered(record, answer)
+            except Exception as error:  # noqa: BLE001 - a failed notice must not deliver the record again
+                log_once("showing Genlock's response", error)
         if later is not None:
             raise later
 
 
 def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: float = 60.0) -> dict[str, Any]:
-    """Genlock's answer to one record of the spool; ``Unreached``, ``NotNow`` or ``Refused`` (for ever) without one."""
+    """Send one record of the spool and return Genlock's response; raise ``Unreached``, ``NotNow`` or ``Refused``."""
     parts = _parts(entry, record)
     boundary = uuid.uuid4().hex
     heads = [_head(boundary, name, filename, media_type) for name, filename, media_type, _ in parts]
@@ -153,7 +153,7 @@ def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: floa
             "Content-Length": str(length),
         }
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            # Who refuses a request may answer and hang up before the end of it: the answer is there all the same.
+            # A server may refuse a request and close before it has read everything: the response still arrives.
             connection.request("POST", where.path.rstrip("/") + PATH, body=body(), headers=headers)
         response = connection.getresponse()
         status, content = response.status, response.read()
@@ -164,29 +164,29 @@ def deliver(config: Config, entry: Path, record: dict[str, Any], timeout_s: floa
     if 200 <= status < 300:
         answer: dict[str, Any] = json.loads(content)
         if answer.get("run") != record.get("run"):
-            raise Unreached(f"What answers at {config.url} is not Genlock.")
+            raise Unreached(f"The server at {config.url} is not Genlock.")
         return answer
-    said = _problem(content)
+    message = _problem_message(content)
     if status in _NEVER:
-        raise Refused(f"{status}: {said}")
-    raise NotNow(f"Genlock at {config.url} answered {status}: {said}")
+        raise Refused(f"{status}: {message}")
+    raise NotNow(f"Genlock at {config.url} answered {status}: {message}")
 
 
 def _parts(entry: Path, record: dict[str, Any]) -> list[tuple[str, str, str, Path]]:
-    """The form: the record, then each output that is there and whose digest is known."""
+    """Return the parts of the form: the record, then each output that exists and whose digest is known."""
     parts = [("record", "", "application/json", entry / RECORD)]
     for number, output in enumerate(record.get("outputs", [])):
         path = entry / output_name(number)
-        # A file that was written to after all is not what the record tells of; its digest stays.
+        # A file that was written to since is not the output that the record describes; only its digest is sent.
         if output.get("digest") is not None and path.exists() and _digest(path) == output["digest"]:
             parts.append((output_name(number), output_name(number), output["media_type"], path))
     return parts
 
 
 def _head(boundary: str, name: str, filename: str, media_type: str) -> bytes:
-    said = f'; filename="{filename}"' if filename else ""
+    file = f'; filename="{filename}"' if filename else ""
     return (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{said}\r\nContent-Type: {media_type}\r\n\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\nContent-Type: {media_type}\r\n\r\n'
     ).encode()
 
 
@@ -196,17 +196,17 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _digest(path: Path) -> str:
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     with path.open("rb") as file:
         for chunk in _chunks(file):
-            found.update(chunk)
-    return f"sha256:{found.hexdigest()}"
+            hasher.update(chunk)
+    return f"sha256:{hasher.hexdigest()}"
 
 
-def _problem(content: bytes) -> str:
-    """What a refusal says in words."""
+def _problem_message(content: bytes) -> str:
+    """Return the detail and hint of a problem document, else the beginning of the response."""
     try:
-        said = json.loads(content)
-        return " ".join(str(said[name]) for name in ("detail", "hint") if said.get(name))[:1000]
+        problem = json.loads(content)
+        return " ".join(str(problem[name]) for name in ("detail", "hint") if problem.get(name))[:1000]
     except (ValueError, TypeError, AttributeError):
         return content[:200].decode("utf-8", "replace")

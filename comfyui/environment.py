@@ -1,4 +1,4 @@
-"""The surroundings of a run: versions, flags, device, node packs. Worked out once; none of it changes while it runs."""
+"""The environment of a run: versions, flags, device, node packs. It is read once per process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECRET_FLAGS = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 @functools.cache
 def environment() -> Mapping[str, Any]:
-    """What a receipt says of where it was rendered."""
+    """Return the environment that a receipt records."""
     nodes: Any = importlib.import_module("nodes")
     torch: Any = importlib.import_module("torch")
     management: Any = importlib.import_module("comfy.model_management")
@@ -37,7 +37,7 @@ def environment() -> Mapping[str, Any]:
 
 
 def shown_flags(arguments: list[str]) -> list[str]:
-    """Command line arguments, with the values of those that sound like secrets left out."""
+    """Return command line arguments with the values of probable secrets replaced by ``…``."""
     shown: list[str] = []
     hide = False
     for argument in arguments:
@@ -49,11 +49,11 @@ def shown_flags(arguments: list[str]) -> list[str]:
 
 
 def _pack_version(folder: Path) -> str:
-    """The version in a pack's ``pyproject.toml``; nothing if it says none."""
+    """Return the version in a pack's ``pyproject.toml``; empty if it has none."""
     project = folder / "pyproject.toml"
     if not project.is_file():
         return ""
-    found = re.search(
+    match = re.search(
         r"^version\s*=\s*[\"']([^\"']+)", project.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
     )
-    return found[1] if found else ""
+    return match[1] if match else ""

@@ -1,10 +1,10 @@
 """Files held by a descriptor from the moment they are used, and hashed later from that descriptor.
 
     path ─▶ open ─▶ stamp ─▶ (the node goes on) … a thread reads and hashes … ─▶ stamp again
-                                                        equal: the digest is that of what was used
-                                                        moved: there is no digest, and a reason instead
+                                                        equal: the digest is that of the bytes used
+                                                        changed: no digest, and the reason instead
 
-Whatever happens to the *path* meanwhile does not matter: the descriptor still leads to the same bytes.
+Replacing the file at the *path* meanwhile has no effect: the descriptor still refers to the same bytes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOO_FRESH = "it was written at the very moment it was loaded"
 
 
 class Held:
-    """One file as it was when it was held: an open descriptor, its stamp, and later its digest or why there is none."""
+    """A file as it was when it was opened: its descriptor, its stamp, and later its digest or why it has none."""
 
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
@@ -46,17 +46,17 @@ class Held:
         os.close(self.descriptor)
 
     def reason_now(self) -> str | None:
-        """Why the digest no longer says what was loaded, if it does not."""
+        """Return why the bytes may differ from those that were loaded, or nothing if they do not."""
         return None if unwritten(self.stamp, stamp_of(self.descriptor), self.path) else WRITTEN
 
-    def settle(self, digest: str | None, missing: str | None) -> None:
-        """Say what became of it, once."""
+    def finish(self, digest: str | None, missing: str | None) -> None:
+        """Set the digest, or why it is missing, once."""
         self.digest, self.missing = digest, missing
         self.settled.set()
 
 
 class Files:
-    """Holds files, hashes them on one thread of low priority, and remembers digests by stamp, on disk too."""
+    """Holds files, hashes them on one thread of low priority, and caches digests by stamp, on disk too."""
 
     def __init__(self, memory: Path | None = None) -> None:
         self._held: WeakValueDictionary[str, Held] = WeakValueDictionary()
@@ -64,7 +64,7 @@ class Files:
         self._memory: dict[str, str] = {
             stamp: str(digest) for stamp, digest in (read_remembered(memory) if memory else {}).items()
         }
-        self._known: dict[str, tuple[str, str]] = {}  # digest → path and the stamp it had
+        self._path_stamps: dict[str, tuple[str, str]] = {}  # digest → path and its stamp
         self._histories: dict[str, set[str]] = {}
         self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Held | None] = queue.SimpleQueue()
@@ -72,77 +72,77 @@ class Files:
         self._thread.start()
 
     def hold(self, path: str, *, before_use: bool = True) -> Held:
-        """The file that ``path`` leads to now, held; ``OSError`` if it cannot be opened.
+        """Open and return the file at ``path``; raise ``OSError`` if it cannot be opened.
 
-        ``before_use``: somebody reads it next, so a file that was just written is held some milliseconds later.
+        ``before_use``: a node reads it next, so a file that was just written is opened some milliseconds later.
         """
         held = _open(path, tries=3 if before_use else 0)
         with self._lock:
             self._histories.setdefault(path, set()).add(held.stamp.key)
-            known = self._held.get(held.stamp.key)
-            if known is not None:
-                return known
+            existing = self._held.get(held.stamp.key)
+            if existing is not None:
+                return existing
             self._held[held.stamp.key] = held
         self._waiting.put(held)
         return held
 
     def always_the_same(self, path: str) -> bool:
-        """Whether ``path`` led to one and the same content each time it was held in this process."""
+        """Return whether ``path`` had the same content each time it was held in this process."""
         with self._lock:
             return len(self._histories.get(path, ())) == 1
 
     def find(self, digest: str) -> str | None:
-        """The path of a file with this digest that was met here and has not changed since."""
+        """Return the path of a file with this digest that was hashed here and has not changed since."""
         with self._lock:
-            found = self._known.get(digest)
-        if found is None:
+            path_stamp = self._path_stamps.get(digest)
+        if path_stamp is None:
             return None
-        path, key = found
+        path, key = path_stamp
         try:
             return path if stamp_of(path).key == key else None
         except OSError:
             return None
 
     def digests(self) -> dict[str, str]:
-        """The digests of the files that were met here and have not changed since, with their paths."""
+        """Return the paths of the files that were hashed here and have not changed since, by digest."""
         with self._lock:
-            known = list(self._known)
-        return {digest: path for digest in known if (path := self.find(digest)) is not None}
+            digests = list(self._path_stamps)
+        return {digest: path for digest in digests if (path := self.find(digest)) is not None}
 
     def close(self) -> None:
-        """End the thread after what waits already."""
+        """Stop the thread after the files that are already waiting."""
         self._waiting.put(None)
         self._thread.join()
 
     def _work(self) -> None:
-        _be_humble()
+        _lower_priority()
         while True:
             held = self._waiting.get()
             if held is None:
                 return
             try:
-                self._settle(held)
+                self._hash(held)
             except OSError as error:
-                held.settle(None, f"it could not be read: {error.strerror}")
-            except Exception:  # the thread hashes for every later run: a fault ends one digest, is logged, and is told
+                held.finish(None, f"it could not be read: {error.strerror}")
+            except Exception:  # the thread must survive for later runs: the record carries the reason
                 logger.exception("[genlock] %s could not be hashed", held.path)
-                held.settle(None, "hashing it failed")
-            del held  # or the descriptor stays open while waiting for the next
+                held.finish(None, "hashing it failed")
+            del held  # else the descriptor stays open while waiting for the next
 
-    def _settle(self, held: Held) -> None:
+    def _hash(self, held: Held) -> None:
         if held.fresh:
-            held.settle(None, TOO_FRESH)
+            held.finish(None, TOO_FRESH)
             return
         with self._lock:
             digest = self._memory.get(held.stamp.key)
         if digest is None:
             digest = hash_descriptor(held, lambda: held.reason_now() is None)
         if digest is None or held.reason_now() is not None:
-            held.settle(None, WRITTEN)
+            held.finish(None, WRITTEN)
             return
         with self._lock:
-            self._known[digest] = (held.path, held.stamp.key)
-        held.settle(digest, None)
+            self._path_stamps[digest] = (held.path, held.stamp.key)
+        held.finish(digest, None)
         if held.stamp.age_ns() > SETTLED_NS:
             self._remember(held.stamp, digest)
 
@@ -159,7 +159,7 @@ class Files:
 
 
 def _open(path: str, tries: int) -> Held:
-    """The file at ``path``, held once its times would tell of one more write; that takes some milliseconds at most."""
+    """Open the file at ``path`` once one more write would change its times, which takes milliseconds at most."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     held = Held(path, os.open(path, flags))
     for _ in range(tries):
@@ -175,16 +175,16 @@ def _open(path: str, tries: int) -> Held:
 
 
 def hash_descriptor(held: Held, still_good: Callable[[], bool]) -> str | None:
-    """The digest of what a descriptor leads to, read from its beginning; None as soon as it is not good any more."""
-    found, position = hashlib.sha256(), 0
+    """Return the digest of a descriptor's bytes from the beginning; None as soon as ``still_good`` returns false."""
+    hasher, position = hashlib.sha256(), 0
     while True:
         chunk = _read_at(held.descriptor, position)
-        # After each chunk: two changes that undo each other's traces would have to meet within one.
+        # Checked after each chunk, so that two changes that cancel out are noticed unless they fall within one chunk.
         if not still_good():
             return None
         if not chunk:
-            return f"sha256:{found.hexdigest()}"
-        found.update(chunk)
+            return f"sha256:{hasher.hexdigest()}"
+        hasher.update(chunk)
         position += len(chunk)
 
 
@@ -195,8 +195,8 @@ def _read_at(descriptor: int, position: int) -> bytes:
     return os.read(descriptor, READ_BYTES)
 
 
-def _be_humble() -> None:
-    """Give this thread a low priority, where threads have one of their own: rendering comes first."""
+def _lower_priority() -> None:
+    """Give this thread a low priority, where threads have their own priority: rendering comes first."""
     if hasattr(os, "setpriority") and hasattr(threading, "get_native_id"):
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

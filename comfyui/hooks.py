@@ -1,14 +1,14 @@
-"""The hooks: ComfyUI's functions with ours around them, and a look at the start whether each of them works.
+"""The hooks: wrappers around ComfyUI's functions, each tested when ComfyUI starts.
 
     folder_paths.get_full_path, get_annotated_filepath    which file a node means
     comfy.utils.load_torch_file, open (an audit hook)     that it was read
-    execution.get_input_data                              texts and numbers as they reach a node
+    execution.get_input_data                              strings and numbers as they reach a node
     execution.execute                                     which node runs, for how long
-    execution.CacheEntry                                  what an output that comes from the cache was made from
-    PromptExecutor.execute_async                          a run begins and ends
-    PromptQueue.task_done                                 how it ended, and what it saved
+    execution.CacheEntry                                  the node runs behind a cached output
+    PromptExecutor.execute_async                          the start and end of a run
+    PromptQueue.task_done                                 its status and its outputs
 
-None of them is a public interface. Whatever is not as expected is left alone, and said.
+None of them is a public interface. A function that is not as expected is left alone and reported in ``sees``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from .quiet import Quiet, tell_once
+from .quiet import Quiet, log_once
 from .runs import Finished, Output, Run, unloaded_choices
 from .watching import INPUT, NodeRun, Watch, scalars
 
@@ -47,7 +47,7 @@ class Hooks:
         self._utils: Any = importlib.import_module("comfy.utils")
 
     def install(self) -> None:
-        """Put every hook in its place, each on its own: one that cannot be is false in ``sees``."""
+        """Install each hook independently; ``sees`` is false for a hook that could not be installed."""
         for name, put in (
             ("file_names", self._hook_names),
             ("loads", self._hook_loads),
@@ -70,17 +70,17 @@ class Hooks:
 
         @functools.wraps(full_path)
         def get_full_path(folder_name: str, filename: str, *more: Any, **named: Any) -> Any:
-            found = full_path(folder_name, filename, *more, **named)
+            path = full_path(folder_name, filename, *more, **named)
             with Quiet("seeing a file's name"), watch.meter.running():
-                watch.named(folder_name, filename, found)
-            return found
+                watch.named(folder_name, filename, path)
+            return path
 
         @functools.wraps(annotated)
         def get_annotated_filepath(name: str, *more: Any, **named: Any) -> Any:
-            found = annotated(name, *more, **named)
+            path = annotated(name, *more, **named)
             with Quiet("seeing an input's name"), watch.meter.running():
-                watch.named(INPUT, name, found)
-            return found
+                watch.named(INPUT, name, path)
+            return path
 
         _replace_everywhere("get_full_path", full_path, get_full_path)
         _replace_everywhere("get_annotated_filepath", annotated, get_annotated_filepath)
@@ -98,15 +98,15 @@ class Hooks:
             held = None
             with Quiet("seeing a load begin"), watch.meter.running():
                 held = watch.before_load(str(ckpt))
-            found = load(ckpt, *more, **named)
+            weights = load(ckpt, *more, **named)
             with Quiet("seeing a load end"), watch.meter.running():
                 watch.after_load(held)
-            return found
+            return weights
 
         _replace_everywhere("load_torch_file", load, load_torch_file)
         with _probe(watch) as node, _tiny_file(None) as path:
             utils.load_torch_file(path)
-            return any(seen.loaded is not None for seen in node.files.values())
+            return any(node_file.loaded is not None for node_file in node.files.values())
 
     def _hook_opens(self) -> bool:
         watch = self._watch
@@ -129,14 +129,14 @@ class Hooks:
 
         @functools.wraps(get)
         def get_input_data(inputs: Any, class_def: Any, unique_id: Any, *more: Any, **named: Any) -> Any:
-            found = get(inputs, class_def, unique_id, *more, **named)
+            result = get(inputs, class_def, unique_id, *more, **named)
             node = watch.current.get()
             if node is not None:
                 with Quiet("seeing inputs"), watch.meter.running():
                     hidden = _hidden_of(class_def)
-                    kept = {name: value for name, value in scalars(found[0]).items() if name not in hidden}
-                    node.resolved.update(kept)
-            return found
+                    visible = {name: value for name, value in scalars(result[0]).items() if name not in hidden}
+                    node.resolved.update(visible)
+            return result
 
         execution.get_input_data = get_input_data
         return tuple(inspect.signature(get).parameters)[:3] == ("inputs", "class_def", "unique_id")
@@ -173,10 +173,10 @@ class Hooks:
     def _begin_node(self, dynprompt: Any, caches: Any, item: str) -> NodeRun | None:
         if self._run is None or caches.outputs.get(item) is not None:
             return None
-        known = self._run.nodes.get(item)
-        if known is None:  # it may be called several times for one node: while it waits for others
-            known = self._run.nodes[item] = NodeRun(item, str(dynprompt.get_node(item)["class_type"]))
-        return known
+        node = self._run.nodes.get(item)
+        if node is None:  # a node may begin several times: it is suspended while it waits for others
+            node = self._run.nodes[item] = NodeRun(item, str(dynprompt.get_node(item)["class_type"]))
+        return node
 
     def _end_node(self, node: NodeRun, dynprompt: Any, caches: Any, item: str) -> None:
         self._watch.end(node, caches.objects.get(item))
@@ -191,7 +191,7 @@ class Hooks:
                 above.inner.append(node)
 
     def _hook_cache(self) -> bool:
-        """Let entries of ComfyUI's cache carry what they were made from: it lives exactly as long as they do."""
+        """Let entries of ComfyUI's cache carry the node runs behind them, which then live exactly as long."""
         plain = self._execution.CacheEntry
         entry_class = type("CacheEntry", (plain,), {"__doc__": plain.__doc__})
         entry = entry_class(ui=None, outputs=[])
@@ -237,11 +237,11 @@ class Hooks:
                     run.cached[key] = getattr(entry, "genlock", ())
         run.end(self._watch.meter.spent_s - self._spent_before)
         self._ended[run.prompt_id] = run
-        while len(self._ended) > 4:  # of runs whose end was never told
+        while len(self._ended) > 4:  # runs whose end was never reported
             del self._ended[next(iter(self._ended))]
 
     def _fold(self, run: Run, key: str) -> None:
-        """A node that another was expanded into is told of within that one."""
+        """Remove a node that another one was expanded into: the other one's record contains it."""
         node = run.nodes[key]
         if any(node in other.inner for other in run.nodes.values()):
             del run.nodes[key]
@@ -269,7 +269,7 @@ class Hooks:
 
     def _finish(self, run: Run, history_result: Any, status: Any) -> Finished:
         word, error = _status_of(status)
-        if not self.sees["nodes"]:  # then ComfyUI's own word is all there is
+        if not self.sees["nodes"]:  # then only ComfyUI's own messages name cached nodes
             run.cached = dict.fromkeys(_cached_of(status), ())
         saved: dict[str, Any] = history_result["outputs"] if history_result else {}
         outputs = [self._output(str(node), entry) for node, shown in saved.items() for entry in _saved(shown)]
@@ -279,60 +279,60 @@ class Hooks:
         folder = self._folder_paths.get_directory_by_type(entry.get("type", "output"))
         path = os.path.abspath(os.path.join(folder or "", entry.get("subfolder", ""), entry["filename"]))
         held = None
-        # Only what lies in ComfyUI's own folders: the names come from nodes that anybody wrote.
+        # Only files in ComfyUI's own folders: the names come from third-party nodes.
         if folder is not None and os.path.commonpath([os.path.abspath(folder), path]) == os.path.abspath(folder):
             try:
                 held = self._watch.files.hold(path, before_use=False)
             except OSError as gone:
-                tell_once(f"reading an output ({gone.strerror})", gone)
+                log_once(f"reading an output ({gone.strerror})", gone)
         return Output(node, entry, path, held)
 
 
 def _saved(shown: Any) -> list[Mapping[str, Any]]:
-    """The files that a node says it saved, whatever it calls the list."""
+    """Return the files that a node reports as saved, whatever it calls the list."""
     lists = cast("dict[str, Any]", shown).values() if isinstance(shown, dict) else ()
-    entries = [one for values in lists if isinstance(values, (list, tuple)) for one in cast("list[Any]", values)]
-    found = [cast("dict[str, Any]", one) for one in entries if isinstance(one, dict)]
-    return [one for one in found if isinstance(one.get("filename"), str)]
+    items = [item for values in lists if isinstance(values, (list, tuple)) for item in cast("list[Any]", values)]
+    entries = [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+    return [entry for entry in entries if isinstance(entry.get("filename"), str)]
 
 
 def _status_of(status: Any) -> tuple[str, dict[str, Any] | None]:
-    """``success``, ``error`` or ``interrupted``, and for an error which node said what."""
+    """Return ``success``, ``error`` or ``interrupted``, and for an error its node and message."""
     messages: list[tuple[str, dict[str, Any]]] = list(getattr(status, "messages", None) or [])
     words = {"execution_interrupted": "interrupted", "execution_error": "error"}
-    for name, said in messages:
+    for name, message in messages:
         if name in words:
-            told = {"node": "node_id", "type": "node_type", "message": "exception_message"}
-            return words[name], {key: str(said[field])[:2000] for key, field in told.items() if field in said}
+            fields = {"node": "node_id", "type": "node_type", "message": "exception_message"}
+            return words[name], {key: str(message[field])[:2000] for key, field in fields.items() if field in message}
     return ("success" if getattr(status, "status_str", "") == "success" else "error"), None
 
 
 def _cached_of(status: Any) -> list[str]:
-    """The nodes that ComfyUI says it took from its cache."""
+    """Return the nodes that ComfyUI reports as taken from its cache."""
     messages: list[tuple[str, dict[str, Any]]] = list(getattr(status, "messages", None) or [])
-    return [str(node) for name, said in messages if name == "execution_cached" for node in said.get("nodes", ())]
+    return [str(node) for name, message in messages if name == "execution_cached" for node in message.get("nodes", ())]
 
 
 @functools.lru_cache(maxsize=4096)
 def _hidden_of(class_def: Any) -> frozenset[str]:
-    """Inputs that ComfyUI adds itself: keys to services among them, which are nobody's business.
+    """Return the inputs that ComfyUI adds itself, which include API keys and must not be recorded.
 
-    Asked once for each class: many list a whole folder to say what their inputs are.
+    Cached for each class: the INPUT_TYPES of many list a whole folder.
     """
     hidden: dict[str, Any] = class_def.INPUT_TYPES().get("hidden") or {}
     return frozenset(hidden)
 
 
 def _replace_everywhere(name: str, old: Any, new: Any) -> None:
-    """Put ``new`` wherever a module has ``old`` under its name: some import the function and not the module."""
+    """Replace ``old`` in every module that has it under ``name``: some import the function, not the module."""
     for module in list(sys.modules.values()):
-        found = getattr(module, "__dict__", {}).get(name)
-        if found is old:
+        current = getattr(module, "__dict__", {}).get(name)
+        if current is old:
             setattr(module, name, new)
 
 
 class _probe:
-    """A node that is none, for trying hooks out."""
+    """A node run for testing hooks, which belongs to no graph."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
@@ -347,7 +347,7 @@ class _probe:
 
 
 class _tiny_file:
-    """A safetensors file without tensors, there while the block runs."""
+    """A safetensors file without tensors, which exists while the block runs."""
 
     def __init__(self, folder: str | None) -> None:
         self._folder = folder

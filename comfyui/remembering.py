@@ -1,4 +1,4 @@
-"""Small memories on disk: one JSON object, read whole and written whole. One that cannot be read begins anew."""
+"""Small caches on disk: one JSON object, read and written whole. One that cannot be read starts empty."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ logger = logging.getLogger("genlock")
 
 
 def read_remembered(file: Path) -> dict[str, Any]:
-    """What was remembered; nothing if there is no file, or none that can be read, which the log then says."""
+    """Return the object in a file; empty if there is no file, or, with a line in the log, if it cannot be read."""
     try:
-        found: Any = json.loads(file.read_text(encoding="utf-8"))
+        document: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        logger.warning("[genlock] %s is not readable and begins anew: %s", file, error)
+        logger.warning("[genlock] %s cannot be read and starts empty: %s", file, error)
         return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
 
 
 def write_remembered(file: Path, content: Mapping[str, Any]) -> None:
-    """Remember it, by one rename."""
-    beside = file.with_suffix(".new")
-    beside.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(beside, file)
+    """Replace the file by one rename."""
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(new, file)

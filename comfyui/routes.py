@@ -1,8 +1,8 @@
-"""What the extension serves inside ComfyUI, to whoever knows the secret (header ``X-Genlock-Secret``).
+"""The routes that the extension adds to ComfyUI, for clients with the secret (header ``X-Genlock-Secret``).
 
-GET  /genlock/health                            what is seen, what waits, how much time the hooks take
-POST /genlock/have     {"digests": […]}         which of these files are here, by name
-POST /genlock/stage    {"digest", "category", "name"}   fetch one from Genlock under a name its content gives
+GET  /genlock/health                            which hooks work, how many records wait, how long the hooks take
+POST /genlock/have     {"digests": […]}         which of these files ComfyUI has, by name
+POST /genlock/stage    {"digest", "category", "name"}   fetch a file from Genlock under a name given by its content
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HEADER = "X-Genlock-Secret"
 _MOST_DIGESTS = 10_000
 
 Handler = Callable[[Any], Awaitable[Any]]
-"""Takes a request of aiohttp and gives its answer; aiohttp is ComfyUI's, and is not there without it."""
+"""Takes an aiohttp request and returns its response; aiohttp comes with ComfyUI and is not installed without it."""
 
 
 def add_routes(
@@ -35,13 +35,13 @@ def add_routes(
     folders: Callable[[], Mapping[str, Sequence[str]]],
     health: Callable[[], Mapping[str, Any]],
 ) -> None:
-    """Add them to ComfyUI's own table. ``folders`` gives the folders of each category."""
+    """Add the routes to ComfyUI's table. ``folders`` returns the folders of each category."""
 
-    def put(category: str, digest: str, name: str) -> dict[str, Any]:
-        said, categories = config.now(), folders()
-        staged = stage(said, categories, category, digest, name, is_known)
+    def stage_file(category: str, digest: str, name: str) -> dict[str, Any]:
+        current, categories = config.now(), folders()
+        staged = stage(current, categories, category, digest, name, is_known)
         with Quiet("making room for staged files"):
-            tidying.after(categories, category, staged["name"], said.staging_bytes)
+            tidying.make_room(categories, category, staged["name"], current.staging_bytes)
         return staged
 
     def is_known(path: str, digest: str) -> bool:
@@ -49,38 +49,38 @@ def add_routes(
 
     @routes.get("/genlock/health")
     @_guarded(config)
-    async def say_health(request: Any) -> Any:
+    async def get_health(request: Any) -> Any:
         return _json(health())
 
     @routes.post("/genlock/have")
     @_guarded(config)
-    async def say_have(request: Any) -> Any:
-        wanted = (await _body(request)).get("digests")
-        if not isinstance(wanted, list) or len(wanted) > _MOST_DIGESTS:  # pyright: ignore[reportUnknownArgumentType]
-            return _refused(400, f"`digests` is a list of at most {_MOST_DIGESTS} digests")
-        texts = [str(one) for one in wanted]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        found = {digest: files.find(digest) for digest in texts}
+    async def post_have(request: Any) -> Any:
+        digests = (await _body(request)).get("digests")
+        if not isinstance(digests, list) or len(digests) > _MOST_DIGESTS:  # pyright: ignore[reportUnknownArgumentType]
+            return _refused(400, f"`digests` must be a list of at most {_MOST_DIGESTS} digests")
+        names = [str(digest) for digest in digests]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        paths = {digest: files.find(digest) for digest in names}
         categories = folders()
-        return _json({"have": {key: name_in(path, categories) for key, path in found.items() if path}})
+        return _json({"have": {key: name_in(path, categories) for key, path in paths.items() if path}})
 
     @routes.post("/genlock/stage")
     @_guarded(config)
-    async def do_stage(request: Any) -> Any:
-        said = await _body(request)
-        texts = [said.get(name) for name in ("category", "digest", "name")]
+    async def post_stage(request: Any) -> Any:
+        body = await _body(request)
+        texts = [body.get(name) for name in ("category", "digest", "name")]
         if not all(isinstance(text, str) for text in texts):
-            return _refused(400, "`category`, `digest` and `name` are texts")
+            return _refused(400, "`category`, `digest` and `name` must be strings")
         category, digest, name = (str(text) for text in texts)
         try:
-            return _json(await asyncio.get_running_loop().run_in_executor(None, put, category, digest, name))
+            return _json(await asyncio.get_running_loop().run_in_executor(None, stage_file, category, digest, name))
         except Unstaged as why:
             return _refused(409, str(why))
 
-    del say_health, say_have, do_stage  # the table has them
+    del get_health, post_have, post_stage  # the table holds them
 
 
 def name_in(path: str, categories: Mapping[str, Sequence[str]]) -> dict[str, str] | None:
-    """The category of a file and the name by which a graph chooses it; None for one that lies in no such folder."""
+    """Return a file's category and its name in graphs; None for a file outside the categories' folders."""
     for category, folders in categories.items():
         for folder in folders:
             if path.startswith(os.path.join(os.path.abspath(folder), "")):
@@ -89,14 +89,14 @@ def name_in(path: str, categories: Mapping[str, Sequence[str]]) -> dict[str, str
 
 
 def _guarded(config: ConfigFile) -> Callable[[Handler], Handler]:
-    """Let in whoever shows the secret, and nobody while there is none."""
+    """Refuse requests without the secret, and all requests while no secret is configured."""
 
     def guard(handler: Handler) -> Handler:
         async def guarded(request: Any) -> Any:
             secret = config.now().secret
             shown = request.headers.get(HEADER, "")
             if not secret or not hmac.compare_digest(shown.encode(), secret.encode()):
-                return _refused(401, f"show the secret in the header {HEADER}")
+                return _refused(401, f"send the secret in the header {HEADER}")
             return await handler(request)
 
         return guarded
@@ -106,10 +106,10 @@ def _guarded(config: ConfigFile) -> Callable[[Handler], Handler]:
 
 async def _body(request: Any) -> dict[str, Any]:
     try:
-        said = await request.json()
+        body = await request.json()
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    return body if isinstance(body, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _refused(status: int, why: str) -> Any:

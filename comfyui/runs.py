@@ -1,6 +1,6 @@
-"""A run while it goes on: its exact graph, what each node did, and in the end the record of it.
+"""A run in progress: its exact graph, what each node did, and finally its record.
 
-begin (graph as it was sent) ─▶ nodes ─▶ end (those from the cache are filled in) ─▶ record, once all is hashed
+begin (graph as submitted) ─▶ nodes ─▶ end (cached nodes are filled in) ─▶ record, once all files are hashed
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 
 from .files import Files, Held
 from .place import place_in
-from .watching import UNSEEN, NodeRun, Seen
+from .watching import UNSEEN, NodeFile, NodeRun
 
 SCHEMA = "genlock.run/1"
 VERSION = "1"
 _HASHING_LIMIT_S = 3600.0
-# What a take can be made of: Python knows some of these only where the system has a table of its own.
+# Containers of takes: Python knows some of these only where the system has its own table.
 _MEDIA_TYPES = {
     **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
     **{".mkv": "video/x-matroska", ".webp": "image/webp", ".gif": "image/gif", ".png": "image/png"},
@@ -30,7 +30,7 @@ WEIGHTS_EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".
 
 
 class Run:
-    """One prompt that ComfyUI runs."""
+    """A prompt that ComfyUI runs."""
 
     def __init__(self, prompt_id: str, graph: Mapping[str, Any]) -> None:
         self.run = str(uuid.uuid4())
@@ -47,35 +47,39 @@ class Run:
         self._began = time.perf_counter()
 
     def end(self, overhead_s: float) -> None:
-        """It is over; ``overhead_s`` of its time was spent in hooks.
+        """End the run; ``overhead_s`` of its time was spent in hooks.
 
-        Notices what was written to while in use, and what is another file on disk by now.
+        Files that were written to while in use lose their digest; files replaced on disk are listed in ``replaced``.
         """
         self.duration_s = time.perf_counter() - self._began
         self.finished_at = datetime.now(timezone.utc)
         self.overhead_s = overhead_s
-        replaced = {seen.name or os.path.basename(seen.path) for *_, seen in self.seen() if seen.is_replaced()}
+        replaced = {
+            node_file.name or os.path.basename(node_file.path)
+            for *_, node_file in self.node_files()
+            if node_file.is_replaced()
+        }
         self.replaced = tuple(sorted(replaced))
         if not self.nodes:
-            return  # nothing ran: what the cache gave was made, and checked, when it was made
-        for *_, seen in self.seen():
-            if seen.used is not None and (reason := seen.used.reason_now()) is not None:
-                seen.used, seen.missing = None, reason
+            return  # nothing ran: cached outputs were checked when they were generated
+        for *_, node_file in self.node_files():
+            if node_file.used is not None and (reason := node_file.used.reason_now()) is not None:
+                node_file.used, node_file.missing = None, reason
 
-    def seen(self) -> Iterator[tuple[str, Mapping[str, Any], bool, Seen]]:
-        """Every file: the node in the graph, its inputs, whether its outputs came from the cache, and the file."""
+    def node_files(self) -> Iterator[tuple[str, Mapping[str, Any], bool, NodeFile]]:
+        """Yield every file with its node in the graph, that node's inputs, and whether its outputs were cached."""
         for key, node in list(self.nodes.items()):
-            for one in node.everything():
-                for seen in list(one.files.values()):
-                    yield key, one.resolved, False, seen
-        for key, nodes in self.cached.items():  # remembered under the id that the node had when it ran
-            for one in nodes:
-                for seen in list(one.files.values()):
-                    yield key, one.resolved, True, seen
+            for node_run in node.everything():
+                for node_file in list(node_run.files.values()):
+                    yield key, node_run.resolved, False, node_file
+        for key, nodes in self.cached.items():  # a cached node keeps the id that it had when it ran
+            for node_run in nodes:
+                for node_file in list(node_run.files.values()):
+                    yield key, node_run.resolved, True, node_file
 
 
 class Output:
-    """A file that a run saved; held at once, because it may be replaced later."""
+    """A file that a run saved, opened at once because it may be replaced later."""
 
     def __init__(self, node: str, entry: Mapping[str, Any], path: str, held: Held | None) -> None:
         self.node, self.path, self.held = node, path, held
@@ -84,7 +88,7 @@ class Output:
         self.kind = str(entry.get("type", "output"))
 
     def record(self) -> dict[str, Any]:
-        """The line of the record."""
+        """Return the output's entry in the record."""
         held = self.held
         return {
             "node": self.node,
@@ -98,7 +102,7 @@ class Output:
 
 
 class Finished:
-    """A run that is over, with everything its record is made of."""
+    """A finished run with everything that its record contains."""
 
     def __init__(
         self,
@@ -111,18 +115,18 @@ class Finished:
     ) -> None:
         self.run, self.status, self.error, self.outputs = run, status, error, outputs
         self._environment, self._sees = dict(environment), dict(sees)
-        # Held by lists of our own: what nodes remember may be let go by ComfyUI's caches while this is being hashed.
-        self._files = [(*found, found[-1].used, found[-1].missing) for found in run.seen()]
+        # Copied to a list: ComfyUI's caches may drop the node runs, and so close the files, before they are hashed.
+        self._files = [(*entry, entry[-1].used, entry[-1].missing) for entry in run.node_files()]
 
     def wait(self, limit_s: float = _HASHING_LIMIT_S) -> None:
-        """Return when everything is hashed, or the limit is over."""
+        """Return when everything is hashed, or after ``limit_s`` seconds."""
         until = time.monotonic() + limit_s
         for held in [held for *_, held, _ in self._files] + [output.held for output in self.outputs]:
             if held is not None:
                 held.settled.wait(max(0.0, until - time.monotonic()))
 
     def record(self) -> dict[str, Any]:
-        """The record, with what is known by now: what is not hashed yet says so."""
+        """Return the record as far as it is known; a file that is not hashed yet has a reason instead of a digest."""
         run = self.run
         graph: dict[str, Any] = json.loads(run.graph_text)
         resolved = {node: inputs for node, inputs in self._resolved(graph) if inputs}
@@ -134,7 +138,7 @@ class Finished:
             "error": self.error,
             "graph": graph,
             "resolved": resolved,
-            "files": [self._line(*one) for one in self._files],
+            "files": [self._line(*entry) for entry in self._files],
             "outputs": [output.record() for output in self.outputs],
             "per_node_s": {key: round(node.seconds, 4) for key, node in run.nodes.items()},
             "cached_nodes": sorted(run.cached),
@@ -164,18 +168,18 @@ class Finished:
         node: str,
         inputs: Mapping[str, Any],
         cached: bool,
-        seen: Seen,
+        node_file: NodeFile,
         used: Held | None,
         missing: str | None,
     ) -> dict[str, Any]:
         digest = None if used is None else used.digest
         if used is not None and digest is None:
             missing = used.missing or "ComfyUI ended before it was hashed"
-        name = seen.name or os.path.basename(seen.path)
+        name = node_file.name or os.path.basename(node_file.path)
         return {
             "node": node,
             "input": input_named(inputs, name),
-            "category": seen.category,
+            "category": node_file.category,
             "name": name,
             "digest": digest,
             "size_bytes": None if used is None else used.stamp.size,
@@ -185,26 +189,28 @@ class Finished:
 
 
 def media_type_of(filename: str) -> str:
-    """What a file is, by its name."""
-    known = _MEDIA_TYPES.get(os.path.splitext(filename)[1].lower())
-    return known or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    """Return a file's media type by its name."""
+    media_type = _MEDIA_TYPES.get(os.path.splitext(filename)[1].lower())
+    return media_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
 
 
 def input_named(inputs: Mapping[str, Any], name: str) -> str | None:
-    """The input of a node that chose the file ``name``; None if none is just that."""
+    """Return the input of a node whose value is the file ``name``; None if there is none."""
     return next((key for key, value in inputs.items() if value == name), None)
 
 
 def unloaded_choices(files: Files, node: NodeRun, categories: Mapping[str, Any], full_path: Any) -> None:
-    """Files that a node was told to use and did not load, such as a LoRA of strength 0: known by what they are now."""
-    there = {seen.name for seen in node.files.values()}
+    """Add the files that a node names and did not load, such as a LoRA of strength 0, with their current content."""
+    names = {node_file.name for node_file in node.files.values()}
     for value in node.resolved.values():
-        if not isinstance(value, str) or value in there or not value.lower().endswith(WEIGHTS_EXTENSIONS):
+        if not isinstance(value, str) or value in names or not value.lower().endswith(WEIGHTS_EXTENSIONS):
             continue
         for category in categories:
             path = full_path(category, value)
             if path is not None:
-                seen = node.named(os.path.abspath(path), category, value)
-                held = files.hold(seen.path)
-                seen.used, seen.missing = (held, None) if files.always_the_same(seen.path) else (None, UNSEEN)
+                node_file = node.named(os.path.abspath(path), category, value)
+                held = files.hold(node_file.path)
+                node_file.used, node_file.missing = (
+                    (held, None) if files.always_the_same(node_file.path) else (None, UNSEEN)
+                )
                 break

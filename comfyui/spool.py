@@ -1,11 +1,11 @@
-"""Records on disk until Genlock has them, each in a folder of its own with its outputs.
+"""Records on disk until Genlock has them, each in its own folder with its outputs.
 
     1764000000000000000-<run>.4711.unfinished   being hashed by process 4711
     1764000000000000000-<run>                   waits to be delivered
-    refused/1764000000000000000-<run>           Genlock will never take it; ``why.txt`` says why
+    refused/1764000000000000000-<run>           Genlock will never accept it; ``why.txt`` has the reason
 
-A folder appears by one rename and goes after Genlock said that it has the record. What is cut off in between is
-delivered again, and Genlock knows it by its run.
+A folder is created by one rename and removed after Genlock has confirmed the record. After a crash in between, the
+record is delivered again, and Genlock recognises its run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NEW = ".new"
 
 
 class Spool:
-    """The folder of records that wait."""
+    """The folder of records to be delivered."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,57 +36,55 @@ class Spool:
         self._adopt()
 
     def begin(self, run: str, record: Mapping[str, Any], outputs: Sequence[str | None]) -> Path:
-        """Keep what is known of a run so far, with its outputs (links, or copies where links cannot be)."""
+        """Store what is known of a run so far, with its outputs (as hard links, else as copies)."""
         name = f"{time.time_ns():019d}-{run}.{os.getpid()}{_UNFINISHED}"
         new = self.folder / f"{name}{_NEW}"
-        new.mkdir(parents=True, mode=0o700)  # with the spool itself, if somebody cleared it away
+        new.mkdir(parents=True, mode=0o700)  # with the spool itself, in case it was deleted
         for number, path in enumerate(outputs):
             if path is not None:
-                _keep(Path(path), new / output_name(number))
+                _link_or_copy(Path(path), new / output_name(number))
         _write(new / RECORD, record)
         entry = self.folder / name
         os.rename(new, entry)
         return entry
 
     def finish(self, entry: Path, record: Mapping[str, Any]) -> Path:
-        """The record is complete: it may be delivered."""
+        """Store the complete record and return its entry, which may now be delivered."""
         _write(entry / RECORD, record)
         return self._finished(entry)
 
     def waiting(self) -> list[Path]:
-        """What waits to be delivered, oldest first."""
+        """Return the entries that wait to be delivered, oldest first."""
         suffixes = (_UNFINISHED, _NEW)
-        there = self.folder.iterdir() if self.folder.is_dir() else ()
-        found = [one for one in there if one.name[:1].isdigit() and not one.name.endswith(suffixes)]
-        return sorted(found, key=lambda entry: entry.name)
+        entries = self.folder.iterdir() if self.folder.is_dir() else ()
+        waiting = [entry for entry in entries if entry.name[:1].isdigit() and not entry.name.endswith(suffixes)]
+        return sorted(waiting, key=lambda entry: entry.name)
 
     def refused(self) -> list[Path]:
-        """What Genlock would not take."""
+        """Return the entries that Genlock refused."""
         folder = self.folder / _REFUSED
         return sorted(folder.iterdir()) if folder.exists() else []
 
     def delivered(self, entry: Path) -> None:
-        """Genlock has it."""
+        """Remove an entry that Genlock has."""
         shutil.rmtree(entry)
 
     def refuse(self, entry: Path, why: str) -> None:
-        """Put a record aside that Genlock will never take, for a person to look at."""
+        """Move an entry that Genlock will never accept to ``refused``, with the reason in ``why.txt``."""
         (entry / "why.txt").write_text(why + "\n", encoding="utf-8")
         folder = self.folder / _REFUSED
         folder.mkdir(exist_ok=True, mode=0o700)
         os.rename(entry, folder / entry.name)
 
     def _adopt(self) -> None:
-        """What a process that is gone left: half made goes, half hashed is delivered as it is."""
+        """Remove half-written entries of processes that have ended, and deliver the half-hashed ones unfinished."""
         for entry in list(self.folder.iterdir()):
             if _owner_lives(entry.name):
                 continue
             if entry.name.endswith(_NEW):
                 shutil.rmtree(entry)
             elif entry.name.endswith(_UNFINISHED):
-                logger.info(
-                    "[genlock] a run of an earlier ComfyUI was not hashed to its end; it is delivered as it is."
-                )
+                logger.info("[genlock] ComfyUI ended before a run was hashed; its record is delivered without digests.")
                 self._finished(entry)
 
     def _finished(self, entry: Path) -> Path:
@@ -97,43 +95,43 @@ class Spool:
 
 
 def output_name(number: int) -> str:
-    """What the output with this place in the record is called in the folder, and in the form."""
+    """Return the file name of the output at this index of the record, in the folder and in the form."""
     return f"output_{number}"
 
 
 def read_record(entry: Path) -> dict[str, Any]:
-    """The record in a folder of the spool."""
-    found: dict[str, Any] = json.loads((entry / RECORD).read_text(encoding="utf-8"))
-    return found
+    """Return the record of an entry."""
+    record: dict[str, Any] = json.loads((entry / RECORD).read_text(encoding="utf-8"))
+    return record
 
 
 def _write(path: Path, record: Mapping[str, Any]) -> None:
-    beside = path.with_suffix(".writing")
-    with beside.open("w", encoding="utf-8") as file:
+    new = path.with_suffix(".writing")
+    with new.open("w", encoding="utf-8") as file:
         json.dump(record, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(beside, path)
+    os.replace(new, path)
 
 
-def _keep(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy: whoever removes or replaces the first leaves this one alone."""
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Link or copy a file, so that removing or replacing the original leaves the target unchanged."""
     try:
         os.link(source, target)
     except FileNotFoundError:
-        logger.warning("[genlock] %s is gone already; its bytes cannot be sent.", source.name)
+        logger.warning("[genlock] %s no longer exists; its bytes cannot be sent.", source.name)
     except OSError:
         shutil.copyfile(source, target)
 
 
 def _owner_lives(name: str) -> bool:
-    """Whether the process that makes this entry is there; finished ones have none."""
+    """Return whether the process that writes this entry is running; true for finished entries."""
     bare = name[: -len(_NEW)] if name.endswith(_NEW) else name
     if not bare.endswith(_UNFINISHED):
         return True
     owner = bare[: -len(_UNFINISHED)].rpartition(".")[2]
     if not owner.isdigit() or int(owner) == os.getpid():
-        return False  # a number that was given out again
+        return False  # this process is new, so its pid was reused
     try:
         os.kill(int(owner), 0)
     except ProcessLookupError:

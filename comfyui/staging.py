@@ -1,9 +1,9 @@
-"""Brings a file from Genlock into a models folder, under a name that its content gives.
+"""Fetches a file from Genlock into a models folder, under a name given by its content.
 
     GET /api/v1/blobs/<digest> ─▶ <category>/genlock/<digest prefix>/.<name>.<random> ─▶ verified, read-only ─▶ renamed
 
-A name like that never means other bytes, so no cache of ComfyUI's can serve old weights under it. Nothing is ever
-written into a file that is there: a model that is in use would take the server down with it.
+Such a name never means other bytes, so no cache of ComfyUI's can serve old weights under it. An existing file is never
+written to: overwriting a memory-mapped model crashes the server.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Unstaged(Exception):
 
 
 def staged_name(digest: str, name: str) -> str:
-    """The name by which a graph chooses the file, within its category: ``genlock/<digest prefix>/<name>``."""
+    """Return the file's name in graphs, within its category: ``genlock/<digest prefix>/<name>``."""
     if not _DIGEST.fullmatch(digest):
-        raise Unstaged("the digest is not of the form sha256:<64 hex digits>")
+        raise Unstaged("the digest must have the form sha256:<64 hex digits>")
     if not _NAME.fullmatch(name) or name.startswith("."):
-        raise Unstaged("the name has 1 to 200 characters, begins with no dot, and none of them separates folders")
+        raise Unstaged("the name must have 1 to 200 characters, no separators, and must not begin with a dot")
     return f"{FOLDER}/{digest[len('sha256:') :][:PREFIX_DIGITS]}/{name}"
 
 
@@ -48,19 +48,19 @@ def stage(
     name: str,
     is_known: Callable[[str, str], bool] = lambda path, digest: False,
 ) -> dict[str, Any]:
-    """Have the bytes of ``digest`` under their staged name; where that is. Blocks; ``Unstaged`` if it cannot be.
+    """Stage the bytes of ``digest`` and return where they are. Blocks; raises ``Unstaged`` if it fails.
 
-    A file that is there is read again, unless ``is_known`` says that its path leads to that digest.
+    An existing file is hashed again, unless ``is_known`` returns true for its path and digest.
     """
-    chosen = staged_name(digest, name)
+    staged = staged_name(digest, name)
     if not folders.get(category):
         raise Unstaged(f"ComfyUI has no folder for {category!r}")
-    target = Path(folders[category][0]) / chosen
-    answer = {"category": category, "name": chosen, "digest": digest}
+    target = Path(folders[category][0]) / staged
+    answer = {"category": category, "name": staged, "digest": digest}
     if target.exists():
         if is_known(os.path.abspath(target), digest) or _digest_of(target) == digest:
             return {**answer, "outcome": "exists", "size_bytes": target.stat().st_size}
-        raise Unstaged(f"{chosen} is there with other bytes: somebody wrote to it; remove it")
+        raise Unstaged(f"{staged} exists with other bytes: remove it, then try again")
     target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
     try:
@@ -73,32 +73,32 @@ def stage(
 
 
 def _download(config: Config, digest: str, target: Path) -> int:
-    """Write the bytes of a digest to ``target``, durable and verified; how many there are."""
+    """Write the bytes of a digest to ``target``, durable and verified, and return their number."""
     if not config.url:
-        raise Unstaged("Genlock's address is not known here")
-    request = urllib.request.Request(  # noqa: S310 - the address is the one that the owner configured
+        raise Unstaged("Genlock's URL is not configured")
+    request = urllib.request.Request(  # noqa: S310 - the URL is the one that the owner configured
         f"{config.url.rstrip('/')}/api/v1/blobs/{digest}", headers={"Authorization": f"Bearer {config.token}"}
     )
-    found, size = hashlib.sha256(), 0
+    hasher, size = hashlib.sha256(), 0
     try:
         with urllib.request.urlopen(request, timeout=60) as source, target.open("xb") as file:  # noqa: S310 - as above
             while chunk := source.read(_CHUNK_BYTES):
-                found.update(chunk)
+                hasher.update(chunk)
                 size += file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
     except urllib.error.HTTPError as error:
         raise Unstaged(f"Genlock answered {error.code} for {digest}") from error
     except OSError as error:
-        raise Unstaged(f"the bytes of {digest} did not come: {error}") from error
-    if f"sha256:{found.hexdigest()}" != digest:
-        raise Unstaged(f"what came for {digest} is something else")
+        raise Unstaged(f"could not fetch {digest}: {error}") from error
+    if f"sha256:{hasher.hexdigest()}" != digest:
+        raise Unstaged(f"Genlock sent other bytes for {digest}")
     return size
 
 
 def _digest_of(path: Path) -> str:
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
-            found.update(chunk)
-    return f"sha256:{found.hexdigest()}"
+            hasher.update(chunk)
+    return f"sha256:{hasher.hexdigest()}"

@@ -1,7 +1,7 @@
-"""What ``stat`` says of a file, and whether somebody wrote into it since.
+"""The ``stat`` values of a file, and whether it was written to since.
 
-A write moves the times. So does a rename or a removal, which leaves the bytes alone: those are told apart by where the
-path leads now and by the number of links.
+A write changes the times. So does a rename or a removal, which leaves the bytes unchanged: the file that the path names
+now and the number of links distinguish them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import time
 from typing import NamedTuple
 
 FRESH_NS = 20_000_000
-"""Two writes within one tick of the kernel's clock leave equal times; ticks are 10 ms or less."""
+"""Two writes within one tick of the kernel's clock get equal times; ticks are 10 ms or less."""
 SETTLED_NS = 2_000_000_000
-"""The coarsest clock that a common file system writes its times with."""
+"""The coarsest resolution of file times on a common file system."""
 
 
 class Stamp(NamedTuple):
@@ -28,22 +28,22 @@ class Stamp(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What stays the same as long as the content does and nobody renames the file."""
+        """A key that is stable while the content is unchanged and the file is not renamed."""
         return f"{self.device}-{self.inode}-{self.size}-{self.mtime_ns}-{self.ctime_ns}"
 
     def age_ns(self, now_ns: int | None = None) -> int:
-        """How long ago something last changed, by this machine's clock; negative if that lies in the future."""
+        """Return how long ago the file last changed, by this machine's clock; negative for a time in the future."""
         return (time.time_ns() if now_ns is None else now_ns) - max(self.mtime_ns, self.ctime_ns)
 
 
 def stamp_of(file: int | str) -> Stamp:
-    """The stamp of an open descriptor, or of what a path leads to; ``OSError`` if there is nothing."""
-    found = os.fstat(file) if isinstance(file, int) else os.stat(file)
-    return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_nlink)
+    """Return the stamp of a descriptor or of the file at a path; raise ``OSError`` if there is none."""
+    status = os.fstat(file) if isinstance(file, int) else os.stat(file)
+    return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_nlink)
 
 
 def leads_to(path: str, stamp: Stamp) -> bool:
-    """Whether ``path`` still names the very file that ``stamp`` is of."""
+    """Return whether ``path`` still names the file of ``stamp``."""
     try:
         now = stamp_of(path)
     except OSError:
@@ -52,8 +52,8 @@ def leads_to(path: str, stamp: Stamp) -> bool:
 
 
 def unwritten(before: Stamp, now: Stamp, path: str) -> bool:
-    """Whether nobody wrote into the file between two stamps of one descriptor. In doubt, somebody did."""
+    """Return whether the file was certainly not written to between two stamps of one descriptor."""
     if before[:4] != now[:4]:
         return False
-    # The change time alone moved: a rename or removal, which can be seen, or a write that put the other time back.
+    # Only the change time differs: a rename or removal, which is visible, or a write that restored the other time.
     return before.ctime_ns == now.ctime_ns or before.links != now.links or not leads_to(path, before)

@@ -1,4 +1,4 @@
-"""Puts the parts together inside a ComfyUI that is starting, and says in its log what can be seen."""
+"""Assembles the extension while ComfyUI starts, and logs which hooks work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .delivery import Delivery
 from .environment import environment
 from .files import Files
 from .hooks import Hooks
-from .quiet import tell_once
+from .quiet import log_once
 from .routes import add_routes
 from .runs import VERSION, Finished
 from .spool import Spool
@@ -26,22 +26,22 @@ from .watching import INPUT, Watch
 logger = logging.getLogger("genlock")
 
 NOTICE = "genlock.recorded"
-_MOST_UNTOLD = 100
+_MOST_UNREPORTED = 100
 
 
 class Finisher:
-    """Writes each finished run into the spool at once, and again when everything is hashed; one thread does it."""
+    """Writes each finished run into the spool at once, and again when its files are hashed, on one thread."""
 
     def __init__(self, spool: Spool, delivery: Delivery) -> None:
         self._spool, self._delivery = spool, delivery
         self._waiting: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self.runs = 0
-        self.replaced: dict[str, tuple[str, ...]] = {}  # by run, what is another file on disk by now
+        self.replaced: dict[str, tuple[str, ...]] = {}  # by run, the files that were replaced on disk
         self.run_s = self.hooks_s = 0.0  # of runs in which something was computed
         threading.Thread(target=self._work, name="genlock-finishing", daemon=True).start()
 
     def take(self, finished: Finished) -> None:
-        """A run that is over."""
+        """Queue a finished run."""
         self._waiting.put(finished)
 
     def _work(self) -> None:
@@ -50,12 +50,12 @@ class Finisher:
             try:
                 self._finish(finished)
             except Exception as error:  # noqa: BLE001 - a thread that ends would lose every later run
-                tell_once("keeping a run", error)
+                log_once("keeping a run", error)
 
     def _finish(self, finished: Finished) -> None:
         outputs = [output.path if output.kind == "output" and output.held else None for output in finished.outputs]
         self.replaced[finished.run.run] = finished.run.replaced
-        while len(self.replaced) > _MOST_UNTOLD:
+        while len(self.replaced) > _MOST_UNREPORTED:
             del self.replaced[next(iter(self.replaced))]
         entry = self._spool.begin(finished.run.run, finished.record(), outputs)
         finished.wait()
@@ -71,7 +71,7 @@ class Finisher:
 
 
 def start() -> None:
-    """Begin to watch, to deliver and to serve."""
+    """Install the hooks and the routes, and start delivering."""
     folder_paths: Any = importlib.import_module("folder_paths")
     server: Any = importlib.import_module("server").PromptServer.instance
     home = Path(folder_paths.get_user_directory()) / "genlock"
@@ -81,19 +81,19 @@ def start() -> None:
     files = Files(home / "digests.json")
     watch = Watch(files)
 
-    def told(record: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    def show_notice(record: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         replaced = finisher.replaced.pop(str(record.get("run")), ())
         server.send_sync(NOTICE, notice_of(record, answer, replaced, config.now().url))
 
-    delivery = Delivery(Spool(home / "spool"), config, told)
+    delivery = Delivery(Spool(home / "spool"), config, show_notice)
     finisher = Finisher(delivery.spool, delivery)
     hooks = Hooks(watch, environment, finisher.take)
     hooks.install()
-    _say(hooks.sees)
+    _log_hooks(hooks.sees)
 
     def folders() -> Mapping[str, Sequence[str]]:
-        known = {name: list(found[0]) for name, found in folder_paths.folder_names_and_paths.items()}
-        return {**known, INPUT: [folder_paths.get_input_directory()]}
+        categories = {name: list(entry[0]) for name, entry in folder_paths.folder_names_and_paths.items()}
+        return {**categories, INPUT: [folder_paths.get_input_directory()]}
 
     def health() -> Mapping[str, Any]:
         return {
@@ -120,17 +120,17 @@ def start() -> None:
 
 
 def code_of(folder: Path) -> str:
-    """What tells this code from other code: a digest over the names and contents of the modules of a folder."""
-    found = hashlib.sha256()
+    """Return a digest over the names and contents of a folder's modules, which identifies this code."""
+    hasher = hashlib.sha256()
     for path in sorted(folder.glob("*.py")):
-        found.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return found.hexdigest()
+        hasher.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return hasher.hexdigest()
 
 
 def notice_of(
     record: Mapping[str, Any], answer: Mapping[str, Any], replaced: Sequence[str], url: str
 ) -> dict[str, Any]:
-    """What ComfyUI's page shows of a run that Genlock has: the receipt's number, and what is out of date."""
+    """Return the notice that ComfyUI's page shows for a delivered run: its receipt's number, and outdated inputs."""
     capture: Mapping[str, Any] = answer.get("capture") or {}
     old = [f"{name} was replaced on disk: this run used the one that was loaded before" for name in replaced]
     return {
@@ -141,12 +141,12 @@ def notice_of(
     }
 
 
-def _say(sees: Mapping[str, bool]) -> None:
-    blind = [name for name, works in sees.items() if not works]
-    if blind:
+def _log_hooks(sees: Mapping[str, bool]) -> None:
+    failed = [name for name, works in sees.items() if not works]
+    if failed:
         logger.warning(
-            "[genlock] this ComfyUI is not as expected: %s cannot be seen. Receipts will say what is missing.",
-            ", ".join(blind),
+            "[genlock] this ComfyUI is not as expected: %s cannot be seen. Receipts will list what is missing.",
+            ", ".join(failed),
         )
     else:
         logger.info("[genlock] watching: %s", ", ".join(sees))

@@ -5,23 +5,23 @@ import { api } from "../../scripts/api.js";
 const NOTICE = "genlock.recorded";
 const SHOWN_MS = 8000;
 
-/** What a notice says: its heading, its lines, and how it is shown. */
-function words(told) {
-  const lines = [...told.warnings];
-  if (told.state === "recorded") {
-    const where = told.place ? `${told.place.project}/${told.place.scene}/${told.place.segment}` : "";
+/** Return the severity, heading and lines of a notice, or null for one that is not shown. */
+function messageOf(notice) {
+  const lines = [...notice.warnings];
+  if (notice.state === "recorded") {
+    const where = notice.place ? `${notice.place.project}/${notice.place.scene}/${notice.place.segment}` : "";
     return {
       severity: lines.length ? "warn" : "success",
-      summary: `Receipt ${told.receipt_id}${where ? ` · ${where}` : ""}`,
+      summary: `Receipt ${notice.receipt_id}${where ? ` · ${where}` : ""}`,
       lines: lines.length ? lines : ["Genlock recorded this run."],
     };
   }
-  if (told.state === "inbox") {
-    const why = told.why ? [told.why] : [];
+  if (notice.state === "inbox") {
+    const why = notice.why ? [notice.why] : [];
     return { severity: lines.length ? "warn" : "info", summary: "In Genlock's inbox", lines: [...why, ...lines] };
   }
-  if (told.state === "repeated") {
-    const receipt = told.receipt_id ? ` (receipt ${told.receipt_id})` : "";
+  if (notice.state === "repeated") {
+    const receipt = notice.receipt_id ? ` (receipt ${notice.receipt_id})` : "";
     return { severity: "info", summary: "Nothing was generated", lines: [`ComfyUI answered from its cache${receipt}.`] };
   }
   return null;
@@ -29,16 +29,16 @@ function words(told) {
 
 let shown = null;
 
-/** One notice at a time: the run before is in Genlock, and notices lie over the button that starts the next one. */
-function show(told) {
-  const said = words(told);
-  if (said === null) return;
+/** Show a notice and remove the previous one: notices cover the button that starts the next run. */
+function show(notice) {
+  const message = messageOf(notice);
+  if (message === null) return;
   const { toast } = app.extensionManager;
   if (shown !== null) toast.remove(shown);
-  const detail = said.lines.join("\n");
+  const detail = message.lines.join("\n");
   // A warning stays until the user closes it.
-  const life = said.severity === "warn" ? undefined : SHOWN_MS;
-  shown = { severity: said.severity, summary: `Genlock: ${said.summary}`, detail, life };
+  const life = message.severity === "warn" ? undefined : SHOWN_MS;
+  shown = { severity: message.severity, summary: `Genlock: ${message.summary}`, detail, life };
   toast.add(shown);
 }
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from comfyui.tidying import JUST_USED_S, Kept, Tidying, names_in, too_many
+from comfyui.tidying import JUST_USED_S, StagedFile, Tidying, files_to_remove, names_in
 
 DIGITS = "0123456789abcdef"
 
@@ -37,7 +37,7 @@ def test_what_was_unused_longest_goes_and_what_is_in_use_stays(tmp_path: Path, f
     others.write_bytes(b"0" * 100)
     new = staged(folders, "loras", 1, 0)
     made = Tidying(tmp_path / "staged.json", lambda: {name_of(elsewhere)})
-    made.after(folders, "loras", name_of(new), 30)
+    made.make_room(folders, "loras", name_of(new), 30)
     assert [path.exists() for path in (new, old, older, oldest, elsewhere, others)] == [
         True,
         True,
@@ -50,20 +50,20 @@ def test_what_was_unused_longest_goes_and_what_is_in_use_stays(tmp_path: Path, f
 
 def test_when_what_was_asked_for_is_remembered(tmp_path: Path, folders: dict[str, list[str]]) -> None:
     first, second = (staged(folders, "loras", number, number * JUST_USED_S) for number in (2, 3))
-    Tidying(tmp_path / "staged.json", set).after(folders, "loras", name_of(second), 100)
-    Tidying(tmp_path / "staged.json", set).after(folders, "loras", name_of(second), 10)
+    Tidying(tmp_path / "staged.json", set).make_room(folders, "loras", name_of(second), 100)
+    Tidying(tmp_path / "staged.json", set).make_room(folders, "loras", name_of(second), 10)
     assert (first.exists(), second.exists()) == (False, True)
     (tmp_path / "staged.json").write_text("[")
-    Tidying(tmp_path / "staged.json", set).after(folders, "loras", name_of(second), 0)
+    Tidying(tmp_path / "staged.json", set).make_room(folders, "loras", name_of(second), 0)
     assert second.exists(), "it was just asked for, whatever the limit"
 
 
 def test_nothing_goes_that_need_not() -> None:
     now = 10 * JUST_USED_S
-    there = [Kept(Path(str(number)), f"{number}", 10, number) for number in range(3)]
-    assert too_many(there, 30, set(), now) == []
-    assert [one.name for one in too_many(there, 29, {"0"}, now)] == ["1"]
-    assert too_many(there, 0, set(), JUST_USED_S - 1) == []
+    there = [StagedFile(Path(str(number)), f"{number}", 10, number) for number in range(3)]
+    assert files_to_remove(there, 30, set(), now) == []
+    assert [one.name for one in files_to_remove(there, 29, {"0"}, now)] == ["1"]
+    assert files_to_remove(there, 0, set(), JUST_USED_S - 1) == []
 
 
 def test_the_names_in_the_queue() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from comfyui.files import Files
 from comfyui.runs import WEIGHTS_EXTENSIONS, media_type_of
-from comfyui.watching import INPUT, REPLACED, UNSEEN, NodeRun, Seen, Watch, scalars
+from comfyui.watching import INPUT, REPLACED, UNSEEN, NodeFile, NodeRun, Watch, scalars
 
 from genlock import kinds
 
@@ -35,7 +35,7 @@ def write(path: Path, content: str) -> Path:
     return path
 
 
-def run(watch: Watch, path: Path, how: str, instance: object = None, category: str = "loras") -> Seen:
+def run(watch: Watch, path: Path, how: str, instance: object = None, category: str = "loras") -> NodeFile:
     """A node that names a file and then reads it as ``how`` says."""
     node = NodeRun("2", "Loader")
     token = watch.current.set(node)
@@ -55,7 +55,7 @@ def run(watch: Watch, path: Path, how: str, instance: object = None, category: s
     return node.files[str(path)]
 
 
-def content_of(seen: Seen) -> str | None:
+def content_of(seen: NodeFile) -> str | None:
     if seen.used is None:
         assert seen.missing
         return None

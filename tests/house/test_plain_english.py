@@ -14,7 +14,6 @@ NOT_YET_PLAIN = frozenset(
     {
         ".",
         "benchmarks",
-        "comfyui",
         "docs",
         "docs/decisions",
         "src/genlock",
