@@ -83,7 +83,7 @@ async def test_5_a_variant_uploaded_by_hand_blocks_its_dependents(studio: Studio
     assert (plan.totals.blocked, plan.totals.render, plan.totals.steps) == (9, 0, 9)
     clothed, *rest = await studio.steps(plan)
     assert clothed.asset_id == studio.assets["clothed"]
-    assert clothed.why == "clothed v1 was uploaded by hand: upload it anew, made from portrait v2."
+    assert clothed.why == "clothed v1 was uploaded by hand: upload a new version made from portrait v2."
     assert all(step.kind is StepKind.BLOCKED and step.why for step in rest)
     with pytest.raises(Conflict, match="blocked"):
         await studio.start(plan)
@@ -198,7 +198,7 @@ async def test_35_a_change_after_the_draft_refuses_the_start(studio: Studio) -> 
     await _new_clothes(studio)
     plan = await studio.plan()
     await studio.upload(Kind.VARIANT, "clothed", "street_v1.png", made_from=[("portrait", 1)])
-    with pytest.raises(Conflict, match="clothed moved from v2 to v3"):
+    with pytest.raises(Conflict, match="clothed changed from v2 to v3"):
         await studio.start(plan)
     plan = await studio.run(plan, as_planned=True)
     assert (plan.state, plan.totals.rendered, plan.as_planned) == (PlanState.SUCCEEDED, 8, True)

@@ -27,14 +27,14 @@ async def test_a_change_that_a_crash_left_unpublished_is_published_once(studio: 
     await _activate(studio)
     assert await _events(studio) == []
     for _ in range(2):
-        await housekeeping.once(studio.db, untold_for_s=0)
+        await housekeeping.once(studio.db, pending_for_s=0)
         assert await _events(studio) == [4]
 
 
 async def test_a_late_caller_gets_the_impact_and_publishes_no_second_event(studio: Studio) -> None:
     """As on a machine that paused between the commit of an activation and its report."""
     change = await _activate(studio)
-    await housekeeping.once(studio.db, untold_for_s=0)
+    await housekeeping.once(studio.db, pending_for_s=0)
     async with studio.db.transaction() as conn:
         impact = await what_if.publish_change(conn, change)
     assert (impact.segments.becomes_stale, impact.projects[0].groups[0].segments) == (4, 4)

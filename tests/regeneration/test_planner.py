@@ -158,9 +158,9 @@ def _stale_after(situation: Situation, draft: Draft) -> set[int]:
             before, stale = segment, False
             continue
         step = steps.get(segment.segment_id)
-        rain = next(line for line in segment.take.made.inputs if line.role is InputRole.LORA)
+        rain = next(line for line in segment.take.receipt.inputs if line.role is InputRole.LORA)
         version, frames[segment.segment_id] = rain.version, _frame(segment.segment_id)
-        used = next((line.digest for line in segment.take.made.inputs if line.role is InputRole.SEED_FRAME), None)
+        used = next((line.digest for line in segment.take.receipt.inputs if line.role is InputRole.SEED_FRAME), None)
         if step is not None and step.recipe is not None:
             version = next(line.version for line in step.recipe.inputs if line.role is InputRole.LORA)
             restored = step.kind is StepKind.RESTORE

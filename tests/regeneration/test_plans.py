@@ -179,7 +179,7 @@ async def test_cancelling_in_mid_render_keeps_finished_steps_and_retry_does_the_
     cancelled = await cancelling[0]
     assert (cancelled.state, cancelled.totals.rendered, cancelled.totals.cancelled) == (PlanState.CANCELLED, 2, 2)
     assert [(await studio.takes(segment))[0] for segment in segments] == [2, 2, 1, 1]
-    with pytest.raises(Conflict, match="cancelled already"):
+    with pytest.raises(Conflict, match="already cancelled"):
         await cancel()
     async with studio.db.transaction() as conn:
         again = await actions.retry(conn, plan.id, studio.actor)

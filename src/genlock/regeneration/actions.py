@@ -1,4 +1,4 @@
-"""Decisions about plans: made, started, cancelled, retried, accepted.
+"""Decisions about plans: create, start, cancel, retry, accept.
 
 draft ──start──▶ running ──▶ succeeded · failed
   │                 │ ▲ └──▶ review ──accept──▶ succeeded
@@ -39,7 +39,7 @@ _RETRIED = frozenset({PlanState.FAILED, PlanState.CANCELLED})
 
 
 async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
-    """A plan in the state draft: shown before anything runs.
+    """Create a plan in the state draft and return it: it is shown before anything runs.
 
     Raises ``NotFound`` for a segment, scene or group that is not in the project, ``Conflict`` for an archived project.
     """
@@ -71,18 +71,18 @@ async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
 
 
 async def start(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = False) -> Plan:
-    """Run a plan. ``Conflict`` when something moved since, unless ``as_planned``; or when another plan is at it."""
+    """Start a plan. ``Conflict`` if something changed since, unless ``as_planned``, or if another plan works on it."""
     plan = await plan_sql.lock_plan(conn, plan_id)
     if plan.state is not PlanState.DRAFT:
         raise Conflict(
             f"Plan {plan.id} was already started: it is {plan.state.value}.",
-            hint="Make a new plan from the report, or retry this one when it failed.",
+            hint=f"Make a new plan with `genlock plan`; if this one failed, `genlock plans retry {plan.id}`.",
             code="plan_started",
         )
     if plan.totals.steps and plan.totals.steps == plan.totals.blocked:
         raise Conflict(
             f"All {plan.totals.blocked} steps of plan {plan.id} are blocked.",
-            hint="Its steps say what is in the way; make a new plan when that is settled.",
+            hint=f"`genlock plans show {plan.id}` shows why; make a new plan when that is resolved.",
             code="plan_blocked",
         )
     await _require_unchanged(conn, plan, as_planned=as_planned)
@@ -91,7 +91,7 @@ async def start(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = Fa
 
 
 async def begin(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = False) -> None:
-    """Let a locked draft run: hold what it works on, queue what can start. ``Conflict`` names a plan that holds it."""
+    """Start a locked draft: hold its subjects and queue its first steps. ``Conflict`` names a plan that holds one."""
     await plan_write_sql.mark_started(conn, plan_id, actor, as_planned=as_planned)
     await _hold(conn, plan_id)
     await plan_write_sql.queue_ready(conn, plan_id)
@@ -109,10 +109,10 @@ async def begin(conn: Conn, plan_id: int, actor: Actor, *, as_planned: bool = Fa
 
 
 async def cancel(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """End a plan at once; what is finished stays, what is being rendered is asked to stop and never recorded."""
+    """End a plan at once: finished steps stay, running renders are stopped and never recorded."""
     plan = await plan_sql.lock_plan(conn, plan_id)
     if plan.state in _FINISHED:
-        raise Conflict(f"Plan {plan.id} is {plan.state.value} already.", hint="There is nothing to cancel.")
+        raise Conflict(f"Plan {plan.id} is already {plan.state.value}.", hint="It cannot be cancelled any more.")
     running = await plan_write_sql.cancel_steps(conn, plan_id)
     await queue_sql.take_back(conn, plan_id)
     await plan_write_sql.release(conn, plan_id)
@@ -129,13 +129,13 @@ async def cancel(conn: Conn, plan_id: int, actor: Actor) -> Plan:
 
 
 async def retry(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """Run again what failed or was cancelled, and what depends on it; what is finished stays as it is."""
+    """Run the steps again that failed or were cancelled, and those that depend on them; finished steps stay."""
     plan = await plan_sql.lock_plan(conn, plan_id)
     if plan.state not in _RETRIED or plan.started_at is None:
         raise Conflict(
             f"Plan {plan.id} is {plan.state.value}: only a plan that failed or was cancelled after its start can be "
             "retried.",
-            hint="Make a new plan from the report.",
+            hint="Make a new plan with `genlock plan`.",
             code="nothing_to_retry",
         )
     again = await plan_write_sql.reset_for_retry(conn, plan_id)
@@ -151,21 +151,23 @@ async def retry(conn: Conn, plan_id: int, actor: Actor) -> Plan:
 
 
 async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
-    """Put every take that a reviewed plan made into the cut, and end the plan."""
+    """Select every take of a plan in review, and end the plan."""
     plan = await plan_sql.lock_plan(conn, plan_id)
     if plan.state is not PlanState.REVIEW:
-        raise Conflict(f"Plan {plan.id} is {plan.state.value}: it waits for nobody.", hint="Look at its steps.")
+        raise Conflict(
+            f"Plan {plan.id} is {plan.state.value}, not in review.", hint=f"See `genlock plans show {plan.id}`."
+        )
     if (await plan_write_sql.step_counts(conn, plan_id)).unfinished:
         raise Conflict(
-            f"Plan {plan.id} waits for a version that it made.",
-            hint="Activate that version, and the plan goes on; or cancel the plan.",
+            f"Plan {plan.id} waits until a version that it made is activated.",
+            hint=f"Activate it with `genlock asset activate`, or cancel the plan: `genlock plans cancel {plan.id}`.",
             code="activate_first",
         )
     offered = await review_sql.offered_takes(conn, plan_id)
     if offered:
-        await lock_scenes(conn, [one["segment_id"] for one in offered])
-        takes = {one["segment_id"]: one["take_id"] for one in offered}
-        await selection.select(conn, takes, sorted({one["scene_id"] for one in offered}), actor)
+        await lock_scenes(conn, [offer["segment_id"] for offer in offered])
+        takes = {offer["segment_id"]: offer["take_id"] for offer in offered}
+        await selection.select(conn, takes, sorted({offer["scene_id"] for offer in offered}), actor)
     await plan_write_sql.set_state(conn, plan_id, PlanState.SUCCEEDED)
     await log.append(
         conn,
@@ -173,13 +175,13 @@ async def accept(conn: Conn, plan_id: int, actor: Actor) -> Plan:
         actor,
         project_id=plan.project_id,
         subject=f"plan/{plan_id}",
-        data={"takes": [{"segment_id": one["segment_id"], "take_id": one["take_id"]} for one in offered]},
+        data={"takes": [{"segment_id": offer["segment_id"], "take_id": offer["take_id"]} for offer in offered]},
     )
     return await plan_sql.get_plan(conn, plan_id)
 
 
 async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[set[int], dict[int, Reason]]:
-    """The segments that a selection is about, and those that only have to be accounted for."""
+    """Return the segments that a selection names, and those that are listed as left out with their reason."""
     selected: set[int] = set()
     waived: set[int] = set()
     pinned: set[int] = set()
@@ -198,7 +200,7 @@ async def _choose(conn: Conn, project_id: int, selection: Selection) -> tuple[se
         if missing:
             raise NotFound(
                 f"The report has no group {' or '.join(map(repr, missing[:10]))} now.",
-                hint="Read the report again: something moved.",
+                hint="The report has changed: `genlock status` shows its current groups.",
             )
         selected |= reported.stale
         waived = reported.waived
@@ -223,27 +225,27 @@ async def _require_unchanged(conn: Conn, plan: Plan, *, as_planned: bool) -> Non
     gone = [row["name"] for row in segments if row["archived"]]
     if gone:
         raise Conflict(
-            f"Archived since plan {plan.id} was made: {_named(gone)}.",
-            hint="Restore what was archived, or make a new plan.",
+            f"Archived since plan {plan.id} was created: {_named(gone)}.",
+            hint="Restore them, or make a new plan with `genlock plan`.",
             code="plan_outdated",
         )
     if not versions and not segments:
         return
     if not as_planned:
-        sentences = [_sentence(version) for version in versions]
-        sentences += [f"another take of {row['scene']}/{row['name']} is selected" for row in segments]
+        changes = [_describe(version) for version in versions]
+        changes += [f"another take of {row['scene']}/{row['name']} is selected" for row in segments]
         raise Conflict(
-            f"Since plan {plan.id} was made: {'; '.join(dict.fromkeys(sentences[:10]))}.",
-            hint="Make a new plan, or start this one as planned.",
+            f"Since plan {plan.id} was created: {'; '.join(dict.fromkeys(changes[:10]))}.",
+            hint=f"Make a new plan, or start this one as planned: `genlock plans start {plan.id} --as-planned`.",
             code="plan_outdated",
         )
     await plan_write_sql.add_notes(conn, plan.id, progress.notes_on_changes(versions))
 
 
-def _sentence(change: ChangedVersion) -> str:
-    if change.archived:
-        return f"{change.name} was archived"
-    return f"{change.name} moved from v{change.was} to v{change.now}"
+def _describe(version: ChangedVersion) -> str:
+    if version.archived:
+        return f"{version.name} was archived"
+    return f"{version.name} changed from v{version.was} to v{version.now}"
 
 
 def _named(names: list[str]) -> str:
@@ -255,7 +257,7 @@ async def _hold(conn: Conn, plan_id: int) -> None:
     if others:
         raise Conflict(
             f"Plan {others[0]['plan_id']} is running and works on {_named([row['name'] for row in others])}.",
-            hint=f"Wait for plan {others[0]['plan_id']}, or cancel it.",
+            hint=f"Wait for that plan, or cancel it: `genlock plans cancel {others[0]['plan_id']}`.",
             code="held_by_plan",
         )
     await plan_write_sql.hold(conn, plan_id)

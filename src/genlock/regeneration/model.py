@@ -1,4 +1,4 @@
-"""Plans as they are asked for and answered: what would be redone, in order, and what is left out."""
+"""Plans in requests and responses: what would be rendered again, in order, and what is left out."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class PlanState(StrEnum):
-    """How far a plan is. ``review``: it waits for a person, who activates a version or accepts the new takes."""
+    """The state of a plan. ``review``: it waits for a user to activate a version or accept the new takes."""
 
     DRAFT = "draft"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class PlanState(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What a step does: generate, put an earlier take back into the cut, or nothing because something is in the way."""
+    """What a step does: render, select an earlier take again, or nothing because it is blocked."""
 
     RENDER = "render"
     RESTORE = "restore"
@@ -33,7 +33,7 @@ class StepKind(StrEnum):
 
 
 class StepState(StrEnum):
-    """How far a step is. ``skipped``: nothing had to be rendered (``saved``), or nothing could be (blocked)."""
+    """The state of a step. ``skipped``: nothing had to be rendered (``saved``), or nothing could be (blocked)."""
 
     WAITING = "waiting"
     QUEUED = "queued"
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 
 
 class Selection(Model):
-    """Which segments a plan is about: the whole report, or groups of it, scenes, single segments."""
+    """The segments to plan: the whole report, groups of it, scenes, or single segments."""
 
     all: bool = False
     segments: Annotated[tuple[Id, ...], Field(max_length=10_000)] = ()
@@ -73,7 +73,7 @@ class Selection(Model):
 
 
 class NewPlan(Model):
-    """What to plan. ``cascade`` takes along what continues single segments; ``review`` leaves selecting to a person."""
+    """What to plan. ``cascade`` adds segments that continue selected ones; ``review`` leaves selecting to a user."""
 
     project_id: Id
     selection: Selection
@@ -84,13 +84,13 @@ class NewPlan(Model):
 
 
 class Start(Model):
-    """How to start a plan: ``as_planned`` runs it although something it was planned on has moved."""
+    """How to start a plan: ``as_planned`` runs it although versions or takes have changed since it was created."""
 
     as_planned: bool = False
 
 
 class RenderInput(Model):
-    """Something to render with. Without ``version`` it is the expected one."""
+    """An input of a render. Without ``version`` the expected version is used."""
 
     role: InputRole
     asset_id: Id
@@ -101,7 +101,7 @@ class RenderInput(Model):
 
 
 class NewRender(Model):
-    """A render to be made: of a segment, of every segment of a scene, or of a new version of an asset."""
+    """A render to start: of a segment, of every segment of a scene, or of a new version of an asset."""
 
     engine: Annotated[str, Field(min_length=1, max_length=100)]
     inputs: Annotated[tuple[RenderInput, ...], Field(max_length=1000)] = ()
@@ -110,7 +110,7 @@ class NewRender(Model):
 
 
 class PlanTotals(Model):
-    """What a plan would do (``render`` to ``gpu_seconds``) and what became of it so far.
+    """What a plan would do (``render`` to ``gpu_seconds``), and its outcome so far.
 
     ``saved``: steps whose inputs turned out equal to those of a take, so that nothing had to be rendered.
     ``gpu_seconds``: the sum of medians for the steps that render; null where nothing was measured yet.
@@ -130,7 +130,7 @@ class PlanTotals(Model):
 
 
 class PlanNote(Model):
-    """Something about a plan that a person should know. ``code`` is a stable word for programs."""
+    """Something about a plan that its user should know. ``code`` is a stable word for programs."""
 
     code: str
     message: str
@@ -140,9 +140,9 @@ class PlanNote(Model):
 
 
 class Plan(Model):
-    """What would be redone, in order; the plan that was shown is the plan that runs.
+    """What would be rendered again, in order; the plan that was shown is the plan that runs.
 
-    ``downstream_stale``: segments that will be stale after it, because it leaves out what continues what it changes.
+    ``downstream_stale``: segments that will be stale afterwards, because they continue segments that it changes.
     ``progress`` runs from 0 to 1 over the steps that can run.
     """
 
@@ -184,10 +184,9 @@ class StepError(Model):
 
 
 class Step(Model):
-    """One generation, restoration or obstacle; of a segment, or of an asset that gets a new version.
+    """A render, a restored take or an obstacle, for a segment or for an asset that gets a new version.
 
-    ``after``: the steps that come first. ``why`` says what is in the way of a blocked step or of a
-    queued one, or why one was cancelled.
+    ``after``: the steps that run first. ``why``: what blocks a blocked or queued step, or why a step was cancelled.
     """
 
     id: int
@@ -220,7 +219,7 @@ class LeftOut(Model):
 
 
 class WorkerView(Model):
-    """A worker process: which engines it has and can reach, and when it was heard of last."""
+    """A worker process: the engines that it reaches, and the time of its last heartbeat."""
 
     id: int
     name: str

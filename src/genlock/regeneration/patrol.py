@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 async def patrol(db: Database, silent_s: float) -> int:
-    """Recover lost work once; return how many plans were set in motion again."""
+    """Recover lost work once; return how many plans were continued."""
     async with db.transaction() as conn:
         await queue_sql.fail_jobs_of_dead_workers(conn, silent_s)
     async with db.transaction() as conn:
@@ -28,9 +28,9 @@ async def patrol(db: Database, silent_s: float) -> int:
 
 
 async def each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Conn, int], Awaitable[None]]) -> int:
-    """Run ``action`` for each plan in a transaction of its own; return how many succeeded.
+    """Run ``action`` for each plan in its own transaction; return how many succeeded.
 
-    A plan that fails is logged and does not keep the others from their turn.
+    A failure is logged and does not stop the others.
     """
     succeeded = 0
     for plan_id in plan_ids:

@@ -1,7 +1,7 @@
-"""A recipe: engine, inputs and parameters that a step is made from, and the digest that takes are compared by. Pure.
+"""A recipe: the engine, inputs and parameters of a step, and the digest that takes are compared by. Pure.
 
     receipt of the selected take ──▶ judged inputs brought to their expected versions ──▶ recipe ──▶ inputs digest
-                                     waived ones stay; the frame is the predecessor's
+                                     waived ones stay; the frame is the previous segment's
 
 A recipe may be open: a version that an earlier step of the plan makes, or the frame of a take that an earlier step
 renders, is filled in when the step starts. Until then it has no digest.
@@ -21,9 +21,9 @@ Open = Literal["version", "frame"]
 
 
 class RecipeInput(Input):
-    """One input of a recipe. ``open``: what is known only when the step starts.
+    """An input of a recipe. ``open``: what is known only when the step starts.
 
-    ``continues`` marks the frame of the segment before, which is read when the step starts even if it was known.
+    ``continues`` marks the frame of the previous segment, which is read when the step starts even if it is known now.
     """
 
     open: Open | None = None
@@ -31,7 +31,7 @@ class RecipeInput(Input):
 
 
 class Recipe(Model):
-    """Everything that a step is to be made with. ``graph`` is what runs when no workflow is among the inputs."""
+    """Everything that a step renders with. ``graph`` is what runs when no workflow is among the inputs."""
 
     engine: str
     produces: Literal["video", "image"] = "video"
@@ -42,23 +42,23 @@ class Recipe(Model):
 
     @property
     def is_open(self) -> bool:
-        """Whether something of it is known only when the step starts."""
+        """Whether part of it is known only when the step starts."""
         return any(line.open is not None for line in self.inputs)
 
     @property
     def frame(self) -> RecipeInput | None:
-        """The frame it continues, if it does: the first seed frame, as chains are judged by it."""
+        """The frame that it continues, if any: the first seed frame, by which chains are judged."""
         frames = [line for line in self.inputs if line.role is InputRole.SEED_FRAME]
         return min(frames, key=lambda line: line.ordinal, default=None)
 
     @property
     def open_assets(self) -> frozenset[int]:
-        """The assets of which an earlier step makes the version."""
+        """The assets whose version an earlier step makes."""
         return frozenset(line.asset for line in self.inputs if line.open == "version" and line.asset is not None)
 
 
 class ResolvedInput(Model):
-    """A version or a take's part, as it fills something open."""
+    """A version or a part of a take that fills an open input."""
 
     digest: Digest
     effective_digest: Digest | None = None
@@ -67,19 +67,19 @@ class ResolvedInput(Model):
 
 
 def inputs_digest(recipe: Recipe) -> Digest | None:
-    """The digest of a recipe, by the receipt's own definition; ``None`` while something of it is open."""
+    """Return the inputs digest of a recipe, as defined for receipts; ``None`` while part of it is open."""
     if recipe.is_open:
         return None
     return receipt.inputs_digest(recipe.engine, recipe.inputs, recipe.parameters)
 
 
 def with_seed(recipe: Recipe, seed: str) -> Recipe:
-    """The recipe with another seed."""
+    """Return the recipe with another seed."""
     return recipe.model_copy(update={"parameters": {**recipe.parameters, "seed": seed}})
 
 
 def with_frame(recipe: Recipe, resolved: ResolvedInput | None) -> Recipe:
-    """The recipe with its frame filled in, or open when ``resolved`` is ``None``."""
+    """Return the recipe with its frame filled in, or open if ``resolved`` is ``None``."""
     frame = recipe.frame
     if frame is None:
         return recipe
@@ -94,7 +94,7 @@ def with_frame(recipe: Recipe, resolved: ResolvedInput | None) -> Recipe:
 def resolve(
     recipe: Recipe, versions: Mapping[int, ResolvedInput], frame: Callable[[str], ResolvedInput | None]
 ) -> Recipe:
-    """Fill in everything that exists: ``versions`` by asset, ``frame`` of the segment before by part.
+    """Fill in everything that exists: ``versions`` by asset, ``frame`` of the previous segment by part.
 
     What is missing stays open.
     """

@@ -1,4 +1,4 @@
-"""Renders asked for directly: started plans that make the first take of a segment, a whole chain, or a version."""
+"""Direct renders: started plans that make the first take of a segment, of a whole scene, or a version of an asset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ from genlock.timeline.model import Segment
 
 
 async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a take of one segment; a chained one continues the selected take before it."""
+    """Start a plan that makes a take of a segment; a chained segment continues the selected take before it."""
     segment = await timeline_sql.get_segment(conn, segment_id)
     await open_scene(conn, segment.scene_id)
     if segment.position is None:
@@ -36,39 +36,46 @@ async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Act
     info = _engine(new, "video")
     continues = _continues(segment, info)
     if continues:
-        before = await timeline_sql.segment_at(conn, segment.scene_id, segment.position - 1)
-        if before is not None and await step_sql.selected_take(conn, before.id) is None:
+        previous = await timeline_sql.segment_at(conn, segment.scene_id, segment.position - 1)
+        if previous is not None and await step_sql.selected_take(conn, previous.id) is None:
             raise Conflict(
-                f"{segment.name!r} continues {before.name!r}, which has no take yet.",
-                hint=f"Render {before.name!r} first, or the whole scene; or make {segment.name!r} unchained.",
+                f"{segment.name!r} continues {previous.name!r}, which has no take yet.",
+                hint=f"Render {previous.name!r} first, or the whole scene, or unchain {segment.name!r}: "
+                "`genlock segment change --not-chained`.",
                 code="nothing_to_continue",
             )
-    known = await _load(conn, segment.project_id, segment.scene_id, new)
-    inputs = _inputs(known, segment.scene_id, segment.project_id, new)
-    step = _segment_step(1, 1, segment.id, _wish(new, inputs, continues=continues), ())
-    return await _start(conn, segment.project_id, [step], known, new, {"segment": segment_id}, actor, segment.scene_id)
+    situation = await _load(conn, segment.project_id, segment.scene_id, new)
+    inputs = _inputs(situation, segment.scene_id, segment.project_id, new)
+    step = _segment_step(1, 1, segment.id, _recipe(new, inputs, continues=continues), ())
+    return await _start(
+        conn, segment.project_id, [step], situation, new, {"segment": segment_id}, actor, segment.scene_id
+    )
 
 
 async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a take of every segment of a scene; a chained one continues the one before it."""
+    """Start a plan that makes a take of every segment of a scene; a chained one continues the one before it."""
     scene = await open_scene(conn, scene_id)
     segments = await timeline_sql.segments_of(conn, scene_id)
     if not segments:
-        raise Invalid(f"The scene {scene.name!r} has no segments.", hint="Add segments first.", code="no_segments")
+        raise Invalid(
+            f"The scene {scene.name!r} has no segments.",
+            hint="Add segments with `genlock segment add`.",
+            code="no_segments",
+        )
     info = _engine(new, "video")
-    known = await _load(conn, scene.project_id, scene_id, new)
-    inputs = _inputs(known, scene_id, scene.project_id, new)
+    situation = await _load(conn, scene.project_id, scene_id, new)
+    inputs = _inputs(situation, scene_id, scene.project_id, new)
     steps: list[DraftStep] = []
     for position, segment in enumerate(segments, start=1):
         continues = position > 1 and _continues(segment, info)
         chain = steps[-1].chain if continues else position
         after = (position - 1,) if continues else ()
-        steps.append(_segment_step(position, chain, segment.id, _wish(new, inputs, continues=continues), after))
-    return await _start(conn, scene.project_id, steps, known, new, {"scene": scene_id}, actor, scene_id)
+        steps.append(_segment_step(position, chain, segment.id, _recipe(new, inputs, continues=continues), after))
+    return await _start(conn, scene.project_id, steps, situation, new, {"scene": scene_id}, actor, scene_id)
 
 
 async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) -> Plan:
-    """A started plan that makes a new version of an asset from active versions, with its receipt and derivation."""
+    """Start a plan that makes a new version of an asset from active versions, with its receipt and derivation."""
     asset = await library_sql.get_asset(conn, asset_id)
     if asset.archived:
         raise Conflict(f"The asset {asset.name!r} is archived.", hint="Restore it before rendering.")
@@ -79,21 +86,21 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
             code="not_rendered",
         )
     _engine(new, "image")
-    known = await _load(conn, asset.project_id, None, new)
-    inputs = _inputs(known, None, asset.project_id, new)
+    situation = await _load(conn, asset.project_id, None, new)
+    inputs = _inputs(situation, None, asset.project_id, new)
     step = DraftStep(
         position=1,
         chain=1,
         segment_id=None,
         asset_id=asset_id,
         kind=StepKind.RENDER,
-        recipe=_wish(new, inputs, continues=False).model_copy(update={"produces": "image"}),
+        recipe=_recipe(new, inputs, continues=False).model_copy(update={"produces": "image"}),
     )
-    return await _start(conn, asset.project_id, [step], known, new, {"asset": asset_id}, actor, None)
+    return await _start(conn, asset.project_id, [step], situation, new, {"asset": asset_id}, actor, None)
 
 
 def _engine(new: NewRender, produces: str) -> Offer:
-    """What the engine understands; ``Invalid`` when there is none, or it has no use for what was given."""
+    """Return what the engine offers; ``Invalid`` if it does not exist or cannot use what the request gives."""
     try:
         info = offer_of(new.engine)
     except NotFound as error:
@@ -103,20 +110,20 @@ def _engine(new: NewRender, produces: str) -> Offer:
     for line in new.inputs:
         if line.role == SEED_FRAME:
             raise Invalid(
-                "A seed frame is not given: a chained segment continues the one before it.",
-                hint="Leave it out; chain the segment with `chained`.",
+                "A render takes no seed frame: a chained segment continues the one before it.",
+                hint="Leave it out; `genlock segment change --chained` chains the segment.",
                 code="seed_frame_given",
             )
         if line.role.value not in info.roles:
             raise Invalid(
-                f"The engine {info.name} has no use for an input in the role {line.role.value}.",
+                f"The engine {info.name} takes no input in the role {line.role.value}.",
                 hint=f"It takes {', '.join(info.roles)}.",
                 code="unknown_role",
             )
     workflows = sum(line.role is InputRole.WORKFLOW for line in new.inputs)
     if workflows != 1:
         raise Invalid(
-            f"A render needs one workflow, and {workflows or 'none'} was given.",
+            f"A render needs one workflow; it has {workflows or 'none'}.",
             hint="Give one input in the role workflow.",
             code="one_workflow",
         )
@@ -156,13 +163,15 @@ async def _load(conn: Conn, project_id: int | None, scene_id: int | None, new: N
     )
 
 
-def _inputs(known: Situation, scene_id: int | None, project_id: int | None, new: NewRender) -> tuple[RecipeInput, ...]:
-    """The inputs in the versions that are given or expected. Raises ``Invalid`` and ``Conflict`` for what can't be."""
+def _inputs(
+    situation: Situation, scene_id: int | None, project_id: int | None, new: NewRender
+) -> tuple[RecipeInput, ...]:
+    """Return the inputs in the given or expected versions; raise ``Invalid`` or ``Conflict`` if one cannot be used."""
     ordinals = check_ordinals([ClaimInput(role=line.role, ordinal=line.ordinal) for line in new.inputs])
-    found: list[RecipeInput] = []
+    inputs: list[RecipeInput] = []
     for line, ordinal in zip(new.inputs, ordinals, strict=True):
-        target = _target(known, scene_id, project_id, line)
-        found.append(
+        target = _target(situation, scene_id, project_id, line)
+        inputs.append(
             RecipeInput(
                 role=line.role,
                 ordinal=ordinal,
@@ -176,11 +185,11 @@ def _inputs(known: Situation, scene_id: int | None, project_id: int | None, new:
                 strength_clip=line.strength_clip,
             )
         )
-    return tuple(found)
+    return tuple(inputs)
 
 
-def _target(known: Situation, scene_id: int | None, project_id: int | None, line: RenderInput) -> Target:
-    fact = known.assets.get(line.asset_id)
+def _target(situation: Situation, scene_id: int | None, project_id: int | None, line: RenderInput) -> Target:
+    fact = situation.assets.get(line.asset_id)
     if fact is None:
         raise Invalid(
             f"There is no asset {line.asset_id}.", hint="`genlock asset list` shows all assets.", code="unknown_asset"
@@ -188,18 +197,24 @@ def _target(known: Situation, scene_id: int | None, project_id: int | None, line
     _require_fitting(fact, project_id, line)
     name = f"{fact.asset.kind.value}:{fact.asset.name}"
     if line.version is not None:
-        target = known.versions.get((line.asset_id, line.version))
+        target = situation.versions.get((line.asset_id, line.version))
         if target is None:
             raise Invalid(
-                f"{name} has no version {line.version}.", hint="Name a version it has.", code="unknown_version"
+                f"{name} has no version {line.version}.",
+                hint="`genlock asset history` lists its versions.",
+                code="unknown_version",
             )
     else:
-        target = known.expected(scene_id, line.asset_id)
+        target = situation.expected(scene_id, line.asset_id)
         if target is None:
-            raise Invalid(f"{name} has no version yet.", hint="Upload a file for it first.", code="no_version")
-    if target.digest in known.lost:
+            raise Invalid(
+                f"{name} has no version yet.", hint="Upload a file with `genlock asset add`.", code="no_version"
+            )
+    if target.digest in situation.lost:
         raise Conflict(
-            f"The bytes of {name}@{target.number} are gone.", hint="Upload the file again.", code="bytes_gone"
+            f"The bytes of {name}@{target.number} are gone.",
+            hint="Upload the file again with `genlock asset add`.",
+            code="bytes_gone",
         )
     return target
 
@@ -222,7 +237,7 @@ def _require_fitting(fact: AssetFact, project_id: int | None, line: RenderInput)
         raise Conflict(f"{fact.asset.name!r} is archived: it cannot be chosen for new work.", hint="Restore it first.")
 
 
-def _wish(new: NewRender, inputs: Sequence[RecipeInput], *, continues: bool) -> Recipe:
+def _recipe(new: NewRender, inputs: Sequence[RecipeInput], *, continues: bool) -> Recipe:
     frame = RecipeInput(role=InputRole.SEED_FRAME, ordinal=0, part=LAST_FRAME, open="frame", continues=True)
     return Recipe(
         engine=new.engine,
@@ -247,14 +262,14 @@ async def _start(
     conn: Conn,
     project_id: int | None,
     steps: Sequence[DraftStep],
-    known: Situation,
+    situation: Situation,
     new: NewRender,
     what: Mapping[str, Any],
     actor: Actor,
     scene_id: int | None,
 ) -> Plan:
     followed = {line.asset_id: line.version for line in new.inputs}
-    targets = {asset: known.expected(scene_id, asset) for asset, version in followed.items() if version is None}
+    targets = {asset: situation.expected(scene_id, asset) for asset, version in followed.items() if version is None}
     draft = Draft(
         steps=tuple(steps),
         left_out={},
@@ -268,7 +283,7 @@ async def _start(
         notes=(),
         remakes=Remakes(),
     )
-    # Asked for by name, it is rendered even if an equal take is there.
+    # A direct render runs even if an equal take exists.
     header = Header(project_id=project_id, selection={"render": dict(what)}, review=new.review, force=True)
     plan_id = await draft_sql.insert_plan(conn, header, draft, (), actor)
     await log.append(conn, "plan.created", actor, project_id=project_id, subject=f"plan/{plan_id}")

@@ -1,6 +1,6 @@
 """Continues plans in review within a second of the activation or selection that they wait for.
 
-a version is activated, a take selected ─▶ event ─▶ the bell rings ─▶ every plan in review that can continue does
+a version is activated, a take selected ─▶ event ─▶ notification ─▶ every plan in review that can continue does
 """
 
 from genlock.background import repeat
@@ -11,7 +11,7 @@ from genlock.regeneration.plans import plan_sql, progress, review_sql
 from genlock.regeneration.plans.apply import WORKER
 
 _LEAST_PAUSE_S = 0.1
-"""Many takes may be selected one by one: they are looked at together."""
+"""Many takes may be selected one by one: they are handled together."""
 
 
 class ReviewWatch:
@@ -34,7 +34,7 @@ class ReviewWatch:
             newest, is_decided = await review_sql.decided_since(conn, self._event_id)
         if is_decided:
             await continue_plans(self._db)
-        self._rings, self._event_id = rings, newest  # not before: what failed is tried again
+        self._rings, self._event_id = rings, newest  # set last, so that a failure is tried again
 
 
 async def continue_plans(db: Database) -> None:

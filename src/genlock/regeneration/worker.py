@@ -1,9 +1,9 @@
-"""A worker: takes steps from the queue and does them, until it is told to end.
+"""A worker: takes steps from the queue and runs them until it is stopped.
 
     python -m genlock.regeneration.worker --data FOLDER
 
-Started by the server, or by hand on another machine. It outlasts the database, ends in good order on SIGTERM (giving
-back what it cannot finish), and when the server that started it has died it does what there is to do and then ends.
+The server starts workers, users start them on other machines. A worker survives a lost database connection. On SIGTERM
+it returns unfinished steps to the queue and ends. If the server that started it dies, it ends once the queue is empty.
 """
 
 import argparse
@@ -58,7 +58,7 @@ _STDIN = 0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a worker does what, in seconds. Whoever is not heard of for ``silent_s`` is taken for dead."""
+    """The intervals of a worker, in seconds. A worker without a heartbeat for ``silent_s`` counts as dead."""
 
     heartbeat_s: float = 2.0
     silent_s: float = 12.0
@@ -81,7 +81,7 @@ async def run_worker(
     fault: Callable[[str], None] = no_fault,
     until_idle: bool = False,
 ) -> None:
-    """Do steps until ``stop`` is set; with ``until_idle``, or once ``orphaned`` is set, until there is nothing to do.
+    """Run steps until ``stop`` is set; with ``until_idle``, or once ``orphaned`` is set, until the queue is empty.
 
     ``fault`` is called with the name of each point that a step passes: ``claimed``, ``rendering``, ``stored``,
     ``recording``, ``recorded``.
@@ -126,7 +126,7 @@ async def run_worker(
 
 
 async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, concurrency: int, pace: Pace) -> None:
-    """Run procrastinate's worker, again and again: it gives up when it loses the database."""
+    """Run procrastinate's worker in a loop: it ends when it loses the database."""
     app = App(connector=PsycopgConnector())
 
     @app.task(name=queue_sql.TASK)
@@ -158,7 +158,7 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
             try:
                 await _run(queue, shop, stop, orphaned, pace)
             except (ProcrastinateException, DriverError, OSError) as error:
-                logger.warning("The queue is away, trying again in %.1f s: %s", pause_s, error)
+                logger.warning("The queue is unreachable, trying again in %.1f s: %s", pause_s, error)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
                         await stop.wait()
@@ -170,23 +170,23 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
 
 
 async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
-    """Let the queue's worker run until it ends by itself or is told to, and then until its steps are done."""
+    """Run the queue's worker until it ends or an event stops it, and then until its steps are done."""
     running = asyncio.create_task(queue.run())
-    told = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.health.changed.wait())]
+    events = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.health.changed.wait())]
     if not orphaned.is_set():
-        told.append(asyncio.create_task(orphaned.wait()))
+        events.append(asyncio.create_task(orphaned.wait()))
     try:
-        await asyncio.wait({running, *told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, *events}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
             queue.stop()
-            await asyncio.wait({running, told[0]}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, events[0]}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
             await asyncio.wait({running}, timeout=pace.grace_s)
-            shop.ending.set()  # what is not done by now is given back
+            shop.ending.set()  # unfinished steps go back into the queue
         await running
     finally:
-        for one in told:
-            one.cancel()
+        for event in events:
+            event.cancel()
 
 
 async def _heartbeat(shop: Workshop, worker_id: int) -> None:
@@ -197,7 +197,7 @@ async def _heartbeat(shop: Workshop, worker_id: int) -> None:
 async def _patrol(shop: Workshop, pace: Pace) -> None:
     recovered = await patrol(shop.db, pace.silent_s)
     if recovered:
-        logger.info("Set %d plans in motion again.", recovered)
+        logger.info("Continued %d stalled plans.", recovered)
 
 
 def run(
@@ -209,7 +209,7 @@ def run(
     pace: Pace | None = None,
     fault: Callable[[str], None] = no_fault,
 ) -> None:
-    """Work until told to end, with the database and store that the settings name."""
+    """Work until stopped, with the database and store that the settings name."""
     with _database(settings) as conninfo:
         require_current(conninfo)
         asyncio.run(_main(settings, conninfo, name, concurrency, engines, pace or Pace(), fault))
@@ -238,7 +238,7 @@ async def _main(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if _is_looked_after():
+    if _has_parent_pipe():
         loop.add_reader(_STDIN, _watch_parent, loop, orphaned)
     db = Database(conninfo, max_size=4 + 2 * concurrency, application="genlock-worker")
     await db.open()
@@ -259,8 +259,8 @@ async def _main(
         await db.close()
 
 
-def _is_looked_after() -> bool:
-    """Whether standard input is a pipe, or a socket (as uvloop makes it), that the server holds open while it lives."""
+def _has_parent_pipe() -> bool:
+    """Return whether standard input is a pipe or (with uvloop) a socket that the server holds open while it lives."""
     try:
         mode = os.fstat(_STDIN).st_mode
         return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
@@ -275,8 +275,8 @@ def _watch_parent(loop: asyncio.AbstractEventLoop, orphaned: asyncio.Event) -> N
 
 
 def _die_at(point: str) -> Callable[[str], None]:
-    def die(here: str) -> None:
-        if here == point:
+    def die(passed: str) -> None:
+        if passed == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return die
@@ -284,48 +284,50 @@ def _die_at(point: str) -> Callable[[str], None]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and work."""
-    parser = argparse.ArgumentParser(prog="python -m genlock.regeneration.worker", description="Do steps of plans.")
+    parser = argparse.ArgumentParser(prog="python -m genlock.regeneration.worker", description="Run steps of plans.")
     parser.add_argument("--data", type=Path, help="the data folder (default: GENLOCK_DATA)")
-    parser.add_argument("--database-url", help="a PostgreSQL of yours (default: the embedded one of the data folder)")
+    parser.add_argument("--database-url", help="your own PostgreSQL (default: the embedded one of the data folder)")
     parser.add_argument("--blobs", help="where bytes are stored (default: in the data folder)")
-    parser.add_argument("--name", help="what the worker is called in receipts (default: the machine's name)")
-    parser.add_argument("--engine", action="append", dest="engines", help="take steps of this engine alone; repeatable")
+    parser.add_argument("--name", help="the worker's name in receipts (default: the machine's name)")
+    parser.add_argument("--engine", action="append", dest="engines", help="only take steps of this engine; repeatable")
     parser.add_argument("--concurrency", type=int, default=1, help="how many steps at a time (default: 1)")
     parser.add_argument("--silent-s", type=float, default=Pace().silent_s, help="after how long others count as dead")
     parser.add_argument("--grace-s", type=float, default=Pace().grace_s, help="how long a render may go on at the end")
     # Fault injection, for tests: the process kills itself (SIGKILL) when a step of its passes this point.
     parser.add_argument("--die-at", help=argparse.SUPPRESS)
-    said = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        refuse_password_argument(said.database_url)
+        refuse_password_argument(options.database_url)
     except GenlockError as error:
         sys.exit(f"{error.message} {error.hint}")
-    given = {name: getattr(said, name) for name in ("data", "database_url", "blobs") if getattr(said, name) is not None}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as SIGINT until it works, which has its own way to end
+    given = {
+        name: getattr(options, name) for name in ("data", "database_url", "blobs") if getattr(options, name) is not None
+    }
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as SIGINT until it works, when it handles both
     settings = Settings(**given)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
-    # It warns of apps in the main module, because others could not import them: nobody has to import this one.
+    # It warns about apps in the main module because other modules cannot import them; none needs to import this one.
     logging.getLogger("procrastinate.blueprints").setLevel(logging.ERROR)
-    silent_s = said.silent_s
+    silent_s = options.silent_s
     pace = Pace(
         heartbeat_s=min(2.0, silent_s / 5),
         silent_s=silent_s,
         patrol_s=min(5.0, silent_s / 2),
         tick_s=min(0.5, silent_s / 24),
-        grace_s=said.grace_s,
+        grace_s=options.grace_s,
     )
     try:
         run(
             settings,
-            name=said.name,
-            concurrency=said.concurrency,
-            engines=said.engines,
+            name=options.name,
+            concurrency=options.concurrency,
+            engines=options.engines,
             pace=pace,
-            fault=_die_at(said.die_at) if said.die_at else no_fault,
+            fault=_die_at(options.die_at) if options.die_at else no_fault,
         )
     except KeyboardInterrupt:
-        logger.info("Told to end before there was work.")
+        logger.info("Stopped before it took any work.")
     except GenlockError as error:
         sys.exit(f"{error.message} {error.hint or ''}".strip())
 

@@ -1,11 +1,11 @@
-"""The rows of workers, and the sweep that brings lost work back."""
+"""The rows of workers."""
 
 from genlock.db.connection import Conn, execute, many, scalar
 from genlock.regeneration.model import WorkerView
 
 
 async def enter(conn: Conn, name: str, engines: tuple[str, ...]) -> int:
-    """A worker's row; its id."""
+    """Insert a worker's row and return its id."""
     return await scalar(
         conn,
         "INSERT INTO workers (name, engines) VALUES (%(name)s, %(engines)s) RETURNING id",
@@ -25,12 +25,12 @@ async def heartbeat(conn: Conn, worker_id: int, engines: tuple[str, ...]) -> Non
 
 
 async def leave(conn: Conn, worker_id: int) -> None:
-    """Say that a worker has ended."""
+    """Record that a worker has ended."""
     await execute(conn, "UPDATE workers SET stopped_at = now() WHERE id = %(id)s", id=worker_id)
 
 
 async def list_workers(conn: Conn, silent_s: float = 30) -> tuple[WorkerView, ...]:
-    """The workers heard of in the last day, newest first. One that was silent for ``silent_s`` is not alive."""
+    """Return the workers of the last day, newest first. One without a heartbeat for ``silent_s`` is not alive."""
     return await many(
         conn,
         WorkerView,

@@ -1,4 +1,4 @@
-"""Lays the inputs of a step out as files whose bytes are proven, and brings what was rendered into the store."""
+"""Writes a step's inputs to files with verified bytes, and stores its outputs."""
 
 import hashlib
 import shutil
@@ -30,9 +30,9 @@ OCTETS = "application/octet-stream"
 def lay_out(
     recipe: Recipe, store: Store, places: Places, folder: Path
 ) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
-    """The engine's inputs and their files in ``folder``, each verified. Blocks.
+    """Write the inputs to ``folder``, verified, and return them with their files. Blocks.
 
-    Raises ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that are not what was recorded.
+    Raises ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that differ from the recorded ones.
     """
     folder.mkdir(parents=True)
     inputs: list[EngineInput] = []
@@ -42,8 +42,8 @@ def lay_out(
         path = folder / f"{number:03d}{_suffix(place.filename)}"
         if line.digest is None:
             raise Unavailable(
-                f"The {line.role.value} input names no bytes.",
-                hint="Render this segment anew, naming what it is made with.",
+                f"The digest of the {line.role.value} input is unknown.",
+                hint="Render this segment with `genlock render`, naming its inputs.",
                 code="input_unknown",
             )
         if place.in_place is None or store.exists(line.digest):
@@ -56,7 +56,7 @@ def lay_out(
 
 
 def bring_in(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Output]:
-    """What was rendered, by part, and the graph that ran, all stored. Blocks."""
+    """Store the outputs and the graph that ran; return the outputs by part, and the graph. Blocks."""
     outputs: dict[str, Output] = {}
     for part, file in rendered.outputs.items():
         stored = store.put_file(file.path)
@@ -84,7 +84,7 @@ def _engine_input(line: RecipeInput, place: VersionFile) -> EngineInput:
 
 
 def _suffix(filename: str | None) -> str:
-    """The extension, when it is a plain one: engines may go by it, paths never by anything else of a name."""
+    """Return a plain file extension, which engines may need; no other part of a name reaches a path."""
     suffix = PurePath(filename or "").suffix
     return suffix if suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 16 else ""
 
@@ -92,22 +92,22 @@ def _suffix(filename: str | None) -> str:
 def _copy_in_place(source: Path, digest: Digest, path: Path) -> None:
     hasher = hashlib.sha256()
     try:
-        with open_in_place(source, None) as there, naming_trouble(f"reading {source.name}"), path.open("xb") as here:
-            while chunk := there.read(CHUNK_BYTES):
+        with open_in_place(source, None) as file, naming_trouble(f"reading {source.name}"), path.open("xb") as copy:
+            while chunk := file.read(CHUNK_BYTES):
                 hasher.update(chunk)
-                here.write(chunk)
+                copy.write(chunk)
     except NotFound as error:
         raise Unavailable(
-            f"{source.name} is not where it was registered.", hint="Put it back, or scan its folder again."
+            f"{source.name} is not where it was registered.", hint="Put it back, or run `genlock scan` on its folder."
         ) from error
     if from_raw(hasher.digest()) != digest:
         path.unlink()
         raise Tampered(
             f"{source.name} was changed after it was registered.",
-            hint="Scan its folder: that registers what it is now as a new version.",
+            hint="Run `genlock scan` on its folder, which registers its present content as a new version.",
         )
 
 
 def remove(folder: Path) -> None:
-    """Remove a step's folder with everything in it; what cannot be removed is left to the next start."""
+    """Remove a step's folder; files that cannot be removed are left to the next start."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Outlasts a database that goes away: a worker in mid-step waits for it and goes on."""
+"""Retries while the database is unreachable: a worker in the middle of a step waits for it and goes on."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ _CONTENTIONS = 20
 
 
 async def patiently(db: Database, action: Callable[[Conn], Awaitable[T]]) -> T:
-    """What ``action`` gives in a transaction of its own, begun again as often as the connection is lost in it.
+    """Return the result of ``action`` in its own transaction, retried for as long as the connection is lost.
 
-    ``action`` must bear being run twice: a connection may be lost after the commit and before its answer. Two
-    transactions that got into each other's way are repeated too, a limited number of times.
+    ``action`` must be idempotent: the connection may be lost after the commit and before its confirmation. Conflicts
+    between concurrent transactions are retried too, a limited number of times.
     """
     pause_s = _FIRST_PAUSE_S
     contentions = 0
@@ -32,7 +32,7 @@ async def patiently(db: Database, action: Callable[[Conn], Awaitable[T]]) -> T:
         except Unavailable as error:
             if not is_lost_connection(error):
                 raise
-            logger.warning("The database is away, trying again in %.1f s: %s", pause_s, error.message)
+            logger.warning("The database is unreachable, trying again in %.1f s: %s", pause_s, error.message)
         except Conflict as error:
             contentions += 1
             if error.code != "contention" or contentions > _CONTENTIONS:

@@ -23,9 +23,9 @@ async def render_watched(
     files: Mapping[str, Path],
     still_ours: Callable[[float], Awaitable[bool]],
 ) -> Rendered | None:
-    """What the engine rendered; ``None`` when it was stopped: the work was cancelled or lost, or this worker ends.
+    """Render and return the result; ``None`` if it was stopped: the work was cancelled or lost, or this worker ends.
 
-    ``still_ours`` is told the progress (0–1) at every tick, and says whether this attempt may go on.
+    ``still_ours`` receives the progress (0–1) at every tick, and returns whether this attempt may go on.
     """
     done = 0.0
     stopped = False
@@ -55,7 +55,7 @@ async def render_watched(
             stopped = shop.ending.is_set() or not current
         try:
             await engine.cancel(spec.run)
-        except Exception:  # the render goes on, and its result is refused by the fence if it is not wanted
+        except Exception:  # the render goes on; the fence refuses a result that is no longer current
             logger.exception("%s: could not stop the render.", spec.run)
 
     ticking = asyncio.create_task(tick())
@@ -66,7 +66,7 @@ async def render_watched(
             return None
         raise
     finally:
-        stopped = True  # the ticking ends even if something in it swallowed its cancellation
+        stopped = True  # ends the loop even if a callback swallowed its cancellation
         ticking.cancel()
         with suppress(asyncio.CancelledError):
             await ticking

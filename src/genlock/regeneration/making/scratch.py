@@ -3,7 +3,7 @@
     /tmp/genlock-scratch-x7k2/.lock     held: its worker lives, also in another container that shares /tmp
                                         free: its worker was killed, and the next one removes the folder
 
-The number of a process would not do: in two containers it means two processes, and it is used again.
+A pid would not do: it means different processes in two containers, and pids are reused.
 """
 
 import fcntl
@@ -18,12 +18,12 @@ from pathlib import Path
 _PREFIX = "genlock-scratch-"
 _LOCK = ".lock"
 _GRACE_S = 24 * 3600
-"""How old a folder must be to be removed where no lock tells whether its worker lives."""
+"""The age at which a folder is removed where locks are not available."""
 
 
 @contextmanager
 def scratch_folder(root: Path | None = None) -> Generator[Path]:
-    """A folder for one worker's files below ``root`` (the system's temporary folder), removed at the end.
+    """Create a folder for a worker's files below ``root`` (the system's temporary folder); remove it at the end.
 
     Folders of workers that were killed are removed first.
     """
@@ -46,17 +46,17 @@ def _create_locked(root: Path) -> tuple[Path, int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:
-            return folder, descriptor  # no locks on this file system: others go by age
+            return folder, descriptor  # no locks on this file system: other workers use its age
         if os.fstat(descriptor).st_nlink:
             return folder, descriptor
-        os.close(descriptor)  # another worker saw it before it was locked, and removed it
+        os.close(descriptor)  # another worker removed it before it was locked
 
 
 def _remove_if_abandoned(folder: Path) -> None:
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return  # not ours: made by another user, without a lock, or removed by another worker just now
+        return  # created by another user, without a lock, or removed by another worker just now
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

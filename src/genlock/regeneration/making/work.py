@@ -1,11 +1,11 @@
-"""Does one step: what a worker does between taking a job and being done with it.
+"""Runs one step: from the claim of its job to its outcome.
 
-    claim ─▶ settle ─▶ equal take? ─▶ lay out ─▶ render ─▶ bytes into the store ─▶ one transaction:
-                          │ yes                                                   take, receipt, step, next steps
-                          └─▶ select it, saved                                    selected only if nobody else chose
+    claim ─▶ resolve ─▶ equal take? ─▶ lay out ─▶ render ─▶ bytes into the store ─▶ one transaction:
+                          │ yes                                                    take, receipt, step, next steps
+                          └─▶ select it, saved                                     selected unless a user chose another
 
-No transaction is open while an engine renders. Whatever is killed, a step is recorded once: the receipt carries the
-step, and only the attempt that holds the fence may write it.
+No transaction is open while an engine renders. If any process is killed, a step is still recorded once: the receipt
+names the step, and only the attempt that holds the fence may write it.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ from genlock.staleness import what_if
 
 logger = logging.getLogger(__name__)
 _UNREACHABLE = frozenset({AWAY, LOST})
-"""Codes of errors that say nothing about the step: it may be tried again, here or elsewhere."""
+"""Codes of errors that are not the step's fault: it may be tried again, by this worker or another."""
 _MOST_ATTEMPTS = 8
-"""A step that was started this often is not given back: it may be what makes engines unreachable."""
+"""A step that was started this often is not returned to the queue: it may be what makes engines unreachable."""
 
 
 async def do_step(shop: Workshop, step_id: int) -> None:
-    """Do one step to its end, or leave it alone when it is not to be done (any more)."""
+    """Run a step to its end; do nothing if it must not run (any more)."""
 
     async def claim(conn: Conn) -> ClaimedStep | None:
         return await step_sql.claim(conn, step_id, shop.name)
@@ -75,11 +75,11 @@ async def do_step(shop: Workshop, step_id: int) -> None:
             return
         failure = error
         await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
-    except Exception as error:  # an engine may fail in any way: the step says so, and the worker lives on
-        logger.exception("Step %d of plan %d failed in an unforeseen way.", claimed.position, claimed.plan_id)
+    except Exception as error:  # an engine may raise anything: the step records it, and the worker goes on
+        logger.exception("Step %d of plan %d failed unexpectedly.", claimed.position, claimed.plan_id)
         failure = Unavailable(
             f"{claimed.recipe.engine} failed: {type(error).__name__}: {error}",
-            hint="The worker's log has the details. Retry the plan when that is settled.",
+            hint=f"The worker's log has the details. Then retry: `genlock plans retry {claimed.plan_id}`.",
             code="engine_failed",
         )
         await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
@@ -122,7 +122,7 @@ async def _end(shop: Workshop, claimed: ClaimedStep, outcome: StepOutcome, actor
 
 
 async def _find_equal(conn: Conn, claimed: ClaimedStep, recipe: Recipe) -> CutOffByTake | CutOffByVersion | None:
-    """Return the take or version that was made from the same inputs, if there is one: it need not be rendered."""
+    """Return the existing take or version with the same inputs, if any: the step need not render."""
     digest = recipes.inputs_digest(recipe)
     if digest is None:
         return None
@@ -136,7 +136,7 @@ async def _find_equal(conn: Conn, claimed: ClaimedStep, recipe: Recipe) -> CutOf
 
 
 async def _resolve(conn: Conn, claimed: ClaimedStep) -> Recipe:
-    """The step's recipe with everything that was open: what earlier steps made, what it continues."""
+    """Return the step's recipe with the versions that earlier steps made and the frame that it continues."""
     versions = await step_sql.made_versions(conn, claimed.plan_id) if claimed.recipe.open_assets else {}
     before = None
     if claimed.segment_id is not None and claimed.recipe.frame is not None:
@@ -149,10 +149,10 @@ async def _resolve(conn: Conn, claimed: ClaimedStep) -> Recipe:
     recipe = recipes.resolve(claimed.recipe, versions, frame)
     if recipe.is_open:
         raise Conflict(
-            "The segment before has no take with a frame to continue."
+            "The previous segment has no take with a frame to continue."
             if recipe.frame is not None and recipe.frame.open
             else "A version that this step needs was not made.",
-            hint="Make a new plan.",
+            hint="Make a new plan with `genlock plan`.",
             code="not_ready",
         )
     return recipe
@@ -162,7 +162,9 @@ async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: 
     """Render, store what was rendered, and return the outcome."""
     engine = shop.engines.get(recipe.engine)
     if engine is None:
-        raise Unavailable(f"This worker has no engine {recipe.engine}.", hint="Start a worker that has it.")
+        raise Unavailable(
+            f"This worker has no engine {recipe.engine}.", hint="Start a worker that has it: `genlock worker`."
+        )
     refs = [(line.asset, line.version) for line in recipe.inputs if line.asset is not None and line.version is not None]
     places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs))
     try:
@@ -184,7 +186,7 @@ async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: 
     info = await engine.describe()
     started_at = datetime.now(UTC)
     rendered = await _render_with_heartbeat(shop, claimed, engine, spec, files)
-    if rendered is None:  # stopped: nothing of it is kept
+    if rendered is None:  # stopped: its result is discarded
         return GivenBack()
     finished_at = datetime.now(UTC)
     outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
@@ -206,7 +208,7 @@ async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: 
         return RecordedVersion(claimed.asset_id, result, identity)
     if claimed.segment_id is not None:
         return RecordedTake(claimed.segment_id, result)
-    raise NotFound("The segment or asset of this step does not exist.", hint="Make a new plan.")
+    raise NotFound("The segment or asset of this step does not exist.", hint="Make a new plan with `genlock plan`.")
 
 
 async def _render_with_heartbeat(
@@ -222,7 +224,7 @@ async def _render_with_heartbeat(
 
 
 async def note_loss(conn: Conn, store: Store, recipe: Recipe) -> None:
-    """Remember which bytes the store has lost, so that the next plan says so beforehand."""
+    """Record which bytes the store has lost, so that the next plan reports them."""
     for digest in {line.digest for line in recipe.inputs} | {recipe.graph}:
         if digest is not None and not store.exists(digest):
             await blobs_sql.mark_gone(conn, digest)

@@ -12,12 +12,12 @@ from genlock.regeneration.making.health import EngineHealth
 
 
 def no_fault(_point: str) -> None:
-    """Nothing happens at any point: what every worker uses outside of tests."""
+    """Do nothing: the default outside of tests."""
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What a worker works with. When ``ending`` is set, renders under way are stopped and their steps given back.
+    """What a worker works with. When ``ending`` is set, running renders are stopped and their steps requeued.
 
     ``fault`` is called at named points, so that tests can kill it exactly there.
     """

@@ -1,1 +1,1 @@
-"""What would be made again: one look at the present, and a draft of a plan drawn from it."""
+"""What would be rendered again: the present situation is loaded, and a draft of a plan is computed from it."""

@@ -1,4 +1,4 @@
-"""A plan before it is written: what was asked, and what planning answered."""
+"""A plan before it is written: the request, and the draft that planning returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ from genlock.takes.model import ReferencedAsset
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is to be planned. ``chosen`` was selected; ``aside`` only has to be accounted for (pinned or waived).
+    """A request to plan. ``aside``: segments to list as left out (pinned or waived), with the reason.
 
-    ``used`` are (scope, asset) pairs of chosen segments that the situation leaves out: what is made again depends on
-    all that is chosen.
+    ``used``: (scope, asset) pairs of selected segments that the situation leaves out; which versions are remade depends
+    on all selected segments.
     """
 
     selected: frozenset[int]
@@ -29,7 +29,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class DraftStep:
-    """One step of a draft; ``position`` counts from 1, ``after`` and ``chain`` are positions."""
+    """A step of a draft; ``position`` counts from 1, ``after`` and ``chain`` are positions."""
 
     position: int
     chain: int
@@ -48,7 +48,7 @@ class DraftStep:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A version that the plan was made on, in a scene or, for what versions are made from, active everywhere."""
+    """A version that the plan is based on: expected in a scene, or active, for sources of versions."""
 
     scene_id: int | None
     asset: ReferencedAsset
@@ -58,7 +58,7 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A plan before it is written. ``frames``: the selected takes outside it that its chains continue."""
+    """A plan before it is written. ``frames``: the selected takes outside the plan that its chains continue."""
 
     steps: tuple[DraftStep, ...]
     left_out: Mapping[int, Reason]

@@ -1,4 +1,4 @@
-"""What a plan that makes versions will mean outside itself: its what-if, told before anything runs."""
+"""The what-if of a plan that makes versions: its consequences outside the plan, reported before it runs."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from genlock.staleness.present_sql import Instead, load_projects
 
 
 async def consequences(conn: Conn, situation: Situation, draft: Draft) -> tuple[PlanNote, ...]:
-    """For each version that the draft makes: how many segments outside it will be stale once that is active."""
+    """Return a note for each version that the draft makes: how many other segments its activation will make stale."""
     remakes = draft.remakes.in_order()
     if not remakes:
         return ()
@@ -48,13 +48,13 @@ async def consequences(conn: Conn, situation: Situation, draft: Draft) -> tuple[
 
 
 def _fresh_afterwards(draft: Draft) -> Sequence[int]:
-    """The segments that the draft makes fresh: not those that keep an earlier version, nor what continues them."""
-    made = set(draft.remakes.made)
+    """Return the segments that the draft makes fresh, without those that keep an earlier version or continue one."""
+    remade = set(draft.remakes.by_asset)
     keeping: set[int] = set()
     fresh: list[int] = []
     for step in draft.steps:
         lines = step.recipe.inputs if step.recipe is not None else ()
-        if any(line.asset in made and line.open is None for line in lines):
+        if any(line.asset in remade and line.open is None for line in lines):
             keeping.add(step.chain)
         if step.segment_id is not None and step.chain not in keeping:
             fresh.append(step.segment_id)

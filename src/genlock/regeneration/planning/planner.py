@@ -1,19 +1,19 @@
-"""Plans what would be redone, and says what is left out and why. Pure: the situation was loaded before.
+"""Plans which segments to render again, and lists what is left out and why. Pure: the situation is loaded before.
 
-    selection ──▶ chosen segments ──▶ versions to make again ──▶ walk each chain, first segment first ──▶ draft
+    selection ──▶ selected segments ──▶ versions to remake ──▶ walk each chain, first segment first ──▶ draft
 
     clothed v2  ┌─────────┐   restore   render    blocked
     is made ───▶│ step 1  │──▶ step 2 ─▶ step 3 ─▶ step 4        one chain: each waits for the one before
                 └─────────┘──▶ step 5 ─▶ …                        another chain: independent of it
 
-    a chosen segment is …   nothing the matter                    left out: matching, pinned or waived
-                            what it wants is what its take has    left out: upstream (or matching)
-                            an earlier take is what it wants      restore
-                            something it needs cannot be had      blocked, and all that continues it
+    a selected segment      is not stale                          left out: matching, pinned or waived
+                            expects the inputs that its take has  left out: upstream (or matching)
+                            expects those of an earlier take      restore
+                            lacks an input or an engine           blocked, and all that continues it
                             else                                  render
 
-Behind a segment that is rendered the frame is open, so the next one is planned as a render; when it starts and wants
-what a take already is, it is cut off.
+After a rendered segment the frame is open, so the next segment is planned as a render; if its inputs turn out equal to
+those of an existing take when it starts, it is cut off.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,9 +32,9 @@ from genlock.takes.model import ReferencedAsset
 
 
 def plan(situation: Situation, ask: Ask) -> Draft:
-    """The draft for what is asked in this situation."""
+    """Return the draft of a plan for a request in this situation."""
     scenes = [list(segments) for _, segments in groupby(situation.segments, key=lambda segment: segment.scene_id)]
-    selected = frozenset(ask.selected | _behind(scenes, ask.selected)) if ask.cascade else ask.selected
+    selected = frozenset(ask.selected | _continuing(scenes, ask.selected)) if ask.cascade else ask.selected
     ask = replace(ask, selected=selected)
     again = remakes(situation, {*_used(situation, ask), *ask.used}, ask.engines)
     walk = _Walk(situation, ask, again)
@@ -43,32 +43,32 @@ def plan(situation: Situation, ask: Ask) -> Draft:
     return walk.draft()
 
 
-def _behind(scenes: Iterable[list[PlannedSegment]], selected: frozenset[int]) -> set[int]:
-    """What continues a chosen segment, to the end of its run."""
-    found: set[int] = set()
+def _continuing(scenes: Iterable[list[PlannedSegment]], selected: frozenset[int]) -> set[int]:
+    """Return the segments that continue a selected one, to the end of its run."""
+    continuing: set[int] = set()
     for segments in scenes:
         taken = False
         for segment in segments:
             taken = (taken and segment.take is not None and segment.take.continues) or segment.segment_id in selected
             if taken:
-                found.add(segment.segment_id)
-    return found
+                continuing.add(segment.segment_id)
+    return continuing
 
 
 def _used(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
-    """Every (scope, asset) that is used by a chosen segment with something the matter, in its expected version."""
+    """Yield every (scope, asset) whose expected version a selected stale segment uses."""
     for segment in situation.segments:
         if segment.segment_id not in ask.selected or segment.take is None or segment.archived:
             continue
         judgement = situation.judgement(segment.segment_id)
         if judgement.stale or ask.force:
-            for line in segment.take.made.inputs:
+            for line in segment.take.receipt.inputs:
                 if line.asset is not None and not judgement.keeps(line):
                     yield segment.scope_id, line.asset
 
 
 class _Walk:
-    """Goes through the scenes once, segment by segment, and notes what becomes of each."""
+    """Walks through the scenes once, segment by segment, and decides about each."""
 
     def __init__(self, situation: Situation, ask: Ask, again: Remakes) -> None:
         self._situation = situation
@@ -99,14 +99,14 @@ class _Walk:
             predecessors.append(self._segment(segment, segment.take, before, in_touched_run=run in touched))
 
     def draft(self) -> Draft:
-        """Everything that was decided."""
+        """Return the draft with all decisions."""
         notes: list[PlanNote] = []
         if self._empty:
             notes.append(
                 PlanNote(
                     code="empty",
                     message=f"{_segments(self._empty)} without a take: render {'it' if self._empty == 1 else 'them'} "
-                    "first, a plan only redoes.",
+                    "first; a plan only renders again.",
                     segments=self._empty,
                 )
             )
@@ -121,34 +121,34 @@ class _Walk:
         )
 
     def _plan_remakes(self) -> dict[int, int]:
-        """Steps for the versions that are made again, and for those that can't be; the position of each."""
+        """Add steps for the versions to remake, also for the blocked ones; return their positions by asset."""
         positions: dict[int, int] = {}
         for asset_id, why in sorted(self._again.obstacles.items()):
             self._add(asset_id=asset_id, kind=StepKind.BLOCKED, recipe=None, why=why)
-        for one in self._again.in_order():
-            positions[one.asset_id] = self._add_remake(one, positions)
+        for remake in self._again.in_order():
+            positions[remake.asset_id] = self._add_remake(remake, positions)
         return positions
 
-    def _add_remake(self, one: Remake, positions: Mapping[int, int]) -> int:
-        recipe = one.recipe
+    def _add_remake(self, remake: Remake, positions: Mapping[int, int]) -> int:
+        recipe = remake.recipe
         if self._ask.new_seed is not None:
             recipe = recipes.with_seed(recipe, self._ask.new_seed())
-        self._expect(None, one.asset_id)
+        self._expect(None, remake.asset_id)
         for line in recipe.inputs:
             if line.asset is not None and line.open is None:
                 self._expect(None, line.asset, number=line.version)
         substitutes = tuple(
             _substitute(line.role.value, self._situation.named(line.asset or 0), used, line.version)
-            for line, used in one.replaced
+            for line, used in remake.replaced
         )
         return self._add(
-            asset_id=one.asset_id,
+            asset_id=remake.asset_id,
             kind=StepKind.RENDER,
             recipe=recipe,
             substitutes=substitutes,
-            after=tuple(sorted(positions[asset] for asset in one.after)),
-            active_version=one.active,
-            estimate_s=self._cost(one.workload_id),
+            after=tuple(sorted(positions[asset] for asset in remake.after)),
+            active_version=remake.active,
+            estimate_s=self._cost(remake.workload_id),
         )
 
     def _segment(
@@ -162,39 +162,39 @@ class _Walk:
                 self._left_out[segment.segment_id] = reason
             self._downstream += behind_change or behind_gap
             return _Predecessor(segment, changed=behind_change, gap=behind_change or behind_gap)
-        found = redo(self._situation, self._again, segment, take, before.frame if before else None, self._ask.engines)
+        remedy = redo(self._situation, self._again, segment, take, before.frame if before else None, self._ask.engines)
         if before is not None and before.blocked:
-            found = replace(found, obstacle=f"continues {before.segment.name}, which is blocked.")
-        if found.obstacle is not None:
-            return self._block(segment, take, found, before)
+            remedy = replace(remedy, obstacle=f"continues {before.segment.name}, which is blocked.")
+        if remedy.obstacle is not None:
+            return self._block(segment, take, remedy, before)
         if self._ask.new_seed is not None:
-            found = replace(found, recipe=recipes.with_seed(found.recipe, self._ask.new_seed()))
+            remedy = replace(remedy, recipe=recipes.with_seed(remedy.recipe, self._ask.new_seed()))
         self._downstream += behind_gap
         restored = None
         if not self._ask.force:
-            digest = recipes.inputs_digest(found.recipe)
-            if digest is not None and digest == found.has:
-                # Behind a restored frame that it was made from it needs nothing; else its cause lies before it.
+            digest = recipes.inputs_digest(remedy.recipe)
+            if digest is not None and digest == remedy.has:
+                # It was made from the restored frame before it and needs nothing, or its cause is further upstream.
                 self._left_out[segment.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
                 return _Predecessor(segment, gap=behind_gap)
             restored = digest and _match(
-                self._situation.earlier_takes.get(segment.segment_id, ()), digest, found.recipe
+                self._situation.earlier_takes.get(segment.segment_id, ()), digest, remedy.recipe
             )
         if restored:
-            self._remember(segment, found, before)
-            position = self._add_segment(segment, take, found, StepKind.RESTORE, restored.take_id, before)
+            self._remember(segment, remedy, before)
+            position = self._add_segment(segment, take, remedy, StepKind.RESTORE, restored.take_id, before)
             changed = restored.outputs.get(LAST_FRAME) != take.outputs.get(LAST_FRAME)
             return _Predecessor(segment, position, restored=restored, changed=changed, gap=behind_gap)
-        if found.cannot_render is not None:
-            return self._block(segment, take, replace(found, obstacle=found.cannot_render), before)
-        self._remember(segment, found, before)
-        position = self._add_segment(segment, take, found, StepKind.RENDER, None, before)
+        if remedy.cannot_render is not None:
+            return self._block(segment, take, replace(remedy, obstacle=remedy.cannot_render), before)
+        self._remember(segment, remedy, before)
+        position = self._add_segment(segment, take, remedy, StepKind.RENDER, None, before)
         return _Predecessor(segment, position, rendered=True, changed=True, gap=behind_gap)
 
     def _block(
-        self, segment: PlannedSegment, take: SelectedTake, found: Redo, before: "_Predecessor | None"
+        self, segment: PlannedSegment, take: SelectedTake, remedy: Redo, before: "_Predecessor | None"
     ) -> "_Predecessor":
-        self._add_segment(segment, take, found, StepKind.BLOCKED, None, before)
+        self._add_segment(segment, take, remedy, StepKind.BLOCKED, None, before)
         return _Predecessor(segment, blocked=True, changed=before is not None and before.changed)
 
     def _reason_to_leave(self, segment: PlannedSegment, take: SelectedTake, *, in_touched_run: bool) -> Reason | None:
@@ -207,20 +207,20 @@ class _Walk:
             return None
         if judgement.waived:
             return Reason.WAIVED
-        return Reason.PINNED if self._is_pinned_behind(segment, take) else Reason.MATCHING
+        return Reason.PINNED if self._is_outdated_but_pinned(segment, take) else Reason.MATCHING
 
-    def _is_pinned_behind(self, segment: PlannedSegment, take: SelectedTake) -> bool:
-        """Whether it only matches because of a pin: what is active has another content."""
-        for line in (*take.made.inputs, *take.via):
+    def _is_outdated_but_pinned(self, segment: PlannedSegment, take: SelectedTake) -> bool:
+        """Return whether it matches only because of a pin: the active version has another content."""
+        for line in (*take.receipt.inputs, *take.via):
             if line.asset is None:
                 continue
-            here, everywhere = (self._situation.expected(scene, line.asset) for scene in (segment.scene_id, None))
-            if here and everywhere and here.effective != everywhere.effective:
+            expected, active = (self._situation.expected(scene, line.asset) for scene in (segment.scene_id, None))
+            if expected and active and expected.effective != active.effective:
                 return True
         return False
 
-    def _remember(self, segment: PlannedSegment, found: Redo, before: "_Predecessor | None") -> None:
-        for asset_id in found.judged:
+    def _remember(self, segment: PlannedSegment, remedy: Redo, before: "_Predecessor | None") -> None:
+        for asset_id in remedy.judged:
             self._expect(segment.scene_id, asset_id)
         if before is not None and before.position is None and before.segment.take is not None:
             self._frames[before.segment.segment_id] = before.segment.take.take_id
@@ -236,12 +236,12 @@ class _Walk:
         self,
         segment: PlannedSegment,
         take: SelectedTake,
-        found: Redo,
+        remedy: Redo,
         kind: StepKind,
         take_id: int | None,
         before: "_Predecessor | None",
     ) -> int:
-        after = {self._remade[asset] for asset in found.recipe.open_assets if asset in self._remade}
+        after = {self._remade[asset] for asset in remedy.recipe.open_assets if asset in self._remade}
         chain = None
         if before is not None and before.position is not None:
             after.add(before.position)
@@ -251,13 +251,13 @@ class _Walk:
             segment_id=segment.segment_id,
             chain=chain,
             kind=kind,
-            recipe=None if blocked else found.recipe,
-            substitutes=tuple(_substitute(one.role, one.asset, one.used, one.to) for one in found.replaced),
+            recipe=None if blocked else remedy.recipe,
+            substitutes=tuple(_substitute(each.role, each.asset, each.used, each.to) for each in remedy.replaced),
             after=() if blocked else tuple(sorted(after)),
             take_id=take_id,
             selected_take_id=take.take_id,
-            estimate_s=self._cost(take.made.workload_id) if kind is StepKind.RENDER else None,
-            why=found.obstacle,
+            estimate_s=self._cost(take.receipt.workload_id) if kind is StepKind.RENDER else None,
+            why=remedy.obstacle,
         )
 
     def _add(
@@ -302,9 +302,9 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Predecessor:
-    """What becomes of the segment before: its step, and the frame that can be continued after it.
+    """The outcome planned for the previous segment: its step, and the frame that can be continued after it.
 
-    ``changed``: another frame will be there. ``gap``: it is left out behind such a change, or continues one that is.
+    ``changed``: its frame will change. ``gap``: it is left out after such a change, or continues one that is.
     """
 
     segment: PlannedSegment
@@ -317,7 +317,7 @@ class _Predecessor:
 
     @property
     def frame(self) -> Frame:
-        """What can be continued after it; open while it is to be rendered."""
+        """The frame that can be continued after it; open while it is to be rendered."""
         if self.rendered or self.segment.take is None:
             return Frame()
         if self.restored is not None:
@@ -328,18 +328,18 @@ class _Predecessor:
 def _match(earlier_takes: Iterable[EarlierTake], digest: str, recipe: Recipe) -> EarlierTake | None:
     """Return the newest earlier take that was made from these inputs."""
     return next(
-        (one for one in earlier_takes if one.inputs_digest == digest and recipe.graph in (None, one.graph)), None
+        (take for take in earlier_takes if take.inputs_digest == digest and recipe.graph in (None, take.graph)), None
     )
 
 
 def _runs(segments: Iterable[PlannedSegment]) -> list[int]:
-    """For each seat the place of its run in the scene."""
-    found: list[int] = []
+    """Return the index of each segment's run in the scene."""
+    runs: list[int] = []
     run = 0
     for segment in segments:
         run += segment.take is None or not segment.take.continues
-        found.append(run)
-    return found
+        runs.append(run)
+    return runs
 
 
 def _runs_with(segments: list[PlannedSegment], selected: frozenset[int]) -> set[int]:

@@ -1,4 +1,4 @@
-"""What making one segment again would take: the recipe, what it replaces, and what is in the way. Pure."""
+"""What it takes to render a segment again: the recipe, the replaced inputs, and the obstacles. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from genlock.takes.receipt import Input
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands before a segment that continues it: the take, and its parts; none while it is to be rendered."""
+    """The take that a segment continues, with its parts; both ``None`` while that take is to be rendered."""
 
     take_id: int | None = None
     outputs: Mapping[str, Digest] | None = None
@@ -26,7 +26,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """An input that is replaced, from the version it had; ``to`` is null when the plan makes it."""
+    """An input that is replaced, from the version used before; ``to`` is null if the plan makes it."""
 
     role: str
     asset: ReferencedAsset
@@ -36,9 +36,10 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """What is wanted of a segment. ``has`` is the inputs digest of the take in the cut, ``judged`` whom it trusts.
+    """How a segment would be rendered again. ``has`` is the inputs digest of the selected take.
 
-    ``obstacle`` keeps it from being made or even found; ``cannot_render`` only from being rendered.
+    ``judged`` are the assets whose expected version it relies on. ``obstacle`` prevents rendering and restoring;
+    ``cannot_render`` only rendering.
     """
 
     recipe: Recipe
@@ -51,38 +52,38 @@ class Redo:
 
 def redo(
     situation: Situation,
-    again: Remakes,
+    remakes: Remakes,
     segment: PlannedSegment,
     take: SelectedTake,
     before: Frame | None,
     engines: frozenset[str],
 ) -> Redo:
-    """What making a segment again would take, behind ``before`` when it continues that."""
-    look = _Look(situation, again, segment, take)
-    made = take.made
-    inputs = tuple(look.line(line) for line in made.inputs)
+    """Return what it takes to render a segment again, after ``before`` if it continues that."""
+    review = _InputReview(situation, remakes, segment, take)
+    origin = take.receipt
+    inputs = tuple(review.line(line) for line in origin.inputs)
     has_workflow = any(line.role is InputRole.WORKFLOW for line in inputs)
     recipe = Recipe(
-        engine=made.engine,
+        engine=origin.engine,
         inputs=inputs,
-        parameters=dict(made.parameters),
-        graph=None if has_workflow else made.graph,
-        regenerates=Regenerates(receipt=made.receipt_digest, causes=_causes(situation, segment)),
+        parameters=dict(origin.parameters),
+        graph=None if has_workflow else origin.graph,
+        regenerates=Regenerates(receipt=origin.receipt_digest, causes=_causes(situation, segment)),
     )
     if take.continues and before is not None:
         recipe = _continuing(recipe, before)
-    if made.engine not in engines:
-        look.cannot_render.append(f"it was made by {made.engine}, which is not an engine here.")
+    if origin.engine not in engines:
+        review.cannot_render.append(f"it was made by {origin.engine}, which is not an available engine.")
     if recipe.graph is not None and recipe.graph in situation.lost:
-        look.cannot_render.append("the graph that made it is gone.")
-    look.strange_frame(recipe)
+        review.cannot_render.append("the graph that made it is gone.")
+    review.check_foreign_frame(recipe)
     return Redo(
         recipe=recipe,
-        has=receipt.inputs_digest(made.engine, made.inputs, made.parameters),
-        judged=tuple(dict.fromkeys(look.judged)),
-        replaced=tuple(look.replaced),
-        obstacle=next(iter(look.obstacles), None),
-        cannot_render=next(iter(look.cannot_render), None),
+        has=receipt.inputs_digest(origin.engine, origin.inputs, origin.parameters),
+        judged=tuple(dict.fromkeys(review.judged)),
+        replaced=tuple(review.replaced),
+        obstacle=next(iter(review.obstacles), None),
+        cannot_render=next(iter(review.cannot_render), None),
     )
 
 
@@ -90,16 +91,16 @@ def _continuing(recipe: Recipe, before: Frame) -> Recipe:
     if recipe.frame is None or before.outputs is None:
         return with_frame(recipe, None)
     digest = before.outputs.get(recipe.frame.part or LAST_FRAME)
-    # A take before it without that part says nothing: the frame it had stays.
+    # If the previous take lacks that part, the frame stays the one that was used.
     return recipe if digest is None else with_frame(recipe, ResolvedInput(digest=digest, take=before.take_id))
 
 
-class _Look:
-    """Looks at the inputs of one segment, one by one."""
+class _InputReview:
+    """Reviews the inputs of a segment one by one."""
 
-    def __init__(self, situation: Situation, again: Remakes, segment: PlannedSegment, take: SelectedTake) -> None:
+    def __init__(self, situation: Situation, remakes: Remakes, segment: PlannedSegment, take: SelectedTake) -> None:
         self._situation = situation
-        self._again = again
+        self._remakes = remakes
         self._segment = segment
         self._take = take
         self._own: dict[tuple[int | None, Digest | None], list[OwnCause]] = {}
@@ -111,55 +112,57 @@ class _Look:
         self.cannot_render: list[str] = []
 
     def line(self, line: Input) -> RecipeInput:
-        """The input as it is wanted: as it was when it has no asset or is waived, else in its expected version."""
-        said = RecipeInput.model_validate(line.model_dump())
+        """Return an input as it should be: unchanged if it has no asset or is waived, else in its expected version."""
+        unchanged = RecipeInput.model_validate(line.model_dump())
         if line.role is InputRole.SEED_FRAME:
-            return said
+            return unchanged
         if line.asset is None:
             if line.digest is None:
-                self.cannot_render.append(f"its receipt does not say which {line.role.value} it was made with.")
+                self.cannot_render.append(f"its receipt does not name the {line.role.value} that was used.")
             self._require_bytes(line.digest, line.name or line.role.value)
-            return said
+            return unchanged
         if self._situation.judgement(self._segment.segment_id).keeps(line):
             self._require_bytes(line.digest, self._situation.named(line.asset).name)
-            return said
+            return unchanged
         target = self._situation.expected(self._segment.scene_id, line.asset)
         if target is None:
-            self.obstacles.append(f"{self._situation.named(line.asset).name} has no version: upload the file.")
-            return said
-        return self._expected(line, said, target)
+            self.obstacles.append(
+                f"{self._situation.named(line.asset).name} has no version: upload a file with `genlock asset add`."
+            )
+            return unchanged
+        return self._expected(line, unchanged, target)
 
-    def strange_frame(self, recipe: Recipe) -> None:
-        """Note that a frame from elsewhere, which a redo would continue again, goes back to something replaced."""
+    def check_foreign_frame(self, recipe: Recipe) -> None:
+        """Add an obstacle if an unchained seed frame, which would be used again, derives from a replaced version."""
         if recipe.frame is None or self._take.continues:
             return
-        direct = {(line.asset, line.digest) for line in self._take.made.inputs}
+        direct = {(line.asset, line.digest) for line in self._take.receipt.inputs}
         for line in self._take.via:
             causes = self._own.get((line.asset, line.digest), [])
             if (line.asset, line.digest) not in direct and any(not cause.waived for cause in causes):
                 name = self._situation.named(line.asset or 0).name
                 self.obstacles.append(
-                    f"it continues a frame that goes back to an earlier {name}, and no segment before it has a newer "
-                    "one: render it from something else, or chain it."
+                    f"it continues a frame that derives from an earlier {name}, and no segment before it has a newer "
+                    "one: render it from another frame, or chain it."
                 )
 
-    def _expected(self, line: Input, said: RecipeInput, target: Target) -> RecipeInput:
+    def _expected(self, line: Input, unchanged: RecipeInput, target: Target) -> RecipeInput:
         asset_id = target.asset.id
-        if (self._segment.scope_id, asset_id) in self._again.outdated:
+        if (self._segment.scope_id, asset_id) in self._remakes.outdated:
             name = f"{target.asset.name} v{target.number}"
-            self.obstacles.append(self._again.obstacles.get(asset_id) or other_sources(name))
-        elif asset_id in self._again.made and not self._is_pinned(asset_id):
+            self.obstacles.append(self._remakes.obstacles.get(asset_id) or other_sources(name))
+        elif asset_id in self._remakes.by_asset and not self._is_pinned(asset_id):
             self.judged.append(asset_id)
             self.replaced.append(Replaced(line.role.value, target.asset, line.version, None))
-            return said.model_copy(
+            return unchanged.model_copy(
                 update={"open": "version", "version": None, "digest": None, "effective_digest": None}
             )
         self.judged.append(asset_id)
         self._require_bytes(target.digest, f"{target.asset.name} v{target.number}")
         if (line.effective_digest or line.digest) == target.effective or line.effective_digest == target.effective:
-            return said
+            return unchanged
         self.replaced.append(Replaced(line.role.value, target.asset, line.version, target.number))
-        return said.model_copy(
+        return unchanged.model_copy(
             update={
                 "version": target.number,
                 "digest": target.digest,
@@ -185,7 +188,7 @@ _KINDS = {
 
 
 def _causes(situation: Situation, segment: PlannedSegment) -> tuple[dict[str, object], ...]:
-    """The causes that a redo answers, as its receipt names them."""
+    """Return the causes that rendering again resolves, as its receipt names them."""
     judgement = situation.judgement(segment.segment_id)
     direct = {cause.root for cause in judgement.own if cause.direct and not cause.waived}
     return tuple(_cause(situation, segment, root, root in direct) for root in sorted(judgement.stale))
@@ -211,5 +214,5 @@ def _cause(situation: Situation, segment: PlannedSegment, root: RootKey, direct:
 
 
 def names_of(roots: Iterable[RootKey]) -> set[int]:
-    """The assets that roots are about."""
+    """Return the assets of roots."""
     return {root.asset for root in roots if root.asset}

@@ -47,7 +47,7 @@ async def with_restorable(conn: Conn, project_id: int, groups: Sequence[Group], 
 async def _planned(
     conn: Conn, project_id: int, candidates: Mapping[RootKey, Sequence[int]], judged: Judged
 ) -> dict[RootKey, int | None]:
-    """What the plan of each of these groups restores, in the runs where it may."""
+    """Return how many segments the plan of each group restores, in the candidate runs."""
     belong = await _members(conn, judged, list(candidates))
     counts: dict[RootKey, int | None] = dict.fromkeys(candidates)
     selected: dict[RootKey, frozenset[Member]] = {}
@@ -77,7 +77,7 @@ async def _planned(
 
 
 async def _members(conn: Conn, judged: Judged, roots: Sequence[RootKey]) -> dict[RootKey, frozenset[Member]]:
-    """The segments that are stale by each root."""
+    """Return the segments that are stale by each root."""
     indices = judged.root_indices(roots)
     members = await members_at(conn, judged, judged.stale_by(indices))
     return {
@@ -91,12 +91,12 @@ async def _members(conn: Conn, judged: Judged, roots: Sequence[RootKey]) -> dict
 async def _used(
     conn: Conn, judged: Judged, groups: Mapping[RootKey, frozenset[Member]]
 ) -> dict[RootKey, frozenset[tuple[int, int]]]:
-    """Every (scope, asset) that the segments of each group use, without inputs whose causes are all waived."""
+    """Return every (scope, asset) that the segments of each group use, without inputs whose causes are all waived."""
     segments = {member.segment_id for members in groups.values() for member in members}
-    kept = await _kept(conn, judged)
+    unchanged = await _unchanged(conn, judged)
     pairs: dict[int, set[tuple[int, int]]] = {}
     for used in await restorable_sql.used_contents(conn, sorted(segments)):
-        if (used.segment_id, used.content_id) not in kept:
+        if (used.segment_id, used.content_id) not in unchanged:
             pairs.setdefault(used.segment_id, set()).add((used.scope_id, used.asset_id))
     return {
         root: frozenset(pair for member in members for pair in pairs.get(member.segment_id, ()))
@@ -104,8 +104,8 @@ async def _used(
     }
 
 
-async def _kept(conn: Conn, judged: Judged) -> set[tuple[int, int]]:
-    """The segments and contents that stay as they are, because every cause of the content there is waived."""
+async def _unchanged(conn: Conn, judged: Judged) -> set[tuple[int, int]]:
+    """Return the (segment, content) pairs that stay unchanged because every cause of that content is waived."""
     if not judged.own_waived.any():
         return set()
     waived: dict[tuple[int, int], bool] = {}

@@ -1,4 +1,4 @@
-"""What planning looks at: frozen values, loaded before anything is decided."""
+"""The situation that planning reads: frozen values, loaded before any decision."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from genlock.takes.receipt import Input
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """How something was made: the part of a receipt that a redo starts from. ``inputs`` are those without ``via``."""
+    """The part of a receipt that rendering again starts from. ``inputs`` are those without ``via``."""
 
     receipt_digest: Digest
     engine: str
@@ -26,12 +26,12 @@ class ReceiptFacts:
 
 @dataclass(frozen=True, slots=True)
 class SelectedTake:
-    """The take of a segment that is in the cut. ``continues``: it stands behind another segment of its run."""
+    """The selected take of a segment. ``continues``: it continues another segment of its run."""
 
     take_id: int
-    made: ReceiptFacts
+    receipt: ReceiptFacts
     continues: bool
-    via: tuple[Input, ...]  # judged by itself: what an unchained frame goes back to
+    via: tuple[Input, ...]  # judged separately: the versions that an unchained frame derives from
     outputs: Mapping[str, Digest]
 
 
@@ -48,7 +48,7 @@ class PlannedSegment:
 
     @property
     def archived(self) -> bool:
-        """Whether it is hidden."""
+        """Whether it is archived."""
         return self.position is None
 
 
@@ -65,14 +65,14 @@ class OwnCause:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is the matter with a segment: roots that are not waived, roots that are, and its own causes."""
+    """The staleness of a segment: roots that are not waived, waived roots, and its own causes."""
 
     stale: frozenset[RootKey] = frozenset()
     waived: frozenset[RootKey] = frozenset()
     own: tuple[OwnCause, ...] = ()
 
     def keeps(self, line: Input) -> bool:
-        """Whether an input stays as it was, because all that is the matter with it is waived."""
+        """Return whether an input stays unchanged because all its causes are waived."""
         causes = [cause for cause in self.own if (cause.asset, cause.digest) == (line.asset, line.digest)]
         return bool(causes) and all(cause.waived for cause in causes)
 
@@ -92,7 +92,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class EarlierTake:
-    """An earlier take of a segment with a complete receipt and its bytes: one that could be put back into the cut."""
+    """An earlier take of a segment with a complete receipt and its bytes, which could be selected again."""
 
     take_id: int
     inputs_digest: Digest
@@ -112,7 +112,7 @@ class AssetFact:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The versions that are out of date, how those that an engine made were made, and what pins say."""
+    """The outdated versions, the receipts of those that an engine made, and the scopes with their pins."""
 
     lineage: Lineage
     scopes: tuple[Scope, ...]
@@ -121,7 +121,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Some scenes of a project, as they are now."""
+    """The present state of some scenes of a project."""
 
     project_id: int
     segments: tuple[PlannedSegment, ...]  # by scene and position; archived ones last
@@ -129,32 +129,32 @@ class Situation:
     assets: Mapping[int, AssetFact]
     scopes: Mapping[int, Scope]  # by scene; scenes in the global scope can be absent
     versions: Mapping[tuple[int, int], Target]
-    outdated: frozenset[tuple[int, int, int]]  # (scope, asset, version): expected, and yet out of date
+    outdated: frozenset[tuple[int, int, int]]  # (scope, asset, version): expected, but out of date
     earlier_takes: Mapping[int, tuple[EarlierTake, ...]]  # newest first
-    lost: frozenset[Digest]  # of versions, inputs and graphs whose bytes are not to be had
+    lost: frozenset[Digest]  # digests of versions, inputs and graphs whose bytes are gone
     cost_s: Mapping[int, float]  # by workload
     library: Library | None
     names: Mapping[int, ReferencedAsset] = field(default_factory=dict[int, ReferencedAsset])
 
     def judgement(self, segment_id: int) -> Judgement:
-        """What is the matter with a segment."""
+        """Return the staleness of a segment."""
         return self.judgements.get(segment_id, FRESH)
 
     def expected(self, scene_id: int | None, asset_id: int) -> Target | None:
-        """The version of an asset that a scene should use; without a scene, the active one."""
+        """Return the version of an asset that a scene should use; without a scene, the active one."""
         asset = self.assets.get(asset_id)
         active = {asset_id: asset.active} if asset and asset.active is not None else {}
         number = self.scope(scene_id).expected(active, asset_id)
         return None if number is None else self.versions.get((asset_id, number))
 
     def scope(self, scene_id: int | None) -> Scope:
-        """The scope of a scene; without a scene, the global one."""
+        """Return the scope of a scene; without a scene, the global one."""
         return _GLOBAL if scene_id is None else self.scopes.get(scene_id, _GLOBAL)
 
     def named(self, asset_id: int) -> ReferencedAsset:
-        """An asset as messages call it."""
-        known = self.assets.get(asset_id)
-        return known.asset if known else self.names.get(asset_id, _nameless(asset_id))
+        """Return an asset as messages name it."""
+        fact = self.assets.get(asset_id)
+        return fact.asset if fact else self.names.get(asset_id, _nameless(asset_id))
 
 
 _GLOBAL = Scope(GLOBAL)

@@ -111,7 +111,7 @@ def _segment(
         known = made[row["receipt_id"]]
         take = SelectedTake(
             take_id=row["take_id"],
-            made=ReceiptFacts(
+            receipt=ReceiptFacts(
                 receipt_digest=known.receipt_digest,
                 engine=known.engine,
                 parameters=known.parameters,

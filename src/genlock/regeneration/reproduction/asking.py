@@ -1,8 +1,8 @@
-"""Asks for a receipt to be run again. What would keep it from being the same is refused here, before anything runs.
+"""Requests to run a receipt again. Whatever would prevent the same result is refused before anything runs.
 
     receipt ─▶ the same inputs (their bytes, old versions too), the same graph, the same engine ─▶ the queue
 
-It makes no take and selects nothing: what comes of it is a record of its own, beside the receipt.
+A reproduction makes no take and selects nothing: its result is a separate record that refers to the receipt.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from genlock.takes.receipt import Input
 async def ask(
     conn: Conn, store: Store, receipt_id: int, new: NewReproduction, least: Thresholds, actor: Actor
 ) -> Reproduction:
-    """A reproduction that waits for a worker.
+    """Create a reproduction, which waits for a worker.
 
-    ``Conflict``: no engine of that name here, bytes of what was used are gone or never were known, nothing to compare
-    with, or one of this receipt under way already.
+    ``Conflict``: the engine is not available, bytes of inputs are gone or were never known, there is nothing to compare
+    with, or a reproduction of this receipt is already running.
     """
     receipt = await receipt_sql.get_receipt(conn, receipt_id)
-    recipe = wish_of(receipt)
+    recipe = recipe_of(receipt)
     _require_engine(receipt, recipe)
     _require_original(receipt, recipe)
     places = await step_sql.places_of(conn, refs_of(recipe))
@@ -57,25 +57,27 @@ async def ask(
     running = await reproduce_sql.under_way(conn, receipt.id)
     if running is not None:
         raise Conflict(
-            f"Receipt {receipt.id} is being run again already: reproduction {running}.",
-            hint="Wait for its verdict.",
+            f"Receipt {receipt.id} is already being run again: reproduction {running}.",
+            hint=f"Wait for its verdict: `genlock reproductions {receipt.id}`.",
             code="under_way",
         )
-    made = await reproduce_sql.insert(conn, receipt.id, receipt.project_id, recipe.engine, new.runs, least, actor)
-    await reproduce_sql.hand_over(conn, [made])
+    reproduction_id = await reproduce_sql.insert(
+        conn, receipt.id, receipt.project_id, recipe.engine, new.runs, least, actor
+    )
+    await reproduce_sql.hand_over(conn, [reproduction_id])
     await log.append(
         conn,
         "reproduction.created",
         actor,
         project_id=receipt.project_id,
-        subject=f"reproduction/{made}",
+        subject=f"reproduction/{reproduction_id}",
         data={"receipt_id": receipt.id, "runs": new.runs},
     )
-    return await reproduce_sql.get_reproduction(conn, made)
+    return await reproduce_sql.get_reproduction(conn, reproduction_id)
 
 
-def wish_of(receipt: Receipt) -> Recipe:
-    """What a receipt says it was made of, as an engine is asked for it: inputs that came by others left out. Pure."""
+def recipe_of(receipt: Receipt) -> Recipe:
+    """Return the recipe that a receipt records, without inputs that were recorded ``via`` others. Pure."""
     document = receipt.document
     graph: Digest | None = document.get("graph")
     lines = [Input.model_validate(line) for line in document["inputs"]]
@@ -89,34 +91,36 @@ def wish_of(receipt: Receipt) -> Recipe:
 
 
 def runnable(recipe: Recipe, store: Store, places: Places) -> Recipe:
-    """Leave out a workflow whose bytes are gone where the graph that ran was kept: that graph runs. Blocks."""
+    """Leave out a workflow whose bytes are gone if the graph that ran is stored: that graph runs. Blocks."""
     if recipe.graph is None:
         return recipe
-    kept = (line for line in recipe.inputs if line.role is not InputRole.WORKFLOW or _is_there(line, store, places))
-    return recipe.model_copy(update={"inputs": tuple(kept)})
+    available = (
+        line for line in recipe.inputs if line.role is not InputRole.WORKFLOW or _is_available(line, store, places)
+    )
+    return recipe.model_copy(update={"inputs": tuple(available)})
 
 
 def refs_of(recipe: Recipe) -> Sequence[tuple[int, int]]:
-    """The versions among the inputs of a recipe."""
+    """Return the (asset, version) pairs among the inputs of a recipe."""
     return [(line.asset, line.version) for line in recipe.inputs if line.asset is not None and line.version is not None]
 
 
 def outputs_of(receipt: Receipt) -> Mapping[str, Digest]:
-    """The digests of what a receipt says was made, by part."""
-    said: dict[str, Any] = receipt.document.get("outputs", {})
-    return {part: output["digest"] for part, output in said.items()}
+    """Return the digests of a receipt's outputs, by part."""
+    outputs: dict[str, Any] = receipt.document.get("outputs", {})
+    return {part: output["digest"] for part, output in outputs.items()}
 
 
 def _require_engine(receipt: Receipt, recipe: Recipe) -> None:
     if recipe.engine not in engine_names():
         raise Conflict(
-            f"Receipt {receipt.id} was made by {recipe.engine!r}, which is not an engine here.",
-            hint=f"Engines here: {', '.join(engine_names())}. Other work is recorded, not run.",
+            f"Receipt {receipt.id} was made by {recipe.engine!r}, which is not an available engine.",
+            hint=f"Available engines: {', '.join(engine_names())}. Other work is recorded, not run.",
             code="no_such_engine",
         )
     if recipe.graph is None and not any(line.role is InputRole.WORKFLOW for line in recipe.inputs):
         raise Conflict(
-            f"Receipt {receipt.id} names neither a graph nor a workflow: nobody knows what ran.",
+            f"Receipt {receipt.id} names neither a graph nor a workflow: it is unknown what ran.",
             hint="Only work with a known graph or workflow can be run again.",
             code="nothing_to_run",
         )
@@ -136,27 +140,27 @@ def _require_known(receipt: Receipt, recipe: Recipe) -> None:
     unknown = [named(line) for line in recipe.inputs if line.digest is None]
     if unknown:
         raise Conflict(
-            f"Receipt {receipt.id} does not say which bytes were used as {', '.join(unknown)}.",
-            hint="It was recorded with weaker evidence; render the segment anew, naming what it is made with.",
+            f"Receipt {receipt.id} does not name the bytes of {', '.join(unknown)}.",
+            hint="It was recorded with weaker evidence: render the segment with `genlock render`, naming its inputs.",
             code="input_unknown",
         )
 
 
 def named(line: Input) -> str:
-    """How sentences call an input: ``lora rain v1``."""
+    """Return an input's name in messages: ``lora rain v1``."""
     version = "" if line.version is None else f" v{line.version}"
     return f"{line.role.value} {line.name}{version}" if line.name else f"{line.role.value} {line.ordinal}"
 
 
 def _lost(recipe: Recipe, store: Store, places: Places, gone: frozenset[Digest]) -> list[str]:
-    """What a recipe needs and is not there. Bytes that lie elsewhere are proven when they are laid out. Blocks."""
-    lost = [named(line) for line in recipe.inputs if line.digest in gone or not _is_there(line, store, places)]
+    """Return the names of a recipe's missing files. Files in place are verified when they are laid out. Blocks."""
+    lost = [named(line) for line in recipe.inputs if line.digest in gone or not _is_available(line, store, places)]
     if recipe.graph is not None and not store.exists(recipe.graph):
         lost.append("the graph that ran")
     return lost
 
 
-def _is_there(line: RecipeInput, store: Store, places: Places) -> bool:
+def _is_available(line: RecipeInput, store: Store, places: Places) -> bool:
     if line.digest is not None and store.exists(line.digest):
         return True
     place = places.get((line.asset or 0, line.version or 0))

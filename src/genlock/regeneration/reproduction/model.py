@@ -1,4 +1,4 @@
-"""Reproductions as they are asked for and answered: a receipt run again, and how like the original that is."""
+"""Reproductions in requests and responses: a receipt run again, and how similar the result is to the original."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from genlock.takes.difference import ValueDifference
 
 
 class Verdict(StrEnum):
-    """How like the original something is, best first: the same bytes, the same frames, alike to the eye, or not."""
+    """How similar a result is to the original, best first: same bytes, same frames, visually equal, or different."""
 
     IDENTICAL = "identical"
     SAME_FRAMES = "same_frames"
@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 class ReproductionState(StrEnum):
-    """How far a reproduction is. ``failed`` says nothing about the receipt: there was no result to compare."""
+    """The state of a reproduction. ``failed`` says nothing about the receipt: there was no result to compare."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -32,24 +32,24 @@ class ReproductionState(StrEnum):
 
 
 class NewReproduction(Model):
-    """How to run a receipt again. With two runs the second is compared with the first: what chance alone does."""
+    """How to run a receipt again. With two runs, the second is compared with the first to measure the noise."""
 
     runs: Literal[1, 2] = 1
 
 
 class Thresholds(Model):
-    """What every frame must reach to be called visually equal: PSNR in decibels, SSIM from 0 to 1."""
+    """The least values of every frame of a visually equal result: PSNR in decibels, SSIM from 0 to 1."""
 
     psnr_db: Annotated[float, Field(ge=0, le=1000)]
     ssim: Annotated[float, Field(ge=0, le=1)]
 
 
 class Comparison(Model):
-    """How like one output is to another.
+    """How similar one output is to another.
 
-    ``psnr_db`` (null where frames are equal) and ``ssim`` have one number for each frame; they and what follows from
-    them are empty where bytes or digests decided already. Frames are counted from 1. ``difference`` is the digest of
-    a stored picture: the first different frame, what it was, and their difference enlarged. ``why`` says it in words.
+    ``psnr_db`` (null where frames are equal) and ``ssim`` have one number for each frame; they and the values derived
+    from them are empty if digests decided the verdict. Frames are counted from 1. ``difference`` is the digest of a
+    stored picture: the first different frame, the original frame, and their difference enlarged. ``why`` is a sentence.
     """
 
     verdict: Verdict
@@ -65,7 +65,7 @@ class Comparison(Model):
 
 
 class ReproductionRun(Model):
-    """One run: what it made, by part, and how long that took."""
+    """A run: its outputs by part, and its duration in seconds."""
 
     outputs: dict[str, Output]
     graph: Digest
@@ -73,11 +73,11 @@ class ReproductionRun(Model):
 
 
 class ReproductionResult(Model):
-    """What came of a reproduction, written once.
+    """The result of a reproduction, written once.
 
-    ``comparison`` is of the first run with what the receipt names; ``noise`` of the second run with the first, and
-    ``within_noise`` whether the original is no further away than two runs are from each other. ``surroundings``:
-    what differs in the engine's version, its environment and the graph that really ran.
+    ``comparison`` compares the first run with the receipt's outputs, ``noise`` the second run with the first;
+    ``within_noise``: whether the original differs from a run at most as much as two runs differ from each other.
+    ``surroundings``: differences in the engine's version, its environment and the graph that ran.
     """
 
     comparison: Comparison

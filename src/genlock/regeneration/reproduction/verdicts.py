@@ -1,4 +1,4 @@
-"""What a comparison of two outputs comes to. Pure.
+"""Verdicts on two outputs. Pure.
 
 same bytes ─▶ identical      same frames ─▶ same_frames      every frame over both thresholds ─▶ visually_equal
 anything else ─▶ different
@@ -14,7 +14,7 @@ FRAMES = "frames"
 
 
 def by_digest(before: Mapping[str, Digest], after: Mapping[str, Digest], part: str) -> Comparison | None:
-    """The verdict where digests decide it: of the bytes of ``part``, or of the decoded frames; ``None`` otherwise."""
+    """Return the verdict if digests decide it, of the bytes of ``part`` or of the decoded frames; else ``None``."""
     if before.get(part) is not None and before.get(part) == after.get(part):
         return Comparison(verdict=Verdict.IDENTICAL, why=f"The {part} has the same bytes.")
     if before.get(FRAMES) is not None and before.get(FRAMES) == after.get(FRAMES):
@@ -23,7 +23,7 @@ def by_digest(before: Mapping[str, Digest], after: Mapping[str, Digest], part: s
 
 
 def by_frames(likeness: Likeness, least: Thresholds) -> Comparison:
-    """The verdict where frames have to be looked at."""
+    """Return the verdict of a comparison of frames."""
     psnr, ssim = likeness.worst_psnr_db, likeness.worst_ssim
     if likeness.first_different is None:
         verdict, why = Verdict.SAME_FRAMES, "Every frame is the same; the files around them differ."
@@ -33,10 +33,10 @@ def by_frames(likeness: Likeness, least: Thresholds) -> Comparison:
         verdict, why = Verdict.DIFFERENT, f"There are {likeness.other_frames} frames, not {likeness.frames}."
     elif psnr is not None and ssim is not None and psnr >= least.psnr_db and ssim >= least.ssim:
         verdict = Verdict.VISUALLY_EQUAL
-        why = f"The least alike frame has {psnr:.1f} dB and an SSIM of {ssim:.4f}: {_asked(least)}."
+        why = f"The least similar frame has {psnr:.1f} dB and an SSIM of {ssim:.4f}: {_requirement(least)}."
     else:
         verdict = Verdict.DIFFERENT
-        why = f"The least alike frame has {psnr or 0:.1f} dB and an SSIM of {ssim or 0:.4f}; {_asked(least)}."
+        why = f"The least similar frame has {psnr or 0:.1f} dB and an SSIM of {ssim or 0:.4f}; {_requirement(least)}."
     return Comparison(
         verdict=verdict,
         why=why,
@@ -51,25 +51,25 @@ def by_frames(likeness: Likeness, least: Thresholds) -> Comparison:
 
 
 def unseen(part: str) -> Comparison:
-    """The verdict where the digests differ, and the original is not there any more to be looked at."""
+    """Return the verdict if the digests differ and the bytes of the original are gone."""
     return Comparison(
         verdict=Verdict.DIFFERENT,
-        why=f"The digests differ; the bytes of the original {part} are gone, so how much cannot be said.",
+        why=f"The digests differ; by how much is unknown, because the bytes of the original {part} are gone.",
     )
 
 
-def within_noise(found: Comparison, noise: Comparison) -> bool:
-    """Whether the original is no further from a run than two runs are from each other."""
-    if _rank(found.verdict) < _rank(Verdict.VISUALLY_EQUAL):
+def within_noise(comparison: Comparison, noise: Comparison) -> bool:
+    """Return whether the original differs from a run at most as much as two runs differ from each other."""
+    if _rank(comparison.verdict) < _rank(Verdict.VISUALLY_EQUAL):
         return True
-    if found.worst_psnr_db is None or noise.worst_psnr_db is None:
+    if comparison.worst_psnr_db is None or noise.worst_psnr_db is None:
         return False  # there is no noise, or the original cannot be measured against it
-    return found.worst_psnr_db >= noise.worst_psnr_db and (found.worst_ssim or 0) >= (noise.worst_ssim or 0)
+    return comparison.worst_psnr_db >= noise.worst_psnr_db and (comparison.worst_ssim or 0) >= (noise.worst_ssim or 0)
 
 
 def _rank(verdict: Verdict) -> int:
     return list(Verdict).index(verdict)
 
 
-def _asked(least: Thresholds) -> str:
-    return f"{least.psnr_db:g} dB and {least.ssim:g} are asked of every frame"
+def _requirement(least: Thresholds) -> str:
+    return f"every frame needs {least.psnr_db:g} dB and {least.ssim:g}"

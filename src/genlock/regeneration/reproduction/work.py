@@ -3,7 +3,7 @@
     claim ─▶ lay out ─▶ render, once or twice ─▶ compare with the original (and with each other) ─▶ one transaction:
                                                                                        result, written once, and event
 
-No transaction is open while an engine renders or frames are compared. Whatever is killed, one result is recorded.
+No transaction is open while an engine renders or frames are compared. If a process is killed, one result is recorded.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from genlock.regeneration.plans import step_sql
 from genlock.regeneration.recipe import Recipe
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction import verdicts
-from genlock.regeneration.reproduction.asking import outputs_of, refs_of, runnable, wish_of
+from genlock.regeneration.reproduction.asking import outputs_of, recipe_of, refs_of, runnable
 from genlock.regeneration.reproduction.model import Comparison, ReproductionResult, ReproductionRun, Thresholds
 from genlock.regeneration.reproduction.sql import ClaimedReproduction
 from genlock.takes import receipt_sql
@@ -42,11 +42,11 @@ from genlock.takes.model import Receipt
 
 logger = logging.getLogger(__name__)
 _COMPARING = 0.05
-"""The share of the progress that is left for comparing."""
+"""The share of the progress that comparing takes."""
 
 
 class _Laid(Model):
-    """A recipe laid out as files for its engine."""
+    """A recipe with its inputs as files for the engine."""
 
     recipe: Recipe
     inputs: tuple[EngineInput, ...]
@@ -55,7 +55,7 @@ class _Laid(Model):
 
 
 class _Ran(Model):
-    """One run, its bytes stored; ``path`` is what it made."""
+    """A run whose outputs are stored; ``path`` is its main output."""
 
     run: ReproductionRun
     digests: dict[str, Digest]
@@ -64,7 +64,7 @@ class _Ran(Model):
 
 
 async def do_reproduction(shop: Workshop, reproduction_id: int) -> None:
-    """Do one reproduction to its end, or leave it alone when it is not to be done (any more)."""
+    """Run a reproduction to its end; do nothing if it must not run (any more)."""
     claimed = await patiently(shop.db, lambda conn: reproduce_sql.claim(conn, reproduction_id, shop.name))
     if claimed is None:
         return
@@ -77,9 +77,9 @@ async def do_reproduction(shop: Workshop, reproduction_id: int) -> None:
         raise
     except GenlockError as error:
         await _fail(shop, claimed, StepError(code=error.code, message=error.message, hint=error.hint))
-    except Exception as error:  # an engine may fail in any way: the record says so, and the worker lives on
-        logger.exception("Reproduction %d failed in an unforeseen way.", claimed.id)
-        hint = "The worker's log has the details. Try again when that is settled."
+    except Exception as error:  # an engine may raise anything: the record has the error, and the worker goes on
+        logger.exception("Reproduction %d failed unexpectedly.", claimed.id)
+        hint = f"The worker's log has the details. Then try again: `genlock reproduce {claimed.receipt_id}`."
         failure = StepError(code="engine_failed", message=f"{type(error).__name__}: {error}", hint=hint)
         await _fail(shop, claimed, failure)
     finally:
@@ -91,15 +91,17 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
     laid = await _lay_out(shop, receipt, folder)
     engine = shop.engines.get(laid.recipe.engine)
     if engine is None:
-        raise Unavailable(f"This worker has no engine {laid.recipe.engine}.", hint="Start a worker that has it.")
+        raise Unavailable(
+            f"This worker has no engine {laid.recipe.engine}.", hint="Start a worker that has it: `genlock worker`."
+        )
     info = await engine.describe()
     ran: list[_Ran] = []
     for number in range(claimed.runs):
-        one = await _run(shop, claimed, engine, laid, folder, number)
-        if one is None:  # stopped: nothing of it is kept, and somebody else begins anew
+        run = await _run(shop, claimed, engine, laid, folder, number)
+        if run is None:  # stopped: its result is discarded, and another worker starts over
             await patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed))
             return
-        ran.append(one)
+        ran.append(run)
     result = await asyncio.to_thread(_judge, shop.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder)
     shop.fault("stored")
     await patiently(shop.db, lambda conn: _record(conn, shop, claimed, result))
@@ -107,7 +109,7 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
 
 
 async def _lay_out(shop: Workshop, receipt: Receipt, folder: Path) -> _Laid:
-    recipe = wish_of(receipt)
+    recipe = recipe_of(receipt)
     places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(recipe)))
     recipe = await asyncio.to_thread(runnable, recipe, shop.store, places)
     try:
@@ -154,7 +156,7 @@ def _judge(
     least: Thresholds,
     folder: Path,
 ) -> ReproductionResult:
-    """What came of it: the first run beside the original, the second beside the first. Blocks."""
+    """Return the result: the first run compared with the original, the second with the first. Blocks."""
     first, *others = ran
     part = recipe.produces
     comparison = _compared(store, outputs_of(receipt), None, first, recipe, least, folder)
@@ -168,7 +170,7 @@ def _judge(
         noise=noise,
         within_noise=None if noise is None else verdicts.within_noise(comparison, noise),
         surroundings=surroundings(receipt.document, engine, first.run.graph),
-        runs=tuple(one.run for one in ran),
+        runs=tuple(each.run for each in ran),
     )
 
 
@@ -181,7 +183,7 @@ def _compared(
     least: Thresholds,
     folder: Path,
 ) -> Comparison:
-    """How like ``before`` a run is; ``at`` is where the bytes of ``before`` lie, else they are in the store."""
+    """Compare a run with ``before``, whose bytes are in the file ``at``, else in the store."""
     part = recipe.produces
     decided = verdicts.by_digest(before, after.digests, part)
     if decided is not None:
@@ -193,8 +195,8 @@ def _compared(
         at = folder / f"original{after.path.suffix}"
         store.copy_out(digest, at)
     likeness, picture = compare(at, after.path, part)
-    found = verdicts.by_frames(likeness, least)
-    return found if picture is None else found.model_copy(update={"difference": store.put(picture).digest})
+    comparison = verdicts.by_frames(likeness, least)
+    return comparison if picture is None else comparison.model_copy(update={"difference": store.put(picture).digest})
 
 
 async def _record(conn: Conn, shop: Workshop, claimed: ClaimedReproduction, result: ReproductionResult) -> None:
@@ -202,32 +204,32 @@ async def _record(conn: Conn, shop: Workshop, claimed: ClaimedReproduction, resu
         return
     await blobs_sql.note_blobs(conn, await asyncio.to_thread(_blobs, shop.store, result))
     shop.fault("recording")
-    await _tell(conn, claimed, "reproduction.finished", {"verdict": result.comparison.verdict.value})
+    await _append_event(conn, claimed, "reproduction.finished", {"verdict": result.comparison.verdict.value})
 
 
 def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, str]]:
-    """What the store keeps of it: digest, size, media type."""
+    """Return digest, size and media type of each stored output of a result."""
     outputs: list[Output] = [output for run in result.runs for output in run.outputs.values()]
     graphs = [Output(digest=run.graph, media_type=materialise.JSON) for run in result.runs]
-    pictures = [one.difference for one in (result.comparison, result.noise) if one is not None]
+    pictures = [each.difference for each in (result.comparison, result.noise) if each is not None]
     outputs += graphs + [Output(digest=picture, media_type=PNG) for picture in pictures if picture is not None]
-    found: list[tuple[Digest, int, str]] = []
+    blobs: list[tuple[Digest, int, str]] = []
     for output in outputs:
-        held = store.held(output.digest)  # the digest of decoded frames is of no bytes that are kept
+        held = store.held(output.digest)  # the digest of decoded frames has no stored bytes
         if held is not None:
-            found.append((output.digest, held.size_bytes, output.media_type or OCTETS))
-    return found
+            blobs.append((output.digest, held.size_bytes, output.media_type or OCTETS))
+    return blobs
 
 
 async def _fail(shop: Workshop, claimed: ClaimedReproduction, error: StepError) -> None:
     async def fail(conn: Conn) -> None:
         if await reproduce_sql.fail(conn, claimed, error):
-            await _tell(conn, claimed, "reproduction.failed", {"error": error.code, "message": error.message})
+            await _append_event(conn, claimed, "reproduction.failed", {"error": error.code, "message": error.message})
 
     await patiently(shop.db, fail)
 
 
-async def _tell(conn: Conn, claimed: ClaimedReproduction, verb: str, said: dict[str, Any]) -> None:
+async def _append_event(conn: Conn, claimed: ClaimedReproduction, verb: str, details: dict[str, Any]) -> None:
     actor = Actor(token_id=None, name=claimed.created_by, role=Role.CREATOR)
-    subject, data = f"reproduction/{claimed.id}", {"receipt_id": claimed.receipt_id, **said}
+    subject, data = f"reproduction/{claimed.id}", {"receipt_id": claimed.receipt_id, **details}
     await log.append(conn, verb, actor, project_id=claimed.project_id, subject=subject, data=data)
