@@ -166,7 +166,7 @@ def test_a_chunk_with_a_false_length_is_ignored(tmp_path: Path) -> None:
         ('{"1": {"class_type": "A", "inputs": {"x": NaN}}}', "NaN"),
         ('{"1": {"class_type": "A", "inputs": {"x": "\\ud800"}}}', "half a character"),
         ('{"1": {"class_type": "A", "inputs": {"\\udfff": 1}}}', "half a character"),
-        ("{not json}", "not sound JSON"),
+        ("{not json}", "not valid JSON"),
         ('{"1": ' + "[" * 700_000, "brackets"),
         (json.dumps({str(n): {"class_type": "A" * 2000, "inputs": {}} for n in range(5000)}), "larger than 8 MiB"),
     ],

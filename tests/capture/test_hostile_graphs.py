@@ -66,7 +66,7 @@ def test_wiring_denser_than_any_workflow_is_refused() -> None:
         latent = (f"k{number - 1}", 0) if number else ("9", 2)
         graph[f"k{number}"] = ksampler(positive=["d999", 0], latent=latent)
     graph["11"]["inputs"]["samples"] = ["k999", 0]
-    with pytest.raises(Invalid, match=r"walk\.png is wired too densely"):
+    with pytest.raises(Invalid, match=r"walk\.png has too many links"):
         read_uses(graph, name="walk.png")
 
 

@@ -76,7 +76,7 @@ class Installation:
         """Return the message of each item that the doctor reports as wrong."""
         self.last = self.genlock("comfyui", "doctor", str(self.folder), "--comfyui", self.answering.url, "--json")
         assert self.last.code in (0, 1), self.last.err
-        problems = {item["what"]: item["said"] for item in self.last.document["items"] if not item["good"]}
+        problems = {item["what"]: item["detail"] for item in self.last.document["items"] if not item["good"]}
         assert self.last.code == bool(problems)
         return problems
 

@@ -263,10 +263,10 @@ async def test_by_name_the_new_weights_are_used_and_the_evidence_says_how_it_is_
 async def test_by_name_another_version_there_is_refused(
     server: ComfyServer, studio: ComfyStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Tampered, match="is not the version that is wanted as lora 0"):
+    with pytest.raises(Tampered, match="is not the expected version of lora 0"):
         await _by_name(unstaged(studio, server, monkeypatch), studio, "other", lora=studio.lora(99))
     larger = models.write(studio.folder / "larger", {**models.lora(11), **models.vae(1)})
-    with pytest.raises(Tampered, match="is not the version that is wanted"):
+    with pytest.raises(Tampered, match="is not the expected version"):
         await _by_name(unstaged(studio, server), studio, "larger", lora=larger)
 
 

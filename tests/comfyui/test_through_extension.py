@@ -89,5 +89,5 @@ async def test_what_stands_in_the_way_is_said(watched: Watched, truth: ComfyServ
         await studio.render(unknown)
     assert missing.value.code == "not_staged"
     studio.engine = ComfyUIEngine(truth.url, secret="any")
-    with pytest.raises(Unavailable, match="no extension of Genlock's"):
+    with pytest.raises(Unavailable, match="no Genlock extension"):
         await studio.render()

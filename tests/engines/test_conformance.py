@@ -204,7 +204,7 @@ async def test_a_name_in_use_is_refused(studio: Studio) -> None:
     job = studio.job("run")
     first = asyncio.ensure_future(studio.engine.render(job.spec, job.files, ignore))
     await asyncio.sleep(0)
-    with pytest.raises(Conflict, match="under way"):
+    with pytest.raises(Conflict, match="in progress"):
         await studio.engine.render(job.spec, job.files, ignore)
     await first
 

@@ -58,10 +58,10 @@ def with_single_loras(graph: Written, count: int) -> Written:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not sound JSON"),
-        (b"{", "not sound JSON"),
-        (b"\xff\xfe\x00", "not sound JSON"),
-        (b"[" * 100_000, "not sound JSON"),
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe\x00", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
         (b'{"1": {"class_type": "SketchLoadModel"}, "1": {"class_type": "SketchLoadModel"}}', "appears twice"),
         (b'{"1": {"class_type": "SketchSaveVideo", "inputs": {"fps": NaN}}}', "NaN is not a number"),
         (b"[]", "not an object of nodes"),

@@ -20,7 +20,7 @@ from genlock.engines.sketch.drawings import DRAWINGS
 from genlock.engines.sketch.fixed import Floats
 from genlock.engines.sketch.network import Network
 from genlock.engines.sketch.noise import noise
-from genlock.engines.sketch.picture import Look
+from genlock.engines.sketch.picture import Motion
 from genlock.engines.sketch.prompt import embed, tokens_of
 from genlock.engines.sketch.sampler import Sampling, frames_of
 from genlock.engines.sketch.weights import MAX_WEIGHT, SHAPES, Weights, read_lora, read_model

@@ -104,7 +104,7 @@ def doctor(
         *_look_at_comfyui(comfyui_url, config, target),
     ]
     rows = [("✓" if good else "✗", what, detail) for good, what, detail in findings]
-    items = [{"good": good, "what": what, "said": detail} for good, what, detail in findings]
+    items = [{"good": good, "what": what, "detail": detail} for good, what, detail in findings]
     session.show({"items": items, "good": all(good for good, *_ in findings)}, table(("", "what", ""), rows))
     if not all(good for good, *_ in findings):
         raise typer.Exit(FAILED)

@@ -28,7 +28,7 @@ def show_workflow(
     """Show which node input takes which value, as found in the graph or given at upload (`--bindings`)."""
     name = workflow if ":" in workflow else f"workflow:{workflow}"
     answer = session.gl.bindings(name, project=project)
-    declared = answer.said or {}
+    declared = answer.declared or {}
     rows = [
         (place.word, place.node, place.class_type, _inside(place.input, place.inside), str(place.value)[:_LONGEST])
         for place in answer.places

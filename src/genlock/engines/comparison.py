@@ -38,13 +38,13 @@ class Likeness(Model):
 
     @property
     def comparable(self) -> bool:
-        """Whether every frame has one to be compared with."""
+        """Whether every frame has a counterpart to be compared with."""
         return self.same_size and self.frames == self.other_frames
 
     @property
     def worst_psnr_db(self) -> float | None:
-        """The lowest signal-to-noise ratio of a frame; ``None`` when all frames are equal."""
-        return min((one for one in self.psnr_db if one is not None), default=None)
+        """The lowest signal-to-noise ratio of a frame; ``None`` if all frames are equal."""
+        return min((ratio for ratio in self.psnr_db if ratio is not None), default=None)
 
     @property
     def worst_ssim(self) -> float | None:
@@ -52,22 +52,22 @@ class Likeness(Model):
         return min(self.ssim, default=None)
 
 
-def compare(one: Path, other: Path, produces: Produces) -> tuple[Likeness, bytes | None]:
-    """How alike two outputs are, and a picture of the first frame that differs (PNG). Blocks.
+def compare(first: Path, second: Path, produces: Produces) -> tuple[Likeness, bytes | None]:
+    """Return how similar two outputs are, and a picture of the first frame that differs (PNG). Blocks.
 
-    The picture shows that frame of ``one``, the same of ``other``, and their difference, enlarged, side by side.
-    ``Invalid`` for what cannot be decoded.
+    The picture shows that frame of ``first``, the same of ``second``, and their difference, enlarged, side by side.
+    Raises ``Invalid`` for an output that cannot be decoded.
     """
-    return compare_frames(_frames(one, produces), _frames(other, produces))
+    return compare_frames(_frames(first, produces), _frames(second, produces))
 
 
-def compare_frames(one: Iterable[Pixels], other: Iterable[Pixels]) -> tuple[Likeness, bytes | None]:
-    """The same for frames: height × width × 3, eight bits."""
+def compare_frames(before_frames: Iterable[Pixels], after_frames: Iterable[Pixels]) -> tuple[Likeness, bytes | None]:
+    """Compare frames like ``compare``: height × width × 3, eight bits."""
     noise: list[float | None] = []
     structure: list[float] = []
     counts = [0, 0]
     same_size, first, picture = True, None, None
-    for number, (before, after) in enumerate(zip_longest(one, other), start=1):
+    for number, (before, after) in enumerate(zip_longest(before_frames, after_frames), start=1):
         counts = [counts[0] + (before is not None), counts[1] + (after is not None)]
         if before is None or after is None:
             first = first or number
@@ -96,15 +96,15 @@ def _frames(path: Path, produces: Produces) -> Iterator[Pixels]:
     return iter([read_picture(path.read_bytes(), path.name)]) if produces == IMAGE else decoded(path)
 
 
-def _similarity(one: Pixels, other: Pixels) -> float:
-    """Structural similarity of frames of any size: those smaller than its window are continued by their edges."""
-    missing = [max(WINDOW - side, 0) for side in one.shape[:2]]
+def _similarity(before: Pixels, after: Pixels) -> float:
+    """Return the structural similarity of frames of any size; frames smaller than its window are padded."""
+    missing = [max(WINDOW - side, 0) for side in before.shape[:2]]
     if any(missing):
         room = ((0, missing[0]), (0, missing[1]), (0, 0))
-        one, other = np.pad(one, room, mode="edge"), np.pad(other, room, mode="edge")
-    return ssim(one, other)
+        before, after = np.pad(before, room, mode="edge"), np.pad(after, room, mode="edge")
+    return ssim(before, after)
 
 
-def _shown(one: Pixels, other: Pixels) -> bytes:
-    difference = np.abs(one.astype(np.int16) - other.astype(np.int16)) * AMPLIFIED
-    return png_of(np.concatenate([one, other, difference.clip(0, 255).astype(np.uint8)], axis=1))
+def _shown(before: Pixels, after: Pixels) -> bytes:
+    difference = np.abs(before.astype(np.int16) - after.astype(np.int16)) * AMPLIFIED
+    return png_of(np.concatenate([before, after, difference.clip(0, 255).astype(np.uint8)], axis=1))

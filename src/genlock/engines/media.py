@@ -47,7 +47,7 @@ _X264 = {
     "preset": "medium",
     "crf": "16",
     "threads": "1",  # bytes differ between thread counts
-    "mbtree": "0",  # the macroblock tree reads memory that nobody wrote, at widths such as 192: decision 0010
+    "mbtree": "0",  # the macroblock tree reads uninitialised memory, at widths such as 192: decision 0010
 }
 
 
@@ -104,16 +104,16 @@ def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
     except FFmpegError as error:
         raise Unavailable(
             f"The video could not be written: {error}.",
-            hint="Look whether the disk is full, then try again.",
+            hint="Check whether the disk is full, then try again.",
             code="video_not_written",
         ) from error
     return written
 
 
 def examine(path: Path, limits: Limits | None = None, *, name: str | None = None) -> Examined:
-    """What a video is and shows, in one pass over its frames; ``Invalid`` if it does not decode to its end.
+    """Return a video's facts and digest, in one pass over its frames; ``Invalid`` if it does not decode to its end.
 
-    ``name`` is what errors call it, if its path says nothing to who sent it.
+    ``name`` is its name in errors, if the client does not know its path.
     """
     name = name or path.name
     if is_animated_webp(path):
@@ -159,12 +159,12 @@ def _examined_animation(path: Path, limits: Limits, name: str) -> Examined:
 
 
 def probe(path: Path, limits: Limits | None = None) -> VideoFacts:
-    """Width, height, number of frames and frames per second; ``Invalid`` if the file is no whole video."""
+    """Return width, height, number of frames and frames per second; ``Invalid`` if the file is not a whole video."""
     return examine(path, limits).facts
 
 
 def frames_digest(path: Path, limits: Limits | None = None) -> Digest:
-    """The digest of what a video shows, whatever its container, its tags and its timing.
+    """Return the digest of a video's frames, independent of its container, its tags and its timing.
 
     SHA-256 over all frames in the order they are shown; for each, the canonical JSON
     ``{"height":…,"pixel_format":…,"width":…}``, one line feed, and then the samples as the decoder gave them: plane

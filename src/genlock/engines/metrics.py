@@ -1,4 +1,4 @@
-"""How alike two pictures are, as a number."""
+"""Measures of the similarity of two pictures."""
 
 import math
 
@@ -12,15 +12,15 @@ _C1, _C2 = 0.01**2, 0.03**2
 _LUMA = (0.2126, 0.7152, 0.0722)
 
 
-def ssim(one: Pixels, other: Pixels) -> float:
-    """The mean structural similarity of two pictures of one size: 1 for the same, near 0 for unrelated ones.
+def ssim(first: Pixels, second: Pixels) -> float:
+    """Return the mean structural similarity of two pictures of the same size: 1 for equal, near 0 for unrelated ones.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity",
     2004; on BT.709 luma, with even windows of 8 × 8. ``ValueError`` for pictures of different or too small sizes.
     """
-    if one.shape != other.shape or min(one.shape[:2]) < WINDOW:
-        raise ValueError(f"cannot compare pictures of {one.shape} and {other.shape}")
-    x, y = _luma(one), _luma(other)
+    if first.shape != second.shape or min(first.shape[:2]) < WINDOW:
+        raise ValueError(f"cannot compare pictures of {first.shape} and {second.shape}")
+    x, y = _luma(first), _luma(second)
     mean_x, mean_y = _means(x), _means(y)
     variance_x = _means(x * x) - mean_x * mean_x
     variance_y = _means(y * y) - mean_y * mean_y
@@ -30,14 +30,14 @@ def ssim(one: Pixels, other: Pixels) -> float:
     return float(np.mean(alike / largest))
 
 
-def psnr(one: Pixels, other: Pixels) -> float:
-    """The peak signal-to-noise ratio of two pictures of one size, over all channels, in decibels: more is more alike.
+def psnr(first: Pixels, second: Pixels) -> float:
+    """Return the peak signal-to-noise ratio of two pictures of the same size, over all channels, in decibels.
 
     ``ValueError`` for pictures of different sizes, and for equal ones, which have no noise to compare with.
     """
-    if one.shape != other.shape:
-        raise ValueError(f"cannot compare pictures of {one.shape} and {other.shape}")
-    error = one.astype(np.float64) - other.astype(np.float64)
+    if first.shape != second.shape:
+        raise ValueError(f"cannot compare pictures of {first.shape} and {second.shape}")
+    error = first.astype(np.float64) - second.astype(np.float64)
     noise = float(np.mean(error * error))
     if not noise:
         raise ValueError("the pictures are equal")
@@ -50,7 +50,7 @@ def _luma(picture: Pixels) -> NDArray[np.float64]:
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of every window, by sums over the rectangle before it."""
+    """Return the mean of every window, by sums over the rectangle before it."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = np.cumsum(np.cumsum(values, axis=0), axis=1)
     inside = sums[WINDOW:, WINDOW:] - sums[:-WINDOW, WINDOW:] - sums[WINDOW:, :-WINDOW] + sums[:-WINDOW, :-WINDOW]

@@ -1,4 +1,4 @@
-"""What every engine takes and gives: the spec, the result, and the one protocol.
+"""What every engine takes and returns: the spec, the result, and the protocol.
 
 An engine never sees an asset, a version or a segment. It gets a frozen ``RenderSpec`` and a mapping from each
 input's key to a file whose bytes the caller has verified; it writes files into ``spec.workdir`` and names them.
@@ -22,14 +22,14 @@ LAST_FRAME = "last_frame"
 THUMBNAIL = "thumbnail"
 
 START_ROLES = (SEED_FRAME, Kind.VARIANT.value, Kind.SOURCE_IMAGE.value)
-"""Where the start image of a run comes from: the first of these roles that its spec has."""
+"""The roles of a start image: the first of them that a spec has is used."""
 
 LABELS = frozenset({"resolution_tier"})
 """Parameters that only name what other parameters already state."""
 
 AWAY = "engine_away"
 LOST = "run_lost"
-"""Codes of ``Unavailable`` when an engine does not answer, or has forgotten a run: the run may be tried elsewhere."""
+"""Codes of ``Unavailable`` if an engine does not respond, or has lost a run: the run may be tried elsewhere."""
 
 
 class EngineInput(Model):
@@ -42,31 +42,31 @@ class EngineInput(Model):
     strength_model: float | None = None
     strength_clip: float | None = None
     filename: str | None = None
-    """For messages, and for what a person sees: no engine may let a name act in the picture."""
+    """For messages and display: a name must never affect the picture."""
     digest: Digest | None = None
-    """Of its bytes, where the caller has verified them; an engine that needs it takes it itself otherwise."""
+    """The digest of its bytes, if the caller has verified them; else an engine that needs it computes it."""
     bindings: dict[str, Any] | None = None
-    """What a person said of a workflow: which input of which node takes what. Not every engine has a use for it."""
+    """Bindings declared for a workflow: which input of which node takes what. Not every engine uses them."""
 
     @property
     def label(self) -> str:
-        """How messages call this input."""
+        """The name of this input in messages."""
         named = f" ({self.filename})" if self.filename else ""
         return f"{self.role} {self.ordinal}{named}"
 
 
 class RenderSpec(Model):
-    """Everything that determines one run.
+    """Everything that determines a run.
 
     ``graph`` is the exact graph to run; without it the file of the input in the role ``workflow`` is read.
-    ``parameters`` are the words of a receipt (``prompt``, ``cfg``, ``seed`` as a string, …) and win over the graph.
-    ``work`` and ``attempt`` say which try of which work this is: an engine that outlives its callers stops what earlier
-    tries, whose caller was killed, have left there.
+    ``parameters`` are the words of a receipt (``prompt``, ``cfg``, ``seed`` as a string, …) and override the graph.
+    ``work`` and ``attempt`` identify the attempt: an engine that outlives its callers stops the runs that earlier
+    attempts, whose caller was killed, have left there.
     """
 
     run: str = Field(min_length=1, max_length=200)
     work: str | None = None
-    """The same for every try of the same work, and nobody else's in the world."""
+    """The same for every attempt at the same work, and globally unique."""
     attempt: int = Field(default=1, ge=1)
     workdir: Path
     produces: Produces = "video"
@@ -75,19 +75,19 @@ class RenderSpec(Model):
     graph: bytes | None = None
 
     def in_role(self, role: str) -> tuple[EngineInput, ...]:
-        """The inputs in ``role``, in their order."""
+        """Return the inputs in ``role``, in their order."""
         return tuple(sorted((item for item in self.inputs if item.role == role), key=lambda item: item.ordinal))
 
 
 class OutputFile(Model):
-    """One file that a run wrote."""
+    """A file that a run wrote."""
 
     path: Path
     media_type: str
 
 
 class Rendered(Model):
-    """What came of one run.
+    """The result of a run.
 
     ``outputs`` by part: ``video``, ``last_frame`` (lossless PNG) and ``thumbnail`` when the run made a video,
     ``image`` (lossless PNG) and ``thumbnail`` when it made a picture.
@@ -98,20 +98,20 @@ class Rendered(Model):
     frames_digest: Digest
     """Digest of the decoded frames, as ``engines.media.frames_digest`` defines it."""
     graph: bytes
-    """Canonical JSON of the graph that really ran, after binding."""
+    """Canonical JSON of the graph that ran, after binding."""
     parameters: dict[str, Any]
-    """Every parameter that acted, defaults and the graph's own values included."""
+    """Every parameter in effect, including defaults and the graph's own values."""
     inputs: tuple[EngineInput, ...]
-    """The inputs whose bytes went into the run, with the strengths that acted; the spec's others were not needed."""
+    """The inputs whose bytes the run used, with the strengths in effect; the spec's other inputs were not needed."""
     environment: dict[str, str]
     per_node_s: dict[str, float]
     duration_s: float
     evidence: Literal["recorded", "matched_by_name", "declared"] = "recorded"
-    """Weaker than ``recorded`` where an engine could not prove that its files were the ones that were wanted."""
+    """Weaker than ``recorded`` if the engine could not prove that it used the expected files."""
 
 
 class Offer(Model):
-    """What an engine understands, whether it can be reached or not."""
+    """What an engine understands, whether or not it is reachable."""
 
     name: str
     parameters: tuple[str, ...]
@@ -126,20 +126,20 @@ class Offer(Model):
 
 
 class EngineInfo(Offer):
-    """What an engine is at the moment, and what it understands."""
+    """An engine's present version and environment, and its offer."""
 
     version: str
     environment: dict[str, str]
 
 
 class Report(Protocol):
-    """Told how far a run is: ``progress`` from 0 to 1, never falling, on the event loop's thread.
+    """Receives a run's progress: ``progress`` from 0 to 1, never falling, on the event loop's thread.
 
     It must return at once and must not raise.
     """
 
     def __call__(self, progress: float, message: str) -> None:
-        """Take note of how far the run is."""
+        """Receive the progress of the run."""
         ...
 
 
@@ -152,17 +152,17 @@ class Engine(Protocol):
         ...
 
     async def describe(self) -> EngineInfo:
-        """What the engine is at the moment; ``Unavailable`` if it cannot be reached."""
+        """Return the engine's present state; raise ``Unavailable`` if it cannot be reached."""
         ...
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
-        """Run ``spec`` and give what it wrote.
+        """Run ``spec`` and return its outputs.
 
-        ``Invalid`` for what cannot be bound or read, ``Unavailable`` for what is missing on this machine,
-        ``Conflict`` with the code ``cancelled`` after ``cancel``, ``Conflict`` if the run is already under way.
+        Raises ``Invalid`` if the spec cannot be bound or read, ``Unavailable`` for files missing on this machine,
+        ``Conflict`` with the code ``cancelled`` after ``cancel``, ``Conflict`` if the run is already in progress.
         """
         ...
 
     async def cancel(self, run: str) -> None:
-        """Stop a run that is under way here; nothing happens if there is none of that name."""
+        """Stop a run in progress; do nothing if there is no such run."""
         ...

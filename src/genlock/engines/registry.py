@@ -1,4 +1,4 @@
-"""Makes an engine from the name that receipts and requests use."""
+"""Creates engines by the names that receipts and requests use."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -14,7 +14,7 @@ from genlock.settings import Settings
 def _comfyui(settings: Settings) -> Engine:
     if settings.comfyui_url is None:
         raise Unavailable(
-            "The address of ComfyUI is not set.", hint="Set GENLOCK_COMFYUI_URL for this worker.", code="no_comfyui"
+            "ComfyUI's URL is not configured.", hint="Set GENLOCK_COMFYUI_URL for this worker.", code="no_comfyui"
         )
     folder = settings.comfyui_folder
     staging = None if folder is None else Staging(folder, settings.comfyui_staging_bytes)

@@ -1,4 +1,4 @@
-"""What stops an engine's runs: one event for each run that is under way."""
+"""Events that stop an engine's runs, one for each run in progress."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -8,17 +8,17 @@ from genlock.errors import Conflict
 
 
 class Settable(Protocol):
-    """An event of threads or of asyncio, as the engine waits for it."""
+    """An event of threading or asyncio, whichever the engine waits for."""
 
     def set(self) -> None:
-        """Let whoever waits for it go on."""
+        """Wake every waiter."""
 
 
 E = TypeVar("E", bound=Settable)
 
 
 class Stops(Generic[E]):
-    """The runs of one engine that are under way, each with the event that stops it."""
+    """The runs of an engine that are in progress, each with the event that stops it."""
 
     def __init__(self, event: Callable[[], E]) -> None:
         self._event = event
@@ -26,9 +26,9 @@ class Stops(Generic[E]):
 
     @contextmanager
     def under_way(self, run: str) -> Generator[E]:
-        """The event that stops this run, for as long as it is under way; ``Conflict`` if it is already."""
+        """Yield the event that stops this run while it is in progress; raise ``Conflict`` if it already is."""
         if run in self._by_run:
-            raise Conflict(f"The run {run} is already under way.", hint="Give each run its own name.")
+            raise Conflict(f"The run {run} is already in progress.", hint="Give each run its own name.")
         stop = self._by_run[run] = self._event()
         try:
             yield stop
@@ -36,7 +36,7 @@ class Stops(Generic[E]):
             del self._by_run[run]
 
     def stop(self, run: str) -> None:
-        """Stop a run; one that is not under way needs nothing."""
+        """Stop a run; do nothing if it is not in progress."""
         stop = self._by_run.get(run)
         if stop is not None:
             stop.set()

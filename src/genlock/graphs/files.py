@@ -1,11 +1,11 @@
-"""Which files a node names, of what kind they are, and how strongly they act.
+"""The files that a node names, with their categories, roles and strengths.
 
     lora_name: rain.safetensors     strength_model: 0.8          one file
     lora_02: rain.safetensors       strength_02: 0.8             several, told apart by their number
     lora_1: {"on": true, "lora": "rain.safetensors", "strength": 0.8}
 
-Any input of any node counts. What ComfyUI's folders hold (``known``) decides before the name of an input does, and the
-name of an input before the class of its node. Where nothing says what a file is, its role is ``other``.
+Any input of any node counts. The files in ComfyUI's folders (``server_files``) decide before the name of an input does,
+and the name of an input before the class of its node. If nothing decides what a file is, its role is ``other``.
 """
 
 import itertools
@@ -57,18 +57,18 @@ _STRENGTHS = {
 }
 
 
-_BESIDE = (*_STRENGTHS["strength_model"], *_STRENGTHS["strength_clip"], *_SWITCHES)
+_SETTING_NAMES = (*_STRENGTHS["strength_model"], *_STRENGTHS["strength_clip"], *_SWITCHES)
 _LONGEST_NAME = 200
 _STRONGEST = 1e300
 
 
 class _Named(NamedTuple):
-    """A file's name where it stands, with the settings that stand beside it."""
+    """A file's name and its place, with the settings next to it."""
 
     input: str
     inside: Inside
     name: str
-    beside: Mapping[str, Setting | Unknown]
+    siblings: Mapping[str, Setting | Unknown]
 
 
 class FoundFile(NamedTuple):
@@ -78,73 +78,73 @@ class FoundFile(NamedTuple):
     unresolved: tuple[Unresolved, ...]
 
 
-def files_of(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> Iterator[FoundFile]:
-    """The files that a node names and uses, in the order of its inputs' names."""
+def files_of(wiring: Wiring, key: str, server_files: Mapping[str, Collection[str]]) -> Iterator[FoundFile]:
+    """Yield the files that a node names and uses, in the order of its inputs' names."""
     class_type = wiring.nodes[key].class_type
-    for named in _named_in(wiring, key, known):
+    for named in _named_in(wiring, key, server_files):
         name, folder = _without_folder(named.name)
-        category = folder or _category(class_type, named.input, name, known)
+        category = folder or _category(class_type, named.input, name, server_files)
         role = _role(class_type, category, name)
         settings: dict[str, Setting] = {}
         unresolved: list[Unresolved] = []
         if not MEDIA_FOLDERS & {category}:
             for word, stems in _STRENGTHS.items():
-                found = next((named.beside[stem] for stem in stems if stem in named.beside), None)
-                if isinstance(found, Setting) and type(found.value) in (int, float):
-                    if abs(found.value) <= _STRONGEST:
-                        settings[word] = found
+                strength = next((named.siblings[stem] for stem in stems if stem in named.siblings), None)
+                if isinstance(strength, Setting) and type(strength.value) in (int, float):
+                    if abs(strength.value) <= _STRONGEST:
+                        settings[word] = strength
                     else:
                         unresolved.append(Unresolved(key, named.input, word, "it is beyond what any number here holds"))
-                elif isinstance(found, Unknown):
-                    unresolved.append(Unresolved(key, named.input, word, found.reason))
+                elif isinstance(strength, Unknown):
+                    unresolved.append(Unresolved(key, named.input, word, strength.reason))
         use = FileUse(key, named.input, category, role, name, 0, inside=named.inside, **settings)
         yield FoundFile(use, tuple(unresolved))
 
 
-def _named_in(wiring: Wiring, key: str, known: Mapping[str, Collection[str]]) -> Iterator[_Named]:
+def _named_in(wiring: Wiring, key: str, server_files: Mapping[str, Collection[str]]) -> Iterator[_Named]:
     node = wiring.nodes[key]
     rows = _rows(wiring.names_of(key))
     for name in sorted(node.values, key=_in_order):
         value = wiring.value(key, name)
         if isinstance(value, str):
-            beside = _beside(wiring, key, name, rows)
-            if _names_file(node.class_type, name, value, known) and not _is_off(beside):
-                yield _Named(name, (), value, beside)
+            siblings = _sibling_settings(wiring, key, name, rows)
+            if _names_file(node.class_type, name, value, server_files) and not _is_off(siblings):
+                yield _Named(name, (), value, siblings)
         elif isinstance(value, dict | list):
-            yield from _nested(node.class_type, key, name, (), value, known)
+            yield from _nested(node.class_type, key, name, (), value, server_files)
 
 
 def _nested(
-    class_type: str, key: str, name: str, inside: Inside, value: Any, known: Mapping[str, Collection[str]]
+    class_type: str, key: str, name: str, inside: Inside, value: Any, server_files: Mapping[str, Collection[str]]
 ) -> Iterator[_Named]:
-    """Files that are named within an object or a list, each with its siblings as its settings."""
+    """Yield the files that are named within an object or a list, each with its siblings as its settings."""
     if len(inside) >= _MAX_DEPTH:
         return
     entries = cast("dict[str, Any]", value) if isinstance(value, dict) else dict(enumerate(cast("list[Any]", value)))
-    beside = {
+    siblings = {
         part: Setting(key, name, entry, (*inside, part))
         for part, entry in entries.items()
         if isinstance(part, str) and isinstance(entry, str | int | float)
     }
-    if _is_off(beside):
+    if _is_off(siblings):
         return
     for part, entry in entries.items():
         if isinstance(entry, dict | list):
-            yield from _nested(class_type, key, name, (*inside, part), entry, known)
-        elif isinstance(entry, str) and _names_file(class_type, name, entry, known):
-            yield _Named(name, (*inside, part), entry, beside)
+            yield from _nested(class_type, key, name, (*inside, part), entry, server_files)
+        elif isinstance(entry, str) and _names_file(class_type, name, entry, server_files):
+            yield _Named(name, (*inside, part), entry, siblings)
 
 
-def _names_file(class_type: str, name: str, value: str, known: Mapping[str, Collection[str]]) -> bool:
+def _names_file(class_type: str, name: str, value: str, server_files: Mapping[str, Collection[str]]) -> bool:
     if value.lower() in _NO_FILE:
         return False
-    # Files have extensions: without that, a word that is also a folder's name would be taken for it.
-    is_there = "." in value and any(value in names for names in known.values())
+    # Only names with an extension: a word that is also a folder's name is not a file.
+    is_there = "." in value and any(value in names for names in server_files.values())
     return is_there or recorded_as(class_type, name, value) == "file"
 
 
 def _rows(names: Collection[str]) -> dict[str | None, dict[str, list[str]]]:
-    """The names of a node's inputs by their numbers, and by what they are without; None for those that have none."""
+    """Return the names of a node's inputs by number (None for those without one), and by name without the number."""
     rows: dict[str | None, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name in sorted(names):
         stem, number = _numbered(name)
@@ -152,36 +152,36 @@ def _rows(names: Collection[str]) -> dict[str | None, dict[str, list[str]]]:
     return rows
 
 
-def _beside(
+def _sibling_settings(
     wiring: Wiring, key: str, name: str, rows: Mapping[str | None, Mapping[str, list[str]]]
 ) -> dict[str, Setting | Unknown]:
-    """The settings that belong to a file's input: those with its number, or without one if it has none."""
+    """Return the settings of a file's input: those with the same number, or without one if it has none."""
     number = _numbered(name)[1]
     if sum(map(len, itertools.islice(rows[number].values(), 2))) < 2:
-        number = None  # nothing else has this number: it tells no rows apart
-    found: dict[str, Setting | Unknown] = {}
-    for word in _BESIDE:
+        number = None  # no other input has this number, so it does not distinguish rows
+    settings: dict[str, Setting | Unknown] = {}
+    for word in _SETTING_NAMES:
         others = [other for other in rows.get(number, {}).get(word, ()) if other != name]
         setting = wiring.setting(key, others[-1]) if others else None
         if setting is not None:
-            found[word] = setting
-    return _counted(wiring, key, number, found)
+            settings[word] = setting
+    return _counted(wiring, key, number, settings)
 
 
 def _counted(
-    wiring: Wiring, key: str, number: str | None, found: dict[str, Setting | Unknown]
+    wiring: Wiring, key: str, number: str | None, settings: dict[str, Setting | Unknown]
 ) -> dict[str, Setting | Unknown]:
-    """``found`` as a stack that says how many of its rows count, and which strengths, means it."""
+    """Return ``settings`` as changed by the inputs of a stack for the number of its rows and their strengths."""
     count, mode = (wiring.setting(key, name) for name in ("lora_count", "input_mode"))
     if number is not None and isinstance(count, Setting) and type(count.value) is int and int(number) > count.value:
         return {"on": Setting(key, "lora_count", False)}
-    if isinstance(mode, Setting) and mode.value == "simple" and "lora_wt" in found:
-        return {"strength_model": found["lora_wt"], "strength_clip": found["lora_wt"]}
-    return found
+    if isinstance(mode, Setting) and mode.value == "simple" and "lora_wt" in settings:
+        return {"strength_model": settings["lora_wt"], "strength_clip": settings["lora_wt"]}
+    return settings
 
 
 def _numbered(name: str) -> tuple[str, str | None]:
-    """``lora_02`` as ``lora`` and ``2``; a name without a number as it is."""
+    """Split ``lora_02`` into ``lora`` and ``2``; a name without a number stays whole, with None."""
     stem = name.rstrip("0123456789")
     if stem == name:
         return name, None
@@ -193,32 +193,32 @@ def _in_order(name: str) -> tuple[str, int, str]:
     return stem, int((number or "0")[:18]), name
 
 
-def _is_off(beside: Mapping[str, Setting | Unknown]) -> bool:
-    """Whether a switch beside a file says that it is not used. 0 is no switch: a strength of 0 is still a use."""
+def _is_off(siblings: Mapping[str, Setting | Unknown]) -> bool:
+    """Return whether a switch next to a file disables it. A strength of 0 does not: the file is still used."""
     for word in _SWITCHES:
-        found = beside.get(word)
-        if isinstance(found, Setting) and str(found.value).lower() in _OFF:
+        switch = siblings.get(word)
+        if isinstance(switch, Setting) and str(switch.value).lower() in _OFF:
             return True
     return False
 
 
 def _without_folder(name: str) -> tuple[str, str | None]:
     stem, bracket, folder = name.rpartition("[")
-    is_said = bracket and folder in ("input]", "output]", "temp]")
-    return (stem.rstrip(), folder[:-1]) if is_said else (name, None)
+    has_folder = bracket and folder in ("input]", "output]", "temp]")
+    return (stem.rstrip(), folder[:-1]) if has_folder else (name, None)
 
 
-def _category(class_type: str, name: str, value: str, known: Mapping[str, Collection[str]]) -> str | None:
-    """The folder that a file is in: the one that has it, else as the input, else the class says."""
-    holders = [category for category, names in known.items() if value in names]
+def _category(class_type: str, name: str, value: str, server_files: Mapping[str, Collection[str]]) -> str | None:
+    """Return the category of a file: of the only folder that has it, else by its input's name, else by the class."""
+    holders = [category for category, names in server_files.items() if value in names]
     if len(holders) == 1:
         return holders[0]
     if class_type == "LoadImageOutput":
         return "output"
-    said = [*_matching(name), *_matching(class_type)]
-    if value.lower().startswith(("tae", "lighttae")) and said[:1] == ["vae"]:
+    candidates = [*_matching(name), *_matching(class_type)]
+    if value.lower().startswith(("tae", "lighttae")) and candidates[:1] == ["vae"]:
         return "vae_approx"
-    fitting = [category for category in said if not holders or category in holders]
+    fitting = [category for category in candidates if not holders or category in holders]
     if fitting:
         return fitting[0]
     is_input = media_kind(value) is not None or name in LOADERS.get(class_type, ())

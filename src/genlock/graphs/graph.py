@@ -2,8 +2,8 @@
 
     {"3": {"class_type": "KSampler", "inputs": {"seed": 42, "model": ["1", 0]}, "_meta": …}}
 
-A value is anything but a link; a link is ``[id of a node, number of its output]``. Whatever else a node carries
-(titles, positions, colours, what a server added while it ran) is not read.
+A link is ``[id of a node, number of its output]``, and anything else is a value. The other fields of a node
+(titles, positions, colours, a server's additions during a run) are not read.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _EXPORT = "In ComfyUI choose File › Export (API), in older versions Save (API 
 
 
 class Link(NamedTuple):
-    """One input of a node that takes output ``slot`` of the node ``source``."""
+    """An input of a node that takes output ``slot`` of the node ``source``."""
 
     input: str
     source: str
@@ -26,7 +26,7 @@ class Link(NamedTuple):
 
 
 class Node(NamedTuple):
-    """One node; ``values`` are normalised (4.0 is 4) and ``links`` are in the order of their inputs' names."""
+    """A node; ``values`` are normalised (4.0 is 4), ``links`` are in the order of their inputs' names."""
 
     class_type: str
     values: Mapping[str, Any]
@@ -34,17 +34,17 @@ class Node(NamedTuple):
 
 
 def read_graph(value: Any, name: str) -> dict[str, Node]:
-    """The nodes by id, every node after those that it takes from; ``Invalid``, naming ``name``, if it is no graph."""
+    """Return the nodes by id, each after its sources; raise ``Invalid``, with ``name``, if it is not a graph."""
     if not isinstance(value, dict):
         raise _refused(name, "it is not a JSON object")
-    found = cast(dict[str, Any], value)
-    if isinstance(found.get("nodes"), list):
+    entries = cast(dict[str, Any], value)
+    if isinstance(entries.get("nodes"), list):
         raise _refused(name, "it is the editor's format, which leaves out what the server runs")
-    if isinstance(found.get("prompt"), dict) and "class_type" not in found["prompt"]:
-        raise _refused(name, 'it is a request that holds a graph under "prompt"', "Register that graph alone.")
-    if len(found) > MAX_NODES:
+    if isinstance(entries.get("prompt"), dict) and "class_type" not in entries["prompt"]:
+        raise _refused(name, 'it is a request that holds a graph under "prompt"', "Register only that graph.")
+    if len(entries) > MAX_NODES:
         raise _refused(name, f"it has more than {MAX_NODES:,} nodes")
-    nodes = {key: _node(key, entry, name) for key, entry in found.items()}
+    nodes = {key: _node(key, entry, name) for key, entry in entries.items()}
     for key, node in nodes.items():
         for link in node.links:
             if link.source not in nodes:
@@ -73,7 +73,7 @@ def _node(key: str, entry: Any, name: str) -> Node:
 
 
 def _link(field: str, given: Any, name: str) -> Link | None:
-    """The link that ``given`` is, by ComfyUI's own test, or None if it is a value."""
+    """Return ``given`` as a link, by ComfyUI's own test, or None if it is a value."""
     if not isinstance(given, list):
         return None
     parts = cast(list[Any], given)
@@ -85,12 +85,12 @@ def _link(field: str, given: Any, name: str) -> Link | None:
 
 
 def _normalised(value: Any, name: str, depth: int = 0) -> Any:
-    """``value`` with one spelling for each number, in a form that RFC 8785 can write whatever it is."""
+    """Return ``value`` with one spelling for each number, in a form that RFC 8785 can always write."""
     if depth > MAX_DEPTH:
         raise _refused(name, "a value in it is nested too deeply")
     if isinstance(value, dict):
         entries = cast(dict[str, Any], value)
-        # Marked, so that no object in a file can be taken for the mark of a large integer below.
+        # Marked, so that no object in a file is mistaken for the mark of a large integer below.
         return {"object": {key: _normalised(item, name, depth + 1) for key, item in entries.items()}}
     if isinstance(value, list):
         return [_normalised(item, name, depth + 1) for item in cast(list[Any], value)]
@@ -102,7 +102,7 @@ def _normalised(value: Any, name: str, depth: int = 0) -> Any:
 
 
 def _sources_first(nodes: Mapping[str, Node], name: str) -> dict[str, Node]:
-    """``nodes`` with each after its sources; ``Invalid`` if they go in a circle."""
+    """Return ``nodes`` with each after its sources; raise ``Invalid`` if they form a cycle."""
     waiting = {key: len(node.links) for key, node in nodes.items()}
     consumers: dict[str, list[str]] = {key: [] for key in nodes}
     for key, node in nodes.items():
@@ -115,8 +115,8 @@ def _sources_first(nodes: Mapping[str, Node], name: str) -> dict[str, Node]:
             if not waiting[consumer]:
                 ready.append(consumer)
     if len(ready) < len(nodes):
-        circle = sorted(key for key, count in waiting.items() if count)
-        raise _refused(name, f"nodes go in a circle, {circle[0][:80]!r} among them or behind them")
+        cycle = sorted(key for key, count in waiting.items() if count)
+        raise _refused(name, f"its nodes form a cycle, {cycle[0][:80]!r} in it or after it")
     return {key: nodes[key] for key in ready}
 
 

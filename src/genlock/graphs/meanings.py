@@ -1,7 +1,7 @@
-"""Which values in a graph a receipt records on its own, so that they are no part of what the workflow *is*.
+"""The values in a graph that a receipt records separately, so that they are not part of what the workflow *is*.
 
-The rules go by the class of a node and the name of an input. What no rule names stays in the skeleton: a value that
-nobody records must never change unnoticed. Changing any rule changes skeletons: give them a new number then.
+The rules go by the class of a node and the name of an input. A value without a rule stays in the skeleton: a value that
+is not recorded must never change unnoticed. Changing any rule changes skeletons: give them a new number then.
 """
 
 import re
@@ -85,10 +85,10 @@ _WEIGHTS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".o
 _MEDIA = (".png", ".jpg", ".jpeg", ".webp", ".mp4", ".webm", ".mov", ".mkv", ".wav", ".mp3", ".flac", ".ogg")
 
 PRIMITIVES = frozenset({"PrimitiveString", "PrimitiveStringMultiline", "PrimitiveInt", "PrimitiveFloat"})
-"""ComfyUI's own nodes that only hand their ``value`` on: it is recorded as what it is used for."""
+"""ComfyUI's own nodes that only pass their ``value`` on: it is recorded as what it is used for."""
 
 PLACE_CLASS = "GenlockPlace"
-"""The node that says to which segment a graph belongs; no part of what the workflow is."""
+"""The node that names the segment of a graph; not part of what the workflow is."""
 
 _EDITOR_ONLY = frozenset({"control_after_generate", "control_before_generate"})
 _UPLOAD_BUTTONS = frozenset({"upload", "choose file to upload", "audioUI"})
@@ -113,9 +113,9 @@ _SILENT = frozenset(_SILENT_CLASSES.split())
 
 
 def is_silent(class_type: str) -> bool:
-    """Whether a node of this class certainly makes no output of its own.
+    """Return whether nodes of this class certainly make no output themselves.
 
-    Known classes only: a node of any other class that nothing takes from is taken for an output.
+    Only for known classes: a node of any other class without consumers counts as an output.
     """
     if class_type.startswith("Sketch"):
         return not class_type.startswith(("SketchSave", "SketchPreview"))
@@ -123,12 +123,12 @@ def is_silent(class_type: str) -> bool:
 
 
 def is_editors(class_type: str, name: str) -> bool:
-    """Whether this input is the editor's own: a button or a habit, which no server reads."""
+    """Return whether this input belongs to the editor, such as a button, and no server reads it."""
     return name in _EDITOR_ONLY or (name in _UPLOAD_BUTTONS and class_type.startswith("Load"))
 
 
 def word_for(class_type: str, name: str) -> str | None:
-    """What a receipt calls the values of this input, or None if it does not record them."""
+    """Return a receipt's word for the values of this input, or None if it does not record them."""
     if name in LOADERS.get(class_type, ()):
         return "file"
     for family, words in _FAMILIES:
@@ -138,19 +138,19 @@ def word_for(class_type: str, name: str) -> str | None:
 
 
 def recorded_as(class_type: str, name: str, value: Any) -> str | None:
-    """What a receipt records this value as, or None if it stays in the skeleton."""
+    """Return a receipt's word for this value, or None if it stays in the skeleton."""
     word = word_for(class_type, name)
     if word is not None and fits(word, value):
         return word
     if isinstance(value, str):
-        # A choice of weights is one in any node; a picture's name only where a node loads pictures.
+        # A weights file counts in any node, a picture's name only in a node that loads.
         extensions = _WEIGHTS + _MEDIA if "Load" in class_type else _WEIGHTS
         return "file" if value.lower().endswith(extensions) else None
     return None
 
 
 def fits(word: str, value: Any) -> bool:
-    """Whether ``value``, normalised, can be what ``word`` says: text or a number. True is not 1."""
+    """Return whether ``value``, normalised, has the type of ``word``: text or a number. True is not 1."""
     if word in _TEXTS:
         return isinstance(value, str)
     if word == "seed" and isinstance(value, str):

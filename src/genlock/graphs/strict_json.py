@@ -1,4 +1,4 @@
-"""JSON as it must be before it decides equality: UTF-8, no duplicate keys, no NaN, no infinities (RFC 8259, 7493)."""
+"""JSON strict enough to decide equality: UTF-8, no duplicate keys, no NaN, no infinities (RFC 8259, RFC 7493)."""
 
 import json
 import math
@@ -9,17 +9,17 @@ from typing import Any, NoReturn
 from genlock.errors import Invalid
 
 MAX_MARKS = 10 * 2**16
-"""How many brackets and commas are parsed at most: about as many objects, and some 64 MiB of memory."""
+"""The most brackets and commas that are parsed: about as many objects, and some 64 MiB of memory."""
 
-# Strings, however long, cost only their length; it is brackets and commas that a parser turns into many objects.
+# A string costs only its length; a parser turns brackets and commas into many objects.
 # The possessive repeats and the optional end keep the search linear, whatever the bytes are.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 def read_json(content: bytes | bytearray, name: str, *, finite: bool = True) -> Any:
-    """The value in ``content``; ``Invalid``, naming ``name``, if it is not JSON, or not the same to every reader.
+    """Return the value of ``content``; raise ``Invalid``, with ``name``, if it is not JSON or not unambiguous.
 
-    Unless ``finite``, NaN and infinities are let through: Python's own JSON writes them.
+    Unless ``finite``, NaN and infinities are accepted: Python's own JSON writes them.
     """
     try:
         text = content.decode("utf-8")
@@ -33,21 +33,21 @@ def read_json(content: bytes | bytearray, name: str, *, finite: bool = True) -> 
         reason = "it is nested too deeply"
     except ValueError as error:
         reason = str(error)
-    raise Invalid(f"{name} is not sound JSON: {reason}.", hint="Export the file again.", code="bad_json")
+    raise Invalid(f"{name} is not valid JSON: {reason}.", hint="Export the file again.", code="bad_json")
 
 
 def _marks(content: bytes | bytearray) -> int:
-    """How many brackets and commas there are outside of strings."""
+    """Return the number of brackets and commas outside of strings."""
     bare = _STRING.sub(b"", content)
     return sum(bare.count(mark) for mark in (b"{", b"[", b","))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise ValueError(f"the key {twice[:80]!r} is there twice in one object")
-    return found
+        raise ValueError(f"the key {twice[:80]!r} occurs twice in an object")
+    return fields
 
 
 def _float(text: str) -> float:

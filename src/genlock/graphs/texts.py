@@ -1,9 +1,9 @@
-"""The prompts that a sampling is told, followed back through the nodes between.
+"""The prompts of a sampling, followed upstream through the nodes between.
 
     sampler.positive ◀── WanImageToVideo (output 0) ◀── .positive ◀── CLIPTextEncode ◀── .text ◀── PrimitiveString
 
-Only through nodes whose meaning is known: those that hand both sides on, those that join conditionings, and those that
-join texts. Behind any other node the prompt is unresolved, with the reason, and never guessed.
+Only through nodes whose meaning is known: those that pass both sides on, those that join conditionings, and those that
+join texts. After any other node the prompt is unresolved, with the reason, and never guessed.
 """
 
 import re
@@ -24,13 +24,13 @@ _SIDES: dict[str, Side | None] = {
     "cond2": "positive",
     "text_embeds": None,
 }
-"""Inputs of samplers and guiders that take prompts; None where what is taken holds both sides."""
+"""Inputs of samplers and guiders that take prompts; None for an input that takes both sides."""
 
 _LORA_TAG = re.compile(r"<lora:[^<>]{1,300}>")
 
 
 def texts_of_sampling(wiring: Wiring, keys: tuple[str, ...]) -> Iterator[TextUse]:
-    """The prompts that a sampler and the guiders before it (``keys``) take, in the order of their inputs."""
+    """Yield the prompts that a sampler and the guiders before it (``keys``) take, in the order of their inputs."""
     for key in keys:
         for name, side in _SIDES.items():
             link = wiring.link(key, name)
@@ -39,38 +39,38 @@ def texts_of_sampling(wiring: Wiring, keys: tuple[str, ...]) -> Iterator[TextUse
 
 
 def texts_at(wiring: Wiring, key: str, side: Side | None) -> Iterator[TextUse]:
-    """The prompts that a node itself takes as text. An input that says its side is of that side only."""
+    """Yield the prompts that a node takes as text. An input whose name has a side is of that side only."""
     for name in sorted(wiring.names_of(key)):
         if word_for(wiring.nodes[key].class_type, name) != "prompt":
             continue
-        said = side_of(name)
-        if side is None or said is None or said == side:
-            yield _taken(wiring, key, name, said or side or "positive")
+        own_side = side_of(name)
+        if side is None or own_side is None or own_side == side:
+            yield _taken(wiring, key, name, own_side or side or "positive")
 
 
 def side_of(name: str) -> Side | None:
-    """The side that the name of an input says, if it says one."""
+    """Return the side in an input's name, if it has one."""
     if name.startswith("positive"):
         return "positive"
     return "negative" if name.startswith("negative") else None
 
 
 def takes_text(wiring: Wiring, key: str) -> bool:
-    """Whether a node turns text into conditioning."""
+    """Return whether a node turns text into conditioning."""
     return any(word_for(wiring.nodes[key].class_type, name) == "prompt" for name in wiring.names_of(key))
 
 
 def _behind(wiring: Wiring, key: str, slot: int, side: Side | None) -> Iterator[TextUse]:
-    """The prompts in what a node gives at an output."""
+    """Yield the prompts behind an output of a node."""
     waiting = [(key, slot)]
-    seen: set[tuple[str, int]] = set()
+    visited: set[tuple[str, int]] = set()
     while waiting:
-        here = waiting.pop(0)
-        if here in seen:
+        place = waiting.pop(0)
+        if place in visited:
             continue
-        seen.add(here)
+        visited.add(place)
         wiring.step()
-        key, slot = here
+        key, slot = place
         node = wiring.nodes[key]
         if takes_text(wiring, key):
             yield from texts_at(wiring, key, side)
@@ -91,24 +91,24 @@ def _behind(wiring: Wiring, key: str, slot: int, side: Side | None) -> Iterator[
 
 
 def _before(node: Node, slot: int) -> list[tuple[str, int]]:
-    """Where the conditioning that a node gives at an output comes from; nothing if that is not known."""
+    """Return the outputs that the conditioning at an output comes from; empty if that is unknown."""
     links = {link.input: link for link in node.links}
     both = [links[name] for name in ("positive", "negative") if name in links]
     if len(both) == 2:
-        known = slot < 2 and _HANDS_BOTH_ON.search(node.class_type)
-        return [(both[slot].source, both[slot].slot)] if known else []
+        passes_on = slot < 2 and _HANDS_BOTH_ON.search(node.class_type)
+        return [(both[slot].source, both[slot].slot)] if passes_on else []
     if _HANDS_ON.search(node.class_type):
         return [(link.source, link.slot) for name, link in sorted(links.items()) if name.startswith("conditioning")]
     return []
 
 
 def _taken(wiring: Wiring, key: str, name: str, side: Side) -> TextUse:
-    found = wiring.text(key, name)
-    if isinstance(found, Unknown):
-        return TextUse(side, key, name, None, found.reason, literal=False)
+    text = wiring.text(key, name)
+    if isinstance(text, Unknown):
+        return TextUse(side, key, name, None, text.reason, literal=False)
     class_type = wiring.nodes[key].class_type
-    if _LORA_TAG.search(found.text) and not class_type.startswith("CLIPTextEncode"):
+    if _LORA_TAG.search(text.text) and not class_type.startswith("CLIPTextEncode"):
         return TextUse(side, key, name, None, f"{class_type} may load the LoRAs that its text names", literal=False)
-    if found.setting is None:
-        return TextUse(side, key, name, found.text, literal=False)
-    return TextUse(side, found.setting.node, found.setting.input, found.text)
+    if text.setting is None:
+        return TextUse(side, key, name, text.text, literal=False)
+    return TextUse(side, text.setting.node, text.setting.input, text.text)

@@ -1,7 +1,7 @@
-"""What reading a graph gives: each thing that it uses, with the node and the input that say so.
+"""The result of reading a graph: each thing that it uses, with the node and the input that name it.
 
-Every entry names its place, so that the same place can be written again: a node's id (any text, ``21:2`` in a
-subgraph), the name of an input and, where one value holds several things, the way ``inside`` it.
+Every entry has its place, so that the same place can be written to: a node's id (any text, ``21:2`` in a subgraph), the
+name of an input and, if a value holds several things, the path ``inside`` it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Side = Literal["positive", "negative"]
 
 
 class Setting(NamedTuple):
-    """A value that stands in the graph."""
+    """A value in the graph."""
 
     node: str
     input: str
@@ -23,7 +23,7 @@ class Setting(NamedTuple):
 class FileUse(NamedTuple):
     """A file that a node names.
 
-    ``category`` is ComfyUI's name of the folder (``loras``, ``input``, ``output``), or None where nothing says which.
+    ``category`` is ComfyUI's name of the folder (``loras``, ``input``, ``output``), or None if it is unknown.
     ``role`` is a receipt's word: ``model``, ``lora``, ``vae``, ``text_encoder``, ``controlnet``, ``source_image``,
     ``video``, ``audio`` or ``other``. ``ordinal`` counts within the role; LoRAs are in the order they are applied.
     """
@@ -40,9 +40,9 @@ class FileUse(NamedTuple):
 
 
 class TextUse(NamedTuple):
-    """A prompt. ``text`` is None where it is not known, and ``reason`` says why.
+    """A prompt. ``text`` is None if it is unknown, and ``reason`` says why.
 
-    With ``literal``, ``node`` and ``input`` are where the text stands; else they are the input that takes it.
+    With ``literal``, ``node`` and ``input`` hold the text; else they are the input that takes it.
     """
 
     side: Side
@@ -54,10 +54,10 @@ class TextUse(NamedTuple):
 
 
 class SamplerUse(NamedTuple):
-    """One sampling, with what it is told by its own inputs and by the nodes of noise, guidance and schedule before it.
+    """A sampling, with the settings of its inputs and of the nodes of noise, guidance and schedule before it.
 
     The words are a receipt's: ``seed``, ``cfg``, ``steps``, ``sampler``, ``scheduler``, ``denoise``. ``implied`` has
-    those that follow from a node's class and stand nowhere as a value.
+    those that follow from a node's class and are not values in the graph.
     """
 
     node: str
@@ -67,7 +67,7 @@ class SamplerUse(NamedTuple):
 
 
 class ImageUse(NamedTuple):
-    """A picture that the graph loads. ``purposes`` are the inputs that it ends in, such as ``start_image``."""
+    """A picture that the graph loads. ``purposes`` are the inputs that use it, such as ``start_image``."""
 
     node: str
     input: str
@@ -77,7 +77,7 @@ class ImageUse(NamedTuple):
 
 
 class OutputUse(NamedTuple):
-    """A node that saves or shows what was made; ``prefix`` is how its files' names begin."""
+    """A node that saves or shows outputs; ``prefix`` is the beginning of its file names."""
 
     node: str
     class_type: str
@@ -85,7 +85,7 @@ class OutputUse(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """Something that a receipt should say and the graph does not; ``word`` is the receipt's word for it."""
+    """A value that a receipt should record and the graph does not reveal; ``word`` is the receipt's word for it."""
 
     node: str
     input: str
@@ -94,7 +94,7 @@ class Unresolved(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """All that a graph uses to make its outputs, in the order in which it acts.
+    """Everything that a graph uses to make its outputs, in the order in which it acts.
 
     ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each. ``nodes`` are the ids of
     all nodes that act, ``embeddings`` the names of textual inversions that prompts call by ``embedding:name``, and
@@ -113,9 +113,9 @@ class Reading(NamedTuple):
     seeds: tuple[Setting, ...] = ()
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
-        """The files in one role, in order."""
-        return tuple(one for one in self.files if one.role == role)
+        """Return the files in a role, in order."""
+        return tuple(file for file in self.files if file.role == role)
 
     def texts_of(self, side: Side) -> tuple[TextUse, ...]:
-        """The prompts of one side, in order."""
-        return tuple(one for one in self.texts if one.side == side)
+        """Return the prompts of a side, in order."""
+        return tuple(text for text in self.texts if text.side == side)

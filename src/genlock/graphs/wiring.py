@@ -1,11 +1,11 @@
-"""A graph to walk in: its nodes in the order in which they act, and where the value of an input really stands.
+"""A graph to walk through: its nodes in the order in which they act, and the places that hold its inputs' values.
 
     sampler.seed ──▶ PrimitiveInt.value = 42        the setting is the primitive's
 
-A node acts after those that it takes from. Of several, the one that a sampling is behind acts first: so the stages of
-a graph with two samplers come one after the other, each with its own model and LoRAs.
+A node acts after its sources. Of several sources, the one with a sampling behind it acts first: so the stages of a
+graph with two samplers come one after the other, each with its own model and LoRAs.
 
-Graphs come from anybody: what is handed on is looked up once for each node, and walks through a graph have an end.
+Graphs are untrusted: values that are passed on are looked up once for each node, and walks through a graph are bounded.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ _CARRIERS = {
     "StringConstant": "string",
     "easy seed": "seed",
 }
-"""Classes that hand one value on as it is, with the input that holds it. Other classes may do anything with it."""
+"""Classes that pass one value on unchanged, with the input that holds it. Other classes may change it."""
 
 _SEEDS = frozenset({"seed", "noise_seed", "noise"})
 _SAMPLING = frozenset({"steps", "sigmas", "sampler", "sampler_name"})
@@ -33,30 +33,30 @@ _SAMPLING = frozenset({"steps", "sigmas", "sampler", "sampler_name"})
 
 _JOINED = ("string_a", "delimiter", "string_b")
 _MAX_JOINED = 2**20
-"""How many characters joined texts may have together: nodes that join a text with itself double it each time."""
+"""The most characters of all joined texts together: nodes that join a text with itself double it each time."""
 
 _MAX_STEPS = 200_000
-"""How far a graph is walked through in all. Large ones of people take a few thousand steps."""
+"""The most steps of all walks through a graph. Large real graphs take a few thousand."""
 
 
 class Text(NamedTuple):
-    """A text, and the setting that holds it if it stands in one place."""
+    """A text, and the setting that holds it if it is a single value in the graph."""
 
     text: str
     setting: Setting | None
 
 
 class Unknown(NamedTuple):
-    """Why the value of an input is not known."""
+    """Why the value of an input is unknown."""
 
     reason: str
 
 
 class Wiring:
-    """A graph's nodes and links. Nodes that lead to none of its outputs are not in it."""
+    """A graph's nodes and links, without nodes that lead to none of its outputs."""
 
     def __init__(self, graph: Mapping[str, Any], output: str | None = None, name: str = "The graph") -> None:
-        """Read ``graph``; with ``output``, only what leads to that node. ``Invalid`` if it is not a graph."""
+        """Read ``graph``; with ``output``, only what leads to that node. Raises ``Invalid`` if it is not a graph."""
         every = read_graph(dict(graph), name)
         if output is not None and output not in every:
             raise Invalid(
@@ -73,32 +73,32 @@ class Wiring:
         self._links = {key: {link.input: link for link in node.links} for key, node in self.nodes.items()}
         self._held: dict[str, Setting | Unknown] = {}
         self._joined: dict[str, Text | Unknown] = {}
-        self._hand_on()
+        self._pass_on_values()
 
     def step(self) -> None:
-        """Count one step of a walk through the graph; ``Invalid`` when there were more than any real graph takes."""
+        """Count a step of a walk through the graph; raise ``Invalid`` if there were more than any real graph takes."""
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise Invalid(
-                f"{self._name} is wired too densely to be read.",
-                hint="No workflow of a person is like that. Look at where the file comes from.",
+                f"{self._name} has too many links to be read.",
+                hint="Real workflows have far fewer. Check where the file comes from.",
                 code="too_dense",
             )
 
     def names_of(self, key: str) -> frozenset[str]:
-        """The names of all inputs of a node, values and links."""
+        """Return the names of all inputs of a node, values and links."""
         return self._names[key]
 
     def value(self, key: str, name: str) -> Any:
-        """A value as it stands in the graph."""
+        """Return a value of the graph."""
         return self._raw[key]["inputs"][name]
 
     def link(self, key: str, name: str) -> Link | None:
-        """What an input takes from, if it takes from a node."""
+        """Return an input's link, if it takes from a node."""
         return self._links[key].get(name)
 
     def setting(self, key: str, name: str) -> Setting | Unknown | None:
-        """The value that an input has, where it stands; None if the node has no such input."""
+        """Return an input's value with the place that holds it; None if the node has no such input."""
         link = self.link(key, name)
         if link is None:
             return Setting(key, name, self.value(key, name)) if name in self.nodes[key].values else None
@@ -109,7 +109,7 @@ class Wiring:
         return Unknown(f"it comes out of node {link.source}, and what {class_type} gives is not known here")
 
     def text(self, key: str, name: str) -> Text | Unknown:
-        """The text that an input takes, put together where nodes only join texts."""
+        """Return the text of an input, joined if nodes before it only join texts."""
         link = self.link(key, name)
         joined = self._joined.get(link.source) if link is not None and link.slot == 0 else None
         if joined is not None:
@@ -117,10 +117,10 @@ class Wiring:
         setting = self.setting(key, name)
         if isinstance(setting, Setting) and isinstance(setting.value, str):
             return Text(setting.value, setting)
-        return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is no text")
+        return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is not a text")
 
-    def _hand_on(self) -> None:
-        """What each node that only hands a value on, or only joins texts, gives; sources come first."""
+    def _pass_on_values(self) -> None:
+        """Compute the output of each node that only passes a value on or joins texts; sources come first."""
         left = _MAX_JOINED
         for key, node in self.nodes.items():
             carried = _CARRIERS.get(node.class_type)
@@ -133,16 +133,16 @@ class Wiring:
     def _join(self, key: str, most: int) -> Text | Unknown:
         texts: list[str] = []
         for part in _JOINED:
-            found = self.text(key, part)
-            if isinstance(found, Unknown):
-                return found
-            texts.append(found.text)
+            text = self.text(key, part)
+            if isinstance(text, Unknown):
+                return text
+            texts.append(text.text)
         if sum(map(len, texts)) > most:
             return Unknown("its texts are joined to more than any prompt is")
         return Text("".join(texts), None)
 
     def _acting(self, every: Mapping[str, Node]) -> dict[str, Node]:
-        """The nodes behind the outputs, each after those that it takes from."""
+        """Return the nodes behind the outputs, each after its sources."""
         sampled: set[str] = set()
         for key, node in every.items():  # sources first
             if is_sampler(node) or any(link.source in sampled for link in node.links):
@@ -161,7 +161,7 @@ class Wiring:
 
 
 def is_sampler(node: Node) -> bool:
-    """Whether a node samples: it takes noise, and is told how to take it away."""
+    """Return whether a node samples: it takes noise, and settings for removing it."""
     names = _names(node)
     return bool(names & _SEEDS) and bool(names & _SAMPLING)
 
@@ -171,16 +171,16 @@ def _names(node: Node) -> frozenset[str]:
 
 
 def _outputs_of(nodes: Mapping[str, Node]) -> tuple[str, ...]:
-    """The nodes that nothing takes from, unless their class is known to make nothing, and all that save files."""
+    """Return the nodes without consumers, except those of classes without outputs, and all nodes that save files."""
     taken_from = {link.source for node in nodes.values() for link in node.links}
-    found: Iterable[str] = (
+    outputs: Iterable[str] = (
         key
         for key, node in nodes.items()
         if "filename_prefix" in _names(node) or (key not in taken_from and not is_silent(node.class_type))
     )
-    return tuple(sorted(found, key=_natural))
+    return tuple(sorted(outputs, key=_natural))
 
 
 def _natural(key: str) -> tuple[int, str]:
-    """Ids in the order in which an editor gave them: 9 before 13."""
+    """Return a sort key for ids in the order in which an editor gave them: 9 before 13."""
     return (int(key), "") if key.isascii() and key.isdigit() and len(key) < 20 else (2**63, key)

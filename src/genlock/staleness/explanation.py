@@ -81,7 +81,8 @@ async def path_of(
     causes = [cause for at in begun if facts for cause in _causes(at, segment_id, facts, None)]
     if not causes:
         raise NotFound(
-            f"Segment {segment_id} has no cause {group!r} now.", hint="`genlock provenance` shows the causes of a segment."
+            f"Segment {segment_id} has no cause {group!r} now.",
+            hint="`genlock provenance` shows the causes of a segment.",
         )
     start = decode_key(after) or 0
     path = min(causes, key=_order).path

@@ -63,7 +63,7 @@ def test_a_source_that_does_not_match_its_digest_is_refused_and_leaves_nothing(
     staging: Staging, tmp_path: Path
 ) -> None:
     with (
-        pytest.raises(Tampered, match=r"mara\.safetensors is not what it was"),
+        pytest.raises(Tampered, match=r"mara\.safetensors was changed"),
         staging.staged("loras", file(tmp_path, "a"), digest_of(b"b"), "mara.safetensors"),
     ):
         pass

@@ -1,9 +1,9 @@
-"""Binds a spec to a graph: every file, prompt, seed and number has its place before anything is submitted. Pure.
+"""Binds a spec to a graph: every file, prompt, seed and number gets its place before anything is submitted. Pure.
 
-    graph + bindings + spec ─▶ the part of the graph that makes the output, filled in; what goes where; what acts
+    graph + bindings + spec ─▶ the part of the graph that makes the output, filled in; file places; parameters
 
-The spec wins over the graph. A word with several places is set in those that agree with the first: where a workflow
-gives its second sampler a value of its own, it stays.
+The spec overrides the graph. A word with several places is set in those that agree with the first: a second sampler
+with its own value keeps it.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from genlock.digest import canonical
-from genlock.engines.comfyui.bindings import Bindings, FilePlace, Found, LoraPlace, Place, value_at
+from genlock.engines.comfyui.bindings import Bindings, FilePlace, LoraPlace, Place, ResolvedBindings, value_at
 from genlock.engines.comfyui.offer import OFFER
 from genlock.engines.model import LABELS, START_ROLES, EngineInput, RenderSpec
 from genlock.errors import Invalid
@@ -22,7 +22,7 @@ from genlock.graphs.wiring import Wiring
 from genlock.model import MAX_SEED, SEED_FRAME
 
 PREFIX = "genlock/take"
-"""How the files of every render begin: the same for all, so that equal wishes make equal graphs."""
+"""The prefix of every render's file names: the same for all, so that equal specs make equal graphs."""
 
 _WHOLE = frozenset({"steps", "width", "height", "frames"})
 _NUMBERS = frozenset({"cfg", "denoise", "fps"})
@@ -34,9 +34,9 @@ Graph = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Bound:
-    """A graph that lacks only the names of its files on the server.
+    """A graph that is complete except for the names of its files on the server.
 
-    ``files`` says which input goes to which place, strengths filled in; ``parameters`` is all that acts.
+    ``files``: each place with its input, strengths filled in; ``parameters``: every parameter in effect.
     """
 
     graph: Graph
@@ -45,17 +45,17 @@ class Bound:
     parameters: Mapping[str, Any]
 
     def naming(self, names: Mapping[str, str]) -> Graph:
-        """The graph with its files called as they are on the server, by the input's key."""
+        """Return the graph with the files' names on the server, by the input's key."""
         graph = deepcopy(self.graph)
         for place, item in self.files:
             _set(graph, place, names[item.key])
         return graph
 
 
-def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) -> Bound:
-    """``spec`` in the part of ``graph`` that makes the output; ``Invalid`` for whatever has no place, or no input."""
-    bindings = found.bindings
-    _require_known(spec, bindings, found.unknown, name)
+def bind(graph: Mapping[str, Any], resolved: ResolvedBindings, spec: RenderSpec, name: str) -> Bound:
+    """Bind ``spec`` to the part of ``graph`` that makes the output; ``Invalid`` for a value or place left over."""
+    bindings = resolved.bindings
+    _require_places(spec, bindings, resolved.unknown, name)
     wiring = Wiring(graph, bindings.output, name)
     bound: Graph = {
         key: {"class_type": wiring.nodes[key].class_type, "inputs": deepcopy(graph[key].get("inputs", {}))}
@@ -68,13 +68,13 @@ def bind(graph: Mapping[str, Any], found: Found, spec: RenderSpec, name: str) ->
             _set_word(bound, bindings.places(word), _value(word, spec.parameters[word]))
     if bindings.output_prefix is not None:
         _set(bound, bindings.output_prefix, PREFIX)
-    _require_all_acts(bound, bindings, spec, loras, name)
-    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, found, spec))
+    _require_all_in_effect(bound, bindings, spec, loras, name)
+    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, resolved, spec))
 
 
 def written(graph: Mapping[str, Any]) -> bytes:
-    """A graph as it is sent and kept: canonical JSON, in which seeds beyond 2^53 stand digit by digit."""
-    mark = hashlib.sha256(repr(graph).encode(errors="surrogatepass")).hexdigest()  # no text in the graph holds it
+    """Return a graph as it is sent and stored: canonical JSON, with seeds beyond 2^53 written in full."""
+    mark = hashlib.sha256(repr(graph).encode(errors="surrogatepass")).hexdigest()  # no text in the graph contains it
 
     def marked(value: Any) -> Any:
         if isinstance(value, dict):
@@ -86,10 +86,10 @@ def written(graph: Mapping[str, Any]) -> bytes:
     return re.sub(rb'"%b(-?\d+)%b"' % (mark.encode(), mark.encode()), rb"\1", canonical(marked(dict(graph))))
 
 
-def _require_known(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, str], name: str) -> None:
+def _require_places(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, str], name: str) -> None:
     for item in spec.inputs:
         if item.role not in OFFER.roles:
-            raise unbound(f"ComfyUI has no use for the input {item.label}.", f"It takes {', '.join(OFFER.roles)}.")
+            raise unbound(f"ComfyUI cannot use the input {item.label}.", f"It takes {', '.join(OFFER.roles)}.")
     for word, value in spec.parameters.items():
         if word in LABELS or (word == "negative_prompt" and value == "" and not bindings.places(word)):
             continue
@@ -110,32 +110,32 @@ def _require_known(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, s
 
 
 def _starts(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
-    """The start image, and further pictures in the order in which they are given."""
+    """Return the start image and further pictures with their places, in the order in which they are given."""
     pictures = [*spec.in_role("variant"), *spec.in_role("source_image")]
     frames = spec.in_role(SEED_FRAME)
     given = [*frames[:1], *pictures[1:]] if frames else pictures
     place = bindings.start_image
-    wanted = [one for one in bindings.files if one.role == "source_image"]
+    places = [file_place for file_place in bindings.files if file_place.role == "source_image"]
     if place is not None:
         start = FilePlace(**place.model_dump(), role="source_image", category="input")
-        wanted = [start, *wanted]
-    if given and not wanted:
+        places = [start, *places]
+    if given and not places:
         raise unbound(
             f"{name} loads no image, so {given[0].label} has no place.", "Link a LoadImage node to its start_image."
         )
-    if len(given) < len(wanted):
+    if len(given) < len(places):
         raise unbound(
-            f"{_named(graph, wanted[len(given)])} has no image to load.",
+            f"{_named(graph, places[len(given)])} has no image to load.",
             f"Give an input in one of the roles {', '.join(START_ROLES)}.",
         )
-    return list(zip(wanted, given, strict=False))
+    return list(zip(places, given, strict=False))
 
 
 def _files(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
-    found: list[tuple[FilePlace, EngineInput]] = []
-    roles = {one.role for one in bindings.files} | {item.role for item in spec.inputs}
+    bound: list[tuple[FilePlace, EngineInput]] = []
+    roles = {file_place.role for file_place in bindings.files} | {item.role for item in spec.inputs}
     for role in sorted(roles - {"workflow", "lora", *START_ROLES}):
-        places = [one for one in bindings.files if one.role == role]
+        places = [file_place for file_place in bindings.files if file_place.role == role]
         given = spec.in_role(role)
         if len(given) > len(places):
             raise unbound(
@@ -144,11 +144,11 @@ def _files(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> lis
             )
         if len(given) < len(places):
             raise unbound(
-                f"{_named(graph, places[len(given)])} has nothing to load that Genlock knows.",
-                f"Give one more input in the role {role}: what is loaded unseen could change unseen.",
+                f"{_named(graph, places[len(given)])} loads a file that the render does not name.",
+                f"Give one more input in the role {role}: a file that is not recorded could change unnoticed.",
             )
-        found += zip(places, given, strict=True)
-    return found
+        bound += zip(places, given, strict=True)
+    return bound
 
 
 def _loras(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
@@ -166,52 +166,52 @@ def _loras(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> lis
 
 
 def _with_strengths(graph: Graph, lora: LoraPlace, item: EngineInput) -> EngineInput:
-    """The LoRA with the strengths that act: its own, else the graph's."""
+    """Return the LoRA with the strengths in effect: its own, else the graph's."""
     acting: dict[str, float] = {}
     for word in ("strength_model", "strength_clip"):
-        place, wanted = lora.strength(word), getattr(item, word)
-        if place is None and wanted is not None:
-            if word == "strength_clip" and wanted == item.strength_model:
+        place, requested = lora.strength(word), getattr(item, word)
+        if place is None and requested is not None:
+            if word == "strength_clip" and requested == item.strength_model:
                 continue
             raise unbound(
-                f"{_named(graph, lora.file)} has no {word}, and {item.label} asks for {wanted}.",
+                f"{_named(graph, lora.file)} has no {word}, and {item.label} asks for {requested}.",
                 "Leave it out, or use a node that has it.",
             )
         if place is not None:
-            if wanted is not None:
-                _set(graph, place, wanted)
+            if requested is not None:
+                _set(graph, place, requested)
             value = value_at(graph, place)
             if type(value) in (int, float):
                 acting[word] = float(value)
     return item.model_copy(update=acting)
 
 
-def _require_all_acts(
+def _require_all_in_effect(
     graph: Graph, bindings: Bindings, spec: RenderSpec, loras: list[tuple[FilePlace, EngineInput]], name: str
 ) -> None:
-    """``Invalid`` if one place was to take two values: a receipt would name the one that did not act."""
+    """Raise ``Invalid`` if a place gets two values: a receipt would name one that is not in effect."""
     for place, (_, item) in zip(bindings.loras, loras, strict=True):
         for word in ("strength_model", "strength_clip"):
-            spot, wanted = place.strength(word), getattr(item, word)
-            if spot is not None and wanted is not None and value_at(graph, spot) != wanted:
-                raise _shared(name, graph, spot, f"{word} {wanted} of {item.label}")
+            spot, requested = place.strength(word), getattr(item, word)
+            if spot is not None and requested is not None and value_at(graph, spot) != requested:
+                raise _shared(name, graph, spot, f"{word} {requested} of {item.label}")
     for word in OFFER.parameters:
         for spot in bindings.places(word)[:1] if word in spec.parameters else ():
-            wanted, acts = _value(word, spec.parameters[word]), value_at(graph, spot)
-            if acts != (str(wanted) if type(acts) is str else wanted):
-                raise _shared(name, graph, spot, f"{word} {str(wanted)[:80]!r}")
+            requested, acts = _value(word, spec.parameters[word]), value_at(graph, spot)
+            if acts != (str(requested) if type(acts) is str else requested):
+                raise _shared(name, graph, spot, f"{word} {str(requested)[:80]!r}")
 
 
 def _shared(name: str, graph: Graph, place: Place, what: str) -> Invalid:
     return unbound(
         f"In {name}, {place.input!r} of {_named(graph, place).lower()} serves several things at once: {what} and "
         f"{str(value_at(graph, place))[:80]!r} cannot both be.",
-        "Ask for the same value, or give each an input of its own in the workflow.",
+        "Give both the same value, or separate inputs in the workflow.",
     )
 
 
 def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
-    """Set the first place, and every other that had the same value."""
+    """Set the first place, and every other that has the same value."""
     if not places:
         return
     before = value_at(graph, places[0])
@@ -220,11 +220,11 @@ def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
             _set(graph, place, str(value) if type(before) is str else value)
 
 
-def _parameters(graph: Graph, found: Found, spec: RenderSpec) -> dict[str, Any]:
+def _parameters(graph: Graph, resolved: ResolvedBindings, spec: RenderSpec) -> dict[str, Any]:
     acting: dict[str, Any] = {}
     for word in OFFER.parameters:
-        places = found.bindings.places(word)
-        value = value_at(graph, places[0]) if places else found.known.get(word)
+        places = resolved.bindings.places(word)
+        value = value_at(graph, places[0]) if places else resolved.implied.get(word)
         if value is not None:
             acting[word] = str(value) if word == "seed" else value
     if spec.produces == "image":
@@ -234,7 +234,7 @@ def _parameters(graph: Graph, found: Found, spec: RenderSpec) -> dict[str, Any]:
 
 
 def _value(word: str, value: Any) -> Any:
-    """A parameter as the graph holds it; ``Invalid`` for what it cannot be."""
+    """Return a parameter as the graph holds it; raise ``Invalid`` for a value of the wrong type."""
     if word == "seed":
         if not isinstance(value, str) or not _SEED.fullmatch(value) or int(value) > MAX_SEED:
             raise unbound(
@@ -268,5 +268,5 @@ def _named(graph: Graph, place: Place) -> str:
 
 
 def unbound(message: str, hint: str) -> Invalid:
-    """What cannot be bound, said before anything is submitted."""
+    """Return the error for a spec that cannot be bound, raised before anything is submitted."""
     return Invalid(message, hint=hint, code="cannot_bind")

@@ -1,11 +1,11 @@
-"""Bindings: which input of which node takes what. Found by walking upstream from the output node, or said by a person.
+"""Bindings: the place of each input and parameter in a graph, found by walking upstream from the output, or declared.
 
     {"version": 1, "output": "13", "start_image": {"node": "8", "input": "image"},
      "loras": [{"node": "2", "name": "lora_name", "strength_model": "strength_model"}],
      "seed": [{"node": "10", "input": "seed"}], …}
 
-They are kept beside a version of a workflow and are no part of its graph. What a person says wins, field by field, over
-what was found.
+They are stored with a version of a workflow and are not part of its graph. Declared bindings override, field by field,
+those that were found.
 """
 
 import re
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")
 
 
 class Place(Model):
-    """One input of one node; ``inside`` leads into a value that holds several things."""
+    """An input of a node; ``inside`` is the path into a value that holds several things."""
 
     node: str
     input: str
@@ -41,7 +41,7 @@ class Place(Model):
 
 
 class LoraPlace(Model):
-    """Where a LoRA goes: ``name`` is the input that chooses it; strengths are inputs of the same node, or places."""
+    """The place of a LoRA: ``name`` is the input that chooses it; strengths are inputs of the same node, or places."""
 
     node: str
     name: str
@@ -52,24 +52,24 @@ class LoraPlace(Model):
 
     @property
     def file(self) -> "FilePlace":
-        """The place of its file."""
+        """The place of the LoRA's file."""
         return FilePlace(node=self.node, input=self.name, role="lora", category=self.category, inside=self.inside)
 
     def strength(self, word: Literal["strength_model", "strength_clip"]) -> Place | None:
-        """The place of one of its strengths."""
-        said = self.strength_model if word == "strength_model" else self.strength_clip
-        return Place(node=self.node, input=said) if isinstance(said, str) else said
+        """Return the place of a strength."""
+        place = self.strength_model if word == "strength_model" else self.strength_clip
+        return Place(node=self.node, input=place) if isinstance(place, str) else place
 
 
 class FilePlace(Place):
-    """Where a file goes: its role in a receipt, and the folder of ComfyUI that it is loaded from."""
+    """The place of a file: its role in a receipt, and the folder of ComfyUI that it is loaded from."""
 
     role: str
     category: str
 
 
 class Bindings(Model):
-    """Every place of a graph that a render fills. Several places of one word are in the order in which they act."""
+    """Every place of a graph that a render fills. Several places of a word are in the order in which they act."""
 
     version: Literal[1] = 1
     output: str
@@ -92,43 +92,45 @@ class Bindings(Model):
     output_prefix: Place | None = None
 
     def places(self, word: str) -> tuple[Place, ...]:
-        """The places of one of the engine's parameters."""
+        """Return the places of a parameter of the engine."""
         return cast("tuple[Place, ...]", getattr(self, word))
 
     def every_place(self) -> tuple[Place, ...]:
-        """All places, of files and of values."""
-        single = tuple(one for one in (self.start_image, self.output_prefix) if one is not None)
+        """Return all places, of files and of values."""
+        single = tuple(place for place in (self.start_image, self.output_prefix) if place is not None)
         strengths = (
-            found
+            strength
             for lora in self.loras
-            for found in (lora.strength("strength_model"), lora.strength("strength_clip"))
-            if found is not None
+            for strength in (lora.strength("strength_model"), lora.strength("strength_clip"))
+            if strength is not None
         )
         values = (place for word in OFFER.parameters for place in self.places(word))
         return (*single, *self.files, *(lora.file for lora in self.loras), *strengths, *values)
 
 
-class Found(Model):
-    """The bindings of a graph, with what could not be found and why, by the receipt's word for it."""
+class ResolvedBindings(Model):
+    """The bindings of a graph, and why others are unknown, by the receipt's word for them."""
 
     bindings: Bindings
     unknown: dict[str, str] = Field(default_factory=dict[str, str])
-    known: dict[str, Any] = Field(default_factory=dict[str, Any])
-    """Parameters that are known although no value holds them, such as the text of joined prompts."""
+    implied: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """Parameters in effect that no single value holds, such as the text of joined prompts."""
 
 
-def find(graph: Mapping[str, Any], said: Mapping[str, Any] | None, produces: Produces, name: str) -> Found:
-    """The bindings of ``graph``: what a person ``said`` of it, and for the rest what is found.
+def find(
+    graph: Mapping[str, Any], declared: Mapping[str, Any] | None, produces: Produces, name: str
+) -> ResolvedBindings:
+    """Return the bindings of ``graph``: those ``declared`` for it, and found ones for the rest.
 
-    ``Invalid``, naming the workflow by ``name``, if it is no API-format graph, if what saves the result cannot be told,
-    or if something that was said names a place that the graph has not.
+    Raises ``Invalid``, with the workflow's ``name``, if it is not an API-format graph, if no single node saves the
+    result, or if a declared place does not exist in the graph.
     """
-    stated = dict(said or {})
+    stated = dict(declared or {})
     output = str(stated["output"]) if "output" in stated else _output(read_uses(graph, name=name), produces, name)
     reading = read_uses(graph, output, name=name)
-    found = _found(reading, output)
+    detected = _detect(reading, output)
     try:
-        bindings = Bindings.model_validate({**found.bindings.model_dump(), **stated})
+        bindings = Bindings.model_validate({**detected.bindings.model_dump(), **stated})
     except ValidationError as error:
         first = error.errors()[0]
         raise _wrong(name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
@@ -140,12 +142,12 @@ def find(graph: Mapping[str, Any], said: Mapping[str, Any] | None, produces: Pro
             raise _wrong(name, f"node {place.node!r} holds no value {place.input!r}")
         _walk(graph[place.node]["inputs"][place.input], place, name)
     _require_fitting(graph, bindings, stated, name)
-    unknown = {word: why for word, why in found.unknown.items() if word not in stated}
-    return Found(bindings=bindings, unknown=unknown, known=found.known)
+    unknown = {word: why for word, why in detected.unknown.items() if word not in stated}
+    return ResolvedBindings(bindings=bindings, unknown=unknown, implied=detected.implied)
 
 
 class BoundPlace(Place):
-    """A place as it is shown: what a receipt calls what goes there, the node's class, and what stands there now."""
+    """A place as it is shown: the receipt's word for its value, the node's class, and the present value."""
 
     word: str
     class_type: str
@@ -153,39 +155,39 @@ class BoundPlace(Place):
 
 
 class WorkflowBindings(Model):
-    """What a workflow's graph makes and where everything goes in it. ``said`` is what a person said of it."""
+    """What a workflow's graph makes, and the places in it. ``declared`` are the bindings that were uploaded with it."""
 
     produces: Produces
     bindings: Bindings
     places: tuple[BoundPlace, ...]
     unknown: dict[str, str]
-    said: dict[str, Any] | None = None
+    declared: dict[str, Any] | None = None
 
 
-def show(graph: Mapping[str, Any], said: dict[str, Any] | None, name: str) -> WorkflowBindings:
-    """The bindings of a graph for the video it makes, else for the picture; ``Invalid`` if it makes neither."""
+def show(graph: Mapping[str, Any], declared: dict[str, Any] | None, name: str) -> WorkflowBindings:
+    """Return the bindings of a graph for its video, else for its picture; raise ``Invalid`` if it saves neither."""
     produces: Produces = "video"
     try:
-        found = find(graph, said, produces, name)
+        resolved = find(graph, declared, produces, name)
     except Invalid as error:
         if error.code != "cannot_bind":
             raise
         produces = "image"
         try:
-            found = find(graph, said, produces, name)
+            resolved = find(graph, declared, produces, name)
         except Invalid:
             raise error from None
     return WorkflowBindings(
         produces=produces,
-        bindings=found.bindings,
-        places=tuple(_shown(graph, found.bindings)),
-        unknown=found.unknown,
-        said=said,
+        bindings=resolved.bindings,
+        places=tuple(_shown(graph, resolved.bindings)),
+        unknown=resolved.unknown,
+        declared=declared,
     )
 
 
 def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]:
-    places: list[tuple[str, Place | None]] = [(one.role, one) for one in bindings.files]
+    places: list[tuple[str, Place | None]] = [(file_place.role, file_place) for file_place in bindings.files]
     for lora in bindings.loras:
         strengths = (
             ("strength_model", lora.strength("strength_model")),
@@ -206,74 +208,78 @@ def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]
             )
 
 
-def _found(reading: Reading, output: str) -> Found:
+def _detect(reading: Reading, output: str) -> ResolvedBindings:
     start, others = _pictures(reading.images)
+    other_places = {(image.node, image.input) for image in others}
     files = tuple(
-        FilePlace(node=one.node, input=one.input, inside=one.inside, role=one.role, category=_category(one))
-        for one in reading.files
-        if one.role not in ("lora", "source_image") or (one.node, one.input) in {(it.node, it.input) for it in others}
+        FilePlace(node=use.node, input=use.input, inside=use.inside, role=use.role, category=_category(use))
+        for use in reading.files
+        if use.role not in ("lora", "source_image") or (use.node, use.input) in other_places
     )
-    loras = tuple(_lora(one) for one in reading.of_role("lora"))
+    loras = tuple(_lora(use) for use in reading.of_role("lora"))
     places = {
         "prompt": _texts(reading.texts_of("positive")),
         "negative_prompt": _texts(reading.texts_of("negative")),
-        **{word: _settings(one.settings.get(word) for one in reading.samplers) for word in SAMPLING},
+        **{word: _settings(sampler.settings.get(word) for sampler in reading.samplers) for word in SAMPLING},
         **{word: _settings(reading.sizes.get(word, ())) for word in SIZES},
     }
-    saved = next((one.prefix for one in reading.outputs if one.node == output), None)
-    known = {word: value for one in reversed(reading.samplers) for word, value in one.implied.items()}
+    prefix = next((use.prefix for use in reading.outputs if use.node == output), None)
+    implied = {word: value for sampler in reversed(reading.samplers) for word, value in sampler.implied.items()}
     for word, side in (("prompt", "positive"), ("negative_prompt", "negative")):
         texts = reading.texts_of("positive" if side == "positive" else "negative")
         if texts and texts[0].text is not None:
-            known[word] = texts[0].text
-    return Found(
+            implied[word] = texts[0].text
+    return ResolvedBindings(
         bindings=Bindings.model_validate(
             {
                 "output": output,
                 "start_image": None if start is None else Place(node=start.node, input=start.input),
                 "files": files,
                 "loras": loras,
-                "output_prefix": None if saved is None else _place(saved),
+                "output_prefix": None if prefix is None else _place(prefix),
                 **places,
             }
         ),
-        unknown={one.word: f"{one.input or 'an input'} of node {one.node}: {one.reason}" for one in reading.unresolved},
-        known=known,
+        unknown={
+            unresolved.word: f"{unresolved.input or 'an input'} of node {unresolved.node}: {unresolved.reason}"
+            for unresolved in reading.unresolved
+        },
+        implied=implied,
     )
 
 
 def _pictures(images: Sequence[ImageUse]) -> tuple[ImageUse | None, tuple[ImageUse, ...]]:
-    """The picture that a render starts from, and the others; the first of several, if none says that it is one."""
-    starts = [one for one in images if "start_image" in one.purposes] or list(images)
+    """Return the start image and the other pictures; if none is marked as start image, the first is."""
+    starts = [image for image in images if "start_image" in image.purposes] or list(images)
     start = starts[0] if starts else None
-    return start, tuple(one for one in images if one != start)
+    return start, tuple(image for image in images if image != start)
 
 
 def _output(reading: Reading, produces: Produces, name: str) -> str:
-    """The one node that saves what is wanted. By its class, or as the only one there is."""
+    """Return the node that saves the result: by its class, or as the only one."""
     for class_type in _SAVERS[produces]:
-        fitting = [one for one in reading.outputs if one.class_type == class_type]
+        fitting = [use for use in reading.outputs if use.class_type == class_type]
         if fitting:
             return _only(fitting, produces, name)
-    others = {one for kind, classes in _SAVERS.items() if kind != produces for one in classes}
-    return _only([one for one in reading.outputs if one.prefix and one.class_type not in others], produces, name)
+    others = {class_type for kind, classes in _SAVERS.items() if kind != produces for class_type in classes}
+    return _only([use for use in reading.outputs if use.prefix and use.class_type not in others], produces, name)
 
 
-def _only(found: Sequence[OutputUse], produces: Produces, name: str) -> str:
-    if len(found) == 1:
-        return found[0].node
+def _only(uses: Sequence[OutputUse], produces: Produces, name: str) -> str:
+    if len(uses) == 1:
+        return uses[0].node
     what = "video" if produces == "video" else "picture"
-    if not found:
+    if not uses:
         raise Invalid(
             f"No node of {name} is known to save a {what}.",
             hint=f"Add {' or '.join(_SAVERS[produces])}, or name the node that does: bindings with "
             '{"output": "its id"}.',
             code="cannot_bind",
         )
-    nodes = ", ".join(f"{one.node} ({one.class_type})" for one in found)
+    nodes = ", ".join(f"{use.node} ({use.class_type})" for use in uses)
     raise Invalid(
         f"Several nodes of {name} save a {what}: {nodes}.",
-        hint=f'Say which one makes the take: bindings with {{"output": "{found[0].node}"}}.',
+        hint=f'Say which one makes the take: bindings with {{"output": "{uses[0].node}"}}.',
         code="cannot_bind",
     )
 
@@ -304,16 +310,16 @@ def _place(setting: Setting) -> Place:
 
 
 def _settings(settings: Any) -> tuple[Place, ...]:
-    found: list[Setting | None] = list(settings)
-    return tuple(dict.fromkeys(_place(one) for one in found if one is not None))
+    present: list[Setting | None] = list(settings)
+    return tuple(dict.fromkeys(_place(setting) for setting in present if setting is not None))
 
 
 def _texts(texts: Sequence[TextUse]) -> tuple[Place, ...]:
-    return tuple(dict.fromkeys(Place(node=one.node, input=one.input) for one in texts if one.literal))
+    return tuple(dict.fromkeys(Place(node=text.node, input=text.input) for text in texts if text.literal))
 
 
 def _walk(value: Any, place: Place, name: str) -> None:
-    """Refuse a way ``inside`` a value that leads nowhere."""
+    """Refuse a path ``inside`` a value that does not exist."""
     for step in place.inside:
         try:
             value = value[step]
@@ -322,8 +328,8 @@ def _walk(value: Any, place: Place, name: str) -> None:
 
 
 def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mapping[str, Any], name: str) -> None:
-    """Refuse two files in one place, and what a person said of a place that holds something else."""
-    files = [one for one in (bindings.start_image, *bindings.files) if one is not None]
+    """Refuse two files in one place, and declared places whose value has another type."""
+    files = [place for place in (bindings.start_image, *bindings.files) if place is not None]
     files += [lora.file for lora in bindings.loras]
     taken: set[tuple[str, str, tuple[str | int, ...]]] = set()
     for place in files:
@@ -333,26 +339,26 @@ def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mappi
         taken.add(spot)
     texts = {"start_image": files[:1] if bindings.start_image else [], "files": bindings.files}
     texts["loras"] = [lora.file for lora in bindings.loras]
-    texts["output_prefix"] = [one for one in (bindings.output_prefix,) if one is not None]
+    texts["output_prefix"] = [place for place in (bindings.output_prefix,) if place is not None]
     texts |= {word: bindings.places(word) for word in (*PROMPTS, "sampler", "scheduler")}
     for word, places in texts.items():
         for place in places if word in stated else ():
             if not isinstance(value_at(graph, place), str):
-                raise _wrong(name, f"{word} goes where a text is, and {place.input!r} of node {place.node!r} is none")
+                raise _wrong(name, f"{word} needs a text, and {place.input!r} of node {place.node!r} is not one")
     numbers = {word: bindings.places(word) for word in OFFER.parameters if word not in texts}
     words: tuple[Literal["strength_model", "strength_clip"], ...] = ("strength_model", "strength_clip")
     numbers["loras"] = tuple(
-        one for lora in bindings.loras for word in words if (one := lora.strength(word)) is not None
+        place for lora in bindings.loras for word in words if (place := lora.strength(word)) is not None
     )
     for word, places in numbers.items():
         for place in places if word in stated else ():
             if not _is_number(value_at(graph, place)):
                 what = "a strength" if word == "loras" else word
-                raise _wrong(name, f"{what} goes where a number is, and {place.input!r} of node {place.node!r} is none")
+                raise _wrong(name, f"{what} needs a number, and {place.input!r} of node {place.node!r} is not one")
 
 
 def value_at(graph: Mapping[str, Any], place: Place) -> Any:
-    """What stands in a place of a graph."""
+    """Return the value in a place of a graph."""
     value = graph[place.node]["inputs"][place.input]
     for step in place.inside:
         value = value[step]
@@ -360,7 +366,7 @@ def value_at(graph: Mapping[str, Any], place: Place) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    """Some nodes keep their seed or number as a text."""
+    """Return whether a value is a number, or a text that is one: some nodes store seeds and numbers as text."""
     if isinstance(value, str):
         return _NUMBER.fullmatch(value) is not None
     return type(value) in (int, float)
@@ -369,6 +375,6 @@ def _is_number(value: Any) -> bool:
 def _wrong(name: str, why: str) -> Invalid:
     return Invalid(
         f"The bindings of {name} do not fit its graph: {why}.",
-        hint="`genlock workflow show` lists what was found; upload the workflow again with bindings that fit.",
+        hint="`genlock workflow show` lists the places; upload the workflow again with bindings that fit.",
         code="bad_bindings",
     )

@@ -1,6 +1,6 @@
-"""ComfyUI's HTTP interface, as far as a render needs it; its troubles become Genlock's errors here.
+"""ComfyUI's HTTP interface, as far as a render needs it; its failures become Genlock's errors here.
 
-A server that does not answer is ``Unavailable`` with the code ``engine_away``: the work can go elsewhere.
+A server that does not respond is ``Unavailable`` with the code ``engine_away``: another worker may do the work.
 """
 
 import json
@@ -25,44 +25,44 @@ _UPLOAD_TIMEOUT = httpx.Timeout(600, connect=5)
 
 
 def away(url: str, why: str) -> Unavailable:
-    """The server does not answer."""
+    """Return the error for a server that does not respond."""
     return Unavailable(
         f"ComfyUI at {url} does not answer: {why}.",
-        hint="Start it, or set GENLOCK_COMFYUI_URL to where it is. The work goes on when it answers.",
+        hint="Start it, or set GENLOCK_COMFYUI_URL to its URL. The work goes on when it answers.",
         code=AWAY,
     )
 
 
 class ComfyClient:
-    """One server. ``url`` has no trailing slash."""
+    """A client of one server. ``url`` has no trailing slash."""
 
     def __init__(self, url: str, http: httpx.AsyncClient) -> None:
         self.url = url
         self._http = http
 
     async def system_stats(self) -> dict[str, Any]:
-        """What the server is and runs on."""
+        """Return the server's version, system and devices."""
         return await self._json("GET", "/system_stats")
 
     async def object_info(self) -> dict[str, Any]:
-        """Every node class that the server has, with its inputs and the package that it comes from."""
+        """Return every node class of the server, with its inputs and its package."""
         return await self._json("GET", "/object_info")
 
     async def names_in(self, category: str) -> tuple[str, ...]:
-        """The names of the files in one of the folders of models; nothing for a folder that the server has not."""
+        """Return the names of the files in a models folder; empty for a folder that the server does not have."""
         answer = await self._send("GET", f"/models/{quote(category)}")
         return () if answer.status_code == _NOT_FOUND else tuple(_parsed(answer, self.url))
 
     async def sizes_in(self, category: str) -> Mapping[str, int]:
-        """The sizes of the files in one of the folders of models, where the server tells them."""
+        """Return the sizes of the files in a models folder, as far as the server reports them."""
         answer = await self._send("GET", f"/experiment/models/{quote(category)}")
         if not answer.is_success:
             return {}
-        found = cast("list[dict[str, Any]]", _parsed(answer, self.url))
-        return {one["name"]: one["size"] for one in found if isinstance(one.get("size"), int)}
+        files = cast("list[dict[str, Any]]", _parsed(answer, self.url))
+        return {file["name"]: file["size"] for file in files if isinstance(file.get("size"), int)}
 
     async def upload(self, path: Path, name: str, subfolder: str) -> str:
-        """Put a file into the input folder, and give the name that the server made of it."""
+        """Upload a file to the input folder, and return the name that the server gave it."""
         with path.open("rb") as file:
             answer = await self._send(
                 "POST",
@@ -78,13 +78,13 @@ class ComfyClient:
                 too_large=True,
                 code="input_too_large",
             )
-        said = cast("dict[str, str]", _parsed(answer, self.url))
-        return f"{said['subfolder']}/{said['name']}" if said.get("subfolder") else said["name"]
+        uploaded = cast("dict[str, str]", _parsed(answer, self.url))
+        return f"{uploaded['subfolder']}/{uploaded['name']}" if uploaded.get("subfolder") else uploaded["name"]
 
     async def stage(self, category: str, digest: Digest, name: str, secret: str) -> str:
-        """Let Genlock's extension there fetch a file from Genlock and verify it; the name that a graph calls it by.
+        """Let Genlock's extension fetch a file from Genlock and verify it; return its name in graphs.
 
-        ``Tampered`` if the file is there with other bytes: somebody wrote to it.
+        Raises ``Tampered`` if the file exists with other bytes.
         """
         answer = await self._send(
             "POST",
@@ -101,31 +101,31 @@ class ComfyClient:
             )
         if answer.status_code in (_NOT_FOUND, _NOT_ALLOWED):
             raise Unavailable(
-                f"ComfyUI at {self.url} has no extension of Genlock's that could fetch {name}.",
-                hint="`genlock comfyui install FOLDER`, restart ComfyUI, `genlock comfyui doctor FOLDER`.",
+                f"ComfyUI at {self.url} has no Genlock extension that could fetch {name}.",
+                hint="Run `genlock comfyui install FOLDER`, restart ComfyUI, then `genlock comfyui doctor FOLDER`.",
                 code="no_extension",
             )
-        said = cast("dict[str, str]", _parsed(answer, self.url, whatever_status=answer.status_code == _CONFLICT))
+        staged = cast("dict[str, str]", _parsed(answer, self.url, any_status=answer.status_code == _CONFLICT))
         if answer.status_code != _CONFLICT:
-            return said["name"]
-        if "other bytes" in said["error"]:
+            return staged["name"]
+        if "other bytes" in staged["error"]:
             raise Tampered(
-                f"In ComfyUI at {self.url}, {said['error']}.",
-                hint="Let nothing but Genlock write into the genlock folders of ComfyUI; then restart it and retry.",
+                f"In ComfyUI at {self.url}, {staged['error']}.",
+                hint="Let only Genlock write to the genlock folders of ComfyUI; then restart it and retry.",
                 code="staged_file_changed",
             )
         raise Unavailable(
-            f"ComfyUI at {self.url} could not fetch {name} from Genlock: {said['error']}.",
-            hint="`genlock comfyui doctor FOLDER` looks at everything between the two.",
+            f"ComfyUI at {self.url} could not fetch {name} from Genlock: {staged['error']}.",
+            hint="`genlock comfyui doctor FOLDER` checks the connection between the two.",
             code="not_staged",
         )
 
     async def submit(self, graph: bytes, prompt_id: str, client_id: str) -> None:
-        """Queue a graph under an id of ours; ``Invalid`` if the server refuses it, or any part of it.
+        """Queue a graph under the id ``prompt_id``; raise ``Invalid`` if the server refuses it, or any part of it.
 
-        If the answer was lost, the queue and the history say whether the graph arrived: it is never queued twice.
+        If the response was lost, the queue and the history tell whether the graph arrived: it is never queued twice.
         """
-        # Genlock's extension sees this run too, and learns here that its receipt is made elsewhere.
+        # Genlock's extension sees this run too; the mark tells it that the worker writes the receipt.
         body = b'{"client_id":%b,"extra_data":{"genlock":"render"},"prompt":%b,"prompt_id":%b}' % (
             json.dumps(client_id).encode(),
             graph,
@@ -138,49 +138,49 @@ class ComfyClient:
                 return
             raise
         if answer.status_code == _REFUSED:
-            raise refused(_parsed(answer, self.url, whatever_status=True))
-        said = cast("dict[str, Any]", _parsed(answer, self.url))
-        if said.get("node_errors"):
-            # A part of it was queued: that would succeed, and not be what was asked for.
+            raise refused(_parsed(answer, self.url, any_status=True))
+        queued = cast("dict[str, Any]", _parsed(answer, self.url))
+        if queued.get("node_errors"):
+            # A part of the graph was queued: it would succeed, and not be the requested render.
             await self.withdraw(prompt_id)
-            raise refused(said)
-        if said.get("prompt_id") != prompt_id:
-            await self.withdraw(str(said.get("prompt_id", "")))
+            raise refused(queued)
+        if queued.get("prompt_id") != prompt_id:
+            await self.withdraw(str(queued.get("prompt_id", "")))
             raise Invalid(
-                f"ComfyUI at {self.url} takes no ids of ours for its prompts.",
+                f"ComfyUI at {self.url} does not accept prompt ids from its clients.",
                 hint="Use ComfyUI 0.3.64 or newer.",
                 code="engine_too_old",
             )
 
     async def queue(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """What runs and what waits: ids with their graphs."""
-        said = cast("dict[str, list[list[Any]]]", await self._json("GET", "/queue"))
-        entries = [*said.get("queue_running", []), *said.get("queue_pending", [])]
+        """Return the running and waiting prompts: ids with their graphs."""
+        queue = cast("dict[str, list[list[Any]]]", await self._json("GET", "/queue"))
+        entries = [*queue.get("queue_running", []), *queue.get("queue_pending", [])]
         return tuple((entry[1], entry[2]) for entry in entries)
 
     async def is_queued(self, prompt_id: str) -> bool:
-        """Whether a prompt runs or waits."""
-        return any(prompt_id == one for one, _ in await self.queue())
+        """Return whether a prompt runs or waits."""
+        return any(prompt_id == queued_id for queued_id, _ in await self.queue())
 
     async def history(self, prompt_id: str) -> dict[str, Any] | None:
-        """What became of a prompt that has ended; ``None`` while it has not, and after a restart."""
-        said = await self._json("GET", f"/history/{quote(prompt_id, safe='')}")
-        return said.get(prompt_id)
+        """Return the outcome of a prompt that has ended; ``None`` before that, and after a restart."""
+        history = await self._json("GET", f"/history/{quote(prompt_id, safe='')}")
+        return history.get(prompt_id)
 
     async def withdraw(self, prompt_id: str) -> None:
-        """Take a prompt out of the queue, or interrupt it if it runs: this one, and never another."""
+        """Remove a prompt from the queue, or interrupt it if it runs: never another one."""
         if not prompt_id:
-            return  # an interrupt without an id would stop whatever runs
+            return  # an interrupt without an id would stop any running prompt
         await self._send("POST", "/queue", json={"delete": [prompt_id]})
         await self._send("POST", "/interrupt", json={"prompt_id": prompt_id})
 
     async def free(self) -> None:
-        """Ask the server to forget its models and everything that it has computed, before its next prompt."""
+        """Ask the server to drop its models and its cache before its next prompt."""
         answer = await self._send("POST", "/free", json={"unload_models": True, "free_memory": True})
         if not answer.is_success:
             raise Unavailable(
                 f"ComfyUI at {self.url} did not free its memory ({answer.status_code}).",
-                hint="Look into its log.",
+                hint="Its log has the details.",
                 code="engine_failed",
             )
 
@@ -192,14 +192,14 @@ class ComfyClient:
                 if not answer.is_success:
                     raise Unavailable(
                         f"ComfyUI at {self.url} has no file {filename} ({answer.status_code}).",
-                        hint="Look whether something removes its outputs.",
+                        hint="Check whether another program removes its outputs.",
                         code="output_missing",
                     )
                 with path.open("wb") as file:
                     async for chunk in answer.aiter_bytes():
                         file.write(chunk)
         except httpx.TransportError as error:
-            raise away(self.url, _said(error)) from error
+            raise away(self.url, _reason(error)) from error
 
     async def _json(self, method: str, path: str) -> dict[str, Any]:
         return cast("dict[str, Any]", _parsed(await self._send(method, path), self.url))
@@ -208,28 +208,28 @@ class ComfyClient:
         try:
             return await self._http.request(method, path, **request)
         except httpx.TransportError as error:
-            raise away(self.url, _said(error)) from error
+            raise away(self.url, _reason(error)) from error
 
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncGenerator[ComfyClient]:
-    """A client of the server at ``url``, for as long as the block lasts."""
+    """Return a client of the server at ``url``, open while the block lasts."""
     async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT) as http:
         yield ComfyClient(url, http)
 
 
-def _parsed(answer: httpx.Response, url: str, *, whatever_status: bool = False) -> Any:
-    if answer.is_success or whatever_status:
+def _parsed(answer: httpx.Response, url: str, *, any_status: bool = False) -> Any:
+    if answer.is_success or any_status:
         try:
             return answer.json()
         except ValueError:
             pass
     raise Unavailable(
-        f"What answers at {url} is not ComfyUI: {answer.request.url.path} gives {answer.status_code}.",
+        f"The server at {url} is not ComfyUI: {answer.request.url.path} returns {answer.status_code}.",
         hint="Set GENLOCK_COMFYUI_URL to the address of ComfyUI's page.",
         code=AWAY if answer.status_code >= _BROKEN else "not_comfyui",
     )
 
 
-def _said(error: httpx.TransportError) -> str:
+def _reason(error: httpx.TransportError) -> str:
     return str(error).rstrip(".") or type(error).__name__

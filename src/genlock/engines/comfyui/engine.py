@@ -1,6 +1,6 @@
-"""The `comfyui` engine: binds a graph, brings its files to the server, follows the run and fetches what it made.
+"""The `comfyui` engine: binds a graph, brings its files to the server, follows the run and fetches its outputs.
 
-bind ─▶ place files ─▶ submit under our own id ─▶ follow ─▶ refuse what was cached ─▶ prove the files ─▶ fetch
+bind ─▶ place files ─▶ submit under our own id ─▶ follow ─▶ refuse cached outputs ─▶ fetch ─▶ verify the files again
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from genlock.errors import Conflict, Unavailable
 from genlock.graphs.strict_json import read_json
 
 MAX_GRAPH_BYTES = 8 * 2**20
-_BOUND, _PLACED, _MADE = 0.02, 0.05, 0.95
+_BOUND, _PLACED, _GENERATED = 0.02, 0.05, 0.95
 _PACKS = "custom_nodes."
 _TRIES = 4
 _PROMPTS = UUID("6f2c6f0e-8f0b-5c57-9d53-8a1f0a2b7e41")
 
 
 class ComfyUIEngine:
-    """One ComfyUI server. One object may have many runs under way; the server does them one after another."""
+    """A ComfyUI server. Many runs may be in progress at once; the server does them one after another."""
 
     name = OFFER.name
 
@@ -58,19 +58,19 @@ class ComfyUIEngine:
         return EngineInfo(**OFFER.model_dump(), version=version, environment=environment)
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
-        """Run ``spec`` on the server; see ``Engine.render``. ``Unavailable`` as ``engine_away`` if it went away."""
+        """Run ``spec`` on the server; see ``Engine.render``. ``Unavailable`` (``engine_away``) if it goes away."""
         with self._stops.under_way(spec.run) as stop:
             async with connected(self._url) as client:
                 run = _Run(client, self._staging, self._secret, self._patience, spec, inputs, report, stop)
                 return await run.render()
 
     async def cancel(self, run: str) -> None:
-        """Take the run out of the server's queue, or interrupt it: this one, and never another."""
+        """Remove the run from the server's queue, or interrupt it: never another one."""
         self._stops.stop(run)
 
 
 class _Run:
-    """One render."""
+    """A render."""
 
     def __init__(
         self,
@@ -86,33 +86,33 @@ class _Run:
         self._client, self._staging, self._secret, self._patience = client, staging, secret, patience
         self._spec, self._inputs, self._report, self._stop = spec, inputs, report, stop
         self._work = spec.work or f"{spec.run} {uuid4()}"
-        self._told, self._submitted = 0.0, 0
+        self._reported, self._submitted = 0.0, 0
 
     async def render(self) -> Rendered:
-        """Do it."""
+        """Render and return the result."""
         started = perf_counter()
-        self._tell(0.0, "binding")
+        self._report_progress(0.0, "binding")
         self._checkpoint()
         bound, workflow = await asyncio.to_thread(self._bind)
         await self._withdraw_left_over()
-        self._tell(_BOUND, "bringing files to ComfyUI")
+        self._report_progress(_BOUND, "bringing files to ComfyUI")
         _, environment = await _environment(self._client)
-        async with placed(self._client, self._staging, bound.files, self._inputs, self._secret) as there:
-            graph = written(bound.naming(there.names))
+        async with placed(self._client, self._staging, bound.files, self._inputs, self._secret) as places:
+            graph = written(bound.naming(places.names))
             self._checkpoint()
-            self._tell(_PLACED, "queued in ComfyUI")
-            finished = await self._generate(graph, bound, there)
-            made = await fetch(self._client, bound.output, finished.outputs, self._spec.produces, self._spec.workdir)
-            await there.recheck(self._client, self._spec.workdir)
-            evidence = there.evidence
+            self._report_progress(_PLACED, "queued in ComfyUI")
+            finished = await self._generate(graph, bound, places)
+            fetched = await fetch(self._client, bound.output, finished.outputs, self._spec.produces, self._spec.workdir)
+            await places.recheck(self._client, self._spec.workdir)
+            evidence = places.evidence
         if self._staging is not None:
             await self._tidy(self._staging)
-        self._tell(1.0, "done")
+        self._report_progress(1.0, "done")
         loaded = (*workflow, *(item for _, item in bound.files))
         return Rendered(
             produces=self._spec.produces,
-            outputs=made.outputs,
-            frames_digest=made.frames_digest,
+            outputs=fetched.outputs,
+            frames_digest=fetched.frames_digest,
             graph=graph,
             parameters=dict(bound.parameters),
             inputs=tuple(sorted(loaded, key=lambda item: (item.role, item.ordinal))),
@@ -123,53 +123,53 @@ class _Run:
         )
 
     def _bind(self) -> tuple[Bound, tuple[EngineInput, ...]]:
-        """The graph with the spec in it, and the workflow if the graph came from one. Blocks."""
+        """Return the graph with the spec bound to it, and the workflow if the graph came from one. Blocks."""
         workflows = self._spec.in_role("workflow")
-        said = workflows[0].bindings if workflows else None
+        declared = workflows[0].bindings if workflows else None
         content = read_workflow(self._spec, self._inputs, MAX_GRAPH_BYTES)
         read = workflows if self._spec.graph is None else ()
         name = (read[0].filename or "The workflow") if read else "The graph"
         graph = cast("dict[str, Any]", read_json(content, name))
-        found = find(graph, said, self._spec.produces, name)
-        return bind(graph, found, self._spec, name), read
+        resolved = find(graph, declared, self._spec.produces, name)
+        return bind(graph, resolved, self._spec, name), read
 
-    async def _generate(self, graph: bytes, bound: Bound, there: Placed) -> Finished:
-        """A run of which nothing was left over from another: what it made, it made with these files.
+    async def _generate(self, graph: bytes, bound: Bound, places: Placed) -> Finished:
+        """Run the graph, without cached results of other runs: the output was generated with these files.
 
-        What the server remembers is the result of another run, or of other bytes under these names. It forgets between
-        two prompts; one that arrives before it has woken up still gets what it remembers, and the next one does not.
+        The server's cache may hold results of other runs, or of other bytes under the same names. The server drops it
+        between two prompts; a prompt that arrives before that still gets cached results, and the next one does not.
         """
-        if there.fresh:
+        if places.fresh:
             await self._forget()
         finished = await self._follow(graph, bound)
         for _ in range(_TRIES - 1):
-            if bound.output not in finished.cached and not (there.fresh and finished.cached):
+            if bound.output not in finished.cached and not (places.fresh and finished.cached):
                 return finished
             await self._forget()
             finished = await self._follow(graph, bound)
         if bound.output in finished.cached:
             raise Conflict(
-                "ComfyUI generated nothing: it gave the result of an earlier run again.",
+                "ComfyUI generated nothing: it returned the cached result of an earlier run.",
                 hint="Start ComfyUI with --cache-none, or retry when nothing else runs there.",
                 code="cached_output",
             )
-        if there.fresh and finished.cached:
-            there.evidence = "declared"
+        if places.fresh and finished.cached:
+            places.evidence = "declared"
         return finished
 
     async def _forget(self) -> None:
         await self._client.free()
-        await asyncio.sleep(self._patience.poll_s / 10)  # mostly it has woken up by then
+        await asyncio.sleep(self._patience.poll_s / 10)  # by then it has usually dropped the cache
 
     async def _follow(self, graph: bytes, bound: Bound) -> Finished:
-        """Submit and wait; whatever ends the wait, the prompt does not stay behind."""
+        """Submit and wait; withdraw the prompt if the wait ends early."""
         self._submitted += 1
         prompt_id, client_id = self._prompt_id(self._spec.attempt, self._submitted), uuid4().hex
         following = Following(
             client=self._client,
             prompt_id=prompt_id,
             nodes=frozenset(bound.graph),
-            tell=lambda done, message: self._tell(_PLACED + (_MADE - _PLACED) * done, message),
+            report=lambda done, message: self._report_progress(_PLACED + (_GENERATED - _PLACED) * done, message),
             stop=self._stop,
             patience=self._patience,
         )
@@ -182,21 +182,21 @@ class _Run:
                 raise
 
     def _prompt_id(self, attempt: int, number: int) -> str:
-        """The id of a prompt, which whoever tries the same work again can tell."""
+        """Return the id of a prompt, which a later attempt at the same work can compute."""
         return str(uuid5(_PROMPTS, f"{self._work}/{attempt}/{number}"))
 
     async def _withdraw_left_over(self) -> None:
-        """Stop what earlier tries of this work have left: whoever submitted it was killed, and nobody wants it."""
+        """Stop the prompts of earlier attempts at this work, whose workers were killed."""
         if self._spec.attempt == 1:
             return
         waiting = {prompt_id for prompt_id, _ in await self._client.queue()}
         numbers = range(1, _TRIES + 1)
-        left = {self._prompt_id(attempt, one) for attempt in range(1, self._spec.attempt) for one in numbers}
+        left = {self._prompt_id(attempt, number) for attempt in range(1, self._spec.attempt) for number in numbers}
         for prompt_id in waiting & left:
             await self._client.withdraw(prompt_id)
 
     async def _withdraw(self, prompt_id: str) -> None:
-        """Take the prompt from the server, as far as it answers, and wait a little until it is gone."""
+        """Withdraw the prompt, if the server responds, and wait a little until it is gone."""
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(self._patience.withdrawal_s):
                 await self._client.withdraw(prompt_id)
@@ -219,20 +219,20 @@ class _Run:
         if self._stop.is_set():
             raise Conflict(f"The run {self._spec.run} was cancelled.", hint="Start it again.", code="cancelled")
 
-    def _tell(self, progress: float, message: str) -> None:
-        self._told = max(self._told, progress)
-        self._report(self._told, message)
+    def _report_progress(self, progress: float, message: str) -> None:
+        self._reported = max(self._reported, progress)
+        self._report(self._reported, message)
 
 
 async def _environment(client: ComfyClient) -> tuple[str, dict[str, str]]:
-    """The server's version, and what else its frames may depend on."""
+    """Return the server's version, and the rest of the environment that frames may depend on."""
     stats = await client.system_stats()
     system = cast("dict[str, Any]", stats.get("system") or {})
     devices = cast("list[dict[str, Any]]", stats.get("devices") or [])
     version = system.get("comfyui_version")
     if not isinstance(version, str):
         raise Unavailable(
-            f"ComfyUI at {client.url} does not say what it is.",
+            f"ComfyUI at {client.url} does not report its version.",
             hint="Set GENLOCK_COMFYUI_URL to the address of ComfyUI's page.",
             code="not_comfyui",
         )

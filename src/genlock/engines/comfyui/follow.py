@@ -1,9 +1,9 @@
-"""Follows one prompt to its end: by the web socket and by the history, either of which may be lost.
+"""Follows a prompt to its end, by the web socket and by the history; each may fail.
 
-    socket   ── executing, progress ──▶ how far it is, seconds of each node, a wake-up at the end
-    queue, then history, once a second ──▶ what became of it; if the history was cleared, what the socket said of it
+    socket   ── executing, progress ──▶ progress, seconds of each node, a wake-up at the end
+    queue, then history, once a second ──▶ the outcome; if the history was cleared, the outcome from the socket
 
-Asked in that order, a prompt that is in neither, and whose end nobody heard, is gone: the server was restarted.
+In that order, a prompt that is in neither, and whose end the socket did not report, is lost: the server was restarted.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from genlock.engines.model import AWAY, LOST
 from genlock.errors import Conflict, Unavailable
 
 logger = logging.getLogger(__name__)
-_LARGEST_MESSAGE = 64 * 2**20  # previews of pictures come over it too
+_LARGEST_MESSAGE = 64 * 2**20  # it carries previews of pictures too
 _ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a server is asked, and for how long it may be away, in seconds."""
+    """How often a server is polled, and for how long it may be unreachable, in seconds."""
 
     poll_s: float = 1.0
     away_s: float = 15.0
@@ -42,7 +42,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Finished:
-    """A prompt that succeeded: its outputs by node, the nodes that were not run anew, the seconds of the others."""
+    """A prompt that succeeded: its outputs by node, the cached nodes, and the seconds of the others."""
 
     outputs: Mapping[str, Any]
     cached: frozenset[str]
@@ -51,12 +51,12 @@ class Finished:
 
 @dataclass
 class Following:
-    """One prompt that is followed. ``tell`` gets its progress from 0 to 1."""
+    """A prompt that is followed. ``report`` receives its progress from 0 to 1."""
 
     client: ComfyClient
     prompt_id: str
     nodes: frozenset[str]
-    tell: Callable[[float, str], None]
+    report: Callable[[float, str], None]
     stop: asyncio.Event
     patience: Patience
     per_node_s: dict[str, float] = field(default_factory=dict[str, float])
@@ -67,21 +67,21 @@ class Following:
     _node: str | None = None
     _since_s: float = 0.0
     _parts: dict[str, float] = field(default_factory=dict[str, float])
-    _said: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    _messages: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     _outputs: dict[str, Any] = field(default_factory=dict[str, Any])
 
     async def to_its_end(self) -> Finished:
-        """What came of it.
+        """Wait for the end and return the result.
 
         ``Conflict`` with the code ``cancelled`` once ``stop`` is set, ``Unavailable`` if a node failed, and with the
-        code ``engine_away`` if the server is away or has forgotten it.
+        code ``engine_away`` or ``run_lost`` if the server does not respond or has lost the run.
         """
         asking = asyncio.create_task(self._watch_stop())
         answered_s = time.monotonic()
         try:
             while True:
                 try:
-                    ended = await self._look()
+                    ended = await self._poll()
                     answered_s = time.monotonic()
                 except Unavailable as error:
                     if error.code != AWAY or time.monotonic() - answered_s > self.patience.away_s:
@@ -98,42 +98,42 @@ class Following:
             with suppress(asyncio.CancelledError):
                 await asking
 
-    async def _look(self) -> dict[str, Any] | None:
+    async def _poll(self) -> dict[str, Any] | None:
         waiting = await self.client.is_queued(self.prompt_id)
         ended = await self.client.history(self.prompt_id)
         if ended is None and not waiting:
-            ended = await self._heard()
+            ended = await self._outcome_from_socket()
         if ended is None and not waiting:
             raise Unavailable(
-                f"ComfyUI at {self.client.url} does not know the run any more: it was restarted.",
+                f"ComfyUI at {self.client.url} has lost the run: it was restarted.",
                 hint="Render it again.",
                 code=LOST,
             )
         return ended
 
-    async def _heard(self) -> dict[str, Any] | None:
-        """What the history would say, from what the socket said; ``None`` if that is not the whole story."""
+    async def _outcome_from_socket(self) -> dict[str, Any] | None:
+        """Return the history's entry as far as the socket reported it; ``None`` if its reports are incomplete."""
         if self._listening and not self._ended.is_set():
             await _within(self._ended.wait(), self.patience.last_words_s)
-        if "execution_cached" not in self._said or not self._said.keys() & set(_ENDINGS):
+        if "execution_cached" not in self._messages or not self._messages.keys() & set(_ENDINGS):
             return None
-        status = "success" if "execution_success" in self._said else "error"
-        return {"outputs": self._outputs, "status": {"status_str": status, "messages": list(self._said.items())}}
+        status = "success" if "execution_success" in self._messages else "error"
+        return {"outputs": self._outputs, "status": {"status_str": status, "messages": list(self._messages.items())}}
 
     async def _concluded(self, ended: Mapping[str, Any]) -> Finished:
-        said = {one[0]: cast("dict[str, Any]", one[1]) for one in ended["status"].get("messages", [])}
-        if "execution_interrupted" in said:
+        messages = {message[0]: cast("dict[str, Any]", message[1]) for message in ended["status"].get("messages", [])}
+        if "execution_interrupted" in messages:
             raise Conflict(
-                "Somebody interrupted the run in ComfyUI.", hint="Retry the plan when it may run.", code="interrupted"
+                "The run was interrupted in ComfyUI.", hint="Retry it with `genlock plans retry`.", code="interrupted"
             )
         if ended["status"].get("status_str") != "success":
-            raise failed(said.get("execution_error", {}))
+            raise failed(messages.get("execution_error", {}))
         if self._listening and not self._ended.is_set():
             await _within(self._ended.wait(), self.patience.last_words_s)
         self._between(None)
         return Finished(
             outputs=ended.get("outputs", {}),
-            cached=frozenset(map(str, said.get("execution_cached", {}).get("nodes", []))),
+            cached=frozenset(map(str, messages.get("execution_cached", {}).get("nodes", []))),
             per_node_s=dict(self.per_node_s),
         )
 
@@ -141,11 +141,11 @@ class Following:
         await self.stop.wait()
         self._wake.set()
 
-    # what the socket says -----------------------------------------------------------------------
+    # messages of the socket -----------------------------------------------------------------------
 
     @asynccontextmanager
     async def listening(self, client_id: str) -> AsyncGenerator[None]:
-        """Take messages for as long as the block lasts, which begins when the socket is open, or cannot be opened."""
+        """Receive messages while the block lasts. It begins once the socket is open, or could not be opened."""
         taking = asyncio.create_task(self._listen(client_id))
         try:
             await self._ready.wait()
@@ -156,7 +156,7 @@ class Following:
                 await taking
 
     async def _listen(self, client_id: str) -> None:
-        """Connect, and again whenever the socket is lost."""
+        """Connect, and reconnect whenever the socket is lost."""
         url = f"{self.client.url.replace('http', 'ws', 1)}/ws?clientId={quote(client_id)}"
         while True:
             try:
@@ -175,8 +175,8 @@ class Following:
 
     def _take(self, message: str) -> None:
         try:
-            said = json.loads(message)
-            kind, content = str(said["type"]), cast("dict[str, Any]", said.get("data") or {})
+            event = json.loads(message)
+            kind, content = str(event["type"]), cast("dict[str, Any]", event.get("data") or {})
         except (ValueError, LookupError, TypeError):
             logger.debug("ComfyUI sent a message that cannot be read.")
             return
@@ -192,41 +192,41 @@ class Following:
                 whole = float(state.get("max") or 1) or 1.0
                 part = 1.0 if state.get("state") == "finished" else float(state.get("value") or 0) / whole
                 self._parts[str(state.get("display_node_id") or node)] = min(part, 1.0)
-            self._say()
+            self._report_progress()
         elif kind == "progress" and content.get("node") is not None:
             whole = float(content.get("max") or 1) or 1.0
             self._parts[str(content["node"])] = min(float(content.get("value") or 0) / whole, 1.0)
-            self._say()
+            self._report_progress()
         elif kind == "executed" and content.get("node") is not None:
             self._outputs[str(content["node"])] = content.get("output") or {}
         elif kind == "execution_cached":
-            self._said[kind] = content
+            self._messages[kind] = content
             self._parts |= dict.fromkeys(map(str, content.get("nodes") or ()), 1.0)
-            self._say()
+            self._report_progress()
         elif kind in _ENDINGS:
-            self._said[kind] = content
+            self._messages[kind] = content
             self._wake.set()
 
     def _between(self, node: str | None) -> None:
-        """The seconds since the last message were those of the node before."""
+        """Count the seconds since the last message for the previous node, and begin with ``node``."""
         now_s = time.monotonic()
         if self._node is not None:
             self.per_node_s[self._node] = self.per_node_s.get(self._node, 0.0) + now_s - self._since_s
             self._parts[self._node] = 1.0
         self._node, self._since_s = node, now_s
-        self._say()
+        self._report_progress()
 
     def _end(self) -> None:
         self._ended.set()
         self._wake.set()
 
-    def _say(self) -> None:
+    def _report_progress(self) -> None:
         done = sum(self._parts.get(node, 0.0) for node in self.nodes) / max(len(self.nodes), 1)
-        self.tell(done, f"node {self._node}" if self._node else "running")
+        self.report(done, f"node {self._node}" if self._node else "running")
 
 
 async def _within(waiting: Coroutine[Any, Any, object], limit_s: float) -> None:
-    """Wait, but not longer than this. Not ``wait_for``: on Python 3.11 it can lose a cancellation."""
+    """Wait at most ``limit_s`` seconds. Not ``wait_for``: on Python 3.11 it can lose a cancellation."""
     with suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await waiting

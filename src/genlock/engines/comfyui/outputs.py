@@ -1,4 +1,4 @@
-"""Fetches what a prompt made and says what it is: the parts of a take, or of a picture. Blocks where it decodes."""
+"""Fetches a prompt's outputs and examines them: the parts of a take, or of a picture. Decoding blocks."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _VIDEOS: Mapping[str, str] = {
 }
 
 
-class Made(NamedTuple):
+class FetchedOutputs(NamedTuple):
     """The files of a run by part, and the digest of the frames in them."""
 
     outputs: dict[str, OutputFile]
@@ -43,19 +43,19 @@ class _File(NamedTuple):
 
 async def fetch(
     client: ComfyClient, output: str, outputs: Mapping[str, Any], produces: Produces, workdir: Path
-) -> Made:
-    """What node ``output`` saved, in ``workdir``, examined; ``Invalid`` if that is not one video, or one picture."""
-    found = list(_files_of(cast("dict[str, Any]", outputs.get(output) or {})))
-    wanted = [one for one in found if one.suffix in (_VIDEOS if produces == "video" else PICTURE_EXTENSIONS)]
-    if len(wanted) != 1:
+) -> FetchedOutputs:
+    """Fetch what node ``output`` saved to ``workdir``; raise ``Invalid`` if it is not one video, or one picture."""
+    saved = list(_files_of(cast("dict[str, Any]", outputs.get(output) or {})))
+    fitting = [file for file in saved if file.suffix in (_VIDEOS if produces == "video" else PICTURE_EXTENSIONS)]
+    if len(fitting) != 1:
         what = "video" if produces == "video" else "picture"
-        names = ", ".join(one.filename for one in found[:5]) or "nothing"
+        names = ", ".join(file.filename for file in saved[:5]) or "nothing"
         raise Invalid(
             f"Node {output} saved {names}; a take needs exactly one {what}.",
-            hint=f"Let the workflow save one {what}, or name the node that does in the bindings.",
+            hint=f"Let the workflow save one {what}, or name the node that saves it in the bindings.",
             code="wrong_output",
         )
-    (file,) = wanted
+    (file,) = fitting
     path = workdir / f"{produces}{file.suffix}"
     try:
         await asyncio.to_thread(workdir.mkdir, parents=True, exist_ok=True)
@@ -64,25 +64,25 @@ async def fetch(
     except OSError as error:
         raise Unavailable(
             f"The outputs of the run could not be written: {error.strerror or error}.",
-            hint="Look whether the disk is full and the folder can be written to.",
+            hint="Check whether the disk is full and the folder can be written to.",
             code="outputs_not_written",
         ) from error
 
 
-def _files_of(said: Mapping[str, Any]) -> Iterator[_File]:
-    """Every file that a node lists, under whatever name it lists them."""
-    for entries in said.values():
+def _files_of(lists: Mapping[str, Any]) -> Iterator[_File]:
+    """Yield every file that a node lists, under any key."""
+    for entries in lists.values():
         for entry in cast("list[Any]", entries) if isinstance(entries, list) else ():
             if isinstance(entry, dict) and isinstance(entry.get("filename"), str):  # pyright: ignore[reportUnknownMemberType]
                 named = cast("dict[str, str]", entry)
                 yield _File(named["filename"], named.get("subfolder", ""), named.get("type", "output"))
 
 
-def _video(path: Path) -> Made:
+def _video(path: Path) -> FetchedOutputs:
     examined = examine(path)
     middle = examined.facts.frames // 2
     poster = next(pixels for number, pixels in enumerate(decoded(path)) if number == middle)
-    return Made(
+    return FetchedOutputs(
         {
             VIDEO: OutputFile(path=path, media_type=_VIDEOS[path.suffix]),
             LAST_FRAME: _written(path.with_name("last_frame.png"), examined.last_frame, PNG),
@@ -92,12 +92,12 @@ def _video(path: Path) -> Made:
     )
 
 
-def _picture(path: Path) -> Made:
+def _picture(path: Path) -> FetchedOutputs:
     pixels = read_picture(path.read_bytes(), path.name)
     lossless = path.with_suffix(".png")
     if path != lossless:
         lossless.write_bytes(png_of(pixels))
-    return Made(
+    return FetchedOutputs(
         {
             IMAGE: OutputFile(path=lossless, media_type=PNG),
             THUMBNAIL: _written(path.with_name("thumbnail.jpg"), poster_of(pixels), JPEG),

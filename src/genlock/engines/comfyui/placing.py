@@ -1,13 +1,13 @@
-"""Brings a run's files to the server and says under which names; four ways, by what Genlock may do there.
+"""Brings a run's files to the server and returns their names there, in one of four ways, by Genlock's access.
 
-    the models folder can be written   staged by content                      nothing can be mistaken
-    the extension's secret is known    it stages by content, from Genlock     proven by its digest before and after
-    it can only be read                the file of that name, proven by its   memory freed first, nothing cached,
+    the models folder is writable      staged by content                      names are unambiguous
+    the extension's secret is known    it stages by content, from Genlock     verified by digest before and after
+    the folder is only readable        the file of that name, verified by     memory freed first, nothing cached,
                                        digest before and after                evidence as strong
     neither                            a file of that name and size           memory freed first, nothing cached,
                                                                               evidence: a name
 
-Pictures and other inputs always go up under the digest of their bytes.
+Pictures and other inputs are always uploaded under the digest of their bytes.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _PICTURES = ((b"\x89PNG", 0, ".png"), (b"\xff\xd8\xff", 0, ".jpg"), (b"WEBP", 8,
 
 @dataclass
 class Placed:
-    """Where the files of a run are. ``fresh`` says that the server must not use anything that it remembers."""
+    """The places of a run's files. ``fresh``: the server must not use its cache."""
 
     names: dict[str, str] = field(default_factory=dict[str, str])
     evidence: Evidence = "recorded"
@@ -43,28 +43,28 @@ class Placed:
     _uploads: list[tuple[str, Digest]] = field(default_factory=list[tuple[str, Digest]])
 
     def add(self, key: str, name: str, check: Callable[[], None] | None = None) -> None:
-        """Take note of a file's name, and of how to tell afterwards that it was not changed."""
+        """Record a file's name, and a check that it was not changed."""
         self.names[key] = name
         if check is not None:
             self._checks.append(check)
 
     def uploaded(self, key: str, name: str, digest: Digest) -> None:
-        """Take note of a file in the input folder."""
+        """Record a file in the input folder."""
         self.names[key] = name
         self._uploads.append((name, digest))
 
     async def fetch(self, client: ComfyClient, key: str, category: str, digest: Digest, name: str, secret: str) -> None:
-        """Have the extension fetch a file from Genlock."""
-        wanted = (category, digest, name, secret)
-        self.names[key] = await client.stage(*wanted)
-        self._fetched.append(wanted)
+        """Let the extension fetch a file from Genlock."""
+        request = (category, digest, name, secret)
+        self.names[key] = await client.stage(*request)
+        self._fetched.append(request)
 
     async def recheck(self, client: ComfyClient, workdir: Path) -> None:
-        """``Tampered`` if a file is not what it was when the run began."""
+        """Raise ``Tampered`` if a file has changed since the run began."""
         for check in self._checks:
             await asyncio.to_thread(check)
-        for wanted in self._fetched:
-            await client.stage(*wanted)
+        for request in self._fetched:
+            await client.stage(*request)
         for name, digest in self._uploads:
             path = workdir / "uploaded"
             place = PurePosixPath(name)
@@ -79,7 +79,7 @@ class Placed:
                 path.unlink(missing_ok=True)
             raise Tampered(
                 f"{name} was changed in ComfyUI's input folder during the run.",
-                hint="Let nothing but Genlock write there; then retry.",
+                hint="Let only Genlock write there; then retry.",
                 code="staged_file_changed",
             )
 
@@ -92,9 +92,9 @@ async def placed(
     paths: Mapping[str, Path],
     secret: str | None = None,
 ) -> AsyncGenerator[Placed]:
-    """The files on their places, kept there for as long as the block lasts.
+    """Bring the files to their places, where they stay while the block lasts.
 
-    ``Unavailable`` for a file that is missing here or cannot be had there, ``Tampered`` for one that was changed.
+    Raises ``Unavailable`` for a file that is missing or cannot be staged, ``Tampered`` for one that was changed.
     """
     done = Placed()
     writable = staging is not None and await asyncio.to_thread(staging.is_writable)
@@ -125,7 +125,7 @@ async def placed(
 
 
 def digest_of_file(path: Path) -> Digest:
-    """The digest of a file's bytes. Blocks."""
+    """Return the digest of a file's bytes. Blocks."""
     with open_regular(path) as file:
         return PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -152,19 +152,19 @@ async def _by_name(
     digest: Digest,
     done: Placed,
 ) -> None:
-    """The file that the server has under the input's name; refused if it is another one, as far as can be seen."""
+    """Use the server's file of the input's name; refuse it if it is known to be another one."""
     done.fresh = True
     named = _filename(item, path)
-    listed = [PurePosixPath(one) for one in await client.names_in(place.category)]
-    found = [str(one) for one in listed if one.name == named and one.parts[0] != FOLDER]
-    if len(found) != 1:
+    listed = [PurePosixPath(path_name) for path_name in await client.names_in(place.category)]
+    matches = [str(file) for file in listed if file.name == named and file.parts[0] != FOLDER]
+    if len(matches) != 1:
         raise NotFound(
-            f"ComfyUI at {client.url} has {len(found) or 'no'} files {named} in its folder {place.category}.",
+            f"ComfyUI at {client.url} has {len(matches) or 'no'} files {named} in its folder {place.category}.",
             hint="Put the file there under that name, or let the worker write into ComfyUI's folder "
             "(GENLOCK_COMFYUI_FOLDER), so that it can stage files itself.",
             code="not_staged",
         )
-    (name,) = found
+    (name,) = matches
     local = None if staging is None else staging.base / "models" / place.category / name
     if staging is not None and local is not None and local.is_file():
 
@@ -185,7 +185,7 @@ async def _by_name(
 
 def _other(client: ComfyClient, name: str, item: EngineInput) -> Tampered:
     return Tampered(
-        f"{name} on ComfyUI at {client.url} is not the version that is wanted as {item.label}.",
+        f"{name} on ComfyUI at {client.url} is not the expected version of {item.label}.",
         hint="Put that version there, or let the worker stage it: GENLOCK_COMFYUI_FOLDER.",
         code="other_version_there",
     )
@@ -196,15 +196,15 @@ def _filename(item: EngineInput, path: Path) -> str:
 
 
 def _suffix(item: EngineInput, path: Path) -> str:
-    """The extension of an input, by which ComfyUI tells pictures from videos; a picture's by its content."""
+    """Return the extension of an input, which tells ComfyUI pictures from videos; a picture's by its content."""
     with path.open("rb") as file:
         head = file.read(16)
-    for magic, at, said in _PICTURES:
+    for magic, at, extension in _PICTURES:
         if head[at:].startswith(magic):
-            return said
+            return extension
     suffix = PurePosixPath(item.filename or path.name).suffix.lower()
     if not suffix.isascii() or not suffix[1:].isalnum():
         raise Invalid(
-            f"{item.label} has no extension that says what it is.", hint="Upload it with one.", code="cannot_bind"
+            f"The file name of {item.label} has no extension.", hint="Upload it with one.", code="cannot_bind"
         )
     return suffix

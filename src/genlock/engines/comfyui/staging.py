@@ -1,11 +1,11 @@
-"""Model files in ComfyUI's folders under names of their content, so that its caches cannot mistake one for another.
+"""Model files in ComfyUI's folders under names given by their content, so that its caches cannot confuse them.
 
     <base>/models/loras/genlock/20c97c5a6c97d547…/mara.safetensors
 
-Each is a copy (a reflink where the disk can), never a link to what may change; written beside and renamed, never in
-place, since a server that has a file mapped dies when it is cut short; read-only; and verified, again whenever the
-disk says that it was touched. A file that was changed all the same is given up together with its name: the server may
-have loaded it, and would not look again.
+Each is a copy (a reflink where the disk supports it), never a link to a file that may change; written to a temporary
+name and renamed, never in place, since a server that has mapped a file dies when it is truncated; read-only; and
+verified, again whenever its stamp changes. If a file is changed nevertheless, its name is retired: the server may have
+loaded it, and would not read it again.
 """
 
 import errno
@@ -37,7 +37,7 @@ _DAMAGED = ".damaged"
 
 
 class _Stamp(NamedTuple):
-    """What the disk says of a file: none of it can be kept while the bytes change."""
+    """The ``stat`` values of a file: they cannot all stay the same while the bytes change."""
 
     device: int
     inode: int
@@ -48,7 +48,7 @@ class _Stamp(NamedTuple):
 
 @dataclass(frozen=True)
 class Staged:
-    """A file on its place. ``name`` is what a loader's input is set to."""
+    """A staged file. ``name`` is the value of a loader's input."""
 
     path: Path
     name: str
@@ -58,36 +58,36 @@ class Staged:
 
 @dataclass
 class Staging:
-    """The staged files below the base folder of one ComfyUI; ``limit_bytes`` is kept by removing the longest unused."""
+    """The staged files of a ComfyUI; those unused longest are removed to stay below ``limit_bytes``."""
 
     base: Path
     limit_bytes: int
     _verified: dict[_Stamp, Digest] = field(default_factory=dict[_Stamp, Digest])
 
     def is_writable(self) -> bool:
-        """Whether files can be staged here."""
+        """Return whether files can be staged here."""
         models = self.base / "models"
         return models.is_dir() and os.access(models, os.W_OK | os.X_OK)
 
     @contextmanager
     def staged(self, category: str, source: Path, digest: Digest, filename: str) -> Generator[Staged]:
-        """A file of ``digest`` in a category's folder, kept there for as long as the block lasts. Blocks.
+        """Stage the file ``source`` in a category's folder, where it stays while the block lasts. Blocks.
 
-        Raises ``Tampered`` if ``source`` is not what its digest says, ``Unavailable`` if there is no room for it.
+        Raises ``Tampered`` if ``source`` does not have ``digest``, ``Unavailable`` if there is no room for it.
         """
         folder = self._folder(category)
         with ExitStack() as stack:
             with _troubles(filename):
                 folder.mkdir(parents=True, exist_ok=True)
-                found = None
-                while found is None:
-                    found = self._try(stack, folder, source, digest, filename)
-            yield found
+                file = None
+                while file is None:
+                    file = self._try(stack, folder, source, digest, filename)
+            yield file
 
     def _try(self, stack: ExitStack, folder: Path, source: Path, digest: Digest, filename: str) -> Staged | None:
-        """The file on its place, held by ``stack``; ``None`` if the place was removed or damaged meanwhile."""
+        """Return the staged file, locked by ``stack``; ``None`` if its folder was removed or damaged meanwhile."""
         place = self._place(folder, digest)
-        with suppress(FileExistsError):  # `exist_ok` would stumble over one that is removed at this moment
+        with suppress(FileExistsError):  # `exist_ok` fails if another process removes it at this moment
             place.mkdir()
         if not stack.enter_context(_held(place)):
             return None
@@ -99,7 +99,7 @@ class Staging:
         return Staged(path, _name(folder.parent, path), digest, tuple(_stamp(path)))
 
     def recheck(self, staged: Staged) -> None:
-        """``Tampered`` if a file was touched since it was staged: what the server loaded is not known then."""
+        """Raise ``Tampered`` if a file was touched since it was staged: what the server loaded is then unknown."""
         try:
             unchanged = tuple(_stamp(staged.path)) == staged.stamp
         except FileNotFoundError:
@@ -107,27 +107,27 @@ class Staging:
         if not unchanged:
             raise Tampered(
                 f"{staged.name} was changed while ComfyUI used it.",
-                hint="Let nothing but Genlock write into the genlock folders of ComfyUI; then retry.",
+                hint="Let only Genlock write to the genlock folders of ComfyUI; then retry.",
                 code="staged_file_changed",
             )
 
     def digest_at(self, path: Path) -> Digest:
-        """The digest of a file, from memory as long as the disk says that it is the same. Blocks."""
+        """Return the digest of a file, cached as long as its stamp is the same. Blocks."""
         before = _stamp(path)
-        known = self._verified.get(before)
-        if known is None:
-            known = _digest_of(path)
+        digest = self._verified.get(before)
+        if digest is None:
+            digest = _digest_of(path)
             if _stamp(path) == before:
-                self._verified[before] = known
-        return known
+                self._verified[before] = digest
+        return digest
 
     def tidy(self, in_use: Collection[str]) -> tuple[Path, ...]:
-        """Remove what was unused longest until the limit is kept, and give it; never a name ``in_use``, nor one held.
+        """Remove the files unused longest until the limit is met, and return them; never one ``in_use`` or locked.
 
         ``in_use`` are names as graphs hold them, such as those of a server's queue. Blocks.
         """
-        found = sorted((_used_at_and_size(place), place) for place in self._places())
-        sizes = {place: size for (_, size), place in found}
+        oldest_first = sorted((_used_at_and_size(place), place) for place in self._places())
+        sizes = {place: size for (_, size), place in oldest_first}
         used = {PurePosixPath(name).parent.name for name in in_use}
         total = sum(sizes.values())
         removed: list[Path] = []
@@ -142,12 +142,12 @@ class Staging:
     def _folder(self, category: str) -> Path:
         if not _CATEGORY.fullmatch(category) or category in (".", ".."):
             raise Invalid(
-                f"{category[:80]!r} is no folder of models.", hint="Correct the bindings.", code="bad_bindings"
+                f"{category[:80]!r} is not a models folder.", hint="Correct the bindings.", code="bad_bindings"
             )
         return self.base / "models" / category / FOLDER
 
     def _place(self, folder: Path, digest: Digest) -> Path:
-        """The folder for a content: the first of its names whose file, if there is one, was not changed."""
+        """Return the folder for a digest: the first of its names that is not retired."""
         stem = digest.removeprefix(PREFIX)[:_DIGITS]
         number = 0
         while True:
@@ -157,41 +157,41 @@ class Staging:
             number += 1
 
     def _filled(self, place: Path, source: Path, digest: Digest, filename: str) -> Path | None:
-        """The file in its folder, put there if it is missing; ``None`` if it was changed, and the name is given up."""
+        """Return the file in its folder, copied if it is missing; ``None`` if it was changed: its name is retired."""
         for path in sorted(place.iterdir()):
             if path.name.startswith("."):
                 continue
             if is_regular(path) and self.digest_at(path) == digest:
                 return path
-            # Not repaired: the server may hold the wrong bytes under this name, and would not look again.
+            # Not repaired: the server may have cached the wrong bytes under this name.
             logger.warning("%s was changed after it was staged: its name is not used any more.", path)
             (place / _DAMAGED).touch()
             path.unlink()
             return None
         path = place / _plain(filename)
-        beside = place / f".{secrets.token_hex(8)}.part"
+        part = place / f".{secrets.token_hex(8)}.part"
         try:
-            _copy(source, beside)
-            if _digest_of(beside) != digest:
+            _copy(source, part)
+            if _digest_of(part) != digest:
                 raise Tampered(
-                    f"{filename} is not what it was when it was registered.",
+                    f"{filename} was changed after it was registered.",
                     hint="Restore its bytes, or register it as a new version.",
                 )
-            beside.chmod(0o444)
-            beside.rename(path)
+            part.chmod(0o444)
+            part.rename(path)
         finally:
-            beside.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
         self._verified[_stamp(path)] = digest
         return path
 
     def _places(self) -> Iterator[Path]:
         for folder in (self.base / "models").glob(f"*/{FOLDER}"):
-            yield from (one for one in folder.iterdir() if one.is_dir() and not (one / _DAMAGED).exists())
+            yield from (place for place in folder.iterdir() if place.is_dir() and not (place / _DAMAGED).exists())
 
 
 def _stamp(path: Path) -> _Stamp:
-    found = path.stat(follow_symlinks=False)
-    return _Stamp(found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns, found.st_mtime_ns)
+    status = path.stat(follow_symlinks=False)
+    return _Stamp(status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns, status.st_mtime_ns)
 
 
 def _digest_of(path: Path) -> Digest:
@@ -200,19 +200,19 @@ def _digest_of(path: Path) -> Digest:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """The bytes of one file in another: shared on disk where the file system can, and zeros left as holes."""
-    with open_regular(source) as there, target.open("xb") as here:
+    """Copy a file: as a reflink if the file system supports it, else with holes for zeros."""
+    with open_regular(source) as original, target.open("xb") as copy:
         try:
-            fcntl.ioctl(here.fileno(), _FICLONE, there.fileno())
+            fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
             return
         except OSError:
-            pass  # the file system cannot, or it is another one
-        while chunk := there.read(_CHUNK_BYTES):
+            pass  # not supported, or another file system
+        while chunk := original.read(_CHUNK_BYTES):
             if chunk.count(0) == len(chunk):
-                here.seek(len(chunk), os.SEEK_CUR)
+                copy.seek(len(chunk), os.SEEK_CUR)
             else:
-                here.write(chunk)
-        here.truncate(there.tell())
+                copy.write(chunk)
+        copy.truncate(original.tell())
 
 
 def _name(category: Path, path: Path) -> str:
@@ -220,7 +220,7 @@ def _name(category: Path, path: Path) -> str:
 
 
 def _plain(filename: str) -> str:
-    """A filename that leads nowhere else and that any file system can hold, its extension kept."""
+    """Return a safe file name that any file system accepts, with its extension."""
     name = unicodedata.normalize("NFC", PurePosixPath(filename.replace("\\", "/")).name)
     suffix = PurePosixPath(name).suffix
     suffix = suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,15}", suffix) else ""
@@ -230,7 +230,7 @@ def _plain(filename: str) -> str:
 
 @contextmanager
 def _held(place: Path) -> Generator[bool]:
-    """A shared lock on a folder: whoever tidies up leaves it alone. False if it has been removed."""
+    """Lock a folder against removal while the block lasts; yield False if it has been removed already."""
     try:
         handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -245,22 +245,22 @@ def _held(place: Path) -> Generator[bool]:
 
 @contextmanager
 def _alone(folder: Path) -> Generator[None]:
-    """Nobody else fills a place of this folder meanwhile."""
+    """Lock a folder so that no other process stages files in it while the block lasts."""
     with (folder / ".lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _used_at_and_size(place: Path) -> tuple[int, int]:
-    """When a folder was used last, and what it takes on disk; nothing for one that somebody else removes just now."""
+    """Return a folder's last use and its size on disk; zeros if another process has just removed it."""
     try:
-        return place.stat().st_mtime_ns, sum(one.stat().st_blocks * 512 for one in place.iterdir())
+        return place.stat().st_mtime_ns, sum(file.stat().st_blocks * 512 for file in place.iterdir())
     except FileNotFoundError:
         return 0, 0
 
 
 def _remove_unheld(place: Path) -> bool:
-    """Remove a folder unless somebody holds it, or has removed it already."""
+    """Remove a folder unless another process has locked it, or removed it already."""
     try:
         handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -278,7 +278,7 @@ def _remove_unheld(place: Path) -> bool:
 
 
 def _is_still(place: Path, handle: int) -> bool:
-    """Whether an open folder is the one of that name: it may have been removed, and made again by somebody else."""
+    """Return whether an open folder still has that name: another process may have removed and created it again."""
     try:
         return place.stat().st_ino == os.fstat(handle).st_ino
     except FileNotFoundError:
@@ -287,13 +287,13 @@ def _is_still(place: Path, handle: int) -> bool:
 
 @contextmanager
 def _troubles(filename: str) -> Generator[None]:
-    """The disk's troubles, in words."""
+    """Turn an ``OSError`` in the block into ``Unavailable``."""
     try:
         yield
     except OSError as error:
         room = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise Unavailable(
             f"{filename} could not be staged for ComfyUI: {room}.",
-            hint="Make room, or lower GENLOCK_COMFYUI_STAGING_BYTES; let the worker write into ComfyUI's models.",
+            hint="Free some space, or lower GENLOCK_COMFYUI_STAGING_BYTES; the worker must be able to write there.",
             code="not_staged",
         ) from error

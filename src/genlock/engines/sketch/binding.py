@@ -14,9 +14,9 @@ from genlock.errors import Invalid
 
 @dataclass(frozen=True)
 class Bound:
-    """A graph ready to run, and the parameters that act in it.
+    """A graph ready to run, and the parameters in effect.
 
-    ``files`` has, by the id of the node that loads it, each input as it acts: its strengths filled in.
+    ``files`` has each input by the id of the node that loads it, with its strengths filled in.
     """
 
     graph: Graph
@@ -24,7 +24,7 @@ class Bound:
     parameters: Mapping[str, Any]
 
     def naming(self, names: Mapping[str, str]) -> Graph:
-        """The graph with the file choices written as ``names``, by node id."""
+        """Return the graph with its files called ``names``, by node id."""
         nodes = dict(self.graph.nodes)
         for node_id, name in names.items():
             node = nodes[node_id]
@@ -34,8 +34,8 @@ class Bound:
 
 
 def bind(whole: Graph, spec: RenderSpec) -> Bound:
-    """The part of the graph that makes what is asked for, with the spec in it; ``Invalid`` for what does not fit."""
-    _require_known(spec)
+    """Bind the spec to the part of the graph that makes its output; raise ``Invalid`` for what does not fit."""
+    _require_offered(spec)
     graph = whole.that_reaches(_save_node(whole, spec).id)
     files = {**_bind_model(graph, spec), **_bind_image(graph, spec)}
     graph, lora_files = _bind_loras(graph, spec)
@@ -44,11 +44,11 @@ def bind(whole: Graph, spec: RenderSpec) -> Bound:
     return Bound(graph, {**files, **lora_files}, _parameters(graph, spec))
 
 
-def _require_known(spec: RenderSpec) -> None:
+def _require_offered(spec: RenderSpec) -> None:
     for item in spec.inputs:
         if item.role not in OFFER.roles:
             raise _unbound(
-                f"The sketch engine has no use for the input {item.label}.",
+                f"The sketch engine cannot use the input {item.label}.",
                 f"It takes {', '.join(OFFER.roles)}; leave it out.",
             )
     for name in spec.parameters:
@@ -66,13 +66,13 @@ def _require_known(spec: RenderSpec) -> None:
 
 def _save_node(graph: Graph, spec: RenderSpec) -> Node:
     what, class_type = ("video", classes.SAVE_VIDEO) if spec.produces == "video" else ("picture", classes.SAVE_IMAGE)
-    found = graph.of_class(class_type)
-    if len(found) != 1:
+    nodes = graph.of_class(class_type)
+    if len(nodes) != 1:
         raise _unbound(
-            f"To make a {what}, the workflow needs one node of the class {class_type}; it has {len(found)}.",
-            "Use a workflow that was made for this.",
+            f"To make a {what}, the workflow needs one node of the class {class_type}; it has {len(nodes)}.",
+            "Use a workflow that has one.",
         )
-    return found[0]
+    return nodes[0]
 
 
 def _bind_model(graph: Graph, spec: RenderSpec) -> dict[str, EngineInput]:
@@ -104,11 +104,11 @@ def _bind_image(graph: Graph, spec: RenderSpec) -> dict[str, EngineInput]:
 
 
 def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, EngineInput]]:
-    """Each LoRA to its own node in order; a stack takes all that are left, and becomes one node for each of them."""
+    """Bind each LoRA to its own node in order; a stack takes the rest, and becomes one node for each of them."""
     loras = spec.in_role("lora")
     single, stacks = graph.of_class(classes.APPLY_LORA), graph.of_class(classes.LORA_STACK)
     if len(stacks) > 1:
-        raise _unbound(f"The workflow has {len(stacks)} LoRA stacks; which takes which LoRA is open.", "Keep one.")
+        raise _unbound(f"The workflow has {len(stacks)} LoRA stacks; which LoRA goes where is undefined.", "Keep one.")
     if len(loras) < len(single):
         raise _unbound(
             f"{single[len(loras)].label} has no LoRA to load: the workflow has {len(single)} such nodes, "
@@ -122,7 +122,7 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
         )
     if len({node.links["model"] for node in (*single, *stacks)}) < len(single) + len(stacks):
         raise _unbound(
-            "Two LoRA nodes of the workflow continue the same node; which LoRA goes where would be open.",
+            "Two LoRA nodes of the workflow continue the same node; which LoRA goes where is undefined.",
             "Put them one after another.",
         )
     nodes = dict(graph.nodes)
@@ -147,9 +147,9 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
 
 
 def _with_strengths(node: Node, lora: EngineInput) -> tuple[Node, EngineInput]:
-    """The node with the LoRA's strengths, and the LoRA with the node's where it gives none itself.
+    """Return the node with the LoRA's strengths, and the LoRA with the node's if it gives none itself.
 
-    A LoRA that gives only ``strength_model`` has it for both.
+    A LoRA that gives only ``strength_model`` uses it for both.
     """
     strength_model = node.values["strength_model"]
     strength_clip = node.values.get("strength_clip", strength_model)
@@ -213,17 +213,17 @@ def _bind_prompts(graph: Graph, spec: RenderSpec) -> Graph:
 
 
 def _parameters(graph: Graph, spec: RenderSpec) -> dict[str, Any]:
-    """Every parameter as the bound graph has it, in the receipt's words."""
+    """Return every parameter of the bound graph, in the receipt's words."""
     sampler = graph.of_class(classes.SAMPLER)[0]
     negative = sampler.links.get("negative")
-    found: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "prompt": graph.nodes[sampler.links["positive"]].values["text"],
         "negative_prompt": graph.nodes[negative].values["text"] if negative else "",
         **{word: sampler.values[name] for word, name in ON_SAMPLER.items()},
     }
     if spec.produces == "video":
-        found["fps"] = graph.of_class(classes.SAVE_VIDEO)[0].values["fps"]
-    return found
+        parameters["fps"] = graph.of_class(classes.SAVE_VIDEO)[0].values["fps"]
+    return parameters
 
 
 def _unbound(message: str, hint: str) -> Invalid:

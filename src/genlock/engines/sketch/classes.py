@@ -88,7 +88,7 @@ def _one_of(*words: str) -> Check:
 
 def _number(least: float, most: float) -> Check:
     def check(value: Any) -> Any:
-        # bool is an int in Python; JSON's true is no number.
+        # bool is an int in Python, but JSON's true is not a number.
         if isinstance(value, bool) or not isinstance(value, int | float) or not (least <= value <= most):
             raise ValueError(f"a number from {least:g} to {most:g}")
         return cast(float, value)

@@ -1,4 +1,4 @@
-"""The `sketch` engine: binds, runs in a thread, reports, and can be stopped between two steps."""
+"""The `sketch` engine: binds a graph, runs it in a thread, reports progress, and can be stopped between steps."""
 
 import asyncio
 import platform
@@ -21,13 +21,13 @@ from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Unavailable
 
 VERSION = "1"
-"""Goes up whenever the same spec and files would make other frames."""
+"""Incremented whenever the same spec and files would make other frames."""
 
 MAX_INPUT_BYTES = 64 * 2**20
 
 
 class SketchEngine:
-    """The built-in engine; one object may have many runs under way."""
+    """The built-in engine; many runs may be in progress at once."""
 
     name = OFFER.name
 
@@ -35,22 +35,22 @@ class SketchEngine:
         self._stops = Stops(Event)
 
     async def describe(self) -> EngineInfo:
-        """The engine's version, what it understands, and the libraries that its bytes depend on."""
+        """Return the engine's version, its offer, and the libraries that its bytes depend on."""
         return EngineInfo(**OFFER.model_dump(), version=VERSION, environment=_environment())
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
-        """Run ``spec`` in a thread of its own, so that the event loop stays free; see ``Engine.render``."""
+        """Run ``spec`` in a thread, so that the event loop stays free; see ``Engine.render``."""
         loop = asyncio.get_running_loop()
 
-        def tell(progress: float, message: str) -> None:
+        def report_from_thread(progress: float, message: str) -> None:
             loop.call_soon_threadsafe(report, progress, message)
 
         with self._stops.under_way(spec.run) as stop:
-            working = asyncio.ensure_future(asyncio.to_thread(_render, spec, inputs, stop, tell))
+            working = asyncio.ensure_future(asyncio.to_thread(_render, spec, inputs, stop, report_from_thread))
             try:
                 return await asyncio.shield(working)
             except asyncio.CancelledError:
-                # A thread cannot be broken off: ask it to stop, and wait, so that nothing is written afterwards.
+                # A thread cannot be killed: ask it to stop, and wait, so that nothing is written afterwards.
                 stop.set()
                 await asyncio.gather(working, return_exceptions=True)
                 raise
@@ -60,28 +60,28 @@ class SketchEngine:
         self._stops.stop(run)
 
 
-def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Report) -> Rendered:
-    """What ``SketchEngine.render`` gives; blocks."""
+def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, report: Report) -> Rendered:
+    """Run ``spec`` and return the result. Blocks."""
     started = perf_counter()
 
     def checkpoint() -> None:
         if stop.is_set():
             raise Conflict(f"The run {spec.run} was cancelled.", hint="Start it again.", code="cancelled")
 
-    tell(0.0, "reading inputs")
+    report(0.0, "reading inputs")
     workflows = spec.in_role("workflow")
     bound = bind(read_graph(read_workflow(spec, inputs, MAX_GRAPH_BYTES)), spec)
     contents = {
         node_id: Content(read_input(item, inputs, MAX_INPUT_BYTES), item.label) for node_id, item in bound.files.items()
     }
-    # File choices are written as digests: names must not act, and a graph should say what it loaded.
-    graph = bound.naming({node_id: digest_of(found.content) for node_id, found in contents.items()})
+    # File choices are written as digests: names must have no effect, and a graph should record what it loaded.
+    graph = bound.naming({node_id: digest_of(content.content) for node_id, content in contents.items()})
     stage = Stage(
         workdir=spec.workdir,
         contents=contents,
         still=spec.produces == "image",
         checkpoint=checkpoint,
-        drawn=lambda done, count: tell(0.02 + 0.96 * done / count, f"frame {done} of {count}"),
+        drawn=lambda done, count: report(0.02 + 0.96 * done / count, f"frame {done} of {count}"),
     )
     try:
         spec.workdir.mkdir(parents=True, exist_ok=True)
@@ -89,10 +89,10 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, tell: Rep
     except OSError as error:
         raise Unavailable(
             f"The outputs of the run {spec.run} could not be written: {error.strerror or error}.",
-            hint="Look whether the disk is full and the folder can be written to.",
+            hint="Check whether the disk is full and the folder can be written to.",
             code="outputs_not_written",
         ) from error
-    tell(1.0, "done")
+    report(1.0, "done")
     loaded = (*(workflows if spec.graph is None else ()), *bound.files.values())
     return Rendered(
         produces=spec.produces,

@@ -36,21 +36,21 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by id, every one after those that feed it."""
+    """Nodes by id, each after its sources."""
 
     nodes: Mapping[str, Node]
 
     def of_class(self, *class_types: str) -> tuple[Node, ...]:
-        """The nodes of some classes, in the order they run."""
+        """Return the nodes of some classes, in the order they run."""
         return tuple(node for node in self.nodes.values() if node.class_type in class_types)
 
     def that_reaches(self, node_id: str) -> "Graph":
-        """Only what the node needs, itself included."""
-        wanted = {node_id}
+        """Return only the nodes that a node needs, itself included."""
+        needed = {node_id}
         for node in reversed(tuple(self.nodes.values())):
-            if node.id in wanted:
-                wanted.update(node.links.values())
-        return Graph({key: node for key, node in self.nodes.items() if key in wanted})
+            if node.id in needed:
+                needed.update(node.links.values())
+        return Graph({key: node for key, node in self.nodes.items() if key in needed})
 
     def written(self) -> bytes:
         """The graph in API format, as canonical JSON."""
@@ -86,7 +86,7 @@ def read_graph(content: bytes) -> Graph:
     try:
         parsed = json.loads(content, object_pairs_hook=_once_each, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise _refused(f"The workflow is not sound JSON: {error}.", _API_FORMAT) from error
+        raise _refused(f"The workflow is not valid JSON: {error}.", _API_FORMAT) from error
     if not isinstance(parsed, dict) or not parsed:
         raise _refused("The workflow is not an object of nodes.", _API_FORMAT)
     written = cast(dict[str, Any], parsed)
@@ -104,7 +104,7 @@ def _read_node(node_id: str, written: Any) -> Node:
     fields = cast(dict[str, Any], written) if isinstance(written, dict) else {}
     class_type, inputs = fields.get("class_type"), fields.get("inputs", {})
     if not isinstance(class_type, str) or not isinstance(inputs, dict):
-        raise _refused(f"Node {node_id[:80]} has no class_type, or its inputs are no object.", _API_FORMAT)
+        raise _refused(f"Node {node_id[:80]} has no class_type, or its inputs are not an object.", _API_FORMAT)
     node = Node(node_id, class_type, {}, {})
     if class_type not in CLASSES:
         raise _refused(
@@ -174,12 +174,12 @@ def _start(node: Node) -> str:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for key, value in pairs:
-        if key in seen:
+        if key in fields:
             raise ValueError(f"the key {key[:80]!r} appears twice")
-        seen[key] = value
-    return seen
+        fields[key] = value
+    return fields
 
 
 def _no_number(text: str) -> NoReturn:

@@ -52,7 +52,7 @@ class Network:
         self._decoder, self._decoder_bias = as_matrix(tensors["decoder.weight"]), tensors["decoder.bias"]
 
     def encode(self, image: Pixels) -> Floats:
-        """What the network sees of the start image: one feature vector per patch of pixels."""
+        """Return the features of the start image: one vector for each patch of pixels."""
         height, width, _ = image.shape
         centred = image.astype(np.float64) / 127.5 - 1.0
         patches = centred.reshape(height // PATCH, PATCH, width // PATCH, PATCH, 3).transpose(0, 2, 1, 3, 4)
@@ -60,28 +60,28 @@ class Network:
         return multiply(on_grid(flat), self._encoder) + self._encoder_bias
 
     def guided(self, latent: Floats, image: Floats, prompts: Prompts, cfg: float, at: Moment) -> Floats:
-        """The cleaner latent, pushed ``cfg`` times as far from the negative prompt as the prompt alone would go.
+        """Return the cleaner latent, pushed ``cfg`` times as far from the negative prompt as the prompt alone would.
 
         Without a negative prompt there is nothing to push from, and ``cfg`` does nothing.
         """
         positive, negative = prompts
-        # The first convolution sees no prompt, so both evaluations share it.
-        seen = multiply(neighbourhoods(on_grid(latent)), self._in) + self._in_bias + image
-        towards = self._clean(seen, positive, at)
+        # The first convolution does not depend on the prompt, so both evaluations share it.
+        features = multiply(neighbourhoods(on_grid(latent)), self._in) + self._in_bias + image
+        towards = self._clean(features, positive, at)
         if negative is None:
             return towards
-        away = self._clean(seen, negative, at)
+        away = self._clean(features, negative, at)
         return away + cfg * (towards - away)
 
-    def _clean(self, seen: Floats, prompt: Floats, at: Moment) -> Floats:
+    def _clean(self, features: Floats, prompt: Floats, at: Moment) -> Floats:
         moment = np.array([at.position, at.position * at.position, at.noise_level])
         biases = multiply(on_grid(prompt), self._projection)
-        first = softsign(seen + biases[:HIDDEN] + multiply(on_grid(moment), self._time))
+        first = softsign(features + biases[:HIDDEN] + multiply(on_grid(moment), self._time))
         second = multiply(neighbourhoods(on_grid(first)), self._mid) + self._mid_bias + biases[HIDDEN:]
         joined = first + softsign(second)
         return multiply(neighbourhoods(on_grid(joined)), self._out) + self._out_bias
 
     def decode(self, latent: Floats) -> Maps:
-        """The maps that a cleaned latent picture stands for."""
+        """Return the maps of a cleaned latent picture."""
         maps = softsign(multiply(on_grid(softsign(latent)), self._decoder) + self._decoder_bias)
         return Maps(colour=maps[..., :3], flow=maps[..., 3:])

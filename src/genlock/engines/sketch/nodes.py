@@ -15,7 +15,7 @@ from genlock.engines.sketch import classes
 from genlock.engines.sketch.fixed import Floats
 from genlock.engines.sketch.graph import Graph, Node
 from genlock.engines.sketch.network import Network
-from genlock.engines.sketch.picture import Look
+from genlock.engines.sketch.picture import Motion
 from genlock.engines.sketch.prompt import embed, palette_tokens, tokens_of
 from genlock.engines.sketch.sampler import Sampling, frames_of
 from genlock.engines.sketch.weights import Weights, read_lora, read_model
@@ -41,9 +41,9 @@ class Stage:
     still: bool
     """Whether the run makes one picture, which has no first frame to stay close to."""
     checkpoint: Callable[[], None]
-    """Called before every step of work; raises to stop the run."""
+    """Called before every step; raises to stop the run."""
     drawn: Callable[[int, int], None]
-    """Told the number of frames drawn and the number there will be."""
+    """Called with the number of frames drawn and their total."""
     outputs: dict[str, OutputFile] = field(default_factory=dict[str, OutputFile])
     frames_digest: str = ""
     per_node_s: dict[str, float] = field(default_factory=dict[str, float])
@@ -51,14 +51,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class Strip:
-    """Frames that are drawn one by one, as they are asked for."""
+    """Frames that are drawn lazily, one by one."""
 
     frames: Iterator[Pixels]
     count: int
 
 
 def run(graph: Graph, stage: Stage) -> None:
-    """Run every node in order; what the saving node wrote is in ``stage`` afterwards."""
+    """Run every node in order; the outputs of the saving node are in ``stage`` afterwards."""
     given: dict[str, Any] = {}
     for node in graph.nodes.values():
         stage.checkpoint()
@@ -67,26 +67,26 @@ def run(graph: Graph, stage: Stage) -> None:
         given[node.id] = _RUN[node.class_type](
             node, {name: given[source] for name, source in node.links.items()}, stage
         )
-        # The saving node pulls frames out of the sampler, which counts that time as its own meanwhile.
+        # The saving node pulls frames out of the sampler, which counts that time itself.
         elsewhere = sum(stage.per_node_s.values()) - earlier
         stage.per_node_s[node.id] = stage.per_node_s.get(node.id, 0.0) + max(perf_counter() - started - elsewhere, 0.0)
 
 
 def _load_model(node: Node, links: Mapping[str, Any], stage: Stage) -> Weights:
-    found = stage.contents[node.id]
-    return read_model(found.content, found.label)
+    content = stage.contents[node.id]
+    return read_model(content.content, content.label)
 
 
 def _apply_lora(node: Node, links: Mapping[str, Any], stage: Stage) -> Weights:
-    found = stage.contents[node.id]
+    content = stage.contents[node.id]
     weights: Weights = links["model"]
-    lora = read_lora(found.content, found.label)
+    lora = read_lora(content.content, content.label)
     return weights.with_lora(lora, float(node.values["strength_model"]), float(node.values["strength_clip"]))
 
 
 def _load_image(node: Node, links: Mapping[str, Any], stage: Stage) -> Pixels:
-    found = stage.contents[node.id]
-    return read_picture(found.content, found.label)
+    content = stage.contents[node.id]
+    return read_picture(content.content, content.label)
 
 
 def _prompt(node: Node, links: Mapping[str, Any], stage: Stage) -> Floats:
@@ -111,7 +111,7 @@ def _sample(node: Node, links: Mapping[str, Any], stage: Stage) -> Strip:
         denoise=float(values["denoise"]),
         frames=count,
         still=stage.still,
-        look=Look(float(values["motion"]), float(values["amount"]), int(values["blur"])),
+        motion=Motion(float(values["motion"]), float(values["amount"]), int(values["blur"])),
     )
     positive, negative = links["positive"] + palette, links.get("negative", nothing) + palette
     frames = frames_of(Network(weights), start, positive, negative, sampling, stage.checkpoint)
@@ -119,7 +119,7 @@ def _sample(node: Node, links: Mapping[str, Any], stage: Stage) -> Strip:
 
 
 def _counted(node: Node, frames: Iterator[Pixels], count: int, stage: Stage) -> Iterator[Pixels]:
-    """The frames, their time counted for the sampler, each reported as it is drawn."""
+    """Yield the frames, count their time for the sampler, and report each as it is drawn."""
     for number in range(1, count + 1):
         started = perf_counter()
         frame = next(frames)
@@ -130,21 +130,21 @@ def _counted(node: Node, frames: Iterator[Pixels], count: int, stage: Stage) -> 
 
 def _save_video(node: Node, links: Mapping[str, Any], stage: Stage) -> None:
     strip: Strip = links["frames"]
-    kept: dict[str, Pixels] = {}
+    stills: dict[str, Pixels] = {}
 
     def passing() -> Iterator[Pixels]:
-        # Frames go to the encoder one by one; only the two that become pictures are kept.
+        # Frames go to the encoder one by one; only the two that become pictures are stored.
         for number, frame in enumerate(strip.frames):
             if number == strip.count // 2:
-                kept[THUMBNAIL] = frame
-            kept[LAST_FRAME] = frame
+                stills[THUMBNAIL] = frame
+            stills[LAST_FRAME] = frame
             yield frame
 
     video = stage.workdir / "video.mp4"
     encode_video(video, passing(), float(node.values["fps"]))
     stage.outputs[VIDEO] = OutputFile(path=video, media_type=MP4)
-    _write(stage, LAST_FRAME, "last_frame.png", png_of(kept[LAST_FRAME]), PNG)
-    _write(stage, THUMBNAIL, "thumbnail.jpg", poster_of(kept[THUMBNAIL]), JPEG)
+    _write(stage, LAST_FRAME, "last_frame.png", png_of(stills[LAST_FRAME]), PNG)
+    _write(stage, THUMBNAIL, "thumbnail.jpg", poster_of(stills[THUMBNAIL]), JPEG)
     stage.frames_digest = frames_digest(video)
 
 
@@ -171,4 +171,4 @@ _RUN: Mapping[str, Callable[[Node, Mapping[str, Any], Stage], Any]] = {
     classes.SAVE_VIDEO: _save_video,
     classes.SAVE_IMAGE: _save_image,
 }
-"""A LoRA stack is not here: binding has turned it into nodes that apply one LoRA each."""
+"""A LoRA stack is not in it: binding has turned it into nodes that apply one LoRA each."""

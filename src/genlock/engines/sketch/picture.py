@@ -10,16 +10,16 @@ from genlock.engines.sketch.network import Maps
 from genlock.engines.sketch.weights import PATCH
 
 FIRST_FRAME_COLOUR = 0.008
-"""How far the first frame of a video may leave the start image, whatever the weights: two of 255 levels. That is small
-enough for a structural similarity above one half even on flat black, where its constant for brightness is 0.01²."""
+"""How far the first frame of a video may differ from the start image, with any weights: two of 255 levels. That is
+small enough for a structural similarity above one half even on flat black, where its constant for brightness is 0.01²."""
 
 FLOW_SPAN = 1 / 32
 """The longest flow at ``motion`` 1, as a part of the frame's longer side."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """The workflow's settings that act on the maps: how far things move, how much colours change, how soft it is."""
+class Motion:
+    """The workflow's settings for the maps: how far things move, how much colours change, and the blur."""
 
     motion: float
     amount: float
@@ -27,7 +27,7 @@ class Look:
 
 
 def soften(latent: Floats, blur: int) -> Floats:
-    """The latent picture, ``blur`` times averaged with its neighbours (1 2 1 in both directions)."""
+    """Return the latent picture, ``blur`` times averaged with its neighbours (1 2 1 in both directions)."""
     for _ in range(blur):
         tall = np.concatenate([latent[:1], latent, latent[-1:]], axis=0)
         latent = 0.25 * tall[:-2] + 0.5 * tall[1:-1] + 0.25 * tall[2:]
@@ -36,19 +36,19 @@ def soften(latent: Floats, blur: int) -> Floats:
     return latent
 
 
-def draw(start: Pixels, maps: Maps, look: Look, position: float) -> Pixels:
-    """One frame; ``position`` 0 is a video's first (hardly any colour, no flow), 1 its last, or a still."""
+def draw(start: Pixels, maps: Maps, motion: Motion, position: float) -> Pixels:
+    """Draw a frame; ``position`` 0 is a video's first (hardly any colour, no flow), 1 its last, or a still."""
     height, width, _ = start.shape
-    first = min(FIRST_FRAME_COLOUR, look.amount)
-    gain = first + (look.amount - first) * position
-    reach = look.motion * position * FLOW_SPAN * max(height, width)
-    moved = _bend(start, _enlarge(maps.flow, height, width) * reach)
-    coloured = moved + _enlarge(maps.colour, height, width) * (255.0 * gain)
+    first = min(FIRST_FRAME_COLOUR, motion.amount)
+    gain = first + (motion.amount - first) * position
+    reach = motion.motion * position * FLOW_SPAN * max(height, width)
+    bent = _bend(start, _enlarge(maps.flow, height, width) * reach)
+    coloured = bent + _enlarge(maps.colour, height, width) * (255.0 * gain)
     return np.clip(np.rint(coloured), 0.0, 255.0).astype(np.uint8)
 
 
 def _enlarge(small: Floats, height: int, width: int) -> Floats:
-    """A map enlarged to the frame's size, straight lines between the centres of the patches; exact sums."""
+    """Return a map enlarged to the frame's size, linear between the centres of the patches, with exact sums."""
     rows, columns = _ramp(small.shape[0], height), _ramp(small.shape[1], width)
     channels = small.shape[2]
     tall = multiply(on_grid(small).reshape(small.shape[0], -1).T, rows).T.reshape(height, small.shape[1], channels)
@@ -57,7 +57,7 @@ def _enlarge(small: Floats, height: int, width: int) -> Floats:
 
 
 def _ramp(count: int, length: int) -> Floats:
-    """The exact matrix, count × length, that enlarges a row of ``count`` values to ``length``."""
+    """Return the exact matrix, count × length, that enlarges a row of ``count`` values to ``length``."""
     places = (np.arange(length) + 0.5) / PATCH - 0.5
     left = np.floor(places)
     share = places - left
@@ -71,7 +71,7 @@ def _ramp(count: int, length: int) -> Floats:
 
 
 def _bend(start: Pixels, flow: Floats) -> Floats:
-    """The start image, each pixel fetched from where the flow points to, between four neighbours."""
+    """Return the start image with each pixel fetched from where the flow points, interpolated between four pixels."""
     height, width, _ = start.shape
     columns, rows = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
     x: Floats = np.clip(columns[None, :] + flow[..., 0], 0.0, width - 1.0)

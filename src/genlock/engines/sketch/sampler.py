@@ -8,7 +8,7 @@ from genlock.engines.pictures import Pixels
 from genlock.engines.sketch.fixed import Floats
 from genlock.engines.sketch.network import Moment, Network
 from genlock.engines.sketch.noise import frame_noise, noise
-from genlock.engines.sketch.picture import Look, draw, soften
+from genlock.engines.sketch.picture import Motion, draw, soften
 from genlock.engines.sketch.weights import LATENT, PATCH
 
 SAMPLERS = ("euler", "heun")
@@ -17,7 +17,7 @@ SCHEDULERS = ("linear", "quadratic")
 
 @dataclass(frozen=True)
 class Sampling:
-    """How noise becomes a picture."""
+    """The settings of a sampling."""
 
     seed: int
     steps: int
@@ -27,7 +27,7 @@ class Sampling:
     denoise: float
     frames: int
     still: bool
-    look: Look
+    motion: Motion
 
 
 def frames_of(
@@ -38,11 +38,11 @@ def frames_of(
     sampling: Sampling,
     checkpoint: Callable[[], None],
 ) -> Iterator[Pixels]:
-    """The frames, each of the size of ``start``; ``checkpoint`` is called before every step and may raise."""
+    """Yield the frames, each of the size of ``start``; ``checkpoint`` is called before every step and may raise."""
     shape = (start.shape[0] // PATCH, start.shape[1] // PATCH, LATENT)
     image = network.encode(start)
     shared = noise(sampling.seed, 0, shape)
-    # At cfg 1 the negative prompt would cancel out; leaving it away says so and halves the work.
+    # At cfg 1 the negative prompt cancels out; leaving it out halves the work.
     prompts = (positive, None if sampling.cfg == 1 else negative)
     levels = _levels(sampling)
     for frame in range(sampling.frames):
@@ -51,16 +51,16 @@ def frames_of(
         for level, following in pairwise(levels):
             checkpoint()
             clean = network.guided(latent, image, prompts, sampling.cfg, Moment(position, level))
-            kept = following / level
-            ahead = kept * latent + (1.0 - kept) * clean
+            share = following / level
+            ahead = share * latent + (1.0 - share) * clean
             if sampling.sampler == "heun" and following > 0:
                 again = network.guided(ahead, image, prompts, sampling.cfg, Moment(position, following))
-                ahead = kept * latent + (1.0 - kept) * (0.5 * (clean + again))
+                ahead = share * latent + (1.0 - share) * (0.5 * (clean + again))
             latent = ahead
-        yield draw(start, network.decode(soften(latent, sampling.look.blur)), sampling.look, position)
+        yield draw(start, network.decode(soften(latent, sampling.motion.blur)), sampling.motion, position)
 
 
 def _levels(sampling: Sampling) -> tuple[float, ...]:
-    """The noise levels from 1 down to 0, one more than there are steps."""
+    """Return the noise levels from 1 down to 0, one more than there are steps."""
     line = [1.0 - step / sampling.steps for step in range(sampling.steps + 1)]
     return tuple(level * level if sampling.scheduler == "quadratic" else level for level in line)

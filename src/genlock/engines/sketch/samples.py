@@ -98,7 +98,7 @@ def _workflows() -> dict[str, bytes]:
     return {
         "walk_v1.json": _json(walk),
         "walk_v2.json": _json(_video_workflow({"motion": 1.4, "amount": 0.16, "blur": 2, "palette": "dusk"})),
-        "walk_v1_moved.json": _json(_moved(walk)),
+        "walk_v1_moved.json": _json(_rearranged(walk)),
         "dress_v1.json": _json(_image_workflow({"amount": 0.22, "palette": "natural"})),
         "dress_v2.json": _json(_image_workflow({"amount": 0.22, "palette": "neon"})),
     }
@@ -134,21 +134,21 @@ def _front(sampling: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _moved(graph: Mapping[str, Any]) -> dict[str, Any]:
-    """The same graph as an editor writes it after nodes were moved: other ids, another order, titles."""
+def _rearranged(graph: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same graph as an editor writes it after nodes were moved: other ids, another order, titles."""
 
     def renamed(value: Any) -> Any:
         return [f"1{cast(list[Any], value)[0]}", 0] if isinstance(value, list) else value
 
-    moved: dict[str, Any] = {}
+    rearranged: dict[str, Any] = {}
     for key in reversed(list(graph)):
         class_type, inputs = graph[key]["class_type"], cast(dict[str, Any], graph[key]["inputs"])
-        moved[f"1{key}"] = {
+        rearranged[f"1{key}"] = {
             "inputs": {name: renamed(value) for name, value in inputs.items()},
             "class_type": class_type,
             "_meta": {"title": f"{class_type}, moved"},
         }
-    return moved
+    return rearranged
 
 
 def _json(graph: Mapping[str, Any]) -> bytes:

@@ -81,37 +81,37 @@ class Weights:
 
 
 def read_model(content: bytes, label: str) -> Weights:
-    """The weights in a model file; ``Invalid``, naming the tensor, if it is not a sketch model."""
-    found = _read_tensors(content, label)
-    for name in found.keys() - SHAPES.keys():
+    """Return the weights of a model file; raise ``Invalid``, with the tensor's name, if it is not a sketch model."""
+    tensors = _read_tensors(content, label)
+    for name in tensors.keys() - SHAPES.keys():
         raise Invalid(
             f"{label} is not a sketch model: it has a tensor {name!r} that the network does not.",
             hint="A sketch model has exactly the tensors that docs/reference/sketch.md lists.",
             code="not_a_sketch_model",
         )
     for name, shape in SHAPES.items():
-        if name not in found:
+        if name not in tensors:
             raise Invalid(
                 f"{label} is not a sketch model: the tensor {name!r} is missing.",
                 hint="A sketch model has exactly the tensors that docs/reference/sketch.md lists.",
                 code="not_a_sketch_model",
             )
-        _require_shape(found[name], shape, name, label)
-        if float(np.abs(found[name]).max()) > MAX_WEIGHT:
+        _require_shape(tensors[name], shape, name, label)
+        if float(np.abs(tensors[name]).max()) > MAX_WEIGHT:
             raise Invalid(
                 f"The tensor {name!r} of {label} holds values beyond ±{MAX_WEIGHT:g}.",
                 hint="The engine counts in fixed point; scale the weights down.",
                 code="weight_too_large",
             )
-    return Weights(found)
+    return Weights(tensors)
 
 
 def read_lora(content: bytes, label: str) -> tuple[LayerDelta, ...]:
-    """What a LoRA file adds, layer by layer; ``Invalid``, naming the tensor, if it fits no layer."""
-    found = _read_tensors(content, label)
-    layers = [layer for layer in LAYERS if any(name.startswith(f"{layer}.") for name in found)]
-    known = {f"{layer}.{part}" for layer in layers for part in ("lora_A.weight", "lora_B.weight", "alpha")}
-    for name in found.keys() - known:
+    """Return a LoRA file's changes by layer; raise ``Invalid``, with the tensor's name, if it fits no layer."""
+    tensors = _read_tensors(content, label)
+    layers = [layer for layer in LAYERS if any(name.startswith(f"{layer}.") for name in tensors)]
+    expected = {f"{layer}.{part}" for layer in layers for part in ("lora_A.weight", "lora_B.weight", "alpha")}
+    for name in tensors.keys() - expected:
         raise Invalid(
             f"{label} is not a LoRA for a sketch model: its tensor {name!r} belongs to no layer.",
             hint=f"Layers are {', '.join(LAYERS)}; each takes LAYER.lora_A.weight and LAYER.lora_B.weight.",
@@ -119,13 +119,13 @@ def read_lora(content: bytes, label: str) -> tuple[LayerDelta, ...]:
         )
     if not layers:
         raise Invalid(f"{label} holds no tensor.", hint="A LoRA changes at least one layer.", code="not_a_sketch_lora")
-    return tuple(LayerDelta(layer, _change(found, layer, label)) for layer in layers)
+    return tuple(LayerDelta(layer, _change(tensors, layer, label)) for layer in layers)
 
 
-def _change(found: Mapping[str, Floats], layer: str, label: str) -> Floats:
-    """``alpha / rank · (B · A)`` in the shape of the layer's weight."""
+def _change(tensors: Mapping[str, Floats], layer: str, label: str) -> Floats:
+    """Return ``alpha / rank · (B · A)`` in the shape of the layer's weight."""
     for part in ("lora_A.weight", "lora_B.weight"):
-        if f"{layer}.{part}" not in found:
+        if f"{layer}.{part}" not in tensors:
             raise Invalid(
                 f"The tensor '{layer}.{part}' of {label} is missing.",
                 hint="Each layer that a LoRA changes needs both lora_A.weight and lora_B.weight.",
@@ -133,7 +133,7 @@ def _change(found: Mapping[str, Floats], layer: str, label: str) -> Floats:
             )
     shape = SHAPES[f"{layer}.weight"]
     inputs = int(np.prod(shape[1:]))
-    down, up = found[f"{layer}.lora_A.weight"], found[f"{layer}.lora_B.weight"]
+    down, up = tensors[f"{layer}.lora_A.weight"], tensors[f"{layer}.lora_B.weight"]
     rank = down.shape[0] if down.ndim == 2 else 0
     if not 1 <= rank <= MAX_RANK:
         raise Invalid(
@@ -143,7 +143,7 @@ def _change(found: Mapping[str, Floats], layer: str, label: str) -> Floats:
         )
     _require_shape(down, (rank, inputs), f"{layer}.lora_A.weight", label)
     _require_shape(up, (shape[0], rank), f"{layer}.lora_B.weight", label)
-    alpha = found.get(f"{layer}.alpha", np.asarray(float(rank)))
+    alpha = tensors.get(f"{layer}.alpha", np.asarray(float(rank)))
     if alpha.size != 1:
         raise Invalid(
             f"The tensor '{layer}.alpha' of {label} has the shape {list(alpha.shape)}.",
