@@ -46,7 +46,7 @@ class EngineInput(Model):
     digest: Digest | None = None
     """The digest of its bytes, if the caller has verified them; else an engine that needs it computes it."""
     bindings: dict[str, Any] | None = None
-    """Bindings declared for a workflow: which input of which node takes what. Not every engine uses them."""
+    """Bindings declared for a workflow: the node input of each value. Not every engine uses them."""
 
     @property
     def label(self) -> str:

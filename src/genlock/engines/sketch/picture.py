@@ -11,7 +11,7 @@ from genlock.engines.sketch.weights import PATCH
 
 FIRST_FRAME_COLOUR = 0.008
 """How far the first frame of a video may differ from the start image, with any weights: two of 255 levels. That is
-small enough for a structural similarity above one half even on flat black, where its constant for brightness is 0.01²."""
+small enough for a structural similarity above one half even on flat black: its constant for brightness is 0.01²."""
 
 FLOW_SPAN = 1 / 32
 """The longest flow at ``motion`` 1, as a part of the frame's longer side."""
