@@ -57,12 +57,12 @@ def timed(row: Row) -> Generator[None]:
 
 
 def repeat(row: Row, each: Callable[[int], object], *, count: int, seconds: float, warm: int = 2) -> Row:
-    """Do ``each`` up to ``count`` times within so many seconds. The first one is kept apart, ``warm`` more are not."""
+    """Time ``each`` up to ``count`` times within ``seconds``, after a first call (timed apart) and ``warm`` more."""
     began = time.perf_counter()
     each(0)
     row.first_ms = (time.perf_counter() - began) * 1000
     if row.first_ms > seconds * 1000:
-        row.times_ms.append(row.first_ms)  # once has to do
+        row.times_ms.append(row.first_ms)  # it is too slow for a second call
         return row
     for number in range(1, warm):
         each(number)
@@ -76,7 +76,7 @@ def repeat(row: Row, each: Callable[[int], object], *, count: int, seconds: floa
 
 
 async def repeat_async(row: Row, each: Callable[[int], Awaitable[object]], *, count: int, seconds: float) -> Row:
-    """The same for what is awaited."""
+    """Time an awaitable like ``repeat``."""
     began = time.perf_counter()
     await each(0)
     row.first_ms = (time.perf_counter() - began) * 1000
@@ -90,11 +90,11 @@ async def repeat_async(row: Row, each: Callable[[int], Awaitable[object]], *, co
 
 
 def rate(row: Row, done: int, seconds: float) -> Row:
-    """So many in so many seconds."""
+    """Set the rate of a row: ``done`` per ``seconds``."""
     row.value = done / seconds
     return row
 
 
 def cycle(keys: Sequence[int], number: int) -> int:
-    """The key for the n-th try."""
+    """Return the key for the n-th call."""
     return keys[number % len(keys)]

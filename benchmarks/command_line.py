@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.clock import Row, repeat
-from benchmarks.house import serving
+from benchmarks.environment import serving
 
 LIMIT_MS = 350
 _RUNS = 9

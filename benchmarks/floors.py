@@ -15,9 +15,9 @@ PIECE = 2**20
 
 
 def floors(url: str, http: httpx.Client, scratch: Path) -> dict[str, Row]:
-    """Every floor by its name: ``probe``, ``commit``, ``copy``, ``sha256``, ``http``."""
-    found = {"http": Row("an HTTP call that asks nothing (GET /me)", floor="")}
-    repeat(found["http"], lambda _: http.get("/me").raise_for_status(), count=300, seconds=3)
+    """Measure every floor and return them by name: ``probe``, ``commit``, ``copy``, ``sha256``, ``http``."""
+    measured = {"http": Row("an HTTP call that asks nothing (GET /me)", floor="")}
+    repeat(measured["http"], lambda _: http.get("/me").raise_for_status(), count=300, seconds=3)
     draw = random.Random(1)
     with psycopg.connect(url, autocommit=True, options="-c search_path=genlock") as conn:
         last = conn.execute("SELECT max(id) FROM takes").fetchone()
@@ -26,24 +26,24 @@ def floors(url: str, http: httpx.Client, scratch: Path) -> dict[str, Row]:
         def probe(_: int) -> None:
             conn.execute("SELECT id FROM takes WHERE id = %s", (draw.randint(1, most),), prepare=True).fetchone()
 
-        found["probe"] = repeat(Row("prepared primary-key probe", floor=""), probe, count=2000, seconds=2)
+        measured["probe"] = repeat(Row("prepared primary-key probe", floor=""), probe, count=2000, seconds=2)
         conn.execute("CREATE TABLE IF NOT EXISTS bench_scratch (id bigint, said text)")
 
         def commit(number: int) -> None:
             conn.execute("INSERT INTO bench_scratch VALUES (%s, 'a small commit')", (number,), prepare=True)
 
-        found["commit"] = repeat(Row("small durable commit", floor=""), commit, count=1000, seconds=3)
+        measured["commit"] = repeat(Row("small durable commit", floor=""), commit, count=1000, seconds=3)
         lines = "".join(
             f"{number}\tsome words for a row of ordinary length, as receipts have\n" for number in range(200_000)
         )
         began = time.perf_counter()
         with conn.cursor().copy("COPY bench_scratch FROM STDIN") as copy:
             copy.write(lines)
-        found["copy"] = Row("raw COPY of a narrow table", unit="/s", floor="")
-        found["copy"].value = 200_000 / (time.perf_counter() - began)
+        measured["copy"] = Row("raw COPY of a narrow table", unit="/s", floor="")
+        measured["copy"].value = 200_000 / (time.perf_counter() - began)
         conn.execute("DROP TABLE bench_scratch")
-    found["sha256"] = _sha256(scratch)
-    return found
+    measured["sha256"] = _sha256(scratch)
+    return measured
 
 
 def _sha256(scratch: Path) -> Row:

@@ -56,8 +56,8 @@ def set_sequences(conn: Connection) -> None:
     conn.execute("SELECT setval(pg_get_serial_sequence('workloads', 'id'), (SELECT max(id) FROM workloads))")
 
 
-async def settle(owner: str) -> None:
-    """Work out which contents are out of date, and waive some of what that made stale."""
+async def recompute_outdated(owner: str) -> None:
+    """Compute which contents are out of date, and waive some of the segments that are stale by them."""
     db = Database(owner)
     await db.open()
     try:

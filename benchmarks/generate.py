@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import library as libraries
-from benchmarks.follow import follow, set_sequences, settle
+from benchmarks.follow import follow, recompute_outdated, set_sequences
 from benchmarks.layout import HEIGHT, TAKES, WIDTH, Layout, Scene, layout
 from benchmarks.library import Asset, Library, Shared, Used, hex_of, mostly, raw, rows_of
 from benchmarks.receipts import Line, compose
@@ -68,7 +68,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class World:
-    """What receipts are drawn from."""
+    """The assets and words that receipts are drawn from."""
 
     shared: Shared
     variants: dict[int, list[Asset]]
@@ -78,8 +78,8 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a person chose for a take."""
+class Prompting:
+    """The prompt and seed of a take."""
 
     prompt: str
     seed: int
@@ -87,7 +87,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A take that was written, as the links need it."""
+    """A written take, as far as the links need it."""
 
     id: int
     frame: str
@@ -96,19 +96,19 @@ class Take:
 
 
 def generate(owner: str, receipts: int, say: Callable[[str], None]) -> Layout:
-    """Fill the database at ``owner`` (a connection string of a superuser) with so many receipts."""
+    """Fill the database at ``owner`` (a connection string of a superuser) with ``receipts`` receipts."""
     began = time.perf_counter()
     plan = layout(receipts)
     with psycopg.connect(owner, options="-c search_path=genlock") as conn:
         conn.execute("SET session_replication_role = replica")  # foreign keys hold by construction
         conn.execute("SET maintenance_work_mem = '1GB'")
         conn.execute("SET synchronous_commit = off")
-        library, world = _found(conn, plan)
-        kept = _drop_indexes(conn)
+        library, world = _write_library(conn, plan)
+        definitions = _drop_indexes(conn)
         _record(conn, plan, world, say)
         follow(conn)
         say(f"  rows after {time.perf_counter() - began:.0f} s; now the indexes")
-        for definition in kept:
+        for definition in definitions:
             conn.execute(sql.SQL(definition))  # pyright: ignore[reportArgumentType]
         set_sequences(conn)
         conn.commit()
@@ -117,14 +117,14 @@ def generate(owner: str, receipts: int, say: Callable[[str], None]) -> Layout:
         conn.autocommit = True
         conn.execute("CHECKPOINT")  # VACUUM takes no page for visible to all while its commit is not on disk
         conn.execute("VACUUM (ANALYZE)")
-    asyncio.run(settle(owner))
+    asyncio.run(recompute_outdated(owner))
     with psycopg.connect(owner, autocommit=True) as conn:
         conn.execute("CHECKPOINT")
     say(f"  {receipts:,} receipts, {len(library.assets):,} assets in {time.perf_counter() - began:.0f} s")
     return plan
 
 
-def _found(conn: Connection, plan: Layout) -> tuple[Library, World]:
+def _write_library(conn: Connection, plan: Layout) -> tuple[Library, World]:
     library = Library(random.Random(plan.segments))
     shared = libraries.shared_of(library)
     variants: dict[int, list[Asset]] = {}
@@ -138,7 +138,8 @@ def _found(conn: Connection, plan: Layout) -> tuple[Library, World]:
         ],
         **rows_of(library),
         "scenes (id, project_id, name, position, segments_total, created_by)": [
-            (one.id, one.project_id, f"scene {one.position}", one.position, one.length, "bench") for one in plan.scenes
+            (scene.id, scene.project_id, f"scene {scene.position}", scene.position, scene.length, "bench")
+            for scene in plan.scenes
         ],
         "workloads (id, workflow_content_id, width, height)": [
             (content.content_id, content.content_id, WIDTH, HEIGHT)
@@ -146,18 +147,18 @@ def _found(conn: Connection, plan: Layout) -> tuple[Library, World]:
             for content in asset.contents
         ],
     }
-    for head, found in tables.items():
+    for head, table_rows in tables.items():
         with conn.cursor().copy(f"COPY {head} FROM STDIN") as copy:  # pyright: ignore[reportArgumentType]
-            for row in found:
+            for row in table_rows:
                 copy.write_row(row)
-    sources = {made.content_id: source for made, source in library.derivations}
+    sources = {derived.content_id: source for derived, source in library.derivations}
     words = [hex_of(str(number))[: 3 + number % 7] for number in range(2000)]
     return library, World(shared, variants, sources, words, random.Random(plan.segments + 1))
 
 
 def _drop_indexes(conn: Connection) -> list[str]:
-    """Drop the indexes of the large tables that no constraint needs; how to make them again."""
-    found = conn.execute(
+    """Drop the indexes of the large tables that no constraint needs; return their definitions."""
+    indexes = conn.execute(
         """
         SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
           FROM pg_index i
@@ -166,14 +167,14 @@ def _drop_indexes(conn: Connection) -> list[str]:
         """,
         (list(BIG),),
     ).fetchall()
-    for name, _ in found:
+    for name, _ in indexes:
         conn.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(str(name))))
-    return [str(definition) for _, definition in found]
+    return [str(definition) for _, definition in indexes]
 
 
 def _record(conn: Connection, plan: Layout, world: World, say: Callable[[str], None]) -> None:
     history = plan.history
-    take_id, told = 0, time.perf_counter()
+    take_id, reported_at = 0, time.perf_counter()
     with conn.cursor().copy(
         "COPY segments (id, project_id, scene_id, position, name, chained, created_by) FROM STDIN"
     ) as copy:
@@ -193,8 +194,8 @@ def _record(conn: Connection, plan: Layout, world: World, say: Callable[[str], N
                 sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), sql.SQL(columns))  # pyright: ignore[reportArgumentType]
             ) as copy:
                 copy.write("".join([f"{line}\n" for line in rows.lines[table]]))
-        if time.perf_counter() - told > 20:
-            told = time.perf_counter()
+        if time.perf_counter() - reported_at > 20:
+            reported_at = time.perf_counter()
             say(f"  {take_id:,} receipts")
 
 
@@ -203,32 +204,34 @@ def _starts(scene: Scene) -> set[int]:
 
 
 def _record_scene(rows: Rows, scene: Scene, world: World, take_id: int) -> int:
-    """Both takes of every segment of a scene, then which are selected; the last take's id."""
+    """Write both takes of every segment of a scene, then the selection; return the last take's id."""
     draw = world.draw
     starts = _starts(scene)
-    chosen = TAKES if draw.random() < SECOND_SELECTED else 1
-    selected = [chosen] * scene.length
+    usual = TAKES if draw.random() < SECOND_SELECTED else 1
+    selected = [usual] * scene.length
     if draw.random() < FLIPPED:
-        selected[draw.randrange(scene.length)] = TAKES + 1 - chosen
+        selected[draw.randrange(scene.length)] = TAKES + 1 - usual
     incomplete = draw.randrange(scene.length) if draw.random() < INCOMPLETE else None
     redone = draw.random() < REDONE
-    made: dict[tuple[int, int], Take] = {}
-    asked: list[Asked] = []
+    takes: dict[tuple[int, int], Take] = {}
+    prompts: list[Prompting] = []
     for number in range(1, TAKES + 1):
         if number == 1 or not redone:
-            asked = [Asked(" ".join(draw.choices(world.words, k=28)), draw.getrandbits(64)) for _ in selected]
+            prompts = [Prompting(" ".join(draw.choices(world.words, k=28)), draw.getrandbits(64)) for _ in selected]
         common = _common(scene, world, number)
         origins: list[Line] = []
         for place in range(scene.length):
             take_id += 1
             if place in starts:
                 origins = _origins(scene, world, number)
-            before = None if place in starts else made[place - 1, number]
+            before = None if place in starts else takes[place - 1, number]
             unknown = place == incomplete and number == TAKES
             lines = [*common, *_own(scene, world, number, before, origins)]
             segment_id = scene.first_segment + place
-            made[place, number] = _write(rows, scene, segment_id, number, take_id, lines, unknown, asked[place], draw)
-    _select(rows, scene, starts, [made[place, number] for place, number in enumerate(selected)], selected, made)
+            takes[place, number] = _write(
+                rows, scene, segment_id, number, take_id, lines, unknown, prompts[place], draw
+            )
+    _select(rows, scene, starts, [takes[place, number] for place, number in enumerate(selected)], selected, takes)
     return take_id
 
 
@@ -256,7 +259,7 @@ def _origins(scene: Scene, world: World, number: int) -> list[Line]:
 
 
 def _own(scene: Scene, world: World, number: int, before: Take | None, origins: list[Line]) -> list[Line]:
-    """What a segment has of its own: a second LoRA, and its picture or the frame that it continues."""
+    """Return the inputs of a single segment: a second LoRA, and its picture or the frame that it continues."""
     second = mostly(world.draw, world.shared.lora(world.draw), 1 - (1 - FRESH[number]) / 3)
     style = Line("lora", 1, second, strength="0.45")
     if before is None:
@@ -274,10 +277,10 @@ def _write(
     take_id: int,
     lines: list[Line],
     unknown: bool,
-    asked: Asked,
+    prompting: Prompting,
     draw: random.Random,
 ) -> Take:
-    prompt, seed, duration_s = asked.prompt, asked.seed, f"{40 + draw.getrandbits(5)}.5"
+    prompt, seed, duration_s = prompting.prompt, prompting.seed, f"{40 + draw.getrandbits(5)}.5"
     frame = hex_of(f"frame {take_id}")
     outputs = (
         ("frames", "video/x-raw", hex_of(f"frames {take_id}")),
@@ -317,13 +320,13 @@ def _select(
     starts: set[int],
     takes: list[Take],
     numbers: list[int],
-    made: dict[tuple[int, int], Take],
+    all_takes: dict[tuple[int, int], Take],
 ) -> None:
-    """Which takes are in the cut, linked as Genlock links them."""
+    """Write the selected takes, linked as Genlock links them."""
     slots: list[chain.Slot] = []
     for place, take in enumerate(takes):
         chained = place not in starts
-        seed = made[place - 1, numbers[place]] if chained else None
+        seed = all_takes[place - 1, numbers[place]] if chained else None
         slots.append(
             chain.Slot(
                 segment_id=scene.first_segment + place,
@@ -341,7 +344,7 @@ def _select(
         )
     links = chain.link(slots)
     for place, (slot, link, take) in enumerate(zip(slots, links, takes, strict=True)):
-        seed = made[place - 1, numbers[place]] if slot.chained else None
+        seed = all_takes[place - 1, numbers[place]] if slot.chained else None
         rows.add("selections", slot.segment_id, take.id, "bench")
         rows.add(
             "selected_takes",

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from benchmarks.clock import Row, rate
-from benchmarks.house import serving
+from benchmarks.environment import serving
 
 FILES = 500
 _SCENES = 5

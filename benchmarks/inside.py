@@ -1,12 +1,12 @@
-"""What is measured beside HTTP: the transaction of an activation, reading files, starting, memory."""
+"""Measurements without HTTP: the transaction of an activation, reading files, starting, memory."""
 
 import random
 import time
 from pathlib import Path
 
 from benchmarks.clock import Row, cycle, repeat, repeat_async
+from benchmarks.environment import serving
 from benchmarks.floors import FILE_BYTES
-from benchmarks.house import serving
 from benchmarks.keys import Keys
 from genlock.db.connection import Database
 from genlock.library.identify import identify_file
@@ -33,7 +33,7 @@ async def activation_transaction(url: str, keys: Keys) -> Row:
 
         await repeat_async(row, activate, count=59, seconds=5)
         async with db.transaction() as conn:
-            await activation_sql.take_pending(conn)  # nobody is to be told: the next server would, while it is measured
+            await activation_sql.take_pending(conn)  # else the next server would publish it while it is measured
         return row
     finally:
         await db.close()
@@ -84,22 +84,22 @@ def register_file(scratch: Path, floor_mb_s: float) -> Row:
     return row
 
 
-def look_again(scratch: Path) -> Row:
-    """What finding 2,000 known files unchanged costs at least: a ``stat`` each."""
+def stat_again(scratch: Path) -> Row:
+    """Measure the least cost of finding 2,000 files unchanged: a ``stat`` each."""
     folder = scratch / "models"
     folder.mkdir(exist_ok=True)
     for number in range(FILES):
         (folder / f"{number}.safetensors").touch()
 
-    def look(_: int) -> None:
+    def stat_all(_: int) -> None:
         for path in folder.iterdir():
             stamp_of(path)
 
-    return repeat(Row(f"stamps of {FILES:,} unchanged files", 2000, floor=""), look, count=5, seconds=3)
+    return repeat(Row(f"stamps of {FILES:,} unchanged files", 2000, floor=""), stat_all, count=5, seconds=3)
 
 
 def second_start(home: Path) -> Row:
-    """From nothing running to ready, embedded PostgreSQL included, in a data folder that was used before."""
+    """Measure a start until ready, embedded PostgreSQL included, in a data folder that was used before."""
     row = Row("ready, second start", 3, unit="s", floor="")
     times: list[float] = []
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""What is asked for: keys drawn from the skew, so that the popular is asked for as often as it is used."""
+"""The keys of the requests, drawn from the skewed data, so that popular assets are requested as often as used."""
 
 import random
 from dataclasses import dataclass

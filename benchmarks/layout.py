@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 832, 480
 INPUTS = 8
 LONG, SEVERAL, CHAIN = 100, 12, 4
 SCENES_AT_ONCE = 20
-"""People work on one project for a while: so many scenes are recorded before another project's turn comes."""
+"""Users work on one project for a while: this many scenes are recorded before another project's turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Layout:
 
 
 def layout(receipts: int) -> Layout:
-    """The layout for so many receipts, two of each segment."""
+    """Return the layout for ``receipts`` receipts, two of each segment."""
     segments = receipts // TAKES
     giant = int(segments * GIANT_SHARE)
     rest = segments - giant

@@ -35,7 +35,7 @@ class Used:
 
 @dataclass(slots=True)
 class Asset:
-    """An asset with its contents, oldest first; the last is active unless said otherwise."""
+    """An asset with its contents, oldest first; by default the last is active."""
 
     id: int
     project_id: int | None
@@ -61,7 +61,7 @@ class Library:
     _contents: int = 0
 
     def add(self, kind: str, name: str, versions: int, project_id: int | None = None, active: int = 0) -> Asset:
-        """An asset with so many versions, the last of them active."""
+        """Add an asset with ``versions`` versions, by default with the last one active."""
         asset = Asset(len(self.assets) + 1, project_id, kind, name, [], active or versions)
         self.assets.append(asset)
         for number in range(1, versions + 1):
@@ -76,24 +76,24 @@ class Library:
         )
 
     def overwrite(self, asset: Asset) -> Used:
-        """A digest of an asset that no version has."""
-        found = self._content(asset, None)
-        self.unmatched.append(found)
-        return found
+        """Add a digest to an asset that no version has."""
+        content = self._content(asset, None)
+        self.unmatched.append(content)
+        return content
 
     def picture(self, project_id: int, number: int) -> list[Asset]:
-        """A source image and the variants that were made of it; some images have moved since."""
+        """Add a source image and its variants; return the variants. Some images have a newer version since."""
         draw = self.random
         versions = draw.randint(1, 3)
-        moved = draw.random() < MOVED_IMAGES
-        image = self.add("source_image", f"portrait {number}", versions + moved, project_id)
-        made: list[Asset] = []
+        is_outdated = draw.random() < MOVED_IMAGES
+        image = self.add("source_image", f"portrait {number}", versions + is_outdated, project_id)
+        variants: list[Asset] = []
         for each in range(VARIANTS_OF_IMAGE):
             variant = self.add("variant", f"clothed {number}-{each}", draw.randint(1, 3), project_id)
             source = image.contents[versions - 1]
             self.derivations += [(content, source) for content in variant.contents]
-            made.append(variant)
-        return made
+            variants.append(variant)
+        return variants
 
 
 @dataclass(frozen=True)
@@ -133,45 +133,47 @@ def mostly(draw: random.Random, asset: Asset, share: float) -> Used:
 
 
 def hex_of(label: str) -> str:
-    """The SHA-256 that stands for some bytes."""
+    """Return a SHA-256 in place of that of real bytes."""
     return hashlib.sha256(label.encode()).hexdigest()
 
 
 def rows_of(library: Library) -> dict[str, Sequence[tuple[object, ...]]]:
-    """The rows of the library's tables, by table and columns."""
+    """Return the rows of the library's tables, by table and columns."""
     contents = [content for asset in library.assets for content in asset.contents]
     owner = {asset.id: asset for asset in library.assets}
     return {
         "assets (id, project_id, kind, name, active_version, versions_total, created_by)": [
-            (one.id, one.project_id, one.kind, one.name, one.active, len(one.contents), "bench")
-            for one in library.assets
+            (asset.id, asset.project_id, asset.kind, asset.name, asset.active, len(asset.contents), "bench")
+            for asset in library.assets
         ],
         "contents (id, asset_id, digest, effective_digest, version)": [
-            (one.content_id, one.asset_id, raw(one.digest), raw(one.effective), one.number) for one in contents
+            (content.content_id, content.asset_id, raw(content.digest), raw(content.effective), content.number)
+            for content in contents
         ]
-        + [(one.content_id, one.asset_id, raw(one.digest), None, None) for one in library.unmatched],
+        + [(content.content_id, content.asset_id, raw(content.digest), None, None) for content in library.unmatched],
         "asset_versions (asset_id, number, content_id, digest, effective_digest, size_bytes, media_type, filename,"
         " created_by)": [
             (
-                one.asset_id,
-                one.number,
-                one.content_id,
-                raw(one.digest),
-                raw(one.effective),
+                content.asset_id,
+                content.number,
+                content.content_id,
+                raw(content.digest),
+                raw(content.effective),
                 1_000_000,
                 "application/octet-stream",
-                f"{one.name}_v{one.number}.bin",
+                f"{content.name}_v{content.number}.bin",
                 "bench",
             )
-            for one in contents
+            for content in contents
         ],
         "activations (asset_id, from_version, to_version, actor)": [
-            (one.asset_id, one.number - 1 or None, one.number, "bench")
-            for one in contents
-            if one.number is not None and one.number <= owner[one.asset_id].active
+            (content.asset_id, content.number - 1 or None, content.number, "bench")
+            for content in contents
+            if content.number is not None and content.number <= owner[content.asset_id].active
         ],
         "derivations (id, asset_id, number, created_by)": [
-            (number, made.asset_id, made.number, "bench") for number, (made, _) in enumerate(library.derivations, 1)
+            (number, derived.asset_id, derived.number, "bench")
+            for number, (derived, _) in enumerate(library.derivations, 1)
         ],
         "derivation_sources (derivation_id, asset_id, number)": [
             (number, source.asset_id, source.number) for number, (_, source) in enumerate(library.derivations, 1)
@@ -180,5 +182,5 @@ def rows_of(library: Library) -> dict[str, Sequence[tuple[object, ...]]]:
 
 
 def raw(digest: str) -> bytes:
-    """A digest as the database keeps it."""
+    """Return a digest as the database stores it."""
     return bytes.fromhex(digest)

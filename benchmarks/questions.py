@@ -12,7 +12,7 @@ import httpx
 
 from benchmarks.claims import claim
 from benchmarks.clock import Row, cycle, rate, repeat
-from benchmarks.house import TIMEOUT_S, Serving
+from benchmarks.environment import TIMEOUT_S, Serving
 from benchmarks.keys import Keys
 from benchmarks.wire import wire
 
@@ -74,9 +74,9 @@ def activations(http: httpx.Client, keys: Keys) -> Row:
         if number > 2 and time.perf_counter() > until:
             break
         began = time.perf_counter()
-        said = activate(2)
+        answer = activate(2)
         took_ms = (time.perf_counter() - began) * 1000
-        stale = said["report"]["segments"]["becomes_stale"]
+        stale = answer["report"]["segments"]["becomes_stale"]
         _see(http, keys, stale)
         activate(1)
         if number == 0:
@@ -87,7 +87,7 @@ def activations(http: httpx.Client, keys: Keys) -> Row:
 
 
 def _see(http: httpx.Client, keys: Keys, stale: int) -> None:
-    """The next read is exact: the group of this activation has all that became stale."""
+    """Check that the next read is exact: the group of this activation has all segments that became stale."""
     group = f"/projects/{keys.giant}/staleness-report/groups/asset-{keys.wide}-1-2/segments?limit=1"
     total = http.get(group).raise_for_status().json()["total"]
     if not stale or total < stale:
@@ -95,9 +95,9 @@ def _see(http: httpx.Client, keys: Keys, stale: int) -> None:
 
 
 def stored_outputs(http: httpx.Client) -> dict[str, str]:
-    """Outputs whose bytes are stored: uploaded once, as versions of an asset."""
-    found = http.get("/assets?kind=other&q=bench+output").raise_for_status().json()["items"]
-    asset = found[0] if found else http.post("/assets", json={"kind": "other", "name": "bench output"}).json()
+    """Return outputs whose bytes are stored: uploaded once, as versions of an asset."""
+    assets = http.get("/assets?kind=other&q=bench+output").raise_for_status().json()["items"]
+    asset = assets[0] if assets else http.post("/assets", json={"kind": "other", "name": "bench output"}).json()
     digests: list[str] = []
     for part in ("video", "last_frame"):
         answer = http.post(
@@ -139,7 +139,7 @@ def batches(http: httpx.Client, keys: Keys, outputs: dict[str, str], count: int 
 
 @contextmanager
 def writer(serving: Serving, keys: Keys, outputs: dict[str, str]) -> Generator[None]:
-    """One writer in a process of its own, for as long as the block takes."""
+    """Run a writer in a separate process while the block runs."""
     work = [
         {"takes": [{"segment_id": segment, "claim": claim(keys.assets, 0, outputs)}]}
         for segment in keys.writing[:200:5]

@@ -47,8 +47,8 @@ class Line:
         )
 
     @property
-    def wish(self) -> str:
-        """The line in what determines the picture."""
+    def determining(self) -> str:
+        """The input in the document that the inputs digest is computed from."""
         if self.content is None:
             return (
                 f'{{"effective_digest":"sha256:{self.frame}","ordinal":{self.ordinal},"part":"last_frame",'
@@ -60,7 +60,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Composed:
     """A receipt's document and digests."""
 
     document: str
@@ -79,30 +79,32 @@ def compose(
     duration_s: str,
     missing: str,
     outputs: Sequence[tuple[str, str, str]],
-) -> Made:
-    """The receipt of a take. ``outputs`` are (part, media type, hexadecimal digest), sorted by part."""
+) -> Composed:
+    """Return the receipt of a take. ``outputs`` are (part, media type, hexadecimal digest), sorted by part."""
     inputs = ",".join([line.text for line in lines])
-    chosen = "" if missing == "cfg" else f'"cfg":{cfg},'
-    wished = (
-        f'{chosen}"fps":16,"frames":81,"height":{HEIGHT},"negative_prompt":"blurry, watermark, text, low quality",'
+    cfg_field = "" if missing == "cfg" else f'"cfg":{cfg},'
+    settings = (
+        f'{cfg_field}"fps":16,"frames":81,"height":{HEIGHT},"negative_prompt":"blurry, watermark, text, low quality",'
         f'"prompt":"{prompt}",'
     )
     rest = f'"sampler":"uni_pc","scheduler":"simple","seed":"{seed}","shift":8,"steps":20,"width":{WIDTH}'
-    made = ",".join(
+    output_fields = ",".join(
         [f'"{part}":{{"digest":"sha256:{digest}","media_type":"{media}"}}' for part, media, digest in outputs]
     )
     document = (
         f'{{"engine":{{"environment":{_ENVIRONMENT},"name":"comfyui","version":"0.3.50"}},"evidence":"recorded",'
         f'"inputs":[{inputs}],"missing":[{missing and chr(34) + missing + chr(34)}],'
-        f'"observed":{{"duration_s":{duration_s},"worker":"render-2"}},"outputs":{{{made}}},'
-        f'"parameters":{{{wished}"resolution_tier":"480p",{rest}}},"recorder":{{"name":"genlock","version":"0.1.0"}},'
+        f'"observed":{{"duration_s":{duration_s},"worker":"render-2"}},"outputs":{{{output_fields}}},'
+        f'"parameters":{{{settings}"resolution_tier":"480p",{rest}}},"recorder":{{"name":"genlock","version":"0.1.0"}},'
         f'"schema":"genlock.receipt/1","subject":{{"segment":{segment_id},"take":{take}}}}}'
     )
-    own = sorted([(line.role, line.ordinal, line.wish) for line in lines if not line.via])
-    wish = f'{{"engine":"comfyui","inputs":[{",".join([text for _, _, text in own])}],"parameters":{{{wished}{rest}}}}}'
-    return Made(
+    own = sorted([(line.role, line.ordinal, line.determining) for line in lines if not line.via])
+    determining = (
+        f'{{"engine":"comfyui","inputs":[{",".join([text for _, _, text in own])}],"parameters":{{{settings}{rest}}}}}'
+    )
+    return Composed(
         document,
         hashlib.sha256(document.encode()).hexdigest(),
-        hashlib.sha256(wish.encode()).hexdigest(),
+        hashlib.sha256(determining.encode()).hexdigest(),
         hashlib.sha256(f"claim {segment_id}/{take}".encode()).hexdigest(),
     )

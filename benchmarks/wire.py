@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 
 import httpx
 
-from benchmarks.house import TIMEOUT_S
+from benchmarks.environment import TIMEOUT_S
 
 BOUNDARY = "genlock-bench-5f0c1a"
 
@@ -23,20 +23,20 @@ class Wire:
         self._connection = HTTPConnection(http.base_url.host, http.base_url.port, timeout=TIMEOUT_S)
 
     def post(self, path: str, body: bytes, media_type: str) -> bytes:
-        """The answer to a body, if it is a success."""
+        """Send a body and return the response; raise ``AssertionError`` unless it succeeds."""
         self._connection.request("POST", self._prefix + path, body, {**self._headers, "Content-Type": media_type})
         answer = self._connection.getresponse()
-        said = answer.read()
+        content = answer.read()
         if answer.status >= 300:
-            raise AssertionError(f"{path} answered {answer.status}: {said[:500]!r}")
-        return said
+            raise AssertionError(f"{path} answered {answer.status}: {content[:500]!r}")
+        return content
 
     def post_json(self, path: str, text: str) -> bytes:
-        """The same for JSON."""
+        """Send JSON like ``post``."""
         return self.post(path, text.encode(), "application/json")
 
     def post_field(self, path: str, name: str, text: str) -> bytes:
-        """The same for a form with one field, which holds JSON."""
+        """Send a form with one field, which holds JSON, like ``post``."""
         head = (
             f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: application/json\r\n\r\n'
         )
@@ -44,13 +44,13 @@ class Wire:
         return self.post(path, form.encode(), f"multipart/form-data; boundary={BOUNDARY}")
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._connection.close()
 
 
 @contextmanager
 def wire(http: httpx.Client) -> Generator[Wire]:
-    """A connection to where ``http`` goes, as who it says, until the block ends."""
+    """Return a connection to the server of ``http``, with its token, open while the block runs."""
     opened = Wire(http)
     try:
         yield opened

@@ -1,4 +1,4 @@
-"""One writer, in a process of its own: records takes over HTTP at an even pace while reads are measured."""
+"""A writer in a separate process: records takes over HTTP at an even pace while reads are measured."""
 
 import json
 import sys
@@ -11,9 +11,9 @@ PACE_S = 0.05
 
 
 def main() -> None:
-    """Record until ended. Arguments: URL, token, and as JSON the claims and segments to go round."""
-    url, token, said = sys.argv[1:]
-    batches: list[dict[str, Any]] = json.loads(said)
+    """Record until stopped. Arguments: URL, token, and as JSON the claims and segments to repeat."""
+    url, token, work = sys.argv[1:]
+    batches: list[dict[str, Any]] = json.loads(work)
     number = time.time_ns()
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=120) as http:
         while True:

@@ -1,6 +1,6 @@
-"""Digests: SHA-256, written ``sha256:<64 hex>``, and the canonical JSON they are taken of.
+"""Digests: SHA-256, written ``sha256:<64 hex>``, and the canonical JSON that is digested.
 
-Nothing but bytes and canonical JSON (RFC 8785) is ever digested; strings are never joined and hashed.
+Only bytes and canonical JSON (RFC 8785) are digested; strings are never joined and hashed.
 """
 
 import hashlib
@@ -83,7 +83,7 @@ def _ordered(value: dict[str, Any]) -> dict[str, Any]:
     try:
         if not "".join(value).isascii():
             raise _OutOfTheOrdinary
-    except TypeError as error:  # a key that is no string
+    except TypeError as error:  # a key that is not a string
         raise _OutOfTheOrdinary from error
     ordered: dict[str, Any] = {}
     for key in sorted(value):

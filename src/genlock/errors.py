@@ -76,12 +76,12 @@ class Denied(GenlockError):
 
     @property
     def http_status(self) -> int:
-        """401 when nobody was recognised, 403 when somebody was and may not."""
+        """401 for an unknown client, 403 for a known one without the permission."""
         return 401 if self.unauthenticated else 403
 
 
 class NotFound(GenlockError):
-    """The thing that was named does not exist."""
+    """The named thing does not exist."""
 
     status = 404
     title = "Not found"

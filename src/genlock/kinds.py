@@ -89,7 +89,7 @@ WEIGHTS = frozenset(kind for kind, rule in RULES.items() if rule.content is Cont
 """The kinds whose files are weights."""
 
 PICTURES = frozenset(kind for kind, rule in RULES.items() if rule.content is Content.PICTURE)
-"""The kinds whose files are pictures, each of which can stand in for the other."""
+"""The kinds whose files are pictures; either can replace the other."""
 
 WEIGHTS_EXTENSIONS = _WEIGHTS
 PICTURE_EXTENSIONS = _PICTURES

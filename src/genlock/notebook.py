@@ -24,7 +24,7 @@ def table_of(items: Sequence[Any], footer: str = "") -> str:
 
 
 def card_of(item: BaseModel) -> str:
-    """A table with a row for each field of one value; lists of values in it are tables of their own."""
+    """Return a table with a row for each field of a value; lists of values in it become nested tables."""
     rows: list[str] = []
     for name in _fields(item):
         value = getattr(item, name)
@@ -37,7 +37,7 @@ def _inner(value: Any) -> str:
     if isinstance(value, tuple) and all(isinstance(item, BaseModel) for item in value):  # pyright: ignore[reportUnknownVariableType]
         return table_of(value)  # pyright: ignore[reportUnknownArgumentType]
     if isinstance(value, dict):
-        pairs = (f"{key}: {_text(found)}" for key, found in value.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        pairs = (f"{key}: {_text(entry)}" for key, entry in value.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return "<br>".join(html.escape(pair) for pair in pairs)
     return _cell(value)
 

@@ -1,11 +1,11 @@
 """Opens files in folders that others write to: regular files only, and never blocking on a pipe or a device.
 
-    open_regular(path)         follows links: the path was chosen by the person who runs this program
-    open_below(path, roots)    follows none below the root: somebody may be replacing a part of the path right now
+    open_regular(path)         follows links: the user who runs this program chose the path
+    open_below(path, roots)    follows none below the root: another process may replace a part of the path meanwhile
 
 ``open_below`` opens one component after the other, each relative to the folder before it (``openat``), so that nothing
 can change between a check and its use. Below a root a file with several hard links must belong to the root's owner:
-otherwise whoever may write there could publish any file of the disk that is not theirs by linking it into the folder.
+otherwise a user with write access could publish any file of the disk by linking it into the folder.
 """
 
 import errno

@@ -11,7 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 DEFAULT = "default"
-"""Said in place of what a data folder keeps (its database, its store, the folders it watches): none of one's own."""
+"""The value that resets a remembered setting of a data folder (database, store, watched folders) to its default."""
 
 GIB = 2**30
 MIB = 2**20
@@ -19,7 +19,7 @@ KIB = 2**10
 
 
 def default_data_folder() -> Path:
-    """``/var/lib/genlock`` for root, elsewhere the platform's folder for a user's data."""
+    """Return ``/var/lib/genlock`` for root, else the platform's folder for a user's data."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return Path("/var/lib/genlock")
     return platformdirs.user_data_path("genlock", appauthor=False)
@@ -92,7 +92,9 @@ class Settings(BaseModel):
             return value
         for folder in value:
             if os.pathsep in str(folder) or not str(folder).isprintable():
-                raise ValueError(f"a folder whose name holds {os.pathsep!r}, or what is no text, cannot be watched")
+                raise ValueError(
+                    f"a folder whose name contains {os.pathsep!r} or unprintable characters cannot be watched"
+                )
         return tuple(folder.expanduser().absolute() for folder in value)
 
     @field_validator("data")
@@ -102,30 +104,30 @@ class Settings(BaseModel):
 
     @property
     def keeps_scanned(self) -> bool:
-        """Whether scans keep the bytes of what they find, unless a scan is asked for otherwise."""
+        """Whether scans store the bytes of the files, unless a scan requests otherwise."""
         return self.scan_keep is not False
 
     @property
     def token_file(self) -> Path:
-        """Where the server leaves the administrator's token for the CLI of the same person."""
+        """The file with the administrator's token, which the server writes for the CLI of the same user."""
         return self.data / "admin.token"
 
     @property
     def server_file(self) -> Path:
-        """Where a running server says how to reach it: ``{url, pid, version}``."""
+        """The file in which a running server records how to reach it: ``{url, pid, version}``."""
         return self.data / "server.json"
 
     def as_environment(self) -> dict[str, str]:
-        """The environment under which another process reads the same settings; secrets stay out of command lines.
+        """Return the environment that gives another process the same settings; secrets stay out of command lines.
 
-        What is not set here is not set there either, whatever the variables of this process say.
+        A setting that is unset here is unset there too, independent of this process's variables.
         """
-        said = {
+        variables = {
             f"GENLOCK_{name.upper()}": _as_text(value)
             for name, value in self.model_dump(exclude_none=True, mode="python").items()
         }
         ours = {f"GENLOCK_{name.upper()}" for name in type(self).model_fields}
-        return {**{name: value for name, value in os.environ.items() if name not in ours}, **said}
+        return {**{name: value for name, value in os.environ.items() if name not in ours}, **variables}
 
 
 def _as_text(value: Any) -> str:

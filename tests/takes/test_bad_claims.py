@@ -105,7 +105,7 @@ def test_a_value_without_canonical_form_is_refused() -> None:
 async def test_a_text_that_the_database_cannot_store_is_refused(db: Database) -> None:
     async with db.transaction() as conn:
         stage = await set_the_stage(conn)
-    with pytest.raises(Invalid, match="cannot keep this value"):
+    with pytest.raises(Invalid, match="cannot store this value"):
         async with db.transaction() as conn:
             await Stage(conn).record(stage.segments[0], whole(parameters={"prompt": "rain\0"}))
     async with db.transaction() as conn:

@@ -24,13 +24,13 @@ from genlock.errors import GenlockError, Invalid, Unavailable
 
 T = TypeVar("T")
 Conn = psycopg.AsyncConnection[Any]
-"""A connection inside a transaction that somebody else opened and will end."""
+"""A connection inside a transaction that the caller opened and will end."""
 
 Asked = psycopg.AsyncCursor[dict[str, Any]]
-"""A query that was sent, and whose rows were not looked at yet."""
+"""A query that was sent, and whose rows have not been read."""
 
 AskedFor = psycopg.AsyncCursor
-"""The same, each row as a value of one class."""
+"""A query that was sent, whose rows become values of a class."""
 
 APPLICATION_ROLE = "genlock_app"
 # Statements here are short and their plans wide: compiling one takes a hundred times as long as running it.
@@ -82,16 +82,16 @@ class Database:
 
     @property
     def pool(self) -> AsyncConnectionPool[Conn]:
-        """The pool itself, for a library that brings its own queries."""
+        """The pool itself, for a library with its own queries."""
         return self._pool
 
     async def _configure(self, conn: Conn) -> None:
         async with conn.transaction():
-            found = await conn.execute(
+            cursor = await conn.execute(
                 "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(oid, 'MEMBER'))",
                 (APPLICATION_ROLE,),
             )
-            row = await found.fetchone()
+            row = await cursor.fetchone()
         self.restricted = bool(row and row[0])
         if self.restricted:
             await conn.set_autocommit(True)
@@ -129,12 +129,12 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Conn]:
-        """One transaction that only reads, and in which every statement sees the same moment.
+        """Open a read-only transaction in which every statement sees the same state.
 
-        An answer put together from several statements would otherwise mix what was before and after a change.
+        Otherwise a response of several statements could mix the states before and after a change.
         """
         async with self.transaction() as conn:
-            # Both go out with the BEGIN of the first statement: no round trip of their own.
+            # Both are sent with the BEGIN of the first statement, without another round trip.
             await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             await conn.set_read_only(True)
             try:
@@ -147,9 +147,9 @@ class Database:
 
     @asynccontextmanager
     async def statements(self) -> AsyncGenerator[Conn]:
-        """A connection on which every statement is a transaction of its own: for one that only reads.
+        """Open a connection on which every statement is its own transaction, for a single read.
 
-        It saves the round trips that begin and end a transaction. Errors come out as in ``transaction``.
+        It saves the round trips that begin and end a transaction. Errors are raised as in ``transaction``.
         """
         async with self.transaction() as conn:
             await conn.set_autocommit(True)
@@ -190,9 +190,9 @@ def _has_something_to_read(conn: Conn) -> bool:
 
 
 async def _end_reading(conn: Conn) -> None:
-    """End a transaction that only read, refused or not: by COMMIT, after which psycopg keeps its prepared statements.
+    """End a read-only transaction, refused or not, by COMMIT, after which psycopg keeps its prepared statements.
 
-    After a ROLLBACK it would prepare, and PostgreSQL plan, every statement of the connection anew.
+    After a ROLLBACK it would prepare, and PostgreSQL plan, every statement of the connection again.
     """
     if conn.info.transaction_status is TransactionStatus.INTRANS:
         await conn.commit()
@@ -201,21 +201,21 @@ async def _end_reading(conn: Conn) -> None:
 
 
 async def many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> tuple[T, ...]:
-    """Every row of a query, each as one ``cls``."""
+    """Return every row of a query as a ``cls``."""
     async with conn.cursor(row_factory=class_row(cls)) as cursor:
         await cursor.execute(query, params)
         return tuple(await cursor.fetchall())
 
 
 async def maybe(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> T | None:
-    """The first row of a query as one ``cls``, or ``None``."""
+    """Return the first row of a query as a ``cls``, or ``None``."""
     async with conn.cursor(row_factory=class_row(cls)) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchone()
 
 
 async def one(conn: Conn, cls: type[T], missing: GenlockError, query: LiteralString, **params: Any) -> T:
-    """The first row of a query as one ``cls``; raises ``missing`` when there is none."""
+    """Return the first row of a query as a ``cls``; raise ``missing`` if there is none."""
     row = await maybe(conn, cls, query, **params)
     if row is None:
         raise missing
@@ -223,21 +223,21 @@ async def one(conn: Conn, cls: type[T], missing: GenlockError, query: LiteralStr
 
 
 async def rows(conn: Conn, query: LiteralString, **params: Any) -> list[dict[str, Any]]:
-    """Every row of a query as a dictionary, where no concept has that shape."""
+    """Return every row of a query as a dictionary, for rows without a model."""
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(query, params)
         return await cursor.fetchall()
 
 
 async def ask(conn: Conn, query: LiteralString, **params: Any) -> Asked:
-    """A query that is on its way; ``fetchall`` waits for its rows. In a pipeline, the next one may follow at once."""
+    """Send a query; ``fetchall`` waits for its rows. In a pipeline, the next query can be sent at once."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(query, params)
     return cursor
 
 
 async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> AskedFor[T]:
-    """The same, each row as one ``cls``."""
+    """Send a query whose rows become a ``cls``."""
     cursor = conn.cursor(row_factory=class_row(cls))
     await cursor.execute(query, params)
     return cursor
@@ -245,9 +245,9 @@ async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any
 
 @asynccontextmanager
 async def pipelined(conn: Conn) -> AsyncGenerator[None]:
-    """Send statements without waiting for the one before, inside of the block; it may be in such a block already.
+    """Send statements in the block without waiting for the previous one; such blocks may be nested.
 
-    Whoever asks for rows waits for them. Errors of statements that nobody waited for come at the end of the block.
+    Reading rows waits for them. Errors of statements whose results were not read are raised at the end of the block.
     """
     if conn.pgconn.pipeline_status != PipelineStatus.OFF:  # it comes as a bare number
         yield
@@ -257,9 +257,9 @@ async def pipelined(conn: Conn) -> AsyncGenerator[None]:
 
 
 async def hand_over(conn: Conn) -> None:
-    """Wait until PostgreSQL has, or can take at once, all that was sent in a pipeline: it works on what it has whole.
+    """Wait until PostgreSQL has received everything that was sent in a pipeline: it works on complete statements.
 
-    Psycopg sends as much as fits and keeps the rest of a large statement until it is asked for something again.
+    Psycopg sends as much as fits, and keeps the rest of a large statement until its next call.
     """
     await conn.wait(_flushing(conn.pgconn))
 
@@ -268,25 +268,25 @@ def _flushing(pgconn: PGconn) -> PQGen[None]:
     while pgconn.flush():
         ready = yield Wait.RW
         if ready & Ready.R:
-            pgconn.consume_input()  # for whom the answers are finds them there
+            pgconn.consume_input()  # buffered for the reader
 
 
 async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:
-    """The first column of the first row, or ``None``."""
+    """Return the first column of the first row, or ``None``."""
     cursor = await conn.execute(query, params)
     row = await cursor.fetchone()
     return None if row is None else row[0]
 
 
 async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
-    """Run a statement; the number of rows it touched."""
+    """Run a statement and return the number of affected rows."""
     cursor = await conn.execute(query, params)
     return cursor.rowcount
 
 
 async def plan_once(conn: Conn) -> None:
-    """From here on the transaction runs statements on plans that are made once for each connection.
+    """Let the rest of the transaction use generic plans, which are made once for each connection.
 
-    For large statements that take the same way whatever they are asked: planning them anew costs more than they do.
+    For large statements whose plan does not depend on their parameters: planning them costs more than running them.
     """
     await conn.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses, in Genlock's words: the one place where database errors become ours, by constraint name."""
+"""Turns database errors into Genlock's errors, by constraint name: the only place that does."""
 
 import psycopg
 from psycopg import errors
@@ -11,15 +11,18 @@ DriverError = psycopg.Error
 """The base of the driver's errors, for code that uses a library with its own queries."""
 
 _CONFLICTS = {
-    "projects_slug_unique": ("A project with this slug exists already.", "Choose another slug, or use that project."),
+    "projects_slug_unique": ("A project with this slug already exists.", "Choose another slug, or use that project."),
     "scenes_name_unique": ("A scene of this name exists in the project.", "Choose another name, or use that scene."),
     "assets_name_unique": (
         "An asset of this kind and name exists here.",
         "Add a version to it, or choose another name.",
     ),
-    "asset_versions_digest_unique": ("A version of this asset has these bytes already.", "Use that version."),
+    "asset_versions_digest_unique": ("A version of this asset already has these bytes.", "Use that version."),
     "receipts_claim_once": ("This claim is being recorded by another request.", "Send it again to get its ids."),
-    "receipts_step_once": ("This step was recorded already.", "Nothing is lost: read the plan's steps."),
+    "receipts_step_once": (
+        "This step is already recorded.",
+        "Nothing is lost: `genlock plans show` lists the plan's steps.",
+    ),
     "plan_holds_segment_once": (
         "A segment of this plan is in another running plan.",
         "Wait for that plan, or cancel it.",
@@ -28,8 +31,11 @@ _CONFLICTS = {
         "An asset of this plan is being made by another running plan.",
         "Wait for it, or cancel it.",
     ),
-    "reproductions_one_at_a_time": ("This receipt is being run again already.", "Wait for that verdict."),
-    "pins_unique": ("This asset is pinned here already.", "Remove the pin first."),
+    "reproductions_one_at_a_time": (
+        "This receipt is already being run again.",
+        "Wait for its verdict: `genlock reproductions`.",
+    ),
+    "pins_unique": ("This asset is already pinned here.", "Remove the pin first with `genlock unpin`."),
     "written_once": ("This record is written once and cannot be changed.", "Record something new instead."),
 }
 _MISSING = {
@@ -44,23 +50,23 @@ _MISSING = {
 
 
 def as_genlock_error(error: psycopg.Error) -> GenlockError:
-    """The one of the six errors that says what a database error means for the caller."""
+    """Return the error that tells the caller what a database error means."""
     name = error.diag.constraint_name or ""
     if isinstance(error, errors.IntegrityError):
         if name in _MISSING:
-            return NotFound(_MISSING[name], hint="Check the id, or read the list to see what there is.")
+            return NotFound(_MISSING[name], hint="Check the id, or list what exists.")
         message, hint = _CONFLICTS.get(name, (f"The database refuses this: {error.diag.message_primary}.", None))
         return Conflict(message, hint=hint, code=name or None)
     if isinstance(error, (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)):
-        return Conflict("Somebody changed the same thing at the same moment.", hint="Try again.", code="contention")
+        return Conflict("Another request changed the same data at the same time.", hint="Try again.", code="contention")
     if isinstance(error, errors.DataError):
         return Invalid(
-            f"The database cannot keep this value: {error.diag.message_primary or error}.",
-            hint="Text holds no NUL characters, and numbers stay within their range.",
+            f"The database cannot store this value: {error.diag.message_primary or error}.",
+            hint="Text must not contain NUL characters, and numbers must be within their range.",
         )
     return Unavailable(
-        f"The database did not finish this: {redact(str(error).strip()) or type(error).__name__}.",
-        hint="Nothing of this request was kept. Try again; `genlock up` restarts the embedded server when it is down.",
+        f"The database could not complete the request: {redact(str(error).strip()) or type(error).__name__}.",
+        hint="Nothing of this request was stored. Try again; `genlock up` starts the embedded server if it is down.",
     )
 
 

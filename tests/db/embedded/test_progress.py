@@ -17,7 +17,7 @@ RECOVERY = """\
 def new_messages(log: Log) -> list[str]:
     """Return the new messages of a log."""
     heard: list[str] = []
-    log.tell(heard.append)
+    log.report(heard.append)
     return heard
 
 

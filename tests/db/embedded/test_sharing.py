@@ -60,7 +60,7 @@ def test_concurrent_processes_create_one_database(own_bare_stage: Stage) -> None
         actor.send("attach", **own_bare_stage.request)
     answers = [actor.answer() for actor in crowd]
     assert len({answer["conninfo"] for answer in answers}) == 1
-    assert sum("Making a new database." in answer["progress"] for answer in answers) == 1
+    assert sum("Creating a new database." in answer["progress"] for answer in answers) == 1
     assert len(tuple((own_bare_stage.home / "users").iterdir())) == 4
 
 

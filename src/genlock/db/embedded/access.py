@@ -1,9 +1,9 @@
-"""Who may log in: two roles, each by a password that only the user who runs Genlock can read.
+"""Logins: two roles, each with a password that only the user who runs Genlock can read.
 
-The folder of the socket keeps other users out, but not other processes of the user that runs the server, which is
-``nobody`` where root has no better one. So the server asks for a password there too.
+The folder of the socket keeps other users out, but not other processes of the user that runs the server, which may be
+the shared user 65534 if Genlock runs as root. So the server requires a password there too.
 
-    genlock          owns the tables; migrations log in as it; superuser, because initdb makes it
+    genlock          owns the tables; migrations log in as it; superuser, because initdb creates it
     genlock_server   the server and its workers log in as it; no superuser, owns nothing, may act as genlock_app
 """
 
@@ -64,14 +64,14 @@ def require(folders: Folders) -> None:
 
 def _is_private(folders: Folders) -> bool:
     try:
-        found = folders.passwords.lstat()
+        status = folders.passwords.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o600
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) == 0o600
 
 
 def _verifier(password: str) -> str:
-    """Return what PostgreSQL stores of a password (RFC 5803): the password itself is never given to it."""
+    """Return the verifier that PostgreSQL stores for a password (RFC 5803): it never receives the password itself."""
     salt = secrets.token_bytes(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
     stored_key = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

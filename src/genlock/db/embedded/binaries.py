@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: where the wheel has put them, and a copy where the server's user cannot enter that place."""
+"""PostgreSQL's programs: those of the wheel, and a copy if the server's user cannot reach them."""
 
 import importlib.util
 import os
@@ -19,25 +19,25 @@ PARTS = ("bin", "lib", "share")  # what the server needs; the rest is for compil
 
 @dataclass(frozen=True)
 class Binaries:
-    """One installation of PostgreSQL, in the wheel's own layout: its programs find their libraries by it."""
+    """An installation of PostgreSQL in the wheel's layout, by which its programs find their libraries."""
 
     root: Path
 
     def program(self, name: str) -> Path:
-        """The path of one of its programs."""
+        """Return the path of a program."""
         return self.root / "bin" / name
 
     def run_for(self, owner: Owner) -> bool:
-        """Whether the server's user can reach and run them."""
-        # initdb as well as postgres: only initdb needs the libraries that lie beside the installation.
+        """Return whether the server's user can run the programs."""
+        # initdb as well as postgres: only initdb needs the libraries next to the installation.
         return all(_answers(self.program(name), owner) for name in ("postgres", "initdb"))
 
 
 def installed() -> Binaries:
-    """The programs that came with the wheel. Raises ``Unavailable`` where they are missing."""
-    # Only looked up, never imported: importing that package begins to manage servers in its own way.
-    found = importlib.util.find_spec(PACKAGE)
-    for folder in (found.submodule_search_locations or ()) if found else ():
+    """Return the programs of the wheel; raise ``Unavailable`` if they are missing."""
+    # Only looked up, never imported: importing that package starts its own management of servers.
+    spec = importlib.util.find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
         binaries = Binaries(Path(folder) / INSTALL)
         if binaries.program("postgres").is_file():
             return binaries
@@ -48,7 +48,7 @@ def installed() -> Binaries:
 
 
 def usable(given: Binaries, owner: Owner, copies: Path) -> Binaries:
-    """The same programs where their user can run them: in place, or in a copy that is made once in ``copies``."""
+    """Return the programs where their user can run them: in place, or as a copy that is created once in ``copies``."""
     if not given.program("postgres").is_file():
         raise Unavailable(
             f"There is no PostgreSQL in {given.root}.", hint=f"Install `pip install 'genlock[server]'` again, {BY_URL}."
@@ -72,7 +72,7 @@ def _answers(program: Path, owner: Owner) -> bool:
 
 
 def _copy(given: Binaries, copies: Path) -> Binaries:
-    """A copy that everybody may read. Half a copy is never taken for a whole one: it gets its name at the end."""
+    """Create a copy that everyone may read, or return the existing one. A copy gets its name when it is complete."""
     postgres = given.program("postgres").stat()
     # An upgrade of the package brings another file, and so another folder.
     place = copies / f"{MAJOR}-{postgres.st_size}-{int(postgres.st_mtime)}"
@@ -80,7 +80,7 @@ def _copy(given: Binaries, copies: Path) -> Binaries:
     if place.exists():
         return copy
     if copies.exists():
-        shutil.rmtree(copies)  # of other versions, or unfinished; no server runs from them while we start one
+        shutil.rmtree(copies)  # of other versions, or unfinished; no server runs from them while one starts
     copies.mkdir()
     copies.chmod(0o755)
     making = copies / f"making-{secrets.token_hex(4)}"

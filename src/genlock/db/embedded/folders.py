@@ -1,15 +1,15 @@
-"""Where the embedded server keeps what.
+"""The folders and files of the embedded server.
 
-data folder/      belongs to whoever runs Genlock; root lets others pass through, not look in
-├── cluster/      PostgreSQL's own files; belongs to the user that runs the server, 0700
+data folder/      owned by the user who runs Genlock; root lets other users pass through, not list it
+├── cluster/      PostgreSQL's own files; owned by the user who runs the server, 0700
 ├── run/          the socket; the same user, 0700. In a short temporary folder if this path is too long for a socket
-├── run-folder    the path of that temporary folder, when there is one
-├── passwords     of the two roles that may log in, for libpq; belongs to whoever runs Genlock, 0600
-├── pg_hba.conf   asks every login for its password
+├── run-folder    the path of that temporary folder, if there is one
+├── passwords     of the two roles that may log in, for libpq; owned by the user who runs Genlock, 0600
+├── pg_hba.conf   requires a password for every login
 ├── users/        a locked file for each process that uses the server
-├── lock          held while somebody starts or stops the server
-├── server.log    what the server says
-└── binaries/     a copy of PostgreSQL, where its user cannot enter the installed one
+├── lock          locked while a process starts or stops the server
+├── server.log    the server's log
+└── binaries/     a copy of PostgreSQL, if its user cannot reach the installed one
 """
 
 import os
@@ -31,7 +31,7 @@ OURS = {"cluster", "users", "lock"}  # one of these marks a folder that the serv
 NEUTRAL = {"lost+found"}
 
 NAME = "genlock"  # of the database, and of the role that owns it
-SERVER_ROLE = "genlock_server"  # as which the server and its workers log in; no superuser, owns nothing
+SERVER_ROLE = "genlock_server"  # the login of the server and its workers; not a superuser, owns nothing
 
 PORT = 5432  # only a part of the socket's name: nothing listens on TCP
 SOCKET_NAME = f".s.PGSQL.{PORT}"
@@ -59,17 +59,17 @@ class Folders:
 
     @property
     def lock(self) -> Path:
-        """The file that is locked while somebody starts or stops the server."""
+        """The file that is locked while a process starts or stops the server."""
         return self.home / "lock"
 
     @property
     def log(self) -> Path:
-        """What the server says."""
+        """The server's log."""
         return self.home / "server.log"
 
     @property
     def binaries(self) -> Path:
-        """Copies of PostgreSQL, where its user cannot enter the installed one."""
+        """Copies of PostgreSQL, if its user cannot reach the installed one."""
         return self.home / "binaries"
 
     @property
@@ -79,22 +79,22 @@ class Folders:
 
     @property
     def hba(self) -> Path:
-        """Who may log in how. Holds no secret: the server's user reads it."""
+        """The rules for logins. It contains no secret: the server's user reads it."""
         return self.home / "pg_hba.conf"
 
     @property
     def run_note(self) -> Path:
-        """The path of the temporary folder for the socket, when there is one."""
+        """The file with the path of the temporary folder for the socket, if there is one."""
         return self.home / "run-folder"
 
 
 def default_home() -> Path:
-    """Genlock's folder where nobody chose one: `/var/lib/genlock` for root, else the platform's for this user."""
+    """Return the default data folder: `/var/lib/genlock` for root, else the platform's folder for this user."""
     return Path("/var/lib/genlock") if os.geteuid() == 0 else platformdirs.user_data_path("genlock", appauthor=False)
 
 
 def prepare(data_dir: Path, owner: Owner) -> Folders:
-    """Makes the data folder fit for use, or says why it is not. Touches no folder above it that exists."""
+    """Prepare the data folder, or raise an error that says why it is unusable. Existing parents stay unchanged."""
     folders = Folders(data_dir.expanduser().absolute())
     with explained(folders.home):
         folders = Folders(folders.home.resolve())
@@ -107,7 +107,7 @@ def prepare(data_dir: Path, owner: Owner) -> Folders:
 
 
 def _make(home: Path, mode: int) -> None:
-    """Makes the data folder and the missing ones above it. These are passable, whatever this process's umask is."""
+    """Create the data folder and its missing parents. Parents are passable, independent of the umask."""
     missing = [folder for folder in (home, *home.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
@@ -115,25 +115,25 @@ def _make(home: Path, mode: int) -> None:
 
 
 def _claim(home: Path, owner: Owner) -> None:
-    found = home.stat()
-    if not stat.S_ISDIR(found.st_mode):
+    status = home.stat()
+    if not stat.S_ISDIR(status.st_mode):
         raise Invalid(f"{home} is not a folder.", hint="Choose another data folder.")
     me = os.geteuid()
-    if found.st_uid != me and not (owner.switches and found.st_uid == owner.uid):
+    if status.st_uid != me and not (owner.switches and status.st_uid == owner.uid):
         raise Invalid(
-            f"The data folder {home} belongs to user {found.st_uid}, and this is user {me}.",
-            hint=f"Run Genlock as user {found.st_uid}, or choose another data folder.",
+            f"The data folder {home} belongs to user {status.st_uid}, and this is user {me}.",
+            hint=f"Run Genlock as user {status.st_uid}, or choose another data folder.",
         )
     names = {entry.name for entry in home.iterdir()}
     if names - NEUTRAL and not names & OURS:
         raise Invalid(
-            f"{home} holds other files already, and the database wants a folder of its own.",
+            f"{home} contains other files, and the database needs a separate folder.",
             hint=f"Nothing was changed. Choose another data folder, such as {home / 'postgres'}.",
         )
     if owner.switches:
         # Root writes here. A folder of the unprivileged user would let that user point root's writes elsewhere.
         os.chown(home, 0, 0)
-        home.chmod(stat.S_IMODE(found.st_mode) & ~0o022 | 0o711)
+        home.chmod(stat.S_IMODE(status.st_mode) & ~0o022 | 0o711)
 
 
 def _closed(home: Path, owner: Owner) -> Invalid:
@@ -147,7 +147,7 @@ def _closed(home: Path, owner: Owner) -> Invalid:
 
 
 def own(folder: Path, owner: Owner) -> None:
-    """Makes a folder that only the owner may enter, if it is not there."""
+    """Create a folder that only the owner may enter, if it does not exist."""
     folder.mkdir(mode=0o700, exist_ok=True)
     if owner.switches:
         os.chown(folder, owner.uid, owner.gid)
@@ -155,37 +155,37 @@ def own(folder: Path, owner: Owner) -> None:
 
 
 def choose_sockets(folders: Folders, owner: Owner) -> Path:
-    """The folder for the socket: beside the data where a socket fits there, else a short temporary one of our own.
+    """Return the folder for the socket: in the data folder if its path is short enough, else a temporary one.
 
-    The same answer each time while that folder is there, so that who waits for a restarted server finds it again.
+    It stays the same while that folder exists, so that clients that wait for a restarted server find it again.
     """
-    beside = folders.home / "run"
-    fits = len(os.fsencode(beside / SOCKET_NAME)) <= LONGEST_SOCKET and PLAIN_PATH.fullmatch(str(beside))
+    run_folder = folders.home / "run"
+    fits = len(os.fsencode(run_folder / SOCKET_NAME)) <= LONGEST_SOCKET and PLAIN_PATH.fullmatch(str(run_folder))
     if fits:
-        own(beside, owner)
-        if _takes_sockets(beside):
-            return beside
+        own(run_folder, owner)
+        if _takes_sockets(run_folder):
+            return run_folder
     noted = _noted(folders)
-    if noted is not None and not noted.exists():  # as when /tmp was emptied: those who know the address wait there
-        noted.mkdir(mode=0o700)  # fails if somebody was quicker, so that nothing of theirs is given away
+    if noted is not None and not noted.exists():  # such as when /tmp was emptied: clients still use its path
+        noted.mkdir(mode=0o700)  # fails if another user has created it, so their folder is not changed
         own(noted, owner)
     if noted is not None and _is_private(noted, owner):
         return noted
-    # Not the caller's TMPDIR at first: it may be long, or closed to the server's user.
+    # The caller's TMPDIR comes last: it may be long, or closed to the server's user.
     roots = [root for root in (Path("/tmp"), Path(tempfile.gettempdir())) if owner.may_enter(root)]  # noqa: S108 - a random, private folder in it
     if not roots:
         raise Invalid(
             f"The path of {folders.home} is too long for a socket, and there is no temporary folder to use instead.",
             hint="Choose a data folder with a shorter path.",
         )
-    made = Path(tempfile.mkdtemp(prefix="genlock-", dir=roots[0]))
-    own(made, owner)
-    folders.run_note.write_bytes(os.fsencode(made))
-    return made
+    temporary = Path(tempfile.mkdtemp(prefix="genlock-", dir=roots[0]))
+    own(temporary, owner)
+    folders.run_note.write_bytes(os.fsencode(temporary))
+    return temporary
 
 
 def forget_sockets(folders: Folders, owner: Owner) -> None:
-    """Removes the temporary folder for the socket, if there is one, after the server has stopped."""
+    """Remove the temporary folder for the socket, if there is one, after the server has stopped."""
     noted = _noted(folders)
     if noted is not None and noted.exists() and _is_private(noted, owner):
         shutil.rmtree(noted)
@@ -193,18 +193,18 @@ def forget_sockets(folders: Folders, owner: Owner) -> None:
 
 
 def _noted(folders: Folders) -> Path | None:
-    """The temporary folder that was noted, whether it is there or not."""
+    """Return the recorded temporary folder, which may no longer exist."""
     return Path(os.fsdecode(folders.run_note.read_bytes())) if folders.run_note.exists() else None
 
 
 def _is_private(folder: Path, owner: Owner) -> bool:
-    """Whether nobody else has put something in a folder's place."""
-    found = folder.lstat()
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid and stat.S_IMODE(found.st_mode) == 0o700
+    """Return whether a folder still belongs to the owner alone, and was not replaced by another user."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == owner.uid and stat.S_IMODE(status.st_mode) == 0o700
 
 
 def _takes_sockets(folder: Path) -> bool:
-    """Whether a socket can be made in a folder: some shared and foreign file systems have none."""
+    """Return whether a socket can be created in a folder: some shared and foreign file systems do not support it."""
     trial = folder / "trial"
     trial.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as listener:

@@ -1,4 +1,4 @@
-"""A new cluster with its database, which is there as a whole or not at all."""
+"""Creates a cluster with its database, completely or not at all."""
 
 import os
 import secrets
@@ -16,31 +16,31 @@ UNFINISHED = "cluster.new-"
 
 
 def exists(folders: Folders, owner: Owner) -> bool:
-    """Whether there is a cluster that this version can run. Raises ``Invalid`` where something else is in its place."""
+    """Return whether there is a cluster that this version can run; raise ``Invalid`` if anything else is there."""
     cluster = folders.cluster
     if not cluster.is_dir():
         if cluster.exists() or cluster.is_symlink():
             raise Invalid(f"{cluster} is not a folder.", hint="Move it away, or choose another data folder.")
         return False
-    version = cluster / "PG_VERSION"
-    if not version.is_file():
+    version_file = cluster / "PG_VERSION"
+    if not version_file.is_file():
         if any(cluster.iterdir()):
             raise Invalid(
                 f"{cluster} holds files, but not those of a PostgreSQL database.",
                 hint="Nothing was changed. Move them away, or choose another data folder.",
             )
         return False
-    found = version.read_text(errors="replace").strip()
-    if found != str(MAJOR):
+    version = version_file.read_text(errors="replace").strip()
+    if version != str(MAJOR):
         raise Invalid(
-            f"The data folder {folders.home} holds a database of PostgreSQL {found or '(unknown)'}; this is {MAJOR}.",
+            f"The data folder {folders.home} holds a database of PostgreSQL {version or '(unknown)'}; this is {MAJOR}.",
             hint="Start the Genlock that wrote it and dump its database, then restore the dump into a new data folder.",
         )
     holder = cluster.stat().st_uid
     if holder != owner.uid:
         raise Invalid(
             f"The database in {cluster} belongs to user {holder}, and its server would run as user {owner.uid}.",
-            hint=f"Give it back: chown -R {owner.uid} '{cluster}', or run Genlock as the user that made it.",
+            hint=f"Give it back: chown -R {owner.uid} '{cluster}', or run Genlock as the user who created it.",
         )
     return True
 
@@ -48,11 +48,11 @@ def exists(folders: Folders, owner: Owner) -> bool:
 def initialise(
     folders: Folders, owner: Owner, binaries: Binaries, *, durable: bool, start_lock: int, on_progress: OnProgress
 ) -> None:
-    """Makes the cluster in a folder of its own and gives it its name at the end.
+    """Create the cluster in a temporary folder, and rename it at the end.
 
-    So a cluster that has its name is whole, and what an interrupted attempt left is never one and is removed.
+    So a cluster with its final name is complete, and leftovers of an interrupted attempt are removed.
     """
-    on_progress("Making a new database.")
+    on_progress("Creating a new database.")
     for leftover in folders.home.glob(f"{UNFINISHED}*"):
         shutil.rmtree(leftover)
     making = folders.home / f"{UNFINISHED}{secrets.token_hex(4)}"
@@ -62,15 +62,15 @@ def initialise(
         *("--pgdata", making),
         f"--username={NAME}",
         "--encoding=UTF8",
-        # Sorted the same on every system, because PostgreSQL brings this locale itself.
+        # Sorts the same on every system, because PostgreSQL brings this locale itself.
         *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-        "--auth=reject",  # the server is started with rules of its own
+        "--auth=reject",  # the server is started with other rules
         "--no-instructions",
         "--no-sync",
     ]
     run_program(initdb, folders, owner, start_lock)
     run_statements([f"CREATE DATABASE {NAME}"], making, folders, owner, binaries, start_lock, "fsync=off")
-    if durable:  # all files at once, and before they get their name
+    if durable:  # all files at once, before the rename
         run_program([binaries.program("initdb"), "--sync-only", "--pgdata", making], folders, owner, start_lock)
     making.rename(folders.cluster)
     _sync(folders.home)

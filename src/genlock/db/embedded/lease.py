@@ -24,7 +24,7 @@ class Lease:
     descriptor: int
 
     def release(self) -> None:
-        """Ends this use. Only while the start lock is held, so that nobody counts users meanwhile."""
+        """End this use. Hold the start lock, so that no process counts users meanwhile."""
         self.path.unlink(missing_ok=True)
         # Unlocked before it is closed: a forked child may have inherited the same open file.
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""Who runs the server: this user, or an unprivileged one where this user is root, because PostgreSQL refuses root."""
+"""The user who runs the server: this user, or an unprivileged one for root, because PostgreSQL refuses root."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ from genlock.errors import Unavailable
 
 NOBODY = 65534
 SYSTEM_USER = "genlock"
-"""The user who runs the server for root, where the system has one of this name: no other program runs as it."""
+"""The user who runs the server for root, if the system has this user: no other program runs as it."""
 
 # Nothing is inherited: PGDATA, PGPORT, LC_ALL or LD_PRELOAD of the caller must not reach the server.
 ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
 
 
-# Becomes another user and turns into a program. subprocess could do the first itself, but then forks where it otherwise
-# does not, and libraries of threads that compute at that moment may never come out of a fork (OpenBLAS did not).
+# Switches to another user and executes a program. subprocess can switch users itself, but then it forks, and libraries
+# whose threads compute at that moment may hang in the fork (OpenBLAS did).
 BECOME = """
 import os, sys
 try:
@@ -34,35 +34,35 @@ except OSError as error:
     print("cannot-become", error.errno)
     sys.exit(127)
 """
-# Starts a program in the background and says its process id.
+# Starts a program in the background and prints its process id.
 IN_BACKGROUND = 'exec 3>&1; "$@" >&2 3>&- & echo $! >&3'
 CANNOT, CANNOT_CODE = "cannot-become ", 127
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The user and group that own the cluster and run its server; ``switches`` when that is not this process's."""
+    """The user and group that own the cluster and run its server; ``switches`` if they are not this process's."""
 
     uid: int
     gid: int
     switches: bool
 
     def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-        """Runs a program to its end as this owner; its output, errors included, is ``stdout``.
+        """Run a program to its end as this owner; its output, errors included, is ``stdout``.
 
-        Raises ``OSError`` where this process may not become its owner, or that one may not run the program.
+        Raises ``OSError`` if this process cannot switch to the owner, or the owner may not run the program.
         """
         return self._ended(self._spawn(command, subprocess.STDOUT), command[0])
 
     def run_to_the_last(
         self, command: Sequence[str | Path], *, text: str, keep_open: Sequence[int]
     ) -> subprocess.CompletedProcess[str]:
-        """As ``run``, feeding it ``text``, until all that it has started has ended too.
+        """Run a program like ``run``, with ``text`` as its input, until all programs that it started have ended too.
 
-        So also where this process is told to end meanwhile. ``keep_open`` are files that they all have open.
+        This holds also if this process is stopped meanwhile. ``keep_open`` are files that they all have open.
         """
-        # Nothing is written: the reading end ends when the last program that has the writing one open does. initdb
-        # works through programs of its own, which outlive it when it is killed and go on making files.
+        # Nothing is written: reading ends when the last program that has the writing end open has ended. initdb starts
+        # other programs, which survive it if it is killed and go on creating files.
         ending, open_until_then = os.pipe()
         try:
             try:
@@ -75,9 +75,9 @@ class Owner:
             os.close(ending)
 
     def start(self, command: Sequence[str | Path], *, errors_into: int) -> int | None:
-        """Starts a program that is nobody's child and outlives this process; its process id, None if that failed.
+        """Start a detached program that outlives this process; return its process id, or None if it failed.
 
-        What it prints, and why it failed, goes into the file ``errors_into``. Raises ``OSError`` as ``run`` does.
+        Its output and errors go to the file ``errors_into``. Raises ``OSError`` like ``run``.
         """
         started = self._spawn(["/bin/sh", "-c", IN_BACKGROUND, "sh", *command], errors_into)
         done = self._ended(started, command[0])
@@ -86,10 +86,10 @@ class Owner:
     def _spawn(
         self, command: Sequence[str | Path], errors_into: int, keep_open: Sequence[int] = ()
     ) -> subprocess.Popen[str]:
-        said = [os.fspath(word) for word in command]
+        words = [os.fspath(word) for word in command]
         become = [sys.executable, "-I", "-S", "-c", BECOME, str(self.uid), str(self.gid)]
         return subprocess.Popen(
-            [*become, *said] if self.switches else said,
+            [*become, *words] if self.switches else words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors_into,
@@ -97,7 +97,7 @@ class Owner:
             encoding="utf-8",
             errors="replace",
             pass_fds=keep_open,
-            cwd="/",  # PostgreSQL refuses to start in a folder it may not look at, so not in the caller's
+            cwd="/",  # PostgreSQL refuses to start in a folder that it may not read, such as the caller's
             env=ENVIRONMENT,
             umask=0o077,
             start_new_session=True,  # away from this process's terminal
@@ -110,8 +110,8 @@ class Owner:
             try:
                 output, _ = started.communicate(text)
             except BaseException:
-                # Its id is its group's as long as anything of it runs, also when it has itself ended; then, or where
-                # only the dead are left (macOS), there is nothing to end.
+                # Its pid is its group's id while any of its processes runs, even if it has ended; if none runs, or
+                # only zombies are left (macOS), there is nothing to kill.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(started.pid, signal.SIGKILL)
                 raise
@@ -121,15 +121,15 @@ class Owner:
         return subprocess.CompletedProcess(started.args, started.returncode, output)
 
     def may_enter(self, folder: Path) -> bool:
-        """Whether this owner can reach what lies in a folder."""
+        """Return whether this owner can enter a folder."""
         return not self.switches or self.run(["/bin/sh", "-c", 'cd "$1"', "sh", folder]).returncode == 0
 
 
 def choose(home: Path, *, system_user: str = SYSTEM_USER) -> Owner:
     """Return the owner of a data folder's cluster: this process's user, or for root an unprivileged one.
 
-    For root that is the user who owns the cluster, else the system user ``genlock`` if there is one, else ``nobody``.
-    Raises ``Unavailable`` where it cannot be.
+    For root that is the user who owns the cluster, else the system user ``genlock`` if it exists, else user 65534.
+    Raises ``Unavailable`` if there is no such user.
     """
     if sys.platform == "win32":
         raise Unavailable("The embedded PostgreSQL does not run on Windows yet.", hint=f"Use WSL, {BY_URL}.")
@@ -160,7 +160,7 @@ def _unprivileged(home: Path, system_user: str) -> Owner:
 
 
 def _try_switching(owner: Owner) -> None:
-    """Refuses early where root may not become anybody else, as in a container that maps one user only."""
+    """Refuse early if root cannot switch users, as in a container that maps only one user."""
     try:
         owner.run(["/bin/sh", "-c", ":"])
     except OSError as error:

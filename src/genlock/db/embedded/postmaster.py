@@ -1,4 +1,4 @@
-"""The server's first process: found, started, awaited and stopped."""
+"""The server's first process: find it, start it, wait for it and stop it."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from genlock.db.embedded.folders import NAME, SOCKET_NAME, Folders
 from genlock.db.embedded.greeting import Answer, greet
 from genlock.db.embedded.owner import Owner
 from genlock.db.embedded.progress import Log, OnProgress
-from genlock.db.embedded.trouble import BY_URL, said
+from genlock.db.embedded.trouble import BY_URL, error_of_output
 from genlock.errors import Conflict, GenlockError, Unavailable
 
 GLANCE_S = 0.02
@@ -24,7 +24,7 @@ LONGEST_LOG = 4 * tuning.MB
 
 @dataclass(frozen=True)
 class Postmaster:
-    """What `postmaster.pid` says. ``status`` is starting, ready, standby or stopping."""
+    """The content of `postmaster.pid`. ``status`` is starting, ready, standby or stopping."""
 
     pid: int
     sockets: Path | None
@@ -32,19 +32,20 @@ class Postmaster:
 
 
 def running(cluster: Path) -> Postmaster | None:
-    """The server that runs on a cluster, in whatever state; None when only a stale file claims there is one."""
-    found = _noted(cluster)
-    if found is None:
+    """Return the server that runs on a cluster, in any state; None if the file is missing or stale."""
+    postmaster = _noted(cluster)
+    if postmaster is None:
         return None
-    if found.pid < 0 and process.lives(-found.pid):
+    if postmaster.pid < 0 and process.lives(-postmaster.pid):
         raise Unavailable(
-            f"A single-user PostgreSQL (process {-found.pid}) works on {cluster}.", hint="End it, then start again."
+            f"A single-user PostgreSQL (process {-postmaster.pid}) works on {cluster}.",
+            hint="End it, then start again.",
         )
-    return found if found.pid > 0 and process.serves(found.pid, cluster) else None
+    return postmaster if postmaster.pid > 0 and process.serves(postmaster.pid, cluster) else None
 
 
 def _noted(cluster: Path) -> Postmaster | None:
-    """What `postmaster.pid` says; it is written line by line while the server starts."""
+    """Return the content of `postmaster.pid`, which is written line by line while the server starts."""
     try:
         lines = (cluster / "postmaster.pid").read_text(errors="surrogateescape").splitlines()
     except FileNotFoundError:
@@ -57,7 +58,7 @@ def _noted(cluster: Path) -> Postmaster | None:
 
 
 def clear(folders: Folders, sockets: Path, on_progress: OnProgress) -> None:
-    """Remove what a killed server has left, its processes first, so that another one can start."""
+    """Remove the remains of a killed server, its processes first, so that another one can start."""
     _end_survivors(folders, on_progress)
     _clear_stale(folders, sockets)
 
@@ -76,56 +77,56 @@ def start(
         command += ["-c", f"{name}={value}"]
     with (
         os.fdopen(os.open(folders.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log,
-        ThreadPoolExecutor(max_workers=1) as beside,
+        ThreadPoolExecutor(max_workers=1) as executor,
     ):
-        # In a thread of its own, because a signal breaks off the main one: so the server's id comes to be known.
-        starting = beside.submit(owner.start, command, errors_into=log.fileno())
-        said_since = Log(folders.log, offset)
+        # In a separate thread, because a signal interrupts the main one, and the server's pid would be lost.
+        starting = executor.submit(owner.start, command, errors_into=log.fileno())
+        log_since_start = Log(folders.log, offset)
         try:
             pid = starting.result()
             if pid is None:
-                raise _failed(folders, said_since)
-            return wait_until_ready(folders, pid, said_since, on_progress)
+                raise _failed(folders, log_since_start)
+            return wait_until_ready(folders, pid, log_since_start, on_progress)
         except BaseException:
             _take_back(folders, starting, on_progress)
             raise
 
 
 def _take_back(folders: Folders, starting: Future[int | None], on_progress: OnProgress) -> None:
-    """Ends a server that nobody has seen ready, if one was started."""
+    """Stop a server whose start was interrupted, if there is one."""
     pid = None if starting.exception() else starting.result()
     if pid is None:
         return
     while process.lives(pid) and not process.serves(pid, folders.cluster):
-        time.sleep(GLANCE_S)  # it has not gone into its folder yet, by which it is known
+        time.sleep(GLANCE_S)  # it has not changed to its folder yet, by which it is identified
     stop(folders, pid, on_progress)
 
 
 def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgress) -> Path:
-    """Waits for a server as long as its process lives, telling what it does; gives the folder of its socket."""
+    """Wait for a server while its process lives, and report its progress; return the folder of its socket."""
     greet_at = 0.0
     waited = False
     while True:
-        found = _noted(folders.cluster)
-        sockets = found.sockets if found and found.pid == pid and found.status == "ready" else None
+        postmaster = _noted(folders.cluster)
+        sockets = postmaster.sockets if postmaster and postmaster.pid == pid and postmaster.status == "ready" else None
         if sockets is not None and time.monotonic() >= greet_at:
             if _welcomes(pid, sockets):
-                if waited:  # its last news; whoever finds it ready need not hear how it once became so
-                    log.tell(on_progress)
+                if waited:  # the last messages; a server that was already ready has none to report
+                    log.report(on_progress)
                 return sockets
             greet_at = time.monotonic() + GREETING_S  # each refused greeting is a line in the log
         if not process.lives(pid):
             other = running(folders.cluster)
             if other is None:
                 raise _failed(folders, log)
-            pid = other.pid  # started by somebody who was killed just then, and quicker than ours
-        log.tell(on_progress)
+            pid = other.pid  # started by another process that was killed just then, and faster than ours
+        log.report(on_progress)
         waited = True
         time.sleep(GLANCE_S)
 
 
 def _welcomes(pid: int, sockets: Path) -> bool:
-    """Whether a server takes connections now. Raises ``Unavailable`` where this process cannot reach its socket."""
+    """Return whether a server accepts connections; raise ``Unavailable`` if this process cannot reach its socket."""
     try:
         return greet(sockets / SOCKET_NAME, user=NAME, database=NAME) is Answer.WELCOME
     except OSError as error:
@@ -137,40 +138,40 @@ def _welcomes(pid: int, sockets: Path) -> bool:
 
 
 def _failed(folders: Folders, log: Log) -> GenlockError:
-    return said(log.text(), home=folders.home, doing="Starting the database")
+    return error_of_output(log.text(), home=folders.home, doing="Starting the database")
 
 
 def stop(folders: Folders, pid: int, on_progress: OnProgress) -> None:
-    """Stops a server in good order, ending its sessions, and waits until it is gone, however long it writes."""
+    """Shut a server down, ending its sessions, and wait until it has ended, however long it writes."""
     if process.serves(pid, folders.cluster):
         os.kill(pid, signal.SIGINT)
     wait_until_gone(folders, pid, on_progress)
 
 
 def wait_until_gone(folders: Folders, pid: int, on_progress: OnProgress) -> None:
-    """Waits until a server has ended."""
-    told_at = time.monotonic()
+    """Wait until a server has ended."""
+    reported_at = time.monotonic()
     while process.serves(pid, folders.cluster):
-        if time.monotonic() - told_at > 2:
+        if time.monotonic() - reported_at > 2:
             on_progress("Waiting for the database to write everything to disk and stop.")
-            told_at = time.monotonic()
+            reported_at = time.monotonic()
         time.sleep(GLANCE_S)
 
 
 def check_durable(cluster: Path, *, durable: bool) -> None:
-    """Refuses a running server that promises less about commits than was asked for."""
+    """Refuse a running server whose commits are less durable than requested."""
     options = (cluster / "postmaster.opts").read_text(errors="replace")
     if durable and "fsync=off" in options:
         raise Conflict(
             f"The database in {cluster} runs without fsync, as for a test.",
-            hint="Stop whoever started it that way, then start again.",
+            hint="Stop the process that started it that way, then start again.",
         )
 
 
 def _end_survivors(folders: Folders, on_progress: OnProgress) -> None:
-    """Waits for the processes of a server that was killed, and ends those that do not notice.
+    """Wait for the processes of a server that was killed, and kill those that do not end.
 
-    They still write to its files; PostgreSQL would refuse to start beside them.
+    They still write to its files; PostgreSQL refuses to start while they run.
     """
     began = time.monotonic()
     steps = [(1.0, signal.SIGTERM), (2.5, signal.SIGQUIT), (4.0, signal.SIGKILL)]
@@ -185,9 +186,9 @@ def _end_survivors(folders: Folders, on_progress: OnProgress) -> None:
 
 
 def _clear_stale(folders: Folders, sockets: Path) -> None:
-    """Removes what a killed server has left, once nothing works on its files any more.
+    """Remove the files that a killed server has left, once no process works on them.
 
-    PostgreSQL does this itself unless the old process id belongs to another program by now: then it refuses for ever.
+    PostgreSQL does this itself, unless the old pid belongs to another program by now: then it refuses indefinitely.
     """
     noted = _noted(folders.cluster)
     for folder in {sockets, noted.sockets if noted and noted.sockets else sockets}:
@@ -199,22 +200,22 @@ def _clear_stale(folders: Folders, sockets: Path) -> None:
 
 
 def _refuse_listener(path: Path) -> None:
-    """Refuses to go on while something answers where the server is to listen."""
+    """Refuse to go on while another program listens on the server's socket."""
     with socket.socket(socket.AF_UNIX) as caller:
         if caller.connect_ex(os.fsencode(path)) == 0:
             raise Unavailable(
                 f"Another program listens on the database's socket {path}.",
-                hint=f"End that program, in whichever container that shares this folder it runs, {BY_URL}.",
+                hint=f"End that program, which may run in another container that shares this folder, {BY_URL}.",
             )
 
 
 def _is_taken(pid: int) -> bool:
-    """Whether the system knows a process by this id, be it dead already: PostgreSQL takes it for a living server."""
+    """Return whether the pid is in use, even by a zombie: PostgreSQL takes it for a living server."""
     return (process.PROC / str(abs(pid))).exists()
 
 
 def _log_offset(path: Path) -> int:
-    """Where the log goes on; a long one is put aside, so that there are never more than two."""
+    """Return the log's present size; rename a long log first, so that there are never more than two."""
     if path.exists() and path.stat().st_size > LONGEST_LOG:
         path.replace(path.with_suffix(".log.1"))
     return path.stat().st_size if path.exists() else 0

@@ -1,4 +1,4 @@
-"""What the server does while somebody waits for it, told from its log."""
+"""The server's progress while a process waits for it, read from its log."""
 
 import re
 import time
@@ -20,11 +20,11 @@ SILENCE_S = 5.0
 
 
 def quiet(text: str) -> None:
-    """Tells nobody."""
+    """Report nothing."""
 
 
 class Log:
-    """The server's log from one place on: all of it for errors, and its news in the user's words."""
+    """The server's log from an offset on: its text for errors, and its progress as messages for users."""
 
     def __init__(self, path: Path, offset: int) -> None:
         self._path = path
@@ -32,37 +32,37 @@ class Log:
         self._read_to = offset
         self._redo_from = 0
         self._doing = "Starting the database"
-        self._said_at = time.monotonic()
-        self._began_at = self._said_at
+        self._reported_at = time.monotonic()
+        self._began_at = self._reported_at
 
     @classmethod
     def since_start(cls, path: Path) -> Self:
-        """The log from where the present server began, which somebody else has started."""
+        """Return the log since the start of the present server, which another process has started."""
         size = path.stat().st_size if path.exists() else 0
         before = max(0, size - _LOOK_BACK)
         began = cls(path, before).text().encode().rfind(_STARTING) if size else -1
         return cls(path, before + began if began >= 0 else size)
 
     def text(self) -> str:
-        """All that the server said since."""
+        """Return the log's text since the offset."""
         with self._path.open("rb") as log:
             log.seek(self._offset)
             return log.read().decode(errors="replace")
 
-    def tell(self, on_progress: OnProgress) -> None:
-        """Tells what is new, and after a silence that it still goes on."""
-        said = False
-        for news in self._news():
-            on_progress(news)
-            said = True
+    def report(self, on_progress: OnProgress) -> None:
+        """Report new messages, and after a silence that the server still works."""
+        has_messages = False
+        for message in self._new_messages():
+            on_progress(message)
+            has_messages = True
         now = time.monotonic()
-        if said:
-            self._said_at = now
-        elif now - self._said_at >= SILENCE_S:
+        if has_messages:
+            self._reported_at = now
+        elif now - self._reported_at >= SILENCE_S:
             on_progress(f"{self._doing} ({now - self._began_at:.0f} s).")
-            self._said_at = now
+            self._reported_at = now
 
-    def _news(self) -> Iterator[str]:
+    def _new_messages(self) -> Iterator[str]:
         with self._path.open("rb") as log:
             log.seek(self._read_to)
             whole, newline, _ = log.read().rpartition(b"\n")

@@ -1,7 +1,7 @@
 """Use the embedded PostgreSQL: attach to it, keep it running, detach, stop.
 
-The server belongs to nobody: whoever comes first starts it, whoever leaves last stops it, and a process that dies in
-between is not missed. All decisions to start and stop happen under one lock in the data folder.
+No process owns the server: the first one starts it, the last one stops it, and one that dies in between is not counted.
+All decisions to start and stop happen under a lock in the data folder.
 """
 
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Attached:
-    """One use of the running server, until it is detached or this process dies.
+    """A use of the running server, until it is detached or this process dies.
 
     ``conninfo`` is a psycopg connection string of the application's login, ``owner_conninfo`` of the tables' owner, for
     migrations. They name the file of the passwords and hold none, and stay valid when the server is restarted.
@@ -41,7 +41,7 @@ class Attached:
         self.owner_conninfo = conninfo(recipe.folders, sockets, NAME)
 
     def ensure_running(self) -> bool:
-        """Starts the server again if it has died; whether it had."""
+        """Start the server again if it has died; return whether it had."""
         with explained(self.data_dir):
             if postmaster.running(self._recipe.folders.cluster) is not None:
                 return False
@@ -50,7 +50,7 @@ class Attached:
             return True
 
     def keep_running(self, every_s: float = 0.5) -> None:
-        """Watches the server from a thread, and starts it again whenever it has died, until this use is detached."""
+        """Watch the server from a thread, and start it again whenever it has died, until this use is detached."""
         if self._keeper is None:
             self._keeper = threading.Thread(
                 target=self._watch, args=(every_s,), name="genlock-embedded-postgresql", daemon=True
@@ -62,13 +62,13 @@ class Attached:
             try:
                 if self.ensure_running():
                     self._recipe.on_progress("The database had died and was started again.")
-            except GenlockError as error:  # said, and tried again: what is in the way may go away
+            except GenlockError as error:  # reported, and tried again: the cause may go away
                 self._recipe.on_progress(f"The database has died and does not start: {error.message}")
             except Exception:
                 logger.exception("Could not check whether the embedded database is running.")
 
     def detach(self) -> None:
-        """Ends this use, and stops the server if nobody else uses it. A second time does nothing."""
+        """End this use, and stop the server if no other process uses it. A second call does nothing."""
         held, self._held = self._held, None
         if held is None:
             return
@@ -95,14 +95,14 @@ def attach(
     durable: bool = True,
     binaries: Path | None = None,
 ) -> Attached:
-    """The server of a data folder, made and started when necessary; waits as long as it recovers.
+    """Return a use of a data folder's server, created and started if necessary; wait while it recovers.
 
-    ``data_dir`` is for the server alone. ``on_progress`` is told in a sentence what takes time.
-    ``durable=False`` is for throw-away databases of tests: commits are quick and a crash of the machine loses them.
+    ``data_dir`` is for the server alone. ``on_progress`` receives a sentence about each slow operation.
+    ``durable=False`` is for temporary databases of tests: commits are fast, and a crash of the machine loses them.
     ``binaries`` is another installation of the same PostgreSQL than the wheel's, in the wheel's layout.
 
-    Raises ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or in the way,
-    and ``Conflict`` when it runs with other promises about commits.
+    Raises ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or blocking,
+    and ``Conflict`` if it runs with less durable commits.
     """
     owner = owners.choose(data_dir.expanduser())
     folders = places.prepare(data_dir, owner)
@@ -111,17 +111,17 @@ def attach(
         held = lease.take(folders.users)
         try:
             sockets = recipe.ensure_ready(lock)
-        except (KeyboardInterrupt, SystemExit):  # told to end while it waits: no server is left that nobody uses
+        except (KeyboardInterrupt, SystemExit):  # stopped while it waits: leave no unused server behind
             recipe.leave(held)
             raise
-        except BaseException:  # raised again: a server that is in the way is not ours to stop, but this use has ended
+        except BaseException:  # raised again: a server that blocks is not ours to stop, but this use has ended
             held.release()
             raise
     return Attached(recipe, held, sockets)
 
 
 def stop(data_dir: Path, *, on_progress: OnProgress = quiet) -> bool:
-    """Stops the server of a data folder; whether one ran. Raises ``Conflict`` while a living process uses it."""
+    """Stop the server of a data folder; return whether one ran. ``Conflict`` while a living process uses it."""
     owner = owners.choose(data_dir.expanduser())
     if not data_dir.expanduser().exists():
         return False
@@ -147,7 +147,7 @@ def _quoted(path: Path) -> str:
 
 
 class _Recipe:
-    """All that is needed to have the server run again, the same way each time."""
+    """Everything needed to start the server, the same way each time."""
 
     def __init__(
         self, folders: Folders, owner: Owner, binaries: Path | None, durable: bool, on_progress: OnProgress
@@ -159,29 +159,29 @@ class _Recipe:
         self._durable = durable
 
     def ensure_ready(self, start_lock: int) -> Path:
-        """Has the server ready, whatever state it is in, and gives the folder of its socket."""
-        there = exists(self.folders, self.owner)
-        found = postmaster.running(self.folders.cluster) if there else None
-        if found is not None and found.status == "stopping":
-            postmaster.wait_until_gone(self.folders, found.pid, self.on_progress)
-            found = None
-        if found is None:
-            return self._start(there, start_lock)
+        """Make the server ready, from any state, and return the folder of its socket."""
+        has_cluster = exists(self.folders, self.owner)
+        server = postmaster.running(self.folders.cluster) if has_cluster else None
+        if server is not None and server.status == "stopping":
+            postmaster.wait_until_gone(self.folders, server.pid, self.on_progress)
+            server = None
+        if server is None:
+            return self._start(has_cluster, start_lock)
         access.require(self.folders)
         postmaster.check_durable(self.folders.cluster, durable=self._durable)
         log = Log.since_start(self.folders.log)
-        return postmaster.wait_until_ready(self.folders, found.pid, log, self.on_progress)
+        return postmaster.wait_until_ready(self.folders, server.pid, log, self.on_progress)
 
     def leave(self, held: lease.Lease) -> None:
-        """Ends a use, and stops the server if nobody else uses it, while the start lock is held."""
+        """End a use, and stop the server if no other process uses it, while the start lock is held."""
         held.release()
         if not lease.living_users(self.folders.users):
             _stop(self.folders, self.owner, self.on_progress)
 
-    def _start(self, there: bool, start_lock: int) -> Path:
+    def _start(self, has_cluster: bool, start_lock: int) -> Path:
         given = programs.Binaries(self._binaries) if self._binaries else programs.installed()
         usable = programs.usable(given, self.owner, self.folders.binaries)
-        if not there:
+        if not has_cluster:
             initialise(
                 self.folders,
                 self.owner,
@@ -199,8 +199,8 @@ class _Recipe:
 
 
 def _stop(folders: Folders, owner: Owner, on_progress: OnProgress) -> bool:
-    found = postmaster.running(folders.cluster)
-    if found is not None:
-        postmaster.stop(folders, found.pid, on_progress)
+    server = postmaster.running(folders.cluster)
+    if server is not None:
+        postmaster.stop(folders, server.pid, on_progress)
     places.forget_sockets(folders, owner)
-    return found is not None
+    return server is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 from genlock.db.embedded.binaries import Binaries
 from genlock.db.embedded.folders import Folders
 from genlock.db.embedded.owner import Owner
-from genlock.db.embedded.trouble import said
+from genlock.db.embedded.trouble import error_of_output
 
 _DOING = "Preparing the database"
 
@@ -21,7 +21,7 @@ def run_program(
     done = owner.run_to_the_last(command, text=text, keep_open=[start_lock])
     # In single-user mode a failed statement does not show in the exit code.
     if done.returncode or "ERROR:" in done.stdout:
-        raise said(done.stdout, home=folders.home, doing=_DOING)
+        raise error_of_output(done.stdout, home=folders.home, doing=_DOING)
 
 
 def run_statements(

@@ -1,4 +1,4 @@
-"""What went wrong with the embedded server, in words and with a way out: from system errors and from its own output."""
+"""Errors of the embedded server with hints: from system errors and from its output."""
 
 import errno
 import re
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from genlock.errors import GenlockError, Invalid, Unavailable
 from genlock.full_disk import is_full_disk
 
-BY_URL = "or give Genlock a PostgreSQL of your own by URL (GENLOCK_DATABASE_URL)"
+BY_URL = "or use your own PostgreSQL by its URL (GENLOCK_DATABASE_URL)"
 
 REFUSED = (errno.EACCES, errno.EPERM)
 
 
-class Known(NamedTuple):
-    """A line that PostgreSQL prints, and the error it means."""
+class OutputError(NamedTuple):
+    """A line that PostgreSQL prints, and the error that it stands for."""
 
     pattern: re.Pattern[str]
     kind: type[Invalid] | type[Unavailable]
@@ -24,69 +24,69 @@ class Known(NamedTuple):
     hint: str
 
 
-def _known(pattern: str, kind: type[Invalid] | type[Unavailable], message: str, hint: str) -> Known:
-    return Known(re.compile(pattern, re.IGNORECASE), kind, message, hint)
+def _output_error(pattern: str, kind: type[Invalid] | type[Unavailable], message: str, hint: str) -> OutputError:
+    return OutputError(re.compile(pattern, re.IGNORECASE), kind, message, hint)
 
 
 # The order matters: a full disk also causes the lines further down.
-KNOWN = (
-    _known(
+OUTPUT_ERRORS = (
+    _output_error(
         r"no space left on device|disk quota exceeded|file too large|wrote only \d+ of|check free disk space",
         Unavailable,
         "There is no room left for the database in {home}.",
         "Free some space on that disk, or choose a data folder on another one. Nothing that was committed is lost.",
     ),
-    _known(
+    _output_error(
         r"read-only file system",
         Unavailable,
         "The data folder {home} is on a read-only file system.",
         "Mount it writable, or choose another data folder.",
     ),
-    _known(
+    _output_error(
         r"database files are incompatible with server|not compatible with this version",
         Invalid,
         "The data folder {home} was written by another version of PostgreSQL.",
         "Start the Genlock that wrote it and dump its database, then restore the dump into a new data folder.",
     ),
-    _known(
+    _output_error(
         r"unix-domain socket path .* is too long",
         Invalid,
         "The path of the database's socket is too long for this system.",
         f"Choose a data folder with a shorter path, {BY_URL}.",
     ),
-    _known(
+    _output_error(
         r"could not (bind|create) unix (address|socket)|could not create any unix-domain sockets|"
         r"lock file \".*\.s\.PGSQL",
         Unavailable,
-        "The database's socket in {sockets} is taken or cannot be made.",
+        "The database's socket in {sockets} is taken or cannot be created.",
         f"Stop the program that uses this socket, then start again; {BY_URL}.",
     ),
-    _known(
+    _output_error(
         r"(could not (map anonymous shared memory|create shared memory segment|create semaphores|resize shared memory)"
         r"|out of memory|cannot allocate memory)",
         Unavailable,
-        "The system does not give the database the memory it asks for.",
+        "The system does not give the database the memory that it needs.",
         f"Close other programs or raise the container's memory and IPC limits, {BY_URL}.",
     ),
-    _known(
+    _output_error(
         r"pre-existing shared memory block|lock file \"postmaster\.pid\" already exists",
         Unavailable,
         "Another PostgreSQL process still uses the data folder {home}.",
         "Wait until it has ended, or end it; then start again.",
     ),
-    _known(
+    _output_error(
         r"could not look up effective user id|user does not exist",
         Unavailable,
         "The user that should run the database has no entry in this system's list of users.",
         f"Add one to /etc/passwd (in a container: in its image), {BY_URL}.",
     ),
-    _known(
+    _output_error(
         r"has wrong ownership|has invalid permissions|permission denied|operation not permitted",
         Invalid,
         "The database may not use its files in {home}.",
-        "Give the whole folder back to the user that made it, or choose another data folder.",
+        "Give the whole folder back to the user who created it, or choose another data folder.",
     ),
-    _known(
+    _output_error(
         r"could not locate a valid checkpoint record|invalid (primary )?checkpoint|could not open file|"
         r"incorrect checksum in control file|could not find the database system",
         Invalid,
@@ -96,12 +96,12 @@ KNOWN = (
 )
 
 
-def said(output: str, *, home: Path, sockets: Path | None = None, doing: str) -> GenlockError:
-    """The error that PostgreSQL's own output means; its last words when nobody knows them."""
-    for known in KNOWN:
-        if known.pattern.search(output):
-            message = known.message.format(home=home, sockets=sockets or home)
-            return known.kind(message, hint=f"{known.hint} PostgreSQL said: {_gist(output)}")
+def error_of_output(output: str, *, home: Path, sockets: Path | None = None, doing: str) -> GenlockError:
+    """Return the error that PostgreSQL's output stands for; an unknown output is quoted."""
+    for entry in OUTPUT_ERRORS:
+        if entry.pattern.search(output):
+            message = entry.message.format(home=home, sockets=sockets or home)
+            return entry.kind(message, hint=f"{entry.hint} PostgreSQL said: {_gist(output)}")
     return Unavailable(
         f"{doing} failed in {home}.",
         hint=f"PostgreSQL said: {_gist(output)} Its log is {home / 'server.log'}.",
@@ -109,7 +109,7 @@ def said(output: str, *, home: Path, sockets: Path | None = None, doing: str) ->
 
 
 def _gist(output: str) -> str:
-    """The lines that name the trouble, without time and process; the last lines when none does."""
+    """Return the lines with errors, without time and process; the last lines if there are none."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|error:|could not", line)]
     return (
@@ -119,7 +119,7 @@ def _gist(output: str) -> str:
 
 @contextmanager
 def explained(home: Path) -> Generator[None, None, None]:
-    """Turns a system error about the data folder into one that says what to do."""
+    """Turn a system error about the data folder into one with a hint."""
     try:
         yield
     except OSError as error:
@@ -127,7 +127,7 @@ def explained(home: Path) -> Generator[None, None, None]:
 
 
 def of_system(error: OSError, home: Path) -> GenlockError:
-    """The error that a system error about the data folder means."""
+    """Return the error for a system error about the data folder."""
     where = error.filename if isinstance(error.filename, str) else str(home)
     if is_full_disk(error):
         return Unavailable(

@@ -62,5 +62,5 @@ def memory_bytes() -> int:
     return available
 
 
-def _between(least: int, wanted: int, most: int) -> int:
-    return max(least, min(wanted, most))
+def _between(least: int, value: int, most: int) -> int:
+    return max(least, min(value, most))

@@ -1,4 +1,4 @@
-"""Where it is measured: a database that commits durably, and Genlock's server as a process of its own."""
+"""The environment of a benchmark: a database that commits durably, and Genlock's server in a separate process."""
 
 import contextlib
 import shutil
@@ -28,22 +28,22 @@ TIMEOUT_S = 20
 
 @contextmanager
 def folder(given: Path | None) -> Generator[Path]:
-    """The given folder, which stays, or one that is removed at the end."""
+    """Yield the given folder, which stays, or a temporary one, which is removed at the end."""
     if given is not None:
         given.mkdir(mode=0o711, parents=True, exist_ok=True)
         yield given
         return
-    made = Path(tempfile.mkdtemp(prefix="genlock-bench-"))
-    made.chmod(0o711)  # the database's own user has to pass through
+    temporary = Path(tempfile.mkdtemp(prefix="genlock-bench-"))
+    temporary.chmod(0o711)  # the database's own user has to pass through
     try:
-        yield made
+        yield temporary
     finally:
-        shutil.rmtree(made)
+        shutil.rmtree(temporary)
 
 
 @contextmanager
 def database(home: Path, given: str | None, say: Say) -> Generator[str]:
-    """A connection string of a server where databases may be made: the given one, or the embedded one in ``home``."""
+    """Yield the connection string of a server for databases: the given one, or the embedded one in ``home``."""
     if given is not None:
         yield given
         return
@@ -52,13 +52,13 @@ def database(home: Path, given: str | None, say: Say) -> Generator[str]:
 
 
 def filled(admin: str, receipts: int, say: Say) -> str:
-    """A database with so many receipts, generated unless it is there already; its connection string."""
+    """Return the connection string of a database with ``receipts`` receipts, generated unless it exists."""
     name = f"genlock_bench_{receipts}"
     url = make_conninfo(admin, dbname=name)
     with psycopg.connect(admin, autocommit=True) as conn:
         if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-            with psycopg.connect(url) as there:
-                done = there.execute("SELECT to_regclass('genlock.bench_done')").fetchone()
+            with psycopg.connect(url) as existing:
+                done = existing.execute("SELECT to_regclass('genlock.bench_done')").fetchone()
             if done and done[0]:
                 return url
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
