@@ -31,7 +31,7 @@ PROMPTS = st.text(max_size=60)
 
 def draw(weights: Weights, start: Pixels, prompt: str = "a walk", negative: str = "", **changes: Any) -> list[Pixels]:
     """Return frames directly from the network, before any compression."""
-    appearance = Look(changes.pop("motion", 1.0), changes.pop("amount", 0.2), changes.pop("blur", 1))
+    motion = Motion(changes.pop("motion", 1.0), changes.pop("amount", 0.2), changes.pop("blur", 1))
     parameters: dict[str, Any] = {
         "seed": 1,
         "steps": 2,
@@ -43,7 +43,7 @@ def draw(weights: Weights, start: Pixels, prompt: str = "a walk", negative: str 
         "still": False,
         **changes,
     }
-    sampling = Sampling(look=appearance, **parameters)
+    sampling = Sampling(motion=motion, **parameters)
     prompts = embed(weights, tokens_of(prompt)), embed(weights, tokens_of(negative))
     return list(frames_of(Network(weights), start, *prompts, sampling, lambda: None))
 

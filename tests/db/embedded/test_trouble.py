@@ -234,7 +234,8 @@ def test_a_test_server_without_fsync_is_refused_for_real_work(own_stage: Stage) 
     ],
 )
 def test_messages_of_postgresql_become_genlock_errors(output: str, kind: type, words_in_message: str) -> None:
-    error = said(f"2026-01-01 00:00:00 UTC [1] LOG:  starting\n{output}\n", home=Path("/x"), doing="Starting")
+    log = f"2026-01-01 00:00:00 UTC [1] LOG:  starting\n{output}\n"
+    error = error_of_output(log, home=Path("/x"), doing="Starting")
     assert isinstance(error, kind)
     assert words_in_message in error.message
     assert error.hint is not None

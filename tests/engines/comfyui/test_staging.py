@@ -183,7 +183,7 @@ def test_no_name_leads_outside_of_the_folder(staging: Staging, tmp_path: Path, f
 
 @pytest.mark.parametrize("category", ["..", ".", "", "a/b", "a\\b", "loras\n", "x" * 65])
 def test_no_category_leads_outside_of_the_folder(staging: Staging, tmp_path: Path, category: str) -> None:
-    with pytest.raises(Invalid, match="no folder of models"):
+    with pytest.raises(Invalid, match="not a models folder"):
         stage(staging, file(tmp_path, "a"), category=category)
     assert list((staging.base / "models").iterdir()) == []
 
