@@ -27,7 +27,7 @@ def test_a_scan_of_a_folder_is_reported(genlock: Run, slug: str, tmp_path: Path)
     (loras / f"{slug}.safetensors").write_bytes(b"half")
     refused = genlock("scan", str(tmp_path), "--json")
     assert refused.code == 1
-    assert [change["outcome"] for change in refused.document["news"]] == ["refused"]
+    assert [change["outcome"] for change in refused.document["changes"]] == ["refused"]
     assert "cannot be a version" in refused.err
     again = genlock("scan", str(tmp_path / "models"))
     assert (again.code, "2 unchanged" in again.out) == (0, True)

@@ -34,34 +34,34 @@ def scan_all(gl: Genlock, folder: Path) -> Scan:
     changes: list[ScannedFile] = []
     while True:
         scan = gl.send_folders(folder, memory=memory_of(folder, "http://there"))
-        changes += scan.news
+        changes += scan.changes
         if not scan.remaining:
-            return scan.model_copy(update={"news": tuple(changes)})
+            return scan.model_copy(update={"changes": tuple(changes)})
         time.sleep(0.2)
 
 
 def test_new_and_changed_files_are_sent_and_known_ones_are_not(gl: Genlock, tmp_path: Path, name: str) -> None:
     path = lora(tmp_path, name, b"rain 1")
     first = gl.send_folders(tmp_path, memory=memory_of(tmp_path, "http://there"))
-    assert (first.files, first.settling, first.news) == (1, 1, ()), "it may still be being written"
-    (change,) = scan_all(gl, tmp_path).news
+    assert (first.files, first.settling, first.changes) == (1, 1, ()), "it may still be being written"
+    (change,) = scan_all(gl, tmp_path).changes
     assert (change.outcome, change.name, change.version, change.active) == (ScanOutcome.CREATED, name, 1, True)
     again = scan_all(gl, tmp_path)
-    assert (again.unchanged, again.news) == (1, ())
+    assert (again.unchanged, again.changes) == (1, ())
 
     before = path.stat()
     path.write_bytes(b"rain 2")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    (change,) = scan_all(gl, tmp_path).news
+    (change,) = scan_all(gl, tmp_path).changes
     assert (change.version, change.replaced, change.active) == (2, 1, True)
     assert sentence_of(change) == f"lora:{name}@2 is new and active, in the place of v1."
     path.touch()
-    assert scan_all(gl, tmp_path).news == ()
+    assert scan_all(gl, tmp_path).changes == ()
     path.write_bytes(b"rain 1")
-    (change,) = scan_all(gl, tmp_path).news
+    (change,) = scan_all(gl, tmp_path).changes
     assert (change.outcome, change.version, change.active) == (ScanOutcome.EXISTS, 1, True)
     path.unlink()
-    (change,) = scan_all(gl, tmp_path).news
+    (change,) = scan_all(gl, tmp_path).changes
     assert change.outcome is ScanOutcome.GONE
 
 
@@ -77,7 +77,7 @@ def test_an_activated_version_stays_active_and_equal_file_names_are_distinguishe
     other = path.parent / "wan" / path.name
     other.parent.mkdir()
     other.write_bytes(b"of wan")
-    changes = {change.name: change for change in scan_all(gl, tmp_path).news}
+    changes = {change.name: change for change in scan_all(gl, tmp_path).changes}
     assert (changes[name].outcome, changes[name].version, changes[name].active) == (ScanOutcome.EXISTS, 1, False)
     assert changes[f"{name} (wan)"].outcome is ScanOutcome.CREATED
     assert gl.asset(f"lora:{name}").active_version == 2
@@ -85,9 +85,9 @@ def test_an_activated_version_stays_active_and_equal_file_names_are_distinguishe
 
 def test_a_refused_file_is_reported_once(gl: Genlock, tmp_path: Path, name: str) -> None:
     path = lora(tmp_path, name, b"half").rename(tmp_path / "models" / "loras" / f"{name}.safetensors")
-    (change,) = scan_all(gl, tmp_path).news
+    (change,) = scan_all(gl, tmp_path).changes
     assert change.outcome is ScanOutcome.REFUSED and change.why and path.name in change.why
-    assert scan_all(gl, tmp_path).news == ()
+    assert scan_all(gl, tmp_path).changes == ()
 
 
 def test_a_lost_or_broken_memory_only_costs_a_full_read(gl: Genlock, tmp_path: Path, name: str) -> None:
@@ -95,9 +95,9 @@ def test_a_lost_or_broken_memory_only_costs_a_full_read(gl: Genlock, tmp_path: P
     scan_all(gl, tmp_path)
     memory = memory_of(tmp_path, "http://there")
     memory.write_text("{")
-    (change,) = scan_all(gl, tmp_path).news
+    (change,) = scan_all(gl, tmp_path).changes
     assert (change.outcome, change.version) == (ScanOutcome.EXISTS, 1)
-    assert scan_all(gl, tmp_path).news == ()
+    assert scan_all(gl, tmp_path).changes == ()
 
 
 def test_the_server_scans_only_permitted_folders(gl: Genlock, tmp_path: Path) -> None:

@@ -13,9 +13,6 @@ from tests.house.tree import ROOT
 NOT_YET_PLAIN = frozenset(
     {
         "src/genlock/db",
-        "src/genlock/regeneration/planning",
-        "src/genlock/regeneration/reproduction",
-        "src/genlock/watching",
         "tests/comfyui",
         "tests/demo",
         "tests/extension",

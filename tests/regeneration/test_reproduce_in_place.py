@@ -24,8 +24,8 @@ async def test_an_overwritten_file_without_a_copy_is_refused_until_its_bytes_are
     scanner = Scanner(studio.db, studio.store, [tmp_path], rest_s=REST_S)
 
     async def scan() -> list[tuple[str, int | None, bool]]:
-        result = await scanner.look([tmp_path], keep=False, budget_s=60)
-        return [(change.outcome.value, change.version, change.replaced_gone) for change in result.news]
+        result = await scanner.scan([tmp_path], keep=False, budget_s=60)
+        return [(change.outcome.value, change.version, change.replaced_gone) for change in result.changes]
 
     shutil.copy(studio.samples / "rain_v2.safetensors", rain)
     assert await scan() == [("created", 2, False)]

@@ -39,13 +39,13 @@ class Disk:
         return weights(self.folder / "models" / "loras" / f"{name}.safetensors", seed)
 
     async def scan(self, *, keep: bool = True, budget_s: float = 60.0, **rest: Any) -> Scan:
-        return await self.scanner.look([self.folder], keep=keep, budget_s=budget_s, **rest)
+        return await self.scanner.scan([self.folder], keep=keep, budget_s=budget_s, **rest)
 
     async def changes(self, **rest: Any) -> list[tuple[str, str, int | None]]:
         """Scan and return the changes: outcome, name and version, sorted."""
         scan = await self.scan(**rest)
         assert scan.remaining == 0
-        return sorted((change.outcome.value, change.name or "", change.version) for change in scan.news)
+        return sorted((change.outcome.value, change.name or "", change.version) for change in scan.changes)
 
     async def version(self, name: str, number: int, kind: str = "lora") -> Version:
         async with self.db.transaction() as conn:

@@ -16,7 +16,7 @@ async def test_bytes_that_were_not_copied_are_gone_when_a_file_is_overwritten(di
     assert (first.in_place, first.gone_since) == (True, None)
 
     disk.lora("rain", 2)
-    (change,) = (await disk.scan(keep=False)).news
+    (change,) = (await disk.scan(keep=False)).changes
     assert (change.outcome, change.version, change.replaced, change.replaced_gone) == (ScanOutcome.CREATED, 2, 1, True)
     assert (await disk.version("rain", 1)).gone_since is not None
     assert (await disk.version("rain", 2)).gone_since is None
@@ -59,13 +59,13 @@ async def test_deleted_files_are_gone_and_available_again_when_restored(disk: Di
     aside = disk.folder / "aside"
     rain.rename(aside)
     snow.unlink()
-    changes = (await disk.scan(keep=False)).news
+    changes = (await disk.scan(keep=False)).changes
     assert {(change.outcome, change.name, change.why is not None) for change in changes} == {
         (ScanOutcome.GONE, "rain", True),
         (ScanOutcome.GONE, "snow", True),
     }
     assert (await disk.version("rain", 1)).gone_since is not None
-    assert (await disk.scan(keep=False)).news == ()
+    assert (await disk.scan(keep=False)).changes == ()
     aside.rename(rain)
     back = await disk.changes(keep=False)
     assert [(name, version) for _, name, version in back] == [("rain", 1)]
@@ -88,6 +88,6 @@ async def test_copied_bytes_outlive_their_file(disk: Disk) -> None:
     rain = disk.lora("rain", 1)
     await disk.scan()
     rain.unlink()
-    (change,) = (await disk.scan()).news
+    (change,) = (await disk.scan()).changes
     assert (change.outcome, change.why) == (ScanOutcome.GONE, None)
     assert (await disk.version("rain", 1)).gone_since is None

@@ -43,14 +43,14 @@ async def test_a_name_that_is_not_text_does_not_hide_other_files(disk: Disk) -> 
     weights(loras / "zoom\nout.safetensors", 4)
     (loras / "link.safetensors").symlink_to(loras / os.fsdecode(b"bad\xffname.safetensors"))
     scan = await disk.scan()
-    assert {(change.name, change.version) for change in scan.news if change.outcome is ScanOutcome.CREATED} == {
+    assert {(change.name, change.version) for change in scan.changes if change.outcome is ScanOutcome.CREATED} == {
         ("rain", 1),
         ("zoom_out", 1),
     }
     why = "Its name is not UTF-8: rename it."
-    refused = {(change.path, change.why) for change in scan.news if change.outcome is ScanOutcome.UNREADABLE}
+    refused = {(change.path, change.why) for change in scan.changes if change.outcome is ScanOutcome.UNREADABLE}
     assert refused == {(f"{loras}/bad\\xffname.safetensors", why), (f"{loras}/bad\\xffdir", why)}
-    assert all("\n" not in line_of(change) and line_of(change).isprintable() for change in scan.news)
+    assert all("\n" not in line_of(change) and line_of(change).isprintable() for change in scan.changes)
     assert scan.model_dump_json(), "it fits into an answer"
 
 
@@ -63,7 +63,7 @@ async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples
     (disk.folder / "models" / "loras" / "put_loras_here").touch()
     scan = await disk.scan()
     assert (scan.files, scan.unchanged, scan.remaining) == (4, 0, 0)
-    created = {(change.kind, change.name, change.version, change.active, change.outcome) for change in scan.news}
+    created = {(change.kind, change.name, change.version, change.active, change.outcome) for change in scan.changes}
     assert created == {
         (kind, name, 1, True, ScanOutcome.CREATED)
         for kind, name in (
@@ -77,7 +77,7 @@ async def test_new_files_are_assets_by_their_folder_and_stem(disk: Disk, samples
     assert (version.filename, version.in_place, version.gone_since) == ("rain.safetensors", False, None)
     assert disk.store.read_verified(version.digest) == rain.read_bytes()
     again = await disk.scan()
-    assert (again.files, again.unchanged, again.news) == (4, 4, ())
+    assert (again.files, again.unchanged, again.changes) == (4, 4, ())
 
 
 async def test_a_file_that_was_overwritten_in_any_way_is_a_new_version(disk: Disk) -> None:
@@ -195,21 +195,21 @@ async def test_an_invalid_file_is_reported_once_and_read_again_when_it_changes(d
     broken = disk.folder / "models" / "loras" / "broken.safetensors"
     broken.write_bytes(rain.read_bytes()[:-10])
     scan = await disk.scan()
-    refused = [change for change in scan.news if change.outcome is ScanOutcome.REFUSED]
+    refused = [change for change in scan.changes if change.outcome is ScanOutcome.REFUSED]
     assert [(change.path, "broken.safetensors" in (change.why or "")) for change in refused] == [(str(broken), True)]
-    assert (await disk.scan()).news == ()
+    assert (await disk.scan()).changes == ()
     broken.write_bytes(weights(disk.folder / "aside.safetensors", 9).read_bytes())
     assert await disk.changes() == [("created", "broken", 1)]
 
 
 async def test_an_archived_asset_is_left_alone(disk: Disk, actor: Actor) -> None:
     disk.lora("rain", 1)
-    (change,) = (await disk.scan()).news
+    (change,) = (await disk.scan()).changes
     assert change.asset_id is not None
     async with disk.db.transaction() as conn:
         await library.archive_asset(conn, change.asset_id, actor)
     disk.lora("rain", 2)
-    assert (await disk.scan()).news == ()
+    assert (await disk.scan()).changes == ()
     async with disk.db.transaction() as conn:
         await library.restore_asset(conn, change.asset_id, actor)
     assert await disk.changes() == [("created", "rain", 2)]
@@ -250,10 +250,10 @@ async def test_links_are_followed_but_not_out_of_the_roots(
     (loras / "round").symlink_to(loras)
     (loras / "nowhere.safetensors").symlink_to(loras / "nothing")
     scan = await disk.scan()
-    assert [(change.name, change.path) for change in scan.news] == [("rain", str(inside))]
+    assert [(change.name, change.path) for change in scan.changes] == [("rain", str(inside))]
     assert set(scan.outside) == {str(loras / "secret.safetensors"), str(elsewhere / "loras")}
     with pytest.raises(Denied) as denied:
-        await disk.scanner.look([elsewhere], keep=True)
+        await disk.scanner.scan([elsewhere], keep=True)
     assert denied.value.code == "outside_roots"
 
 
@@ -278,7 +278,7 @@ async def test_concurrent_scans_create_one_version(disk: Disk) -> None:
     for seed in (1, 2):
         for name in ("rain", "snow", "fog"):
             disk.lora(name, 10 * seed + len(name))
-        both = await asyncio.gather(disk.scan(), other.look([disk.folder], keep=True))
+        both = await asyncio.gather(disk.scan(), other.scan([disk.folder], keep=True))
         assert all(scan.remaining == 0 for scan in both)
     await other.close()
     assert await disk.all_versions() == [
@@ -295,7 +295,7 @@ async def test_an_interrupted_scan_is_continued(disk: Disk) -> None:
     changes: list[ScannedFile] = []
     scans = 0
     while scans == 0 or len(changes) < 5:
-        changes += (await disk.scan(budget_s=0.0)).news
+        changes += (await disk.scan(budget_s=0.0)).changes
         scans += 1
     assert sorted(change.name or "" for change in changes) == [f"rain{number}" for number in range(5)]
     assert scans > 1
@@ -312,4 +312,4 @@ async def test_two_thousand_unchanged_files_are_recognised_without_reading_them(
     started_s = time.monotonic()
     scan = await disk.scan(keep=False)
     print(f"2,000 unchanged files: {time.monotonic() - started_s:.2f} s")
-    assert (scan.files, scan.unchanged, scan.news) == (2000, 2000, ())
+    assert (scan.files, scan.unchanged, scan.changes) == (2000, 2000, ())

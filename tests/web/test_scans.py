@@ -48,11 +48,11 @@ async def test_folders_are_scanned_by_administrators_below_what_is_allowed(
         assert answer.status_code == 201, answer.text
         scan = answer.json()
     assert (scan["files"], scan["unchanged"]) == (1, 0)
-    (news,) = scan["news"]
+    (news,) = scan["changes"]
     assert (news["outcome"], news["kind"], news["name"], news["version"]) == ("created", "lora", "rain", 1)
     assert (await client.post(URL, headers={"Idempotency-Key": key})).json() == scan, "kept under its key"
     again = (await client.post(URL, json={"folders": [str(models / "loras")]})).json()
-    assert (again["files"], again["unchanged"], again["news"]) == (1, 1, [])
+    assert (again["files"], again["unchanged"], again["changes"]) == (1, 1, [])
     version = (await client.get(f"/api/v1/assets/{news['asset_id']}/versions")).json()["items"][0]
     assert (version["in_place"], version["gone_since"]) == (True, None)
     events = (await client.get("/api/v1/events")).json()["items"]

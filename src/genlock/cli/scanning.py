@@ -54,7 +54,7 @@ def scan(
     last = _until_done(session, run_scan, reported)
     if watch:
         _until_interrupted(session, run_scan)
-    document = last.model_copy(update={"news": tuple(reported)})
+    document = last.model_copy(update={"changes": tuple(reported)})
     session.show(document, *_summary(document))
     if any(file.outcome in _TROUBLES for file in reported) or last.remaining:
         raise typer.Exit(FAILED)
@@ -88,9 +88,9 @@ def _until_done(session: Session, run_scan: RunScan, reported: list[ScannedFile]
     idle_scans = 0
     while True:
         scan = run_scan()
-        _print_files(session, scan.news)
-        reported += scan.news
-        idle_scans = 0 if scan.news or scan.reading else idle_scans + 1
+        _print_files(session, scan.changes)
+        reported += scan.changes
+        idle_scans = 0 if scan.changes or scan.reading else idle_scans + 1
         if not scan.remaining or idle_scans >= _IDLE_SCANS:
             return scan
         time.sleep(_PAUSE_S)
@@ -108,9 +108,9 @@ def _until_interrupted(session: Session, run_scan: RunScan) -> None:
             session.note(f"{error.message} Retrying in {pause_s:.0f} s.")
             continue
         pause_s = (
-            min(2 * pause_s, _LONGEST_PAUSE_S) if any(file.outcome in _TROUBLES for file in scan.news) else _PAUSE_S
+            min(2 * pause_s, _LONGEST_PAUSE_S) if any(file.outcome in _TROUBLES for file in scan.changes) else _PAUSE_S
         )
-        _print_files(session, scan.news)
+        _print_files(session, scan.changes)
 
 
 def _print_files(session: Session, files: Sequence[ScannedFile]) -> None:
@@ -122,7 +122,7 @@ def _print_files(session: Session, files: Sequence[ScannedFile]) -> None:
 
 
 def _summary(scan: Scan) -> list[Text]:
-    counted = Counter(file.outcome for file in scan.news)
+    counted = Counter(file.outcome for file in scan.changes)
     new = counted[ScanOutcome.CREATED] + counted[ScanOutcome.EQUIVALENT]
     lines = [Text(f"{many(scan.files, 'file')}: {many(new, 'new version')}, {scan.unchanged:,} unchanged.")]
     if not scan.files:

@@ -26,7 +26,7 @@ from genlock.sdk.bodies import body_of
 from genlock.sdk.library import LibraryCalls
 from genlock.watching.folders import names_of
 from genlock.watching.model import NewScan, Scan, ScannedFile, ScanOutcome, trouble, unreadable
-from genlock.watching.walking import Found, Walked, walk
+from genlock.watching.walking import FileOnDisk, Walked, walk
 
 NOTE = "found by a scan"
 OTHER_BYTES, CHANGING = "other_bytes", "file_keeps_changing"
@@ -105,10 +105,10 @@ class _Sending:
             unchanged=len(walked.files) - len(changed),
             remaining=len(changed) - len(ready),
             settling=len(changed) - len(ready),
-            news=(*results, *unreadable(walked)),
+            changes=(*results, *unreadable(walked)),
         )
 
-    def _is_known(self, file: Found) -> bool:
+    def _is_known(self, file: FileOnDisk) -> bool:
         return file.path in self.files and self.files[file.path].stamp == file.stamp
 
     def _gone(self, folders: Iterable[Path], walked: Walked) -> list[ScannedFile]:
@@ -120,7 +120,7 @@ class _Sending:
         forgotten = [(path, self.files.pop(path)) for path in gone]
         return [_scanned_file(path, ScanOutcome.GONE, sent) for path, sent in forgotten if sent.version is not None]
 
-    def _take(self, file: Found) -> ScannedFile | None:
+    def _take(self, file: FileOnDisk) -> ScannedFile | None:
         """Register a file's bytes as a version, if they are new; ``None`` if nothing changed."""
         before = self.files.get(file.path)
         try:
@@ -137,7 +137,7 @@ class _Sending:
         except (NotFound, OSError) as error:
             return trouble(file, ScanOutcome.UNREADABLE, str(error))
 
-    def _register(self, file: Found, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
+    def _register(self, file: FileOnDisk, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
         replaced = None if before is None else before.version
         outcome, stale = ScanOutcome.EXISTS, 0
         with self._asset(file, before, digest) as asset:
@@ -156,7 +156,7 @@ class _Sending:
         result = _scanned_file(file.path, outcome, sent)
         return result.model_copy(update={"active": active, "replaced": replaced, "becomes_stale": stale})
 
-    def _asset(self, file: Found, before: Sent | None, digest: Digest) -> AbstractContextManager[Asset]:
+    def _asset(self, file: FileOnDisk, before: Sent | None, digest: Digest) -> AbstractContextManager[Asset]:
         """Return the file's earlier asset, else the first of its names that no file with other bytes has."""
         if before is not None and before.asset_id is not None:
             return nullcontext(self.calls.asset(before.asset_id))

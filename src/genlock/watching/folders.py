@@ -24,7 +24,7 @@ from genlock.names import name_from
 MODELS = "models"
 
 LEFT_OUT = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_modules", "__pycache__"})
-"""Folders that hold no inputs: what was made, and programs."""
+"""Folders that hold no inputs: outputs and programs."""
 
 STAGED = "genlock"
 """Below a category, the folder of files that Genlock itself put there, named by their content."""
@@ -50,15 +50,15 @@ def category_of(folders: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
 
 
 def kind_of(folders: Sequence[str], filename: str) -> Kind | None:
-    """What the file is; ``None`` for what is no input of anything: hidden, unfinished, staged, or of another sort."""
+    """Return a file's kind; ``None`` for files that are not inputs: hidden, unfinished, staged, or of other kinds."""
     if filename.startswith(".") or extension_of(filename) in _UNFINISHED:
         return None
     if any(folder.startswith(".") or folder.lower() in LEFT_OUT for folder in folders):
         return None
-    found = category_of(folders)
-    if found is None:
+    place = category_of(folders)
+    if place is None:
         return None
-    category, within = found
+    category, within = place
     if within[:1] == (STAGED,):
         return None
     if category == INPUT_FOLDER:
@@ -74,11 +74,11 @@ def names_of(folders: Sequence[str], filename: str) -> Iterator[str]:
     The stem; the stem with the folders below the category; that with the extension; that with a number.
     """
     path = PurePath(filename)
-    found = category_of(folders)
+    place = category_of(folders)
     stem = name_from(path.stem)
     stem = stem if stem.strip(" .") else "file"
     extension = name_from(path.suffix.removeprefix("."))[:20].strip() or "file"
-    within = name_from(" ".join(found[1]))[:_LONGEST_FOLDERS].strip() if found else ""
+    within = name_from(" ".join(place[1]))[:_LONGEST_FOLDERS].strip() if place else ""
     yield stem
     if within:
         yield name_from(stem, f" ({within})")

@@ -1,4 +1,4 @@
-"""Scans as they are asked for and answered: what was looked at, and what is new."""
+"""Requests for scans and their results: what was scanned, and what changed."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,7 +7,7 @@ from pydantic import Field
 
 from genlock.library.stamps import FileStamp
 from genlock.model import Kind, Model
-from genlock.watching.walking import Found, Walked
+from genlock.watching.walking import FileOnDisk, Walked
 
 FolderName = Annotated[str, Field(min_length=1, max_length=4096)]
 
@@ -23,7 +23,7 @@ class NewScan(Model):
 
 
 class ScanOutcome(StrEnum):
-    """What a scan found about a file: a version that is new, equal to one, or known; or why there is none."""
+    """The result for a file: a new version, one equal to another, or a registered one; or why there is none."""
 
     CREATED = "created"
     EQUIVALENT = "equivalent"
@@ -36,7 +36,7 @@ class ScanOutcome(StrEnum):
 
 
 class ScannedFile(Model):
-    """A file that is news, and the version that has its bytes; of one that is gone, the version that had them.
+    """A file that changed, and the version that has its bytes; of a deleted file, the version that had them.
 
     ``replaced`` is the version that was there before, and ``replaced_gone`` whether its bytes are lost by that, because
     they were not kept. ``becomes_stale`` counts segments.
@@ -56,7 +56,7 @@ class ScannedFile(Model):
 
 
 class Scan(Model):
-    """What one look at some folders found. ``remaining`` files are still to be read: ask again, and it goes on.
+    """The result of one scan of some folders. ``remaining`` files are still to be read: the next scan goes on.
 
     ``settling`` of those were changed so recently that they may still be being written. ``outside`` lists links that
     lead out of the folders that may be scanned.
@@ -68,12 +68,12 @@ class Scan(Model):
     remaining: int
     settling: int
     reading: str | None = None
-    news: tuple[ScannedFile, ...] = ()
+    changes: tuple[ScannedFile, ...] = ()
     outside: tuple[str, ...] = ()
 
 
-class Remembered(Model):
-    """What is known of a file from the last time it was seen; ``is_stored``: whether the store has its bytes."""
+class FileRecord(Model):
+    """What the last scan of a file recorded; ``is_stored``: whether the store has its bytes."""
 
     path: str
     asset_id: int | None
@@ -97,32 +97,32 @@ _SENTENCES = {
 }
 
 
-def trouble(found: Found, outcome: ScanOutcome, why: str) -> ScannedFile:
-    """News of a file that is no version, and why."""
-    return ScannedFile(path=found.path, outcome=outcome, kind=found.kind, why=why)
+def trouble(file: FileOnDisk, outcome: ScanOutcome, why: str) -> ScannedFile:
+    """Return the result for a file that is not a version, and why."""
+    return ScannedFile(path=file.path, outcome=outcome, kind=file.kind, why=why)
 
 
 def unreadable(walked: Walked) -> list[ScannedFile]:
-    """News of what a walk could not read."""
+    """Return the results for what a walk could not read."""
     return [ScannedFile(path=path, outcome=ScanOutcome.UNREADABLE, why=why) for path, why in walked.unreadable.items()]
 
 
-def line_of(news: ScannedFile) -> str:
-    """A piece of news in one line, whatever characters the path holds."""
-    path = "".join(one if one.isprintable() else repr(one)[1:-1] for one in news.path)
-    return f"{path}: {sentence_of(news)}"
+def line_of(file: ScannedFile) -> str:
+    """Return a result in one line, whatever characters the path holds."""
+    path = "".join(char if char.isprintable() else repr(char)[1:-1] for char in file.path)
+    return f"{path}: {sentence_of(file)}"
 
 
-def sentence_of(news: ScannedFile) -> str:
-    """A piece of news in words, without the path."""
-    subject = f"{news.kind}:{news.name}@{news.version}" if news.version is not None else news.kind or "file"
-    said = f"{subject} {_SENTENCES[news.outcome]}"
-    if news.active and news.outcome in {ScanOutcome.CREATED, ScanOutcome.EQUIVALENT}:
-        said += " and active"
-    if news.replaced is not None:
-        said += f", in the place of v{news.replaced}"
-    if news.replaced_gone:
-        said += ", whose bytes are gone: they were not kept"
-    if news.becomes_stale:
-        said += f"; {news.becomes_stale} segment{'s' * (news.becomes_stale != 1)} became stale"
-    return f"{said}. {news.why or ''}".strip()
+def sentence_of(file: ScannedFile) -> str:
+    """Return a result in words, without the path."""
+    subject = f"{file.kind}:{file.name}@{file.version}" if file.version is not None else file.kind or "file"
+    sentence = f"{subject} {_SENTENCES[file.outcome]}"
+    if file.active and file.outcome in {ScanOutcome.CREATED, ScanOutcome.EQUIVALENT}:
+        sentence += " and active"
+    if file.replaced is not None:
+        sentence += f", in the place of v{file.replaced}"
+    if file.replaced_gone:
+        sentence += ", whose bytes are gone: they were not kept"
+    if file.becomes_stale:
+        sentence += f"; {file.becomes_stale} segment{'s' * (file.becomes_stale != 1)} became stale"
+    return f"{sentence}. {file.why or ''}".strip()

@@ -1,11 +1,11 @@
-"""Looks at folders and makes versions of what is new there, until it is told to end.
+"""Scans folders and registers new files as versions, once or until it is cancelled.
 
-    walk ─▶ compare stamps with what is remembered ─▶ read what is new and at rest ─▶ one transaction for each file:
-            a few thousand files: milliseconds         both digests in one reading      version, active, remembered
+    walk ─▶ compare stamps with the records ─▶ read what is new and at rest ─▶ one transaction for each file:
+            a few thousand files: milliseconds  both digests in one reading      version, active, record
 
-A file is read once its last change is two seconds old: one that is being written is waited for, and the times of a
-file system could not tell two changes apart sooner. A file that changes while it is read is read again. Whatever is
-killed, a file is either remembered with its version, or not at all and is read again.
+A file is read once its last change is two seconds old: it may still be being written, and the times of a file system
+may not distinguish two changes sooner. A file that changes while it is read is read again. Whatever is killed, a file
+is either recorded with its version, or not recorded and read again.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from genlock.library.identify import identify_stamped
 from genlock.library.stamps import SETTLED_NS, FileStamp, stamp_of
 from genlock.model import Actor, Role
 from genlock.watching import sql as scan_sql
-from genlock.watching.model import Remembered, Scan, ScannedFile, ScanOutcome, line_of, trouble, unreadable
-from genlock.watching.register import Read, register, tell_lost
-from genlock.watching.walking import Found, Walked, allowed_folders, walk
+from genlock.watching.model import FileRecord, Scan, ScannedFile, ScanOutcome, line_of, trouble, unreadable
+from genlock.watching.register import Read, append_lost_event, register
+from genlock.watching.walking import FileOnDisk, Walked, allowed_folders, walk
 
 logger = logging.getLogger(__name__)
 SCANNER = Actor(token_id=None, name="genlock-scan", role=Role.ADMIN)
@@ -45,21 +45,21 @@ Reading = asyncio.Task[Read]
 
 
 @dataclass
-class _Look:
-    """One look at some folders, as it goes on."""
+class _Pass:
+    """One scan of some folders, while it runs."""
 
     keep: bool
     wait: bool
     actor: Actor
     until_s: float
-    known: dict[str, Remembered]
-    news: list[ScannedFile] = field(default_factory=list[ScannedFile])
-    waiting: list[Found] = field(default_factory=list[Found])
+    records: dict[str, FileRecord]
+    changes: list[ScannedFile] = field(default_factory=list[ScannedFile])
+    waiting: list[FileOnDisk] = field(default_factory=list[FileOnDisk])
     reading: str | None = None
 
 
 class Scanner:
-    """Scans of one process, one look at a time. A reading that takes longer than a look may goes on behind it.
+    """Scans of one process, one at a time. Reading a large file continues after a scan has ended.
 
     ``rest_s``: how old a file's last change must be; not less than the coarsest clock of a file system that is scanned.
     """
@@ -78,10 +78,10 @@ class Scanner:
         self._host = host or socket.gethostname()
         self._turn = asyncio.Lock()
         self._readings: dict[tuple[str, bool], Reading] = {}
-        self._first_seen: dict[str, tuple[FileStamp, float]] = {}
+        self._noticed: dict[str, tuple[FileStamp, float]] = {}
         self._ending = threading.Event()
 
-    async def look(
+    async def scan(
         self,
         folders: Sequence[Path],
         *,
@@ -90,11 +90,11 @@ class Scanner:
         budget_s: float = 5.0,
         wait: bool = True,
     ) -> Scan:
-        """Look at ``folders`` for about ``budget_s`` seconds; ``remaining`` says how many files are left to be read.
+        """Scan ``folders`` for about ``budget_s`` seconds; ``remaining`` is the number of files still to be read.
 
         Files that are not at rest yet are waited for, unless ``wait`` is false.
 
-        ``NotFound`` for a folder that is not there, ``Denied`` for one that is not below the roots.
+        ``NotFound`` for a folder that does not exist, ``Denied`` for one that is not below the roots.
         """
         allowed_folders(folders, self._roots)
         async with self._turn:
@@ -102,60 +102,60 @@ class Scanner:
             walked = await asyncio.to_thread(walk, folders, self._roots)
             resolved = [str(folder.resolve()) for folder in folders]
             async with self._db.transaction() as conn:
-                known = await scan_sql.remembered_below(conn, self._host, resolved)
-            look = _Look(keep=keep, wait=wait, actor=actor, until_s=until_s, known=known)
+                records = await scan_sql.file_records_below(conn, self._host, resolved)
+            scan = _Pass(keep=keep, wait=wait, actor=actor, until_s=until_s, records=records)
             self._forget_readings(walked)
-            await self._note_gone(look, walked)
-            changed = _changed(walked, known, keep=keep)
-            look.news += unreadable(walked)
-            await self._read_all(look, changed)
+            await self._mark_gone(scan, walked)
+            changed = _changed(walked, records, keep=keep)
+            scan.changes += unreadable(walked)
+            await self._read_all(scan, changed)
             return Scan(
                 folders=tuple(str(folder) for folder in folders),
                 files=len(walked.files),
                 unchanged=len(walked.files) - len(changed),
-                remaining=len(look.waiting),
-                settling=sum(not self._is_quiet(found.path, found.stamp) for found in look.waiting),
-                reading=look.reading,
-                news=tuple(look.news),
+                remaining=len(scan.waiting),
+                settling=sum(not self._is_quiet(file.path, file.stamp) for file in scan.waiting),
+                reading=scan.reading,
+                changes=tuple(scan.changes),
                 outside=tuple(walked.outside),
             )
 
     async def watch(self, folders: Sequence[Path], *, keep: bool, every_s: float = _WATCH_S) -> None:
-        """Look at ``folders`` again and again until cancelled; whatever is away meanwhile is waited for.
+        """Scan ``folders`` repeatedly until cancelled; folders that are missing meanwhile are waited for.
 
-        Stamps are compared every second, whatever else there is: what could not be read is tried again less and less
-        often, and holds nothing else up.
+        Stamps are compared every second in any case: files that could not be read are tried again less and less often,
+        and delay nothing else.
         """
-        seen: dict[str, FileStamp] | None = None
-        told: set[tuple[str, str | None]] = set()
-        away: tuple[Path, ...] = ()
+        scanned: dict[str, FileStamp] | None = None
+        reported: set[tuple[str, str | None]] = set()
+        missing: tuple[Path, ...] = ()
         retry_s, retry_at_s = every_s, math.inf
         while True:
             pause_s = every_s
             try:
-                there = await asyncio.to_thread(_present, folders)
-                away = _tell_away(folders, there, away)
+                present = await asyncio.to_thread(_present, folders)
+                missing = _report_missing(folders, present, missing)
                 started_s = time.monotonic()
-                stamps = await asyncio.to_thread(_stamps, there, self._roots)
+                stamps = await asyncio.to_thread(_stamps, present, self._roots)
                 pause_s = max(pause_s, _AT_REST * (time.monotonic() - started_s))
-                if stamps != seen or time.monotonic() >= retry_at_s:
-                    scan = await self.look(there, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
-                    troubles = {(news.path, news.why) for news in scan.news if news.outcome in _TROUBLES}
-                    for news in scan.news:
-                        if (news.path, news.why) not in told:  # what stays unreadable is said once
-                            logger.info("%s", line_of(news))
-                    seen = None if scan.remaining else stamps
+                if stamps != scanned or time.monotonic() >= retry_at_s:
+                    scan = await self.scan(present, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
+                    troubles = {(file.path, file.why) for file in scan.changes if file.outcome in _TROUBLES}
+                    for file in scan.changes:
+                        if (file.path, file.why) not in reported:  # a lasting trouble is logged once
+                            logger.info("%s", line_of(file))
+                    scanned = None if scan.remaining else stamps
                     if scan.remaining > scan.settling:
                         pause_s = _SOON_S
-                    told = troubles if not scan.remaining else told | troubles
+                    reported = troubles if not scan.remaining else reported | troubles
                     retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if troubles else every_s
                     retry_at_s = time.monotonic() + retry_s if troubles else math.inf
             except GenlockError as error:
-                seen = None
+                scanned = None
                 pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
                 logger.warning("Scanning has to wait %.0f s: %s", pause_s, error.message)
-            except Exception:  # one file or disk may fail in any way: that is said, and watching goes on
-                seen = None
+            except Exception:  # a file or disk may fail in any way: it is logged, and watching goes on
+                scanned = None
                 pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
                 logger.exception("Scanning failed in an unforeseen way, and goes on in %.0f s.", pause_s)
             await asyncio.sleep(pause_s)
@@ -166,35 +166,35 @@ class Scanner:
         await asyncio.gather(*self._readings.values(), return_exceptions=True)
         self._readings.clear()
 
-    # one look ------------------------------------------------------------------------------------
+    # one scan ------------------------------------------------------------------------------------
 
-    async def _note_gone(self, look: _Look, walked: Walked) -> None:
-        """Note which files are not there any more, and which are there again as they were."""
+    async def _mark_gone(self, scan: _Pass, walked: Walked) -> None:
+        """Record which files are gone, and which are back unchanged."""
         below_unreadable = tuple(f"{path}/" for path in walked.unreadable)
         gone = [
             path
-            for path, one in look.known.items()
-            if not one.is_gone
+            for path, record in scan.records.items()
+            if not record.is_gone
             and path not in walked.files
             and path not in walked.unreadable
             and not path.startswith(below_unreadable)
         ]
         back = [
             path
-            for path, one in look.known.items()
-            if one.is_gone and path in walked.files and walked.files[path].stamp == one.stamp
+            for path, record in scan.records.items()
+            if record.is_gone and path in walked.files and walked.files[path].stamp == record.stamp
         ]
         if not gone and not back:
             return
         async with self._db.transaction() as conn:
             await scan_sql.mark_gone(conn, self._host, gone)
             await scan_sql.mark_back(conn, self._host, back)
-            found = await scan_sql.versions_at(conn, self._host, [*gone, *back])
-            lost: list[ScannedFile] = []
-            for path, (asset, number, is_lost) in found.items():
+            versions = await scan_sql.versions_at(conn, self._host, [*gone, *back])
+            changes: list[ScannedFile] = []
+            for path, (asset, number, is_lost) in versions.items():
                 outcome = ScanOutcome.GONE if path in set(gone) else ScanOutcome.BACK
                 why = "The bytes of this version are gone with it: they were not kept." if is_lost else None
-                one = ScannedFile(
+                change = ScannedFile(
                     path=path,
                     outcome=outcome,
                     kind=asset.kind,
@@ -204,101 +204,101 @@ class Scanner:
                     active=asset.active_version == number,
                     why=why,
                 )
-                lost.append(one)
+                changes.append(change)
                 if is_lost:
-                    await tell_lost(conn, asset, number, path, look.actor)
-        look.news += lost
+                    await append_lost_event(conn, asset, number, path, scan.actor)
+        scan.changes += changes
 
-    async def _read_all(self, look: _Look, changed: Sequence[Found]) -> None:
-        """Read and register what is at rest; wait for the others as long as there is time, if that is wanted."""
-        look.waiting = list(changed)
-        while look.waiting:
-            ready = [one for one in look.waiting if self._is_quiet(one.path, one.stamp)]
+    async def _read_all(self, scan: _Pass, changed: Sequence[FileOnDisk]) -> None:
+        """Read and register the files at rest; wait for the others within the budget, if requested."""
+        scan.waiting = list(changed)
+        while scan.waiting:
+            ready = [file for file in scan.waiting if self._is_quiet(file.path, file.stamp)]
             if not ready:
-                pause_s = self._soonest_s(look.waiting)
-                if not look.wait or time.monotonic() + pause_s > look.until_s:
+                pause_s = self._soonest_s(scan.waiting)
+                if not scan.wait or time.monotonic() + pause_s > scan.until_s:
                     return
                 await asyncio.sleep(pause_s)
-                look.waiting = await asyncio.to_thread(_again, look.waiting)
+                scan.waiting = await asyncio.to_thread(_again, scan.waiting)
                 continue
-            for one in ready:
-                if (one.path, look.keep) not in self._readings and len(self._readings) >= _READ_AT_ONCE:
-                    continue  # what is large goes on behind; what is small gets by as long as there is room
-                if await self._read(look, one):
-                    look.waiting.remove(one)
+            for file in ready:
+                if (file.path, scan.keep) not in self._readings and len(self._readings) >= _READ_AT_ONCE:
+                    continue  # large files are read in the background; small ones pass while there is room
+                if await self._read(scan, file):
+                    scan.waiting.remove(file)
                 else:
-                    look.reading = one.path
-                if time.monotonic() > look.until_s:
+                    scan.reading = file.path
+                if time.monotonic() > scan.until_s:
                     return
 
-    async def _read(self, look: _Look, found: Found) -> bool:
+    async def _read(self, scan: _Pass, file: FileOnDisk) -> bool:
         """Read a file and register it; false when that takes longer than a moment, and it goes on meanwhile."""
-        before = look.known.get(found.path)
+        before = scan.records.get(file.path)
         if before is not None and before.is_archived:
-            return True  # hidden from new work: neither news nor trouble
-        key = (found.path, look.keep)
+            return True  # hidden from new work: not reported
+        key = (file.path, scan.keep)
         reading = self._readings.get(key)
         if reading is None:
-            reading = self._readings[key] = asyncio.create_task(self._identify(found, look.keep))
-        done, _ = await asyncio.wait({reading}, timeout=min(max(look.until_s - time.monotonic(), 0.05), _MOMENT_S))
+            reading = self._readings[key] = asyncio.create_task(self._identify(file, scan.keep))
+        done, _ = await asyncio.wait({reading}, timeout=min(max(scan.until_s - time.monotonic(), 0.05), _MOMENT_S))
         if not done:
             return False
         del self._readings[key]
         try:
-            news = await register(self._db, self._host, reading.result(), keep=look.keep, actor=look.actor)
-            if news is not None:
-                look.news.append(news)
+            change = await register(self._db, self._host, reading.result(), keep=scan.keep, actor=scan.actor)
+            if change is not None:
+                scan.changes.append(change)
         except Invalid as error:
-            # Remembered with its stamp, so that it is not read again before it has changed.
+            # Recorded with its stamp, so that it is not read again until it changes.
             async with self._db.transaction() as conn:
-                await scan_sql.remember(conn, self._host, found.path, found.stamp, version=None, refusal=error.message)
-            look.news.append(trouble(found, ScanOutcome.REFUSED, error.message))
+                await scan_sql.record_file(conn, self._host, file.path, file.stamp, version=None, refusal=error.message)
+            scan.changes.append(trouble(file, ScanOutcome.REFUSED, error.message))
         except (NotFound, Unavailable, Denied) as error:
-            look.news.append(trouble(found, ScanOutcome.UNREADABLE, error.message))
+            scan.changes.append(trouble(file, ScanOutcome.UNREADABLE, error.message))
         except Conflict as error:
-            look.news.append(trouble(found, ScanOutcome.CHANGING, error.message))
+            scan.changes.append(trouble(file, ScanOutcome.CHANGING, error.message))
         return True
 
     def _forget_readings(self, walked: Walked) -> None:
-        """Let go of what was read of files that are not there any more."""
+        """Discard the readings of files that are gone."""
         for key, reading in list(self._readings.items()):
             if key[0] not in walked.files and reading.done():
                 del self._readings[key]
                 if reading.exception() is not None:
-                    logger.debug("%s went while it was read.", key[0])
+                    logger.debug("%s was deleted while it was read.", key[0])
 
-    async def _identify(self, found: Found, keep: bool) -> Read:
+    async def _identify(self, file: FileOnDisk, keep: bool) -> Read:
         def go_on() -> None:
             if self._ending.is_set():
                 raise Unavailable("The server ends.", hint="The file is read when it is up again.")
 
         store = self._store if keep else None
-        path = Path(found.path)
+        path = Path(file.path)
         stamp, identity = await asyncio.to_thread(
-            identify_stamped, path, found.kind, roots=self._roots, store=store, checkpoint=go_on
+            identify_stamped, path, file.kind, roots=self._roots, store=store, checkpoint=go_on
         )
-        return Read(found, stamp, identity)
+        return Read(file, stamp, identity)
 
     # at rest -------------------------------------------------------------------------------------
 
     def _is_quiet(self, path: str, stamp: FileStamp) -> bool:
-        """Whether a file's last change is old enough: by its own times, or because we have seen it so for as long.
+        """Return whether a file's last change is old enough, by its own times or by those of the scans that noticed it.
 
         The second is for times in the future, which disks of other machines and some programs write.
         """
         if stamp.is_settled(time.time_ns(), round(self._rest_s * 1e9)):
-            self._first_seen.pop(path, None)
+            self._noticed.pop(path, None)
             return True
-        seen = self._first_seen.get(path)
-        if seen is None or seen[0] != stamp:
-            self._first_seen[path] = (stamp, time.monotonic())
+        noticed = self._noticed.get(path)
+        if noticed is None or noticed[0] != stamp:
+            self._noticed[path] = (stamp, time.monotonic())
             return False
-        return time.monotonic() - seen[1] > self._rest_s
+        return time.monotonic() - noticed[1] > self._rest_s
 
-    def _soonest_s(self, waiting: Sequence[Found]) -> float:
+    def _soonest_s(self, waiting: Sequence[FileOnDisk]) -> float:
         """In how many seconds the first of the files that are not at rest may be."""
-        since = [time.monotonic() - self._first_seen[one.path][1] for one in waiting if one.path in self._first_seen]
-        aged_ns = [time.time_ns() - max(one.stamp.mtime_ns, one.stamp.ctime_ns) for one in waiting]
+        since = [time.monotonic() - self._noticed[file.path][1] for file in waiting if file.path in self._noticed]
+        aged_ns = [time.time_ns() - max(file.stamp.mtime_ns, file.stamp.ctime_ns) for file in waiting]
         ages_s = [*since, *(age / 1e9 for age in aged_ns)]
         return min(max(self._rest_s - max(ages_s, default=0), 0) + 0.02, self._rest_s)
 
@@ -306,43 +306,43 @@ class Scanner:
 _TROUBLES = frozenset({ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
 
 
-def _changed(walked: Walked, known: dict[str, Remembered], *, keep: bool) -> list[Found]:
-    """Files that are new, or not as they were, or whose bytes are to be kept from now on."""
+def _changed(walked: Walked, records: dict[str, FileRecord], *, keep: bool) -> list[FileOnDisk]:
+    """Return files that are new or changed, or whose bytes must be stored from now on."""
 
-    def is_as_it_was(found: Found) -> bool:
-        one = known.get(found.path)
-        if one is None or one.stamp != found.stamp:
+    def is_unchanged(file: FileOnDisk) -> bool:
+        record = records.get(file.path)
+        if record is None or record.stamp != file.stamp:
             return False
-        return one.is_stored or not keep or one.refusal is not None or one.is_archived
+        return record.is_stored or not keep or record.refusal is not None or record.is_archived
 
-    return [one for one in walked.files.values() if not is_as_it_was(one)]
+    return [file for file in walked.files.values() if not is_unchanged(file)]
 
 
-def _again(waiting: Sequence[Found]) -> list[Found]:
-    """Files with the stamps they have now; those that went meanwhile are left out. Blocks."""
-    found: list[Found] = []
-    for one in waiting:
+def _again(waiting: Sequence[FileOnDisk]) -> list[FileOnDisk]:
+    """Return files with their current stamps, without those that were deleted. Blocks."""
+    files: list[FileOnDisk] = []
+    for file in waiting:
         try:
-            stamp = stamp_of(Path(one.path))
+            stamp = stamp_of(Path(file.path))
         except (NotFound, Invalid):
             continue
-        found.append(Found(one.path, one.folders, one.kind, stamp))
-    return found
+        files.append(FileOnDisk(file.path, file.folders, file.kind, stamp))
+    return files
 
 
 def _stamps(folders: Sequence[Path], roots: Sequence[Path]) -> dict[str, FileStamp]:
-    """The stamps of everything that is there. Blocks."""
-    return {path: found.stamp for path, found in walk(folders, roots).files.items()}
+    """Return the stamps of all files. Blocks."""
+    return {path: file.stamp for path, file in walk(folders, roots).files.items()}
 
 
 def _present(folders: Sequence[Path]) -> tuple[Path, ...]:
-    """Those of ``folders`` that are there. Blocks."""
+    """Return those of ``folders`` that exist. Blocks."""
     return tuple(folder for folder in folders if folder.is_dir())
 
 
-def _tell_away(folders: Sequence[Path], there: Sequence[Path], before: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The folders that are away; said when they are others than ``before``."""
-    away = tuple(folder for folder in folders if folder not in there)
-    if away and away != before:
-        logger.warning("Not watched until they are there: %s.", ", ".join(map(str, away)))
-    return away
+def _report_missing(folders: Sequence[Path], present: Sequence[Path], before: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Return the folders that do not exist; log them if they are not those of ``before``."""
+    missing = tuple(folder for folder in folders if folder not in present)
+    if missing and missing != before:
+        logger.warning("Not watched until they exist: %s.", ", ".join(map(str, missing)))
+    return missing

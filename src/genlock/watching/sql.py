@@ -1,4 +1,4 @@
-"""The rows of scanned files: what was seen where, by which an unchanged file is known without reading it."""
+"""The rows of scanned files, by which a scan recognises an unchanged file without reading it."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ from genlock.digest import Digest, to_raw
 from genlock.library.model import Asset
 from genlock.library.stamps import FileStamp
 from genlock.model import Kind
-from genlock.watching.model import Remembered
+from genlock.watching.model import FileRecord
 
 
-async def remembered_below(conn: Conn, host: str, folders: Sequence[str]) -> dict[str, Remembered]:
-    """What is known of the files below some folders (resolved), by path."""
-    found = await many(
+async def file_records_below(conn: Conn, host: str, folders: Sequence[str]) -> dict[str, FileRecord]:
+    """Return the records of the files below some folders (resolved), by path."""
+    records = await many(
         conn,
-        Remembered,
+        FileRecord,
         """
         SELECT path, asset_id, number, refusal, is_gone, is_archived, is_stored, stamp
           FROM scanned_file_details
@@ -25,14 +25,14 @@ async def remembered_below(conn: Conn, host: str, folders: Sequence[str]) -> dic
         host=host,
         folders=[folder.rstrip("/") for folder in folders],
     )
-    return {one.path: one for one in found}
+    return {record.path: record for record in records}
 
 
-async def remembered(conn: Conn, host: str, path: str) -> Remembered | None:
-    """What is known of one file."""
+async def file_record(conn: Conn, host: str, path: str) -> FileRecord | None:
+    """Return the record of a file."""
     return await maybe(
         conn,
-        Remembered,
+        FileRecord,
         """
         SELECT path, asset_id, number, refusal, is_gone, is_archived, is_stored, stamp
           FROM scanned_file_details
@@ -43,10 +43,10 @@ async def remembered(conn: Conn, host: str, path: str) -> Remembered | None:
     )
 
 
-async def remember(
+async def record_file(
     conn: Conn, host: str, path: str, stamp: FileStamp, *, version: tuple[int, int] | None, refusal: str | None = None
 ) -> None:
-    """Note what a file is: the (asset, number) that has its bytes, or why there is none; then what it was stays."""
+    """Record a file: the (asset, number) that has its bytes, or why there is none; then the earlier version stays."""
     await execute(
         conn,
         """
@@ -76,7 +76,7 @@ async def remember(
 
 
 async def mark_gone(conn: Conn, host: str, paths: Sequence[str]) -> None:
-    """Note that files are not there any more."""
+    """Record that files are gone."""
     await execute(
         conn,
         """
@@ -89,7 +89,7 @@ async def mark_gone(conn: Conn, host: str, paths: Sequence[str]) -> None:
 
 
 async def mark_back(conn: Conn, host: str, paths: Sequence[str]) -> None:
-    """Note that files are there again, as they were."""
+    """Record that files are back, unchanged."""
     await execute(
         conn,
         "UPDATE scanned_files SET gone_since = NULL WHERE host = %(host)s AND path = ANY(%(paths)s)",
@@ -103,7 +103,7 @@ async def asset_for(conn: Conn, kind: Kind, names: Sequence[str], path: str, dig
 
     A name is taken when another file, which is still there, is a version of that asset and has other bytes.
     """
-    found = await rows(
+    records = await rows(
         conn,
         """
         SELECT wanted.name, a.id
@@ -122,11 +122,11 @@ async def asset_for(conn: Conn, kind: Kind, names: Sequence[str], path: str, dig
         path=path,
         digest=to_raw(digest),
     )
-    return (found[0]["name"], found[0]["id"]) if found else (names[-1], None)
+    return (records[0]["name"], records[0]["id"]) if records else (names[-1], None)
 
 
 async def is_lost(conn: Conn, asset_id: int, number: int) -> bool:
-    """Whether the bytes of a version are not to be had any more."""
+    """Return whether the bytes of a version are gone."""
     return await scalar(
         conn,
         """
@@ -140,7 +140,7 @@ async def is_lost(conn: Conn, asset_id: int, number: int) -> bool:
 
 async def versions_at(conn: Conn, host: str, paths: Sequence[str]) -> dict[str, tuple[Asset, int, bool]]:
     """For files that were versions: the asset, the number, and whether its bytes are lost now."""
-    found = await rows(
+    records = await rows(
         conn,
         """
         SELECT f.path, f.number, a.id, a.project_id, a.kind, a.name, a.active_version, a.versions_total,
@@ -155,4 +155,6 @@ async def versions_at(conn: Conn, host: str, paths: Sequence[str]) -> dict[str, 
         paths=list(paths),
     )
     of_asset = Asset.model_fields.keys() - {"used_by"}
-    return {row["path"]: (Asset(**{name: row[name] for name in of_asset}), row["number"], row["lost"]) for row in found}
+    return {
+        row["path"]: (Asset(**{name: row[name] for name in of_asset}), row["number"], row["lost"]) for row in records
+    }

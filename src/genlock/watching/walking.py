@@ -1,7 +1,7 @@
 """Walks folders and says which files may be versions of something, with their stamps. A few thousand take moments.
 
-Links are followed, and paths come out resolved; what leads out of the allowed roots is named, not read. So is what has
-a name that is no text: bytes that are not UTF-8 fit into no answer, no log and no database.
+Links are followed, and paths come out resolved; what leads out of the allowed roots is named, not read. So are
+files with a name that is not UTF-8: it fits into no response, log or database.
 """
 
 import os
@@ -22,8 +22,8 @@ NO_TEXT = "Its name is not UTF-8: rename it."
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file that may be a version: where it lies, the folders it was found under, what it is, its stamp."""
+class FileOnDisk:
+    """A file that may be a version: its path, the folders above it, its kind, its stamp."""
 
     path: str
     folders: tuple[str, ...]
@@ -38,9 +38,9 @@ class Found:
 
 @dataclass
 class Walked:
-    """Everything that was found, by path; what leads outside of the roots; what could not be read, with the reason."""
+    """The files, by path; what leads outside of the roots; what could not be read, with the reason."""
 
-    files: dict[str, Found] = field(default_factory=dict[str, Found])
+    files: dict[str, FileOnDisk] = field(default_factory=dict[str, FileOnDisk])
     outside: list[str] = field(default_factory=list[str])
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -50,7 +50,7 @@ def walk(folders: Sequence[Path], roots: Sequence[Path] | None = None) -> Walked
 
     ``NotFound`` for a folder that is not there: a disk that is away must not look like files that were deleted.
     """
-    found = Walked()
+    result = Walked()
     allowed = None if roots is None else tuple(root.resolve() for root in roots)
     been: set[str] = set()
     for folder in folders:
@@ -62,8 +62,8 @@ def walk(folders: Sequence[Path], roots: Sequence[Path] | None = None) -> Walked
                 code="no_folder",
             )
         # The folder's own name and those above it may say what is in it: …/models/loras is scanned by itself, too.
-        _walk(str(start), _shown(folder), allowed, been, found)
-    return found
+        _walk(str(start), _shown(folder), allowed, been, result)
+    return result
 
 
 def _shown(folder: Path) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _shown(folder: Path) -> tuple[str, ...]:
     return parts[at:]
 
 
-def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, been: set[str], found: Walked) -> None:
+def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, been: set[str], result: Walked) -> None:
     waiting = [(real, shown)]
     while waiting:
         real, shown = waiting.pop()
@@ -82,18 +82,18 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
             continue
         been.add(real)
         if (name := shown_if_no_text(real)) is not None:
-            found.unreadable[name] = NO_TEXT
+            result.unreadable[name] = NO_TEXT
             continue
         if allowed is not None and not any(Path(real).is_relative_to(root) for root in allowed):
-            found.outside.append(real)
+            result.outside.append(real)
             continue
         try:
             with _listed(real, allowed) as entries:
-                waiting += _look(real, entries, shown, allowed, found)
+                waiting += _list_files(real, entries, shown, allowed, result)
         except Denied as error:  # a part of it became a link just now
-            found.unreadable[real] = error.message
+            result.unreadable[real] = error.message
         except OSError as error:
-            found.unreadable[real] = error.strerror or str(error)
+            result.unreadable[real] = error.strerror or str(error)
 
 
 @contextmanager
@@ -108,14 +108,14 @@ def _listed(real: str, allowed: tuple[Path, ...] | None) -> Generator[list[os.Di
         yield sorted(entries, key=lambda entry: entry.name)
 
 
-def _look(
+def _list_files(
     real: str,
     entries: Sequence[os.DirEntry[str]],
     shown: tuple[str, ...],
     allowed: tuple[Path, ...] | None,
-    found: Walked,
+    result: Walked,
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Note the files of a folder, and give the folders in it."""
+    """Add the files of a folder to the result, and yield the folders in it."""
     for entry in entries:
         if entry.name.startswith(".") or entry.name.lower() in LEFT_OUT:
             continue
@@ -126,7 +126,7 @@ def _look(
         except FileNotFoundError:
             continue  # a link that leads nowhere, or a file that went just now
         except OSError as error:
-            found.unreadable[shown_if_no_text(own_path) or own_path] = error.strerror or str(error)
+            result.unreadable[shown_if_no_text(own_path) or own_path] = error.strerror or str(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield path, (*shown, entry.name)
@@ -135,16 +135,16 @@ def _look(
         if kind is None or not stat.S_ISREG(status.st_mode):
             continue
         if (name := shown_if_no_text(path)) is not None:
-            found.unreadable[name] = NO_TEXT
+            result.unreadable[name] = NO_TEXT
             continue
         if path != own_path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-            found.outside.append(shown_if_no_text(own_path) or own_path)
+            result.outside.append(shown_if_no_text(own_path) or own_path)
             continue
-        found.files.setdefault(path, Found(path, shown, kind, stamp_from(status, entry.name)))
+        result.files.setdefault(path, FileOnDisk(path, shown, kind, stamp_from(status, entry.name)))
 
 
 def shown_if_no_text(path: str) -> str | None:
-    """For a path that holds bytes that are no UTF-8: how it can be shown, with those bytes as ``\\xff``."""
+    """For a path with bytes that are not UTF-8: how it can be shown, with those bytes as ``\\xff``."""
     try:
         path.encode()
     except UnicodeEncodeError:

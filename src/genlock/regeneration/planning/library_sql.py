@@ -1,4 +1,4 @@
-"""Loads how things were made, and the part of the library that a plan may have to make again."""
+"""Loads how versions and takes were rendered, and the part of the library that a plan may have to render again."""
 
 import json
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from genlock.staleness import outdated_versions_sql
 from genlock.takes.receipt import Input
 
 
-async def made(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, ReceiptFacts]:
-    """How each of these receipts says that something was made, without its inputs."""
-    found = await rows(
+async def receipt_facts(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, ReceiptFacts]:
+    """Return what each of these receipts says about its render, without the inputs."""
+    receipts = await rows(
         conn,
         """
         SELECT id, digest_text(receipt_digest) AS receipt_digest, digest_text(graph_digest) AS graph, workload_id,
@@ -21,11 +21,11 @@ async def made(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, ReceiptFacts
         """,
         receipts=list(receipt_ids),
     )
-    return {row["id"]: _made(row, with_inputs=False) for row in found}
+    return {row["id"]: _facts(row, with_inputs=False) for row in receipts}
 
 
 async def library(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> Library | None:
-    """What making versions again needs, when the expected version of one of these assets is out of date."""
+    """Return what regenerating versions needs, if the expected version of one of these assets is out of date."""
     stale = await rows(
         conn,
         """
@@ -38,10 +38,10 @@ async def library(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> L
     if not stale:
         return None
     above = await outdated_versions_sql.load_affected(conn, [row["asset_id"] for row in stale], scopes)
-    # What is made again puts out of date what was made from it: everything below belongs to the trial.
+    # A new version makes what was derived from it out of date: everything below belongs to the trial.
     whole = await outdated_versions_sql.load_affected(conn, sorted(above.lineage.active), scopes)
     derivations = [derivation.id for derivation in whole.lineage.derivations]
-    found = await rows(
+    receipts = await rows(
         conn,
         """
         SELECT derivation_id, digest_text(receipt_digest) AS receipt_digest, digest_text(graph_digest) AS graph,
@@ -50,11 +50,11 @@ async def library(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> L
         """,
         derivations=derivations,
     )
-    recipes = {row["derivation_id"]: _made(row, with_inputs=True) for row in found}
+    recipes = {row["derivation_id"]: _facts(row, with_inputs=True) for row in receipts}
     return Library(lineage=whole.lineage, scopes=whole.scopes, recipes=recipes)
 
 
-def _made(row: dict[str, Any], *, with_inputs: bool) -> ReceiptFacts:
+def _facts(row: dict[str, Any], *, with_inputs: bool) -> ReceiptFacts:
     document = json.loads(row["document"])
     lines = [Input.model_validate(line) for line in document["inputs"]] if with_inputs else []
     return ReceiptFacts(

@@ -1,6 +1,6 @@
 """Finds where an earlier take may be what a plan wants, by index and without planning.
 
-group ─▶ segments it begins in ─▶ another take of theirs with the same seed, whole, with the expected inputs?
+group ─▶ segments it begins in ─▶ another take with the same seed, whole, with the expected inputs?
                                    no, nearly always: nothing to restore, and nothing was loaded
 """
 

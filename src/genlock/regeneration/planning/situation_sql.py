@@ -30,7 +30,7 @@ from genlock.takes.model import ReferencedAsset
 from genlock.takes.receipt import Input
 
 _SAMPLES = 1000
-"""Medians are of the newest so many measurements of a workload, as in the report."""
+"""Medians are of up to this many of the newest measurements of a workload, as in the report."""
 
 
 async def load(
@@ -38,14 +38,14 @@ async def load(
 ) -> Situation:
     """Some scenes of a project with everything that planning them may ask for.
 
-    ``used`` are (scope, asset) pairs that segments elsewhere use, where what they need made again matters, too.
+    ``used`` are (scope, asset) pairs that segments elsewhere use, whose regeneration matters as well.
     """
     places = await _places(conn, scene_ids)
     receipts = [row["receipt_id"] for row in places if row["receipt_id"] is not None]
-    made = await library_sql.made(conn, receipts)
+    facts = await library_sql.receipt_facts(conn, receipts)
     inputs = await _inputs(conn, receipts)
     outputs = await _outputs(conn, receipts)
-    segments = tuple(_segment(row, made, inputs, outputs) for row in places)
+    segments = tuple(_segment(row, facts, inputs, outputs) for row in places)
     judgements = await _judgements(conn, project_id, scene_ids, places)
     named = {line.asset for lines in inputs.values() for line in lines if line.asset is not None}
     named |= {asset_id for _, asset_id in used}
@@ -59,12 +59,12 @@ async def load(
     refs = {(asset_id, fact.active) for asset_id, fact in assets.items() if fact.active is not None}
     refs |= {ref for scope in by_scene.values() for ref in scope.pins.items() if ref[0] in assets}
     versions = await versions_of(conn, sorted(refs))
-    roots = names_of(root for one in judgements.values() for root in one.stale) - set(assets)
+    roots = names_of(root for judgement in judgements.values() for root in judgement.stale) - set(assets)
     stored = {line.digest for lines in inputs.values() for line in lines if line.role != "seed_frame"}
     stored |= {line.digest for recipe in recipes for line in recipe.inputs}
     stored |= {target.digest for target in versions.values()}
-    stored |= {one.graph for one in (*made.values(), *recipes)}
-    workloads = {one.workload_id for one in (*made.values(), *recipes)}
+    stored |= {recipe.graph for recipe in (*facts.values(), *recipes)}
+    workloads = {recipe.workload_id for recipe in (*facts.values(), *recipes)}
     return Situation(
         project_id=project_id,
         segments=segments,
@@ -75,7 +75,7 @@ async def load(
         outdated=await _outdated(conn, sorted(named), scopes),
         earlier_takes=await _earlier_takes(conn, [segment.segment_id for segment in segments], receipts),
         lost=await lost_among(conn, stored - {None}),
-        cost_s=await _costs(conn, sorted(one for one in workloads if one is not None)),
+        cost_s=await _costs(conn, sorted(workload for workload in workloads if workload is not None)),
         library=library,
         names={asset_id: fact.asset for asset_id, fact in (await assets_of(conn, sorted(roots))).items()},
     )
@@ -101,23 +101,23 @@ async def _places(conn: Conn, scene_ids: Sequence[int]) -> list[dict[str, Any]]:
 
 def _segment(
     row: Mapping[str, Any],
-    made: Mapping[int, ReceiptFacts],
+    facts: Mapping[int, ReceiptFacts],
     inputs: Mapping[int, Sequence[Input]],
     outputs: Mapping[int, Mapping[str, Digest]],
 ) -> PlannedSegment:
     take = None
     if row["receipt_id"] is not None:
         lines = inputs.get(row["receipt_id"], ())
-        known = made[row["receipt_id"]]
+        receipt = facts[row["receipt_id"]]
         take = SelectedTake(
             take_id=row["take_id"],
             receipt=ReceiptFacts(
-                receipt_digest=known.receipt_digest,
-                engine=known.engine,
-                parameters=known.parameters,
-                graph=known.graph,
+                receipt_digest=receipt.receipt_digest,
+                engine=receipt.engine,
+                parameters=receipt.parameters,
+                graph=receipt.graph,
                 inputs=tuple(line for line in lines if line.via is None),
-                workload_id=known.workload_id,
+                workload_id=receipt.workload_id,
             ),
             continues=row["run_position"] > 1,
             via=tuple(line for line in lines if line.via is not None),
@@ -127,8 +127,8 @@ def _segment(
 
 
 async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Input]]:
-    """The inputs of receipts as they are known today: a digest that was registered since has a version."""
-    found = await rows(
+    """The inputs of receipts as they are resolved today: a digest that was registered since has a version."""
+    lines = await rows(
         conn,
         """
         SELECT i.receipt_id, i.role, i.ordinal, a.kind, a.id AS asset, a.name, c.version,
@@ -143,13 +143,13 @@ async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Inpu
         receipts=list(receipt_ids),
     )
     inputs: dict[int, list[Input]] = {}
-    for row in found:
+    for row in lines:
         inputs.setdefault(row.pop("receipt_id"), []).append(Input.model_validate(row))
     return inputs
 
 
 async def _outputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, dict[str, Digest]]:
-    found = await rows(
+    parts = await rows(
         conn,
         """
         SELECT receipt_id, part, digest_text(digest) AS digest FROM receipt_outputs
@@ -158,7 +158,7 @@ async def _outputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, dict[str
         receipts=list(receipt_ids),
     )
     outputs: dict[int, dict[str, Digest]] = {}
-    for row in found:
+    for row in parts:
         outputs.setdefault(row["receipt_id"], {})[row["part"]] = row["digest"]
     return outputs
 
@@ -170,9 +170,9 @@ async def _judgements(
     judged = judge((await load_scenes(conn, project_id, scene_ids)).present)
     taken = [row for row in places if row["run_id"] is not None]
     run_ids, positions = (integers([row[name] for row in taken]) for name in ("run_id", "run_position"))
-    kept = judged.present.runs.hold(run_ids, positions)
-    at = judged.places(judged.present.run_index(run_ids[kept]), positions[kept])
-    segment_at = dict(zip(at.tolist(), integers([row["segment_id"] for row in taken])[kept].tolist(), strict=True))
+    existing = judged.present.runs.hold(run_ids, positions)
+    at = judged.places(judged.present.run_index(run_ids[existing]), positions[existing])
+    segment_at = dict(zip(at.tolist(), integers([row["segment_id"] for row in taken])[existing].tolist(), strict=True))
     roots = judged.present.roots
     stale: dict[int, set[RootKey]] = {}
     waived: dict[int, set[RootKey]] = {}
@@ -217,10 +217,10 @@ async def _own_causes(conn: Conn, judged: Judged, segment_at: Mapping[int, int])
 
 
 async def assets_of(conn: Conn, asset_ids: Sequence[int]) -> dict[int, AssetFact]:
-    """What is known of assets, by id; unknown ones are absent."""
+    """Return assets by id; unknown ones are absent."""
     if not asset_ids:
         return {}
-    found = await rows(
+    assets = await rows(
         conn,
         """
         SELECT id, kind, name, project_id, active_version, archived_at IS NOT NULL AS archived FROM assets
@@ -235,7 +235,7 @@ async def assets_of(conn: Conn, asset_ids: Sequence[int]) -> dict[int, AssetFact
             row["active_version"],
             row["archived"],
         )
-        for row in found
+        for row in assets
     }
 
 
@@ -259,7 +259,7 @@ async def scopes_of(conn: Conn, scene_ids: Sequence[int]) -> dict[int, Scope]:
 
 async def versions_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Target]:
     """Versions by (asset, number); unknown ones are absent."""
-    found = await rows(
+    versions = await rows(
         conn,
         """
         SELECT v.asset_id, v.number, a.kind, a.name, digest_text(v.digest) AS digest,
@@ -278,12 +278,12 @@ async def versions_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple
             row["digest"],
             row["effective"],
         )
-        for row in found
+        for row in versions
     }
 
 
 async def _outdated(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) -> frozenset[tuple[int, int, int]]:
-    found = await rows(
+    outdated = await rows(
         conn,
         """
         SELECT DISTINCT o.scope_id, o.asset_id, c.version
@@ -293,14 +293,14 @@ async def _outdated(conn: Conn, assets: Sequence[int], scopes: Sequence[int]) ->
         assets=list(assets),
         scopes=list(scopes),
     )
-    return frozenset((row["scope_id"], row["asset_id"], row["version"]) for row in found)
+    return frozenset((row["scope_id"], row["asset_id"], row["version"]) for row in outdated)
 
 
 async def _earlier_takes(
     conn: Conn, segment_ids: Sequence[int], selected: Sequence[int]
 ) -> dict[int, tuple[EarlierTake, ...]]:
-    """The takes that could be put back into the cut: not in it, complete, well evidenced, every byte there."""
-    found = await rows(
+    """Return the takes that could be selected again: not selected, complete, well evidenced, every byte stored."""
+    takes = await rows(
         conn,
         """
         SELECT r.segment_id, r.take_id, digest_text(r.inputs_digest) AS inputs_digest,
@@ -320,15 +320,15 @@ async def _earlier_takes(
         selected=list(selected),
     )
     earlier_takes: dict[int, list[EarlierTake]] = {}
-    for row in found:
-        one = EarlierTake(row["take_id"], row["inputs_digest"], row["graph"], row["outputs"])
-        earlier_takes.setdefault(row["segment_id"], []).append(one)
-    return {segment_id: tuple(takes) for segment_id, takes in earlier_takes.items()}
+    for row in takes:
+        take = EarlierTake(row["take_id"], row["inputs_digest"], row["graph"], row["outputs"])
+        earlier_takes.setdefault(row["segment_id"], []).append(take)
+    return {segment_id: tuple(earlier) for segment_id, earlier in earlier_takes.items()}
 
 
 async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[Digest]:
     """Those of ``digests`` whose bytes are neither in the store nor in a file that was registered in place."""
-    found = await rows(
+    lost = await rows(
         conn,
         """
         SELECT digest_text(d.digest) AS digest
@@ -340,11 +340,11 @@ async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[
         """,
         digests=[to_raw(digest) for digest in digests if digest is not None],
     )
-    return frozenset(row["digest"] for row in found)
+    return frozenset(row["digest"] for row in lost)
 
 
 async def _costs(conn: Conn, workloads: Sequence[int]) -> dict[int, float]:
-    found = await rows(
+    medians = await rows(
         conn,
         """
         SELECT w.id, m.median
@@ -359,4 +359,4 @@ async def _costs(conn: Conn, workloads: Sequence[int]) -> dict[int, float]:
         workloads=list(workloads),
         samples=_SAMPLES,
     )
-    return {row["id"]: row["median"] for row in found}
+    return {row["id"]: row["median"] for row in medians}

@@ -1,6 +1,6 @@
-"""The rows of reproductions: asked for, claimed by a worker, kept alive, finished under the fence.
+"""The rows of reproductions: requested, claimed by a worker, kept alive, finished under the fence.
 
-The fence is the attempt, as for the steps of plans: whoever finishes names the one it was given.
+The fence is the attempt, as for the steps of plans: a worker that finishes names the attempt it was given.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ async def reproductions_of(
     conn: Conn, receipt_id: int, *, after: str | None = None, limit: int = 100
 ) -> Page[Reproduction]:
     """The reproductions of a receipt, newest first."""
-    found = await many(
+    reproductions = await many(
         conn,
         Reproduction,
         """
@@ -69,7 +69,7 @@ async def reproductions_of(
         before=decode_key(after),
         limit=limit,
     )
-    return page_of(found, limit, lambda last: (last.id,))
+    return page_of(reproductions, limit, lambda last: (last.id,))
 
 
 async def insert(
@@ -209,7 +209,7 @@ async def _leave(conn: Conn, claimed: ClaimedReproduction, state: str, error: An
 
 async def requeue_abandoned(conn: Conn, silent_s: float) -> list[int]:
     """Let those wait again whose worker was silent for so long, or that have no job any more; their ids."""
-    found = await rows(
+    abandoned = await rows(
         conn,
         """
         UPDATE reproductions p SET state = 'queued', progress = 0, worker = NULL, seen_at = NULL
@@ -221,4 +221,4 @@ async def requeue_abandoned(conn: Conn, silent_s: float) -> list[int]:
         """,
         silent_s=silent_s,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in abandoned]

@@ -31,7 +31,7 @@ async def scan_folders(
             code="no_folder",
         )
     keep = services.settings.keeps_scanned if requested.keep is None else requested.keep
-    response = json_response(await services.scanner.look(folders, keep=keep, actor=actor), 201)
+    response = json_response(await services.scanner.scan(folders, keep=keep, actor=actor), 201)
     async with idempotent_transaction(request) as conn:
         await store_response(request, conn, response)
     return response
