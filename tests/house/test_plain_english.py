@@ -17,7 +17,6 @@ NOT_YET_PLAIN = frozenset(
         "tests/demo",
         "tests/extension",
         "tests/server",
-        "tests/staleness",
         "tests/staleness/examples",
         "tests/staleness/machine",
         "tests/staleness/oracle",

@@ -1,4 +1,4 @@
-"""A stage over HTTP: the worked examples played with real files, as any program would play them."""
+"""A stage over HTTP: the worked examples with real files, as any program would run them."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ API = "/api/v1"
 
 
 class ApiStage:
-    """A stage over the application's own door; a take's id is looked up where the API asks for its number."""
+    """A stage over the application's API; a take's id is looked up where the API needs its number."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
@@ -39,8 +39,8 @@ class ApiStage:
         return (await self._ask("POST", f"/projects/{project}/scenes", json={"name": name}))["id"]
 
     async def segment(self, scene: int, *, chained: bool = True, position: int | None = None) -> int:
-        said = {"chained": chained} | ({} if position is None else {"position": position})
-        return (await self._ask("POST", f"/scenes/{scene}/segments", json=said))["items"][0]["id"]
+        body = {"chained": chained} | ({} if position is None else {"position": position})
+        return (await self._ask("POST", f"/scenes/{scene}/segments", json=body))["items"][0]["id"]
 
     async def set_chained(self, segment: int, chained: bool) -> None:
         await self._ask("PATCH", f"/segments/{segment}", json={"chained": chained})
@@ -62,8 +62,8 @@ class ApiStage:
         derived_from: Sequence[Source] = (),
         activate: bool = True,
     ) -> Uploaded:
-        found = (await self._ask("GET", "/assets", params={"kind": kind.value, "q": name}))["items"]
-        asset: int = next((one["id"] for one in found if one["name"] == name), 0)
+        matches = (await self._ask("GET", "/assets", params={"kind": kind.value, "q": name}))["items"]
+        asset: int = next((item["id"] for item in matches if item["name"] == name), 0)
         if not asset:
             asset = (await self._ask("POST", "/assets", json={"kind": kind.value, "name": name}))["id"]
         form = [
@@ -71,28 +71,28 @@ class ApiStage:
             *(("derived_from", (None, f"{source}@{number}")) for source, number in derived_from),
             ("file", (filename, file_of(kind, content, wrapping))),
         ]
-        said = await self._ask("POST", f"/assets/{asset}/versions", files=form)
-        return Uploaded(said["outcome"], asset, said["version"]["number"])
+        answer = await self._ask("POST", f"/assets/{asset}/versions", files=form)
+        return Uploaded(answer["outcome"], asset, answer["version"]["number"])
 
     async def generate(
         self, kind: Kind, name: str, content: str, *, filename: str, made_from: Sequence[Source]
     ) -> Uploaded:
-        # The rules do not ask whether an engine or a person made it; plans do, and have tests of their own.
+        # The rules do not depend on whether an engine or a user made it; plans do, and have their own tests.
         return await self.upload(kind, name, content, filename=filename, derived_from=made_from)
 
     async def activate(self, asset: int, version: int) -> None:
         await self._ask("POST", f"/assets/{asset}/activate", json={"version": version})
 
     async def pin(self, asset: int, version: int, *, project: int | None = None, scene: int | None = None) -> None:
-        said = {"version": version, "reason": "as it was"}
-        await self._ask("PUT", f"{_where(project, scene)}/pins/{asset}", json=said)
+        body = {"version": version, "reason": "as it was"}
+        await self._ask("PUT", f"{_where(project, scene)}/pins/{asset}", json=body)
 
     async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None:
         await self._ask("DELETE", f"{_where(project, scene)}/pins/{asset}")
 
     async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
-        said = {"segment_ids": [segment], "asset_id": CHAIN if asset is None else asset, "reason": "good enough"}
-        return tuple(waiver["id"] for waiver in (await self._ask("POST", "/waivers", json=said))["items"])
+        body = {"segment_ids": [segment], "asset_id": CHAIN if asset is None else asset, "reason": "good enough"}
+        return tuple(waiver["id"] for waiver in (await self._ask("POST", "/waivers", json=body))["items"])
 
     async def withdraw(self, waiver: int) -> None:
         await self._ask("DELETE", f"/waivers/{waiver}")
@@ -131,12 +131,12 @@ class ApiStage:
         return take["id"]
 
     async def _claimed(self, use: Use) -> dict[str, Any]:
-        said: dict[str, Any] = {"role": use.role, "asset": use.asset}
+        line: dict[str, Any] = {"role": use.role, "asset": use.asset}
         if use.strength is not None:
-            said["strength_model"] = use.strength
+            line["strength_model"] = use.strength
         if use.version is not None:
-            return said | {"version": use.version}
-        return said | {"digest": digest_of(file_of(Kind(use.role), use.content or ""))}
+            return line | {"version": use.version}
+        return line | {"digest": digest_of(file_of(Kind(use.role), use.content or ""))}
 
     async def select(self, segment: int, take: int) -> None:
         await self._ask("POST", f"/segments/{segment}/select", json={"take": self._numbers[take]})
@@ -155,19 +155,19 @@ class ApiStage:
         return (await self._segment(segment))["state"]
 
     async def causes(self, segment: int) -> frozenset[SeenCause]:
-        told = (await self._ask("GET", f"/segments/{segment}/provenance"))["causes"]
-        assert told == (await self._segment(segment))["causes"]
-        return frozenset(seen_cause(Cause.model_validate(cause)) for cause in told)
+        causes = (await self._ask("GET", f"/segments/{segment}/provenance"))["causes"]
+        assert causes == (await self._segment(segment))["causes"]
+        return frozenset(seen_cause(Cause.model_validate(cause)) for cause in causes)
 
     async def report(self, project: int) -> SeenReport:
-        found = Report.model_validate(await self._ask("GET", f"/projects/{project}/staleness-report"))
-        assert found.total == len(found.groups)
-        return seen_report(found.totals, found.groups)
+        report = Report.model_validate(await self._ask("GET", f"/projects/{project}/staleness-report"))
+        assert report.total == len(report.groups)
+        return seen_report(report.totals, report.groups)
 
     async def impact(self, asset: int, version: int) -> SeenImpact:
-        found = Impact.model_validate(await self._ask("GET", f"/assets/{asset}/impact", params={"version": version}))
-        reports = {project.project_id: seen_report(project.totals, project.groups) for project in found.projects}
-        return SeenImpact(found.segments.becomes_stale, found.segments.becomes_fresh, reports)
+        impact = Impact.model_validate(await self._ask("GET", f"/assets/{asset}/impact", params={"version": version}))
+        reports = {project.project_id: seen_report(project.totals, project.groups) for project in impact.projects}
+        return SeenImpact(impact.segments.becomes_stale, impact.segments.becomes_fresh, reports)
 
     async def usage(self, asset: int, version: int, *, selected: bool = True) -> frozenset[SeenUsage]:
         params: dict[str, str | int] = {"version": version, "takes": "selected" if selected else "all"}

@@ -1,4 +1,4 @@
-"""Small real files for labels: the same label is the same file; a wrapping changes its bytes but not what it does."""
+"""Small real files for labels: equal labels are equal files; a wrapping changes the bytes but not the effect."""
 
 import io
 import json
@@ -21,7 +21,7 @@ def _bytes_of(label: str) -> bytes:
 
 @cache
 def picture(label: str) -> bytes:
-    """A PNG that shows the label's digest as grey squares."""
+    """Return a PNG that shows the label's digest as grey squares."""
     squares = np.frombuffer(_bytes_of(label)[:16], np.uint8).reshape(4, 4)
     opened = io.BytesIO()
     Image.fromarray(squares).resize((16, 16), Image.Resampling.NEAREST).convert("RGB").save(opened, "PNG")
@@ -30,7 +30,7 @@ def picture(label: str) -> bytes:
 
 @cache
 def weights(label: str, wrapping: str) -> bytes:
-    """A safetensors file with one tensor; ``wrapping`` stands in its metadata."""
+    """Return a safetensors file with one tensor; ``wrapping`` is part of its metadata."""
     header = {"weight": {"dtype": "U8", "shape": [32], "data_offsets": [0, 32]}, "__metadata__": {"note": wrapping}}
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + _bytes_of(label)
@@ -38,7 +38,7 @@ def weights(label: str, wrapping: str) -> bytes:
 
 @cache
 def video(label: str) -> bytes:
-    """Two frames of H.264 in the label's grey."""
+    """Return two frames of H.264 in the label's grey."""
     frame = np.full((32, 32, 3), _bytes_of(label)[0], np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "video.mp4"
@@ -47,7 +47,7 @@ def video(label: str) -> bytes:
 
 
 def file_of(kind: Kind, label: str, wrapping: str = "") -> bytes:
-    """The file that a label stands for, of a form that its kind takes."""
+    """Return the file of a label, in the format of its kind."""
     match kind:
         case Kind.SOURCE_IMAGE | Kind.VARIANT:
             return picture(label)

@@ -1,4 +1,4 @@
-"""A stage in memory: the worked examples played on plain rows, judged by the oracle."""
+"""A stage in memory: the worked examples on plain rows, judged by the oracle."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,22 +32,22 @@ Row = TypeVar("Row", ProjectRow, SceneRow, SegmentRow, AssetRow, WaiverRow)
 
 
 def digests_of(kind: Kind, content: str, wrapping: str = "") -> tuple[str, str]:
-    """(digest, effective digest) of the file that a label stands for."""
+    """Return the digest and the effective digest of the file of a label."""
     return digest_of_json([kind, content, wrapping]), digest_of_json([kind, content])
 
 
 def inputs_by_way(world: World, claimed: Sequence[InputRow]) -> tuple[InputRow, ...]:
-    """The inputs with ``via`` that Genlock adds to a claim, unless it names them: what the picture goes back to.
+    """Return the inputs with ``via`` that Genlock adds to a claim, unless it names them: the origins of its images.
 
     ``variant``: the source images of the newest derivation of a variant. ``seed_frame``: the variants and source images
-    of the take that the frame came from, however that take came by them.
+    of the take that the frame came from, whatever their own ``via``.
     """
     added: list[InputRow] = []
 
     def add(role: str, asset_id: int | None, digest: str, via: str) -> None:
-        known = [*claimed, *added]
-        if all((role, asset_id, digest) != (line.role, line.asset_id, line.digest) for line in known):
-            ordinal = sum(line.role == role for line in known)
+        existing = [*claimed, *added]
+        if all((role, asset_id, digest) != (line.role, line.asset_id, line.digest) for line in existing):
+            ordinal = sum(line.role == role for line in existing)
             added.append(InputRow(role, ordinal, digest, asset_id, via=via))
 
     for line in claimed:
@@ -64,13 +64,13 @@ def inputs_by_way(world: World, claimed: Sequence[InputRow]) -> tuple[InputRow, 
     return tuple(added)
 
 
-def seen(found: Report) -> SeenReport:
-    """A report of the oracle as plain values."""
+def seen_report(report: Report) -> SeenReport:
+    """Return a report of the oracle as plain values."""
     groups = tuple(
         SeenGroup(group.root, group.sentence, group.segments, group.scenes, group.direct, group.derived)
-        for group in found.groups
+        for group in report.groups
     )
-    return SeenReport(**vars(found.totals), groups=groups)
+    return SeenReport(**vars(report.totals), groups=groups)
 
 
 class OracleStage:
@@ -125,17 +125,17 @@ class OracleStage:
                 self._set(assets=_changed(self.world.assets, id, archived=archived))
 
     def _order(self, scene: int, put: int | None = None, at: int | None = None) -> None:
-        """Positions 1, 2, 3 … for the segments of a scene that are not archived, with ``put`` at its place."""
-        here = [row for row in self.world.segments if row.scene_id == scene]
+        """Number the unarchived segments of a scene 1, 2, 3 …, with ``put`` at its position."""
+        segments = [row for row in self.world.segments if row.scene_id == scene]
         order = [
             row.id
-            for row in sorted(here, key=lambda row: row.position or 0)
+            for row in sorted(segments, key=lambda row: row.position or 0)
             if not row.archived and row.position is not None and row.id != put
         ]
         if put is not None:
             order.insert(len(order) if at is None else at - 1, put)
         rows = self.world.segments
-        for row in here:
+        for row in segments:
             rows = _changed(rows, row.id, position=order.index(row.id) + 1 if row.id in order else None)
         self._set(segments=rows)
 
@@ -204,9 +204,9 @@ class OracleStage:
         self._set(pins=(*self.world.pins, PinRow(self._project_of(project, scene), scene, asset, version)))
 
     async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None:
-        gone = (self._project_of(project, scene), scene, asset)
-        kept = [row for row in self.world.pins if (row.project_id, row.scene_id, row.asset_id) != gone]
-        self._set(pins=tuple(kept))
+        unpinned = (self._project_of(project, scene), scene, asset)
+        remaining = [row for row in self.world.pins if (row.project_id, row.scene_id, row.asset_id) != unpinned]
+        self._set(pins=tuple(remaining))
 
     def _project_of(self, project: int | None, scene: int | None) -> int:
         if scene is not None:
@@ -293,25 +293,25 @@ class OracleStage:
         )
 
     async def report(self, project: int) -> SeenReport:
-        return seen(report(self.world, project))
+        return seen_report(report(self.world, project))
 
     async def impact(self, asset: int, version: int) -> SeenImpact:
-        found = impact(self.world, asset, version)
-        reports = {project.project_id: seen(project.report) for project in found.projects}
-        return SeenImpact(found.becomes_stale, found.becomes_fresh, reports)
+        predicted = impact(self.world, asset, version)
+        reports = {project.project_id: seen_report(project.report) for project in predicted.projects}
+        return SeenImpact(predicted.becomes_stale, predicted.becomes_fresh, reports)
 
     async def usage(self, asset: int, version: int, *, selected: bool = True) -> frozenset[SeenUsage]:
         digest = self.world.version(asset, version).digest
-        found: set[SeenUsage] = set()
+        uses_of_takes: set[SeenUsage] = set()
         for take in self.world.takes:
             lines = self.world.receipt(take.receipt_id).inputs
             uses = sum((line.asset_id, line.digest) == (asset, digest) for line in lines)
             segment = self.world.segment(take.segment_id)
             archived = segment not in self.world.live_segments(segment.project_id)
-            in_the_cut = self.world.selected.get(segment.id) == take.id and not archived
-            if uses and (in_the_cut or not selected):
-                found.add(SeenUsage(take.id, uses, archived))
-        return frozenset(found)
+            is_selected = self.world.selected.get(segment.id) == take.id and not archived
+            if uses and (is_selected or not selected):
+                uses_of_takes.add(SeenUsage(take.id, uses, archived))
+        return frozenset(uses_of_takes)
 
     def _set(self, **rows: Any) -> None:
         self.world = replace(self.world, **rows)

@@ -1,4 +1,4 @@
-"""A stage on a real database: the worked examples played through the rooms' own actions, judged by the SQL."""
+"""A stage on a real database: the worked examples through the application's actions, judged by the SQL."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ ENGINE = ClaimEngine(name="other", version="1")
 
 
 class SqlStage:
-    """A stage over a database of its own."""
+    """A stage with its own database."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -97,8 +97,8 @@ class SqlStage:
             derived_from=tuple(VersionRef(asset_id=asset, number=number) for asset, number in derived_from),
         )
         async with self.db.transaction() as conn:
-            found = await library_sql.assets_named(conn, [(kind, name)], None)
-            asset = found[0] if found else await library.create_asset(conn, NewAsset(kind=kind, name=name), ACTOR)
+            matches = await library_sql.assets_named(conn, [(kind, name)], None)
+            asset = matches[0] if matches else await library.create_asset(conn, NewAsset(kind=kind, name=name), ACTOR)
         async with self.db.transaction() as conn:
             added, _ = await activation.add_version(conn, asset.id, new, ACTOR, activate=activate)
             self._derivation = added.derivation_id
@@ -107,7 +107,7 @@ class SqlStage:
     async def generate(
         self, kind: Kind, name: str, content: str, *, filename: str, made_from: Sequence[Source]
     ) -> Uploaded:
-        made = await self.upload(kind, name, content, filename=filename, derived_from=made_from)
+        uploaded = await self.upload(kind, name, content, filename=filename, derived_from=made_from)
         async with self.db.transaction() as conn:
             sources = await library_sql.assets_by_id(conn, [asset for asset, _ in made_from])
             kinds = {asset.id: asset.kind for asset in sources}
@@ -119,10 +119,10 @@ class SqlStage:
                 engine=ENGINE,
             )
             parts = Parts({"image": Output(digest=digests_of(kind, content)[0], size_bytes=1)})
-            version = VersionRef(asset_id=made.asset, number=made.version)
+            version = VersionRef(asset_id=uploaded.asset, number=uploaded.version)
             assert self._derivation is not None
             await record_version(conn, version, self._derivation, claim, parts, None, ACTOR, None)
-        return made
+        return uploaded
 
     async def activate(self, asset: int, version: int) -> None:
         async with self.db.transaction() as conn:
@@ -139,8 +139,8 @@ class SqlStage:
 
     async def _project_of(self, project: int | None, scene: int | None) -> int:
         async with self.db.transaction() as conn:
-            found = await scalar(conn, "SELECT project_id FROM scenes WHERE id = %(id)s", id=scene)
-        return found or project or 0
+            owner_id = await scalar(conn, "SELECT project_id FROM scenes WHERE id = %(id)s", id=scene)
+        return owner_id or project or 0
 
     async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
         new = NewWaiver(segment_ids=(segment,), asset_id=CHAIN if asset is None else asset, reason="good enough")
@@ -203,8 +203,8 @@ class SqlStage:
 
     async def takes(self, segment: int) -> tuple[int, ...]:
         async with self.db.transaction() as conn:
-            found = await rows(conn, "SELECT id FROM takes WHERE segment_id = %(id)s ORDER BY id", id=segment)
-        return tuple(row["id"] for row in found)
+            takes = await rows(conn, "SELECT id FROM takes WHERE segment_id = %(id)s ORDER BY id", id=segment)
+        return tuple(row["id"] for row in takes)
 
     async def state(self, segment: int) -> str:
         async with self.db.transaction() as conn:
@@ -222,9 +222,9 @@ class SqlStage:
 
     async def impact(self, asset: int, version: int) -> SeenImpact:
         async with self.db.transaction() as conn:
-            found = await what_if.impact(conn, asset, version)
-        reports = {project.project_id: seen_report(project.totals, project.groups) for project in found.projects}
-        return SeenImpact(found.segments.becomes_stale, found.segments.becomes_fresh, reports)
+            predicted = await what_if.impact(conn, asset, version)
+        reports = {project.project_id: seen_report(project.totals, project.groups) for project in predicted.projects}
+        return SeenImpact(predicted.segments.becomes_stale, predicted.segments.becomes_fresh, reports)
 
     async def usage(self, asset: int, version: int, *, selected: bool = True) -> frozenset[SeenUsage]:
         async with self.db.transaction() as conn:
@@ -235,7 +235,7 @@ class SqlStage:
 
 
 def seen_cause(cause: Cause) -> SeenCause:
-    """A cause as plain values."""
+    """Return a cause as plain values."""
     root = cause.root
     expected = root.expected if root.kind is GroupKind.ASSET else None
     return SeenCause(
@@ -248,7 +248,7 @@ def seen_cause(cause: Cause) -> SeenCause:
 
 
 def seen_report(totals: Totals, groups: Sequence[Group]) -> SeenReport:
-    """A report as plain values."""
+    """Return a report as plain values."""
     return SeenReport(
         **totals.model_dump(),
         groups=tuple(

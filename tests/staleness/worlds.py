@@ -1,8 +1,8 @@
-"""A ``Stage`` plays histories of projects, versions and takes, and says what is stale then.
+"""A ``Stage`` runs histories of projects, versions and takes, and returns what is stale afterwards.
 
-The worked examples are written once against it. ``OracleStage`` plays them in memory and asks the oracle; a stage over
-SQL or over HTTP joins by implementing the same verbs. Contents are labels: equal labels are equal files, and a
-``wrapping`` changes the bytes of a file but not what it does (the metadata of a LoRA).
+The worked examples are written once against it. ``OracleStage`` runs them in memory and asks the oracle; a stage over
+SQL or over HTTP implements the same verbs. Contents are labels: equal labels are equal files, and a ``wrapping``
+changes the bytes of a file but not its effect (the metadata of a LoRA).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Source = tuple[int, int]  # (asset, number)
 
 @dataclass(frozen=True)
 class Use:
-    """An input of a claim: a version of an asset, or ``content``, a file of an asset or of none, maybe no version."""
+    """An input of a claim: a version of an asset, or ``content``, a file that may belong to no asset or version."""
 
     role: str
     asset: int | None
@@ -30,7 +30,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Uploaded:
-    """What an upload answered."""
+    """The answer to an upload."""
 
     outcome: Literal["created", "equivalent", "exists"]
     asset: int
@@ -99,14 +99,14 @@ class Stage(Protocol):
     async def scene(self, project: int, name: str) -> int: ...
 
     async def segment(self, scene: int, *, chained: bool = True, position: int | None = None) -> int:
-        """A new segment, last or inserted at a 1-based position."""
+        """Create a segment, last or inserted at a 1-based position."""
         ...
 
     async def set_chained(self, segment: int, chained: bool) -> None: ...
     async def archive(self, thing: Thing, id: int) -> None: ...
 
     async def restore(self, thing: Thing, id: int) -> None:
-        """What was archived counts again; a segment returns to the place it had."""
+        """Restore an archived thing; a segment returns to its position."""
         ...
 
     async def upload(
@@ -120,13 +120,13 @@ class Stage(Protocol):
         derived_from: Sequence[Source] = (),
         activate: bool = True,
     ) -> Uploaded:
-        """A file comes in for the shared asset of that kind and name, which is made if there is none."""
+        """Upload a file to the shared asset of that kind and name, which is created if there is none."""
         ...
 
     async def generate(
         self, kind: Kind, name: str, content: str, *, filename: str, made_from: Sequence[Source]
     ) -> Uploaded:
-        """An engine made this file from those versions: as an upload, but its derivation has a receipt."""
+        """Upload a file that an engine made from those versions: its derivation has a receipt."""
         ...
 
     async def activate(self, asset: int, version: int) -> None: ...
@@ -134,7 +134,7 @@ class Stage(Protocol):
     async def unpin(self, asset: int, *, project: int | None = None, scene: int | None = None) -> None: ...
 
     async def waive(self, segment: int, asset: int | None) -> tuple[int, ...]:
-        """Accepts every root of the segment that is of this asset, or of the chain (``None``); gives the waivers."""
+        """Waive every root of the segment that is of this asset, or of the chain (``None``); return the waivers."""
         ...
 
     async def withdraw(self, waiver: int) -> None: ...
@@ -151,9 +151,9 @@ class Stage(Protocol):
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
-        """A take made of these inputs, and of the last frame of take ``continues``; without a seed, one is missing.
+        """Record a take with these inputs and the last frame of take ``continues``; without a seed, a value is missing.
 
-        The last frames of the takes ``frames_of`` went in behind that one.
+        The last frames of the takes ``frames_of`` are further inputs after that frame.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Where the worked examples are played. Another implementation joins by another entry in ``STAGES``."""
+"""The implementations that run the worked examples. Another one is added as an entry of ``STAGES``."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -54,7 +54,7 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
 
 @pytest.fixture(params=list(STAGES))
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
-    """An empty stage."""
+    """Return an empty stage."""
     name: str = request.param
     async with STAGES[name](request) as stage:
         yield stage
@@ -62,5 +62,5 @@ async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def story(stage: Stage) -> Story:
-    """The start of every example."""
+    """Return the start of every example."""
     return await Story(stage).begin()

@@ -1,7 +1,7 @@
-"""The start of every worked example, and the few things that are done to it.
+"""The start of every worked example, and the few actions that change it.
 
 Scenes A and B have four chained segments each. ``portrait`` (P) is a source image, ``clothed`` (C) a variant made from
-P1, ``rain`` (R) a LoRA; a workflow and a model are there too. Everything is at v1, and fresh.
+P1, ``rain`` (R) a LoRA; there are also a workflow and a model. Everything is at v1, and fresh.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ Root = tuple[str, int | None, int | None, int | None]
 
 @dataclass
 class Story:
-    """One project on a stage; assets by name, segments by scene."""
+    """A project on a stage; assets by name, segments by scene."""
 
     stage: Stage
     project: int = 0
@@ -38,7 +38,7 @@ class Story:
     renders: "count[int]" = field(default_factory=count)
 
     async def begin(self) -> "Story":
-        """The start: two scenes, everything fresh."""
+        """Create the start: two scenes, everything fresh."""
         self.project = await self.stage.project("rooftop")
         await self.upload("portrait", "P1")
         await self.upload("clothed", "C1", derived_from=[("portrait", 1)])
@@ -51,7 +51,7 @@ class Story:
         return self
 
     async def elsewhere(self, scene: str) -> "Story":
-        """A scene of four fresh segments in this project too, made of the same assets."""
+        """Create a scene of four fresh segments in this project, made of the same assets."""
         await self.scene(scene)
         await self.redo(scene)
         return self
@@ -65,7 +65,7 @@ class Story:
         activate: bool = True,
         wrapping: str = "",
     ) -> Uploaded:
-        """A file for one of the named assets; ``C2`` comes as ``clothed_v2.png``."""
+        """Upload a file to a named asset; ``C2`` is uploaded as ``clothed_v2.png``."""
         kind, extension = KINDS[name]
         uploaded = await self.stage.upload(
             kind,
@@ -80,12 +80,12 @@ class Story:
         return uploaded
 
     async def generate(self, name: str, content: str, made_from: Iterable[tuple[str, int]]) -> Uploaded:
-        """An engine makes a version of one of the named assets."""
+        """Generate a version of a named asset with an engine."""
         kind, extension = KINDS[name]
         filename = f"{name}_v{content[1:]}{extension}"
-        made = await self.stage.generate(kind, name, content, filename=filename, made_from=self.sources(made_from))
-        self.assets[name] = made.asset
-        return made
+        generated = await self.stage.generate(kind, name, content, filename=filename, made_from=self.sources(made_from))
+        self.assets[name] = generated.asset
+        return generated
 
     def sources(self, named: Iterable[tuple[str, int]]) -> list[Source]:
         return [(self.assets[name], number) for name, number in named]
@@ -94,12 +94,12 @@ class Story:
         await self.stage.activate(self.assets[name], version)
 
     async def scene(self, name: str, *, chained: Sequence[bool] = (True, True, True, True)) -> None:
-        """A scene of the project with one segment per entry, none with a take."""
+        """Create a scene of the project with one segment per entry, none with a take."""
         self.scenes[name] = await self.stage.scene(self.project, name)
         self.segments[name] = [await self.stage.segment(self.scenes[name], chained=each) for each in chained]
 
     def segment(self, name: str) -> int:
-        """``A/2``: the second segment scene A began with."""
+        """Return the id of a segment; ``A/2`` is the second segment that scene A started with."""
         scene, place = name.split("/")
         return self.segments[scene][int(place) - 1]
 
@@ -118,10 +118,10 @@ class Story:
         evidence: str = "recorded",
         select: bool = True,
     ) -> int:
-        """A take for a segment: the first of a chain from the variant, others from the frame of the one before.
+        """Record a take of a segment: the first of a chain from the variant, others from the previous segment's frame.
 
-        ``rain`` is a version's number, or the content of a file that may be none; ``bare`` names it by digest alone.
-        Frames of other takes go in behind.
+        ``rain`` is the number of a version, or the content of a file that may be none; ``bare`` names only its digest.
+        ``frames_of`` adds the frames of other takes.
         """
         scene, place = name.split("/")
         first = place == "1" if starts is None else starts
@@ -146,16 +146,16 @@ class Story:
         )
 
     def uses(self, rain: int | None = None) -> list[Use]:
-        """The workflow and the model at v1, and if given a version of the LoRA."""
+        """Return the workflow and the model at v1, and if given a version of the LoRA."""
         lora = [Use(Kind.LORA, self.assets["rain"], version=rain, strength=0.8)] if rain is not None else []
         return [*lora, Use(Kind.WORKFLOW, self.assets["walk"], 1), Use(Kind.MODEL, self.assets["tiny"], 1)]
 
     def bare(self, kind: Kind, content: str) -> Use:
-        """A file that is named by its digest alone."""
+        """Return an input that is named only by its digest."""
         return Use(kind, None, content=content)
 
     async def redo(self, *scenes: str, clothed: int = 1, rain: int = 1) -> list[int]:
-        """New takes for whole scenes, each segment after the one before; selected."""
+        """Record new takes for whole scenes, each segment after the previous one, and select them."""
         return [
             await self.render(f"{scene}/{place}", clothed=clothed, rain=rain)
             for scene in scenes
@@ -163,34 +163,34 @@ class Story:
         ]
 
     async def restore(self, *scenes: str) -> None:
-        """The first take of every segment is in the cut again."""
+        """Select the first take of every segment again."""
         for segment in self.named(scenes):
             first, *_ = await self.stage.takes(segment)
             await self.stage.select(segment, first)
 
     def named(self, names: Iterable[str]) -> list[int]:
-        """Segments by name; a scene's name stands for all of its segments."""
+        """Return segments by name; a scene's name means all of its segments."""
         return [segment for name in names for segment in ([self.segment(name)] if "/" in name else self.segments[name])]
 
     async def states(self, *names: str) -> list[str]:
         return [await self.stage.state(segment) for segment in self.named(names)]
 
     def root(self, name: str, used: int, expected: int) -> Root:
-        """(C,1,2) of the examples."""
+        """Return the root that the examples call (C,1,2)."""
         return ("asset", self.assets[name], used, expected)
 
     def unmatched(self, name: str) -> Root:
         return ("unmatched", self.assets[name], None, None)
 
     async def causes(self, name: str) -> set[tuple[str, Root]]:
-        """The unwaived causes of a segment: (kind, root)."""
+        """Return the unwaived causes of a segment: (kind, root)."""
         return {(cause.kind, cause.root) for cause in await self.stage.causes(self.segment(name)) if not cause.waived}
 
     async def report(self) -> SeenReport:
         return await self.stage.report(self.project)
 
     async def groups(self) -> dict[Root, tuple[int, int, int, int]]:
-        """The report's groups: (segments, scenes, direct, derived) by root."""
+        """Return the report's groups: (segments, scenes, direct, derived) by root."""
         return {
             group.root: (group.segments, group.scenes, group.direct, group.derived)
             for group in (await self.report()).groups
@@ -200,6 +200,6 @@ class Story:
         return {group.sentence for group in (await self.report()).groups}
 
     async def nothing_is_stale(self) -> bool:
-        """Whether the report is empty and every segment fresh."""
+        """Return whether the report is empty and every segment fresh."""
         report = await self.report()
         return not report.groups and report.segments == 0 and set(await self.states(*self.segments)) == {"fresh"}

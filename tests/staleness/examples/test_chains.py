@@ -1,6 +1,6 @@
-"""Worked examples 20–26, 30 and 31, and the state halves of 34–36: chains, unmatched files, what is not known.
+"""Worked examples 20–26, 30 and 31, and the states of 34–36: chains, unmatched files, missing values.
 
-That a plan leaves A/2 out (34), is refused or says what moved (35, 36) is tested with plans.
+That a plan leaves A/2 out (34), is refused or reports the change (35, 36) is tested with plans.
 """
 
 from tests.staleness.examples.story import CHAIN, Story
@@ -11,7 +11,7 @@ async def c2_active(story: Story) -> None:
     await story.upload("clothed", "C2", derived_from=[("portrait", 1)])
 
 
-async def test_20_another_take_breaks_the_link_behind_it(story: Story) -> None:
+async def test_20_another_take_breaks_the_following_link(story: Story) -> None:
     await story.render("A/1", seed="2")
     assert await story.states("A") == ["fresh", "stale", "stale", "stale"]
     assert await story.causes("A/2") == {("chain", CHAIN)}
@@ -20,14 +20,14 @@ async def test_20_another_take_breaks_the_link_behind_it(story: Story) -> None:
     assert await story.sentences() == {"3 segments in 1 scene continue a take that was replaced"}
 
 
-async def test_21_the_old_take_selected_again(story: Story) -> None:
+async def test_21_selecting_the_old_take_again_repairs_the_link(story: Story) -> None:
     (first,) = await story.stage.takes(story.segment("A/1"))
     await story.render("A/1", seed="2")
     await story.stage.select(story.segment("A/1"), first)
     assert await story.nothing_is_stale()
 
 
-async def test_22_a_new_take_with_the_same_last_frame(story: Story) -> None:
+async def test_22_a_new_take_with_the_same_last_frame_breaks_no_link(story: Story) -> None:
     await story.scene("C", chained=(True, True))
     await story.render("C/1", last_frame="the same")
     await story.render("C/2")
@@ -49,7 +49,7 @@ async def test_of_several_frames_the_first_is_continued(story: Story) -> None:
     assert await story.groups() == {CHAIN: (6, 2, 2, 4)}
 
 
-async def test_23_a_broken_link_does_not_hide_what_comes_through_it(story: Story) -> None:
+async def test_23_a_broken_link_does_not_hide_derived_causes(story: Story) -> None:
     await story.render("A/1", seed="2")
     await c2_active(story)
     root = story.root("clothed", 1, 2)
@@ -71,7 +71,7 @@ async def test_24_an_unchained_segment_starts_a_new_run(story: Story) -> None:
     assert await story.causes("C/2") == {("chain", CHAIN)}
 
 
-async def test_25_a_file_that_no_version_has(story: Story) -> None:
+async def test_25_a_file_that_no_version_has_is_unmatched(story: Story) -> None:
     (first,) = await story.stage.takes(story.segment("A/1"))
     await story.render("A/1", rain="R2")
     assert await story.causes("A/1") == {("unmatched", story.unmatched("rain"))}
@@ -84,7 +84,7 @@ async def test_25_a_file_that_no_version_has(story: Story) -> None:
     assert await story.nothing_is_stale()
 
 
-async def test_25_with_the_frame_it_had_only_the_file_matters(story: Story) -> None:
+async def test_25_with_an_unchanged_frame_only_the_unmatched_file_counts(story: Story) -> None:
     await story.scene("C", chained=(True, True))
     await story.render("C/1", last_frame="the same")
     await story.render("C/2")
@@ -92,7 +92,7 @@ async def test_25_with_the_frame_it_had_only_the_file_matters(story: Story) -> N
     assert await story.causes("C/2") == {("derived", story.unmatched("rain"))}
 
 
-async def test_26_the_unknown_file_is_registered_later(story: Story) -> None:
+async def test_26_an_unmatched_file_that_is_registered_later_is_judged(story: Story) -> None:
     await story.render("A/1", rain="R2")
     await story.upload("rain", "R2", activate=False)
     assert await story.causes("A/1") == {("superseded", story.root("rain", 2, 1))}
@@ -102,7 +102,7 @@ async def test_26_the_unknown_file_is_registered_later(story: Story) -> None:
     assert ("superseded", story.root("rain", 1, 2)) in await story.causes("A/2")
 
 
-async def test_30_what_is_not_known_is_said(story: Story) -> None:
+async def test_30_missing_values_make_a_segment_unknown(story: Story) -> None:
     await story.scene("D")
     for place in (1, 2, 3, 4):
         await story.render(f"D/{place}", seed=None if place == 1 else "1", evidence="matched_by_digest")
@@ -112,7 +112,7 @@ async def test_30_what_is_not_known_is_said(story: Story) -> None:
     assert await story.states("D") == ["stale"] * 4
 
 
-async def test_31_an_archived_segment_is_not_the_one_before(story: Story) -> None:
+async def test_31_an_archived_segment_is_not_the_previous_one(story: Story) -> None:
     a2 = story.segment("A/2")
     await story.stage.archive("segment", a2)
     assert await story.causes("A/3") == {("chain", CHAIN)}
@@ -127,7 +127,7 @@ async def test_31_an_archived_segment_is_not_the_one_before(story: Story) -> Non
     assert await story.nothing_is_stale()
 
 
-async def test_31_what_its_chain_started_from_is_judged_once_nothing_else_speaks_for_it(story: Story) -> None:
+async def test_31_the_variant_is_judged_where_the_chain_is_interrupted(story: Story) -> None:
     await story.stage.archive("segment", story.segment("A/2"))
     await c2_active(story)
     root = story.root("clothed", 1, 2)
@@ -146,7 +146,7 @@ async def test_31_archived_scenes_and_projects_leave_the_report(story: Story) ->
     assert await story.groups() == {story.root("clothed", 1, 2): (8, 2, 2, 6)}
 
 
-async def test_34_forced_alone_a_segment_stays_derived(story: Story) -> None:
+async def test_34_a_segment_rendered_alone_stays_derived(story: Story) -> None:
     await c2_active(story)
     await story.render("A/2")
     root = story.root("clothed", 1, 2)
@@ -154,7 +154,7 @@ async def test_34_forced_alone_a_segment_stays_derived(story: Story) -> None:
     assert await story.causes("A/3") == {("chain", CHAIN), ("derived", root)}
 
 
-async def test_35_what_was_made_as_planned_is_stale_against_what_moved(story: Story) -> None:
+async def test_35_a_take_rendered_as_planned_is_stale_after_a_later_change(story: Story) -> None:
     await c2_active(story)
     await story.upload("clothed", "C3", derived_from=[("portrait", 1)])
     await story.redo("A", "B", clothed=2)
@@ -165,9 +165,9 @@ async def test_36_a_take_that_is_not_selected_changes_no_state(story: Story) -> 
     await c2_active(story)
     await story.render("A/1", clothed=2)
     await story.render("A/2")
-    chosen = await story.render("A/3")
+    selected = await story.render("A/3")
     before = await story.states("A")
     added = await story.render("A/3", select=False)
-    assert await story.stage.selected(story.segment("A/3")) == chosen
+    assert await story.stage.selected(story.segment("A/3")) == selected
     assert added in await story.stage.takes(story.segment("A/3"))
     assert await story.states("A") == before == ["fresh", "fresh", "fresh", "stale"]

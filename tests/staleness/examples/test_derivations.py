@@ -11,7 +11,7 @@ from genlock.errors import Conflict
 from genlock.model import Kind
 
 
-async def test_27_an_edit_passes_on_what_it_was_made_from(story: Story) -> None:
+async def test_27_an_edit_inherits_the_causes_of_its_source(story: Story) -> None:
     await story.upload("clothed", "C2", derived_from=[("clothed", 1)])
     await story.redo("A", "B", clothed=2)
     assert await story.nothing_is_stale()
@@ -22,7 +22,7 @@ async def test_27_an_edit_passes_on_what_it_was_made_from(story: Story) -> None:
     assert cause.path[:-1] == (("version", portrait, 1), ("version", clothed, 1), ("version", clothed, 2))
 
 
-async def test_28_nothing_is_superseded_by_what_was_made_from_it(story: Story) -> None:
+async def test_28_a_version_is_not_superseded_by_its_own_descendant(story: Story) -> None:
     await story.upload("portrait", "P2", derived_from=[("clothed", 1)])
     assert await story.nothing_is_stale()
     await story.upload("clothed", "C2", derived_from=[("portrait", 2)])
@@ -40,7 +40,7 @@ async def test_28_a_version_cannot_be_its_own_ancestor(story: Story) -> None:
     assert await story.nothing_is_stale()
 
 
-async def test_29_any_derivation_will_do_and_the_newest_is_blamed(story: Story) -> None:
+async def test_29_one_current_derivation_is_enough_and_else_the_newest_is_the_cause(story: Story) -> None:
     await story.upload("pose", "Q1")
     await story.upload("poster", "V1", derived_from=[("portrait", 1)])
     again = await story.upload("poster", "V1", derived_from=[("pose", 1)])
@@ -53,19 +53,19 @@ async def test_29_any_derivation_will_do_and_the_newest_is_blamed(story: Story) 
     assert await story.causes("C/1") == {("derived", story.root("pose", 1, 2))}
 
 
-async def test_32_one_report_per_project(story: Story) -> None:
+async def test_32_each_project_has_its_own_report(story: Story) -> None:
     other = await Story(story.stage, assets=story.assets, project=await story.stage.project("harbour")).elsewhere("X")
     await story.upload("rain", "R2", activate=False)
-    said_before = await story.stage.impact(story.assets["rain"], 2)
+    predicted = await story.stage.impact(story.assets["rain"], 2)
     await story.activate("rain", 2)
     root = story.root("rain", 1, 2)
     assert await story.groups() == {root: (8, 2, 8, 0)}
     assert await other.groups() == {root: (4, 1, 4, 0)}
-    assert said_before.becomes_stale == 12
-    assert said_before.reports == {story.project: await story.report(), other.project: await other.report()}
+    assert predicted.becomes_stale == 12
+    assert predicted.reports == {story.project: await story.report(), other.project: await other.report()}
 
 
-async def test_33_the_same_lora_twice(story: Story) -> None:
+async def test_33_the_same_lora_twice_is_one_take_with_two_inputs(story: Story) -> None:
     await story.scene("C", chained=(True,))
     rain = story.assets["rain"]
     take = await story.stage.record(

@@ -1,4 +1,4 @@
-"""Worked examples 13–19: pins and waivers. Of 16 the plan's own words are tested with plans."""
+"""Worked examples 13–19: pins and waivers. The notes of the plan of 16 are tested with plans."""
 
 from tests.staleness.examples.story import Story
 
@@ -16,7 +16,7 @@ async def test_13_a_pinned_scene_stays_fresh(story: Story) -> None:
     assert await story.groups() == {story.root("clothed", 1, 2): (8, 2, 2, 6)}
 
 
-async def test_13_a_pin_of_the_project_holds_where_the_scene_has_none_for_that_asset(story: Story) -> None:
+async def test_13_a_pin_of_the_project_applies_to_scenes_without_their_own(story: Story) -> None:
     await story.stage.pin(story.assets["clothed"], 1, project=story.project)
     await story.stage.pin(story.assets["rain"], 1, scene=story.scenes["A"])
     await c2_active(story)
@@ -25,7 +25,7 @@ async def test_13_a_pin_of_the_project_holds_where_the_scene_has_none_for_that_a
     assert await story.groups() == {story.root("rain", 1, 2): (4, 1, 4, 0)}
 
 
-async def test_14_a_scene_pinned_to_what_it_no_longer_uses(story: Story) -> None:
+async def test_14_a_scene_pinned_to_a_version_that_it_does_not_use_is_stale(story: Story) -> None:
     await c2_active(story)
     await story.redo("A", "B", clothed=2)
     await story.stage.pin(story.assets["clothed"], 1, scene=story.scenes["B"])
@@ -41,7 +41,7 @@ async def test_15_a_pinned_version_is_up_to_date_by_definition(story: Story) -> 
     assert await story.groups() == {story.root("portrait", 1, 2): (4, 1, 0, 4)}
 
 
-async def test_16_a_pin_of_what_the_variant_is_made_from(story: Story) -> None:
+async def test_16_a_pin_of_a_source_decides_which_variants_are_out_of_date(story: Story) -> None:
     await story.generate("clothed", "C9", [("portrait", 1)])
     await story.redo("A", "B", clothed=2)
     await story.stage.pin(story.assets["portrait"], 1, scene=story.scenes["A"])
@@ -51,14 +51,14 @@ async def test_16_a_pin_of_what_the_variant_is_made_from(story: Story) -> None:
 
     await story.generate("clothed", "C10", [("portrait", 2)])
     assert await story.groups() == {story.root("clothed", 2, 3): (8, 2, 2, 6)}
-    # Made from P2, the new variant is out of date where P1 is what is wanted: a pin wants other sources.
+    # Made from P2, the new variant is out of date where P1 is expected: the pin requires other sources.
     await story.redo("A", "B", clothed=3)
     assert await story.states("B") == ["fresh"] * 4
     assert await story.groups() == {story.root("portrait", 2, 1): (4, 1, 0, 4)}
     assert await story.sentences() == {"4 segments in 1 scene used portrait_v2.png — pinned to v1"}
 
 
-async def test_17_a_waived_cause_is_not_passed_on(story: Story) -> None:
+async def test_17_a_waived_cause_is_not_inherited(story: Story) -> None:
     await c2_active(story)
     await story.stage.waive(story.segment("A/1"), story.assets["clothed"])
     assert await story.states("A") == ["waived", "fresh", "fresh", "fresh"]
@@ -66,7 +66,7 @@ async def test_17_a_waived_cause_is_not_passed_on(story: Story) -> None:
     assert (await story.report()).waived == 1
 
 
-async def test_17_withdrawn_it_counts_again(story: Story) -> None:
+async def test_17_a_cause_counts_again_when_its_waiver_is_withdrawn(story: Story) -> None:
     await c2_active(story)
     for waiver in await story.stage.waive(story.segment("A/1"), story.assets["clothed"]):
         await story.stage.withdraw(waiver)

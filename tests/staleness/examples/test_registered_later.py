@@ -13,7 +13,7 @@ async def test_a_digest_that_no_asset_has_makes_the_segment_unknown(story: Story
     assert await story.causes("A/2") == set()
 
 
-async def test_from_its_registration_on_the_segment_is_judged(story: Story) -> None:
+async def test_a_segment_is_judged_from_the_registration_on(story: Story) -> None:
     take = await story.render("A/1", rain="R2", bare=True)
     await story.render("A/2")
     uploaded = await story.upload("rain", "R2")
@@ -26,18 +26,18 @@ async def test_from_its_registration_on_the_segment_is_judged(story: Story) -> N
     root = story.root("rain", 2, 3)
     assert await story.causes("A/1") == {("superseded", root)}
     assert (await story.groups())[root] == (4, 1, 1, 3)
-    said = await story.stage.impact(uploaded.asset, 2)
-    assert (said.becomes_stale, said.becomes_fresh) == (0, 1)
+    predicted = await story.stage.impact(uploaded.asset, 2)
+    assert (predicted.becomes_stale, predicted.becomes_fresh) == (0, 1)
 
 
-async def test_registered_and_not_activated_the_segment_is_ahead(story: Story) -> None:
+async def test_a_registered_but_inactive_version_makes_the_segment_stale(story: Story) -> None:
     await story.render("A/1", rain="R2", bare=True)
     await story.upload("rain", "R2", activate=False)
     assert await story.causes("A/1") == {("superseded", story.root("rain", 2, 1))}
 
 
 async def test_a_variant_registered_later_is_the_root_of_the_chain(story: Story) -> None:
-    """The frames of a chain go back to the variant, whether it was registered before or after they were made."""
+    """The frames of a chain lead back to the variant, whether it was registered before or after they were rendered."""
     await story.render("A/1", variant=None, rain=1)
     digest = "C9"
     await story.stage.record(
@@ -53,7 +53,7 @@ async def test_a_variant_registered_later_is_the_root_of_the_chain(story: Story)
     assert await story.causes("A/2") == {("derived", root)}
 
 
-async def test_an_earlier_take_is_linked_as_well(story: Story) -> None:
+async def test_earlier_takes_are_linked(story: Story) -> None:
     bare = await story.render("A/1", rain="R2", bare=True)
     await story.render("A/1")
     uploaded = await story.upload("rain", "R2")
@@ -64,7 +64,7 @@ async def test_an_earlier_take_is_linked_as_well(story: Story) -> None:
     assert await story.states("A/1") == ["fresh"]
 
 
-async def test_archived_segments_are_linked_when_they_come_back(story: Story) -> None:
+async def test_archived_segments_are_linked_when_they_are_restored(story: Story) -> None:
     take = await story.render("A/1", rain="R2", bare=True)
     segment = story.segment("A/1")
     await story.stage.archive("segment", segment)
@@ -75,7 +75,7 @@ async def test_archived_segments_are_linked_when_they_come_back(story: Story) ->
     assert {usage.take for usage in await story.stage.usage(uploaded.asset, uploaded.version)} == {take}
 
 
-async def test_the_asset_that_registers_it_first_has_it(story: Story) -> None:
+async def test_a_digest_is_linked_to_the_asset_that_registers_it_first(story: Story) -> None:
     await story.render("A/1", rain="R2", bare=True)
     first = await story.stage.upload(Kind.LORA, "storm", "R2", filename="storm_v1.safetensors")
     await story.upload("rain", "R2")

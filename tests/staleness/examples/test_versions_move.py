@@ -1,7 +1,7 @@
-"""Worked examples 1–12: versions move, variants are made again, contents turn out equal.
+"""Worked examples 1–12: versions change, variants are generated again, contents are equal.
 
-The state halves of 3, 4, 5, 8, 9 and 12: "redone" is a take recorded by hand with what is wanted, "restored" the old
-take selected again. What their plans say is tested with plans; the events of 2 are tested with events.
+The states of 3, 4, 5, 8, 9 and 12: "redone" is a take recorded by hand with the expected inputs, "restored" the old
+take selected again. The content of their plans is tested with plans; the events of 2 are tested with events.
 """
 
 from tests.staleness.examples.story import Story
@@ -15,7 +15,7 @@ async def c2_active(story: Story) -> None:
 async def test_01_a_new_variant_makes_its_chains_stale(story: Story) -> None:
     await story.upload("clothed", "C2", derived_from=[("portrait", 1)], activate=False)
     assert await story.nothing_is_stale()
-    said_before = await story.stage.impact(story.assets["clothed"], 2)
+    predicted = await story.stage.impact(story.assets["clothed"], 2)
 
     await story.activate("clothed", 2)
     root = story.root("clothed", 1, 2)
@@ -31,8 +31,8 @@ async def test_01_a_new_variant_makes_its_chains_stale(story: Story) -> None:
     assert await story.groups() == {root: (8, 2, 2, 6)}
     assert (report.segments, report.scenes, report.superseded, report.derived) == (8, 2, 2, 6)
     assert (report.chain, report.unmatched, report.waived) == (0, 0, 0)
-    assert (said_before.becomes_stale, said_before.becomes_fresh) == (8, 0)
-    assert said_before.reports == {story.project: report}
+    assert (predicted.becomes_stale, predicted.becomes_fresh) == (8, 0)
+    assert predicted.reports == {story.project: report}
 
 
 async def test_01_the_path_leads_from_the_version_through_the_chain(story: Story) -> None:
@@ -50,13 +50,13 @@ async def test_01_the_path_leads_from_the_version_through_the_chain(story: Story
 
 async def test_02_a_revert_makes_everything_fresh(story: Story) -> None:
     await c2_active(story)
-    said = await story.stage.impact(story.assets["clothed"], 1)
-    assert (said.becomes_stale, said.becomes_fresh) == (0, 8)
+    predicted = await story.stage.impact(story.assets["clothed"], 1)
+    assert (predicted.becomes_stale, predicted.becomes_fresh) == (0, 8)
     await story.activate("clothed", 1)
     assert await story.nothing_is_stale()
 
 
-async def test_03_redone_in_order_everything_is_fresh_and_the_old_takes_stay(story: Story) -> None:
+async def test_03_redoing_in_order_makes_everything_fresh_and_keeps_the_old_takes(story: Story) -> None:
     await c2_active(story)
     await story.redo("A", "B", clothed=2)
     assert await story.nothing_is_stale()
@@ -65,7 +65,7 @@ async def test_03_redone_in_order_everything_is_fresh_and_the_old_takes_stay(sto
         assert first != second == await story.stage.selected(segment)
 
 
-async def test_03_on_the_way_what_is_redone_breaks_the_next_link(story: Story) -> None:
+async def test_03_a_redone_segment_breaks_the_next_link(story: Story) -> None:
     await c2_active(story)
     await story.render("A/1", clothed=2)
     assert await story.states("A") == ["fresh", "stale", "stale", "stale"]
@@ -82,7 +82,7 @@ async def test_04_the_old_takes_are_fresh_again_after_a_revert(story: Story) -> 
     assert await story.nothing_is_stale()
 
 
-async def test_05_what_a_variant_was_made_from_moves(story: Story) -> None:
+async def test_05_a_new_version_of_a_source_makes_its_variant_out_of_date(story: Story) -> None:
     await story.upload("portrait", "P2")
     root = story.root("portrait", 1, 2)
     for scene in "AB":
@@ -96,13 +96,13 @@ async def test_05_what_a_variant_was_made_from_moves(story: Story) -> None:
     assert cause.path == (("version", portrait, 1), ("version", clothed, 1), ("segment", a1, 1), ("segment", a2, 2))
 
 
-async def test_06_the_variant_made_anew_is_the_only_root(story: Story) -> None:
+async def test_06_a_new_version_of_the_variant_is_the_only_root(story: Story) -> None:
     await story.upload("portrait", "P2")
     await story.upload("clothed", "C2", derived_from=[("portrait", 2)])
     assert await story.groups() == {story.root("clothed", 1, 2): (8, 2, 2, 6)}
 
 
-async def test_07_made_anew_with_the_same_bytes(story: Story) -> None:
+async def test_07_the_same_bytes_with_a_new_derivation_are_fresh(story: Story) -> None:
     await story.upload("portrait", "P2")
     again = await story.upload("clothed", "C1", derived_from=[("portrait", 2)])
     assert (again.outcome, again.version) == ("exists", 1)
@@ -110,13 +110,13 @@ async def test_07_made_anew_with_the_same_bytes(story: Story) -> None:
 
 
 async def made_by_an_engine(story: Story) -> None:
-    """8's start: the chains begin with a variant that an engine made from P1."""
+    """Set up example 8: the chains start with a variant that an engine made from P1."""
     await story.generate("clothed", "C9", [("portrait", 1)])
     await story.redo("A", "B", clothed=2)
     assert await story.nothing_is_stale()
 
 
-async def test_08_a_generated_variant_is_made_again_first(story: Story) -> None:
+async def test_08_a_generated_variant_is_regenerated_first(story: Story) -> None:
     await made_by_an_engine(story)
     await story.upload("portrait", "P2")
     assert await story.groups() == {story.root("portrait", 1, 2): (8, 2, 0, 8)}
@@ -126,7 +126,7 @@ async def test_08_a_generated_variant_is_made_again_first(story: Story) -> None:
     assert await story.nothing_is_stale()
 
 
-async def test_09_a_generated_variant_that_comes_out_the_same_cuts_off(story: Story) -> None:
+async def test_09_an_identical_generated_variant_makes_its_segments_fresh(story: Story) -> None:
     await made_by_an_engine(story)
     await story.upload("portrait", "P2")
     again = await story.generate("clothed", "C9", [("portrait", 2)])
@@ -134,7 +134,7 @@ async def test_09_a_generated_variant_that_comes_out_the_same_cuts_off(story: St
     assert await story.nothing_is_stale()
 
 
-async def test_10_other_metadata_is_no_other_lora(story: Story) -> None:
+async def test_10_a_lora_with_other_metadata_is_an_equivalent_version(story: Story) -> None:
     again = await story.upload("rain", "R1", wrapping="trained in May")
     assert (again.outcome, again.version) == ("equivalent", 2)
     assert await story.nothing_is_stale()
@@ -142,7 +142,7 @@ async def test_10_other_metadata_is_no_other_lora(story: Story) -> None:
     assert await story.stage.usage(story.assets["rain"], 2) == frozenset[SeenUsage]()
 
 
-async def test_11_a_lora_that_every_segment_uses(story: Story) -> None:
+async def test_11_a_lora_of_every_segment_is_one_group_of_direct_causes(story: Story) -> None:
     await story.upload("rain", "R2")
     root = story.root("rain", 1, 2)
     for scene in "AB":

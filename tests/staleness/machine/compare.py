@@ -1,4 +1,4 @@
-"""Holds the SQL equal to the oracle: whole reports, every state, every cause, every count."""
+"""Compare the SQL with the oracle: whole reports, every state, every cause, every count."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ from genlock.staleness.segment_view import segment_views
 
 
 async def compare(conn: Conn) -> World:
-    """Check everything that can be asked about staleness against the oracle; the world that was judged."""
+    """Check every query about staleness against the oracle; return the judged world."""
     world = await load_world(conn)
     for project_id, states in (await same_reports(conn, world)).items():
         ordered = list(states)
@@ -31,13 +31,13 @@ async def compare(conn: Conn) -> World:
 
 
 async def same_reports(conn: Conn, world: World) -> dict[int, dict[int, oracle.State]]:
-    """Check reports, states and counts of every project against the oracle; the states, in the order of segments."""
+    """Check reports, states and counts of every project against the oracle; return the states by segment."""
     projects = [row.id for row in world.projects]
-    found = await reports(conn, projects)
+    actual = await reports(conn, projects)
     counts = await segment_list.project_counts(conn, projects)
     judged: dict[int, dict[int, oracle.State]] = {}
     for project_id in projects:
-        _same_report(found[project_id].totals, found[project_id].groups, oracle_report.report(world, project_id))
+        _same_report(actual[project_id].totals, actual[project_id].groups, oracle_report.report(world, project_id))
         states = oracle_report.states(world, project_id)
         judged[project_id] = {segment.id: states[segment.id] for segment in world.live_segments(project_id)}
         assert await states_of(conn, list(judged[project_id])) == states
@@ -49,33 +49,33 @@ async def same_reports(conn: Conn, world: World) -> dict[int, dict[int, oracle.S
 
 
 async def compare_impact(conn: Conn, world: World, asset_id: int, version: int) -> Impact:
-    """Check a what-if against the oracle's; what it says."""
-    said = await what_if.impact(conn, asset_id, version, limit=500)
-    should = oracle_report.impact(world, asset_id, version)
-    assert said.segments.becomes_stale == should.becomes_stale
-    assert said.segments.becomes_unknown == should.becomes_unknown
-    assert said.segments.becomes_fresh == should.becomes_fresh
-    by_project = {project.project_id: project for project in said.projects}
-    for project in should.projects:
-        here = by_project[project.project_id]
-        assert here.segments.becomes_stale == len(project.becomes_stale)
-        assert here.segments.becomes_unknown == len(project.becomes_unknown)
-        assert here.segments.becomes_fresh == len(project.becomes_fresh)
-        _same_report(here.totals, here.groups, project.report)
+    """Check a what-if against the oracle's; return it."""
+    actual = await what_if.impact(conn, asset_id, version, limit=500)
+    expected = oracle_report.impact(world, asset_id, version)
+    assert actual.segments.becomes_stale == expected.becomes_stale
+    assert actual.segments.becomes_unknown == expected.becomes_unknown
+    assert actual.segments.becomes_fresh == expected.becomes_fresh
+    by_project = {project.project_id: project for project in actual.projects}
+    for project in expected.projects:
+        impact = by_project[project.project_id]
+        assert impact.segments.becomes_stale == len(project.becomes_stale)
+        assert impact.segments.becomes_unknown == len(project.becomes_unknown)
+        assert impact.segments.becomes_fresh == len(project.becomes_fresh)
+        _same_report(impact.totals, impact.groups, project.report)
     after = oracle_report.activated(world, asset_id, version)
-    for project_id, here in by_project.items():
-        # Projects that are told although nothing changes in them are told right.
-        _same_report(here.totals, here.groups, oracle_report.report(after, project_id))
-    return said
+    for project_id, impact in by_project.items():
+        # Projects that are listed without a change have the right report.
+        _same_report(impact.totals, impact.groups, oracle_report.report(after, project_id))
+    return actual
 
 
 def _same_report(totals: Totals, groups: Iterable[Group], should: oracle_report.Report) -> None:
     assert totals.model_dump() == vars(should.totals)
-    told = {_group_key(group): group for group in groups}
-    wanted = {(group.kind, group.asset_id, group.used, _expected(group)): group for group in should.groups}
-    assert told.keys() == wanted.keys()
-    for key, group in told.items():
-        other = wanted[key]
+    by_key = {_group_key(group): group for group in groups}
+    expected_by_key = {(group.kind, group.asset_id, group.used, _expected(group)): group for group in should.groups}
+    assert by_key.keys() == expected_by_key.keys()
+    for key, group in by_key.items():
+        other = expected_by_key[key]
         assert (group.sentence, group.segments, group.scenes, group.direct, group.derived, group.expected) == (
             other.sentence,
             other.segments,
@@ -113,24 +113,26 @@ async def _same_lists(conn: Conn, project_id: int, ordered: list[int], states: d
     assert listed == ordered
     for state in State:
         page = await segment_list.list_segments(conn, project_id, state=state, limit=500)
-        wanted = [segment_id for segment_id in ordered if states[segment_id].value == state.value]
-        assert list(page.segment_ids) == wanted
-        assert page.total == len(wanted)
+        expected_ids = [segment_id for segment_id in ordered if states[segment_id].value == state.value]
+        assert list(page.segment_ids) == expected_ids
+        assert page.total == len(expected_ids)
 
 
 async def _same_scene_counts(conn: Conn, world: World, project_id: int, states: dict[int, oracle.State]) -> None:
     scenes = [row.id for row in world.scenes if row.project_id == project_id]
     for scene_id, counts in (await segment_list.scene_counts(conn, project_id, scenes)).items():
-        here = [state.value for segment_id, state in states.items() if world.segment(segment_id).scene_id == scene_id]
-        assert counts.model_dump() == {"segments": len(here)} | {
-            state.value: here.count(state.value) for state in State
+        states_of_scene = [
+            state.value for segment_id, state in states.items() if world.segment(segment_id).scene_id == scene_id
+        ]
+        assert counts.model_dump() == {"segments": len(states_of_scene)} | {
+            state.value: states_of_scene.count(state.value) for state in State
         }
 
 
 async def _same_causes(conn: Conn, world: World, segment_ids: list[int]) -> None:
     judged = await judge_segments(conn, segment_ids)
     for segment_id, causes in (await causes_of(conn, judged, segment_ids)).items():
-        assert sorted(map(_told, causes)) == sorted(map(_should, oracle.causes(world, segment_id)))
+        assert sorted(map(_actual_values, causes)) == sorted(map(_expected_values, oracle.causes(world, segment_id)))
         await _same_long_paths(conn, world, segment_id, causes)
 
 
@@ -162,7 +164,7 @@ async def _same_long_paths(conn: Conn, world: World, segment_id: int, causes: tu
             assert whole[: len(cause.path)] == cause.path
 
 
-def _told(cause: Cause) -> tuple[Any, ...]:
+def _actual_values(cause: Cause) -> tuple[Any, ...]:
     path = [(step.type, step.id, step.number) for step in cause.path]
     root = cause.root
     role = (cause.role, cause.ordinal) if cause.kind != "derived" else ("", 0)
@@ -180,7 +182,7 @@ def _told(cause: Cause) -> tuple[Any, ...]:
     )
 
 
-def _should(cause: oracle.Cause) -> tuple[Any, ...]:
+def _expected_values(cause: oracle.Cause) -> tuple[Any, ...]:
     root = cause.root
     path = [(step.type, step.id, step.number) for step in cause.path]
     role = (cause.role, cause.ordinal) if cause.kind != "derived" else ("", 0)

@@ -1,7 +1,7 @@
-"""Loads a database into the oracle's plain rows: what is there, and nothing that was worked out from it.
+"""Load a database into the oracle's plain rows: only recorded facts, and nothing derived from them.
 
-It reads history (receipts' documents, selections, pins, derivations) and never the tables of the present that the
-SQL rules keep, so that a fault in keeping them shows.
+It reads history (receipts' documents, selections, pins, derivations) and never the tables of the current state that
+the SQL rules maintain, so that a fault in maintaining them shows.
 """
 
 import json
@@ -28,7 +28,7 @@ from genlock.digest import from_raw
 
 
 async def load_world(conn: Conn) -> World:
-    """Everything that states depend on, as it is in this transaction."""
+    """Load everything that states depend on, as seen by this transaction."""
     receipts = await rows(
         conn,
         "SELECT id, take_id, missing, evidence, document, inputs_digest, duration_s FROM receipts ORDER BY id",

@@ -1,4 +1,4 @@
-"""Random histories: after every step the SQL and the oracle say the same, and what-if is what then happens."""
+"""Random histories: after every step the SQL and the oracle agree, and a what-if is what the activation then does."""
 
 import asyncio
 from collections import Counter
@@ -31,7 +31,7 @@ pick = st.integers(0, 999)
 
 
 class Histories(RuleBasedStateMachine):
-    """One studio, one history. ``database`` gives a fresh one."""
+    """One studio, one history. ``database`` returns a fresh database."""
 
     conninfo: str
     loop: asyncio.AbstractEventLoop
@@ -47,27 +47,27 @@ class Histories(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        async def found() -> None:
+        async def create() -> None:
             self.db = Database(self.conninfo, max_size=2)
             await self.db.open()
             self.studio = Studio(self.db)
-            await self.studio.found()
+            await self.studio.create()
 
-        self.run(found())
+        self.run(create())
         for segment_id in (1, 2, 3, 4, 5, 6, 7, 8):
             self.run(self.studio.record(segment_id, versions=self.newest(), continues=True))
-        self.look()
+        self.check()
 
     def teardown(self) -> None:
         if hasattr(self, "db"):
             self.run(self.db.close())
 
-    def look(self) -> None:
-        async def looked() -> World:
+    def check(self) -> None:
+        async def compared() -> World:
             async with self.db.transaction() as conn:
                 return await compare(conn)
 
-        self.world = self.run(looked())
+        self.world = self.run(compared())
         for project in self.world.projects:
             for segment_id, state in oracle_report.states(self.world, project.id).items():
                 reached[f"state {state.value}"] += 1
@@ -77,9 +77,9 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def equal(self) -> None:
         if hasattr(self, "db"):
-            self.look()
+            self.check()
 
-    # what there is --------------------------------------------------------------------------------
+    # choices ---------------------------------------------------------------------------------------
 
     def active(self) -> dict[str, int]:
         return {row.name: row.active for row in self.world.assets}
@@ -96,7 +96,7 @@ class Histories(RuleBasedStateMachine):
         ids = sorted(row.id for row in self.world.segments if (row.archived if archived else row.id in live))
         return ids[choice % len(ids)] if ids else None
 
-    # what happens ---------------------------------------------------------------------------------
+    # changes ---------------------------------------------------------------------------------------
 
     @rule(
         name=names, effective=labels, label=labels, source=names, choice=pick, derived=st.booleans(), on=st.booleans()
@@ -122,7 +122,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(name=names, choice=pick, source=names, other=pick)
     def redeclare(self, name: str, choice: int, source: str, other: int) -> None:
-        """The same bytes again, with another origin: no new version, one derivation more."""
+        """Upload the same bytes with another origin: no new version, one more derivation."""
         number = self.version(name, choice)
         filename = self.world.version(self.studio.assets[name], number).filename
         label = filename.removeprefix(f"{name}_").removesuffix(".png")
@@ -137,30 +137,30 @@ class Histories(RuleBasedStateMachine):
         reached[f"rule redeclare {added.outcome.value}"] += 1
 
     def _is(self, name: str, number: int, effective: str, label: str) -> bool:
-        wanted = digest(f"{name}/{effective}/{label}")
-        return self.world.version(self.studio.assets[name], number).digest == wanted
+        expected = digest(f"{name}/{effective}/{label}")
+        return self.world.version(self.studio.assets[name], number).digest == expected
 
     @rule(name=names, choice=pick)
     def activate(self, name: str, choice: int) -> None:
         asset_id, number = self.studio.assets[name], self.version(name, choice)
 
-        async def asked() -> Any:
+        async def what_if() -> Any:
             async with self.db.transaction() as conn:
                 return await compare_impact(conn, self.world, asset_id, number)
 
-        said = self.run(asked())
+        predicted = self.run(what_if())
         was = self.active()[name]
         happened = self.run(self.studio.activate(asset_id, number))
         if was == number:
             reached["rule activate the active one"] += 1
-            assert said.segments == happened.segments
+            assert predicted.segments == happened.segments
             return
         reached["rule revert" if number < was else "rule activate"] += 1
-        assert happened == said
+        assert happened == predicted
 
     @rule(choice=pick, name=names, version=pick, whole=st.sampled_from(["scene", "project", "both"]))
     def pin(self, choice: int, name: str, version: int, whole: str) -> None:
-        """Pin for a scene, for its project, or different versions for both: the scene's own must win."""
+        """Pin for a scene, for its project, or different versions for both: the scene's own pin must win."""
         scene_id = self.studio.scenes[choice % 3]
         project_id = self.world.scene(scene_id).project_id
         if self.world.project(project_id).archived:
@@ -263,7 +263,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(choice=pick)
     def redo(self, choice: int) -> None:
-        """Make a segment again from what is expected now."""
+        """Render a segment again with the expected versions."""
         segment_id = self.segment(choice)
         if segment_id is None:
             return
@@ -309,13 +309,13 @@ class Histories(RuleBasedStateMachine):
     def insert(self, choice: int, position: int) -> None:
         scene_id = self.studio.scenes[choice % 3]
         scene = self.world.scene(scene_id)
-        here = sum(row.scene_id == scene_id and not row.archived for row in self.world.segments)
-        if here > 5 or scene.archived or self.world.project(scene.project_id).archived:
+        count = sum(row.scene_id == scene_id and not row.archived for row in self.world.segments)
+        if count > 5 or scene.archived or self.world.project(scene.project_id).archived:
             return
 
         async def inserted() -> None:
             async with self.db.transaction() as conn:
-                new = NewSegments(count=1, position=min(position, here + 1))
+                new = NewSegments(count=1, position=min(position, count + 1))
                 await editing.insert_segments(conn, scene_id, new, ACTOR)
 
         self.run(inserted())

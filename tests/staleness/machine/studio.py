@@ -1,6 +1,6 @@
 """A small studio on a real database, with the verbs that histories are made of.
 
-Assets, contents and segments are few on purpose: histories shall meet the same things again and again.
+Assets, contents and segments are few on purpose: histories must meet the same ones again and again.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ ASSETS = (
 
 
 def digest(label: str) -> Digest:
-    """The digest that stands for some content."""
+    """Return the digest of some content."""
     return "sha256:" + hashlib.sha256(label.encode()).hexdigest()
 
 
@@ -48,8 +48,8 @@ class Studio:
         self.tag = ""
         self._counter = 0
 
-    async def found(self) -> None:
-        """Make the projects, scenes, segments and first versions; nothing is rendered yet."""
+    async def create(self) -> None:
+        """Create the projects, scenes, segments and first versions; nothing is rendered yet."""
         async with self.db.transaction() as conn:
             for slug, scenes in (("film", (3, 3)), ("short", (2,))):
                 project = await timeline.create_project(conn, NewProject(slug=slug, name=slug), ACTOR)
@@ -68,7 +68,7 @@ class Studio:
     async def upload(
         self, name: str, effective: str, label: str, sources: Sequence[tuple[str, int]], *, activate: bool
     ) -> Added:
-        """Upload bytes: ``label`` names them, ``effective`` what decides whether they are equal to others."""
+        """Upload bytes: ``label`` names them, ``effective`` decides which others they are equal to."""
         new = NewVersion(
             digest=digest(f"{name}/{effective}/{label}"),
             effective_digest=digest(f"{name}/{effective}"),
@@ -82,11 +82,11 @@ class Studio:
         return added
 
     async def activate(self, asset_id: int, number: int) -> Impact:
-        """Make a version active and tell what followed."""
+        """Activate a version and publish the change."""
         async with self.db.transaction() as conn:
-            moved = await activation.activate(conn, asset_id, number, ACTOR)
+            change = await activation.activate(conn, asset_id, number, ACTOR)
         async with self.db.transaction() as conn:
-            return await what_if.publish_change(conn, moved)
+            return await what_if.publish_change(conn, change)
 
     async def record(
         self,
@@ -102,7 +102,7 @@ class Studio:
         lora_twice: bool = False,
         select: bool = True,
     ) -> int:
-        """Record a take made with these versions, continuing the segment before if there is a take to continue."""
+        """Record a take made with these versions, continuing the previous segment if it has a take."""
         self._counter += 1
         seed_take = None
         async with self.db.transaction() as conn:

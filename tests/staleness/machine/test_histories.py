@@ -1,4 +1,4 @@
-"""Runs the state machine: briefly with every change, at length in ``make test-all``."""
+"""Run the state machine: briefly with every change, at length in ``make test-all``."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ def _run(postgres: str, template: str, *, histories: int, steps: int) -> None:
             super().teardown()
             self.opened.__exit__(None, None, None)
 
-    # A seeded fault need only be caught, not be told in the fewest steps.
+    # A seeded fault need only be caught, not shown in the fewest steps.
     shrinking = () if MUTANTS in os.environ else (Phase.shrink,)
     phases = (Phase.explicit, Phase.reuse, Phase.generate, *shrinking)
     try:

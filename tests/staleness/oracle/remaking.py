@@ -1,6 +1,6 @@
-"""Worlds of random derivations, and the making again of what is out of date in them.
+"""Worlds of random derivations, and the regeneration of the versions that are out of date in them.
 
-Everything is of one kind and nothing is pinned: only versions, derivations and what is active matter here.
+Everything is of one kind and nothing is pinned: only versions, derivations and active versions matter here.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ def key(version: VersionRow) -> Key:
 
 
 def start(assets: int) -> World:
-    """So many assets, each with a first version that was made from nothing."""
+    """Return a world of several assets, each with a first version without sources."""
     ids = range(1, assets + 1)
     return World(
         assets=tuple(AssetRow(id, None, "other", f"asset {id}") for id in ids),
@@ -28,7 +28,7 @@ def start(assets: int) -> World:
 
 
 def with_version(world: World, asset: int, sources: Sequence[Key], *, active: bool) -> tuple[World, Key]:
-    """A new version of an asset, made from these sources if there are any."""
+    """Add a version of an asset, made from the given sources."""
     number = 1 + max(row.number for row in world.versions if row.asset_id == asset)
     new = VersionRow(asset, number, f"{asset}.{number}", f"{asset}.{number}", "")
     world = replace(world, versions=(*world.versions, new))
@@ -38,14 +38,14 @@ def with_version(world: World, asset: int, sources: Sequence[Key], *, active: bo
 
 
 def with_derivation(world: World, x: Key, sources: Sequence[Key]) -> World:
-    """One more derivation of a version that is there."""
+    """Add a derivation of an existing version."""
     row = DerivationRow(len(world.derivations) + 1, *x, tuple(dict.fromkeys(sources)))
     return replace(world, derivations=(*world.derivations, row))
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Uploads made from anything, edits and loops included; derivations declared later; reverts."""
+    """Return uploads with any sources, edits and loops included; derivations declared later; reverts."""
     world = start(draw(st.integers(1, 4)))
     for _ in range(draw(st.integers(1, 14))):
         versions = st.sampled_from([key(row) for row in world.versions])
@@ -64,14 +64,14 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 def out_of_date(world: World) -> list[Key]:
-    """The active versions that are out of date."""
+    """Return the active versions that are out of date."""
     return [(row.id, row.active) for row in world.assets if version_roots(world, None, row.id, row.active)]
 
 
-def wanted_sources(world: World, x: Key) -> list[Key]:
-    """What ``x`` would be made from today: by asset of its newest derivation, the expected version.
+def expected_sources(world: World, x: Key) -> list[Key]:
+    """Return the sources of ``x`` if it were made today: the expected version of each asset of its newest derivation.
 
-    An older form of what ``x`` is, or of what was made from it, stays: an edit is made again on what it was an edit of,
+    An older form of ``x``, or of a version made from it, stays: an edit is regenerated from the version that it edited,
     and nothing is made from itself.
     """
     version = world.version(*x)
@@ -83,15 +83,15 @@ def wanted_sources(world: World, x: Key) -> list[Key]:
 def remake(
     world: World, x: Key, same_content: Callable[[], bool], busy: frozenset[Key] = frozenset()
 ) -> tuple[World, Key]:
-    """The world in which ``x`` was made again, its sources first; and the version that stands for it then."""
+    """Return the world after ``x`` was regenerated, its sources first; and the version that replaces it."""
     if x in busy or not version_roots(world, None, *x):
         return world, x
     sources: list[Key] = []
-    for source in wanted_sources(world, x):
+    for source in expected_sources(world, x):
         world, current = remake(world, source, same_content, busy | {x})
         sources.append(current)
     if not version_roots(world, None, *x):
-        return world, x  # cut off: what it was made from came out the same
+        return world, x  # cut off: its sources came out identical
     if same_content() and not would_be_own_ancestor(world, *x, sources):
         return activated(with_derivation(world, x, sources), *x), x
     return with_version(world, x[0], sources, active=True)

@@ -25,7 +25,7 @@ class Totals:
 
 @dataclass(frozen=True)
 class Estimate:
-    """GPU seconds to redo a group, and the number of renders they were learned from."""
+    """GPU seconds to redo a group, and the number of renders that they were learned from."""
 
     gpu_seconds: float
     samples: int
@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Report:
-    """What is out of date in a project, most segments first."""
+    """The stale segments of a project by root, largest group first."""
 
     project_id: int
     totals: Totals
@@ -60,7 +60,7 @@ class Report:
 
 @dataclass(frozen=True)
 class ProjectImpact:
-    """What one project would see: which segments change their state, and its report afterwards."""
+    """The effect on one project: the segments that change their state, and its report afterwards."""
 
     project_id: int
     becomes_stale: tuple[int, ...]
@@ -71,7 +71,7 @@ class ProjectImpact:
 
 @dataclass(frozen=True)
 class Impact:
-    """What activating a version would do, by project; projects where nothing would change are left out."""
+    """The effect of activating a version, by project; projects without a change are left out."""
 
     projects: tuple[ProjectImpact, ...]
 
@@ -92,12 +92,12 @@ class Impact:
 
 
 def states(world: World, project_id: int) -> dict[int, State]:
-    """The state of every segment of a project that counts."""
+    """Return the state of every live segment of a project."""
     return {segment.id: state(world, segment.id) for segment in world.live_segments(project_id)}
 
 
 def report(world: World, project_id: int) -> Report:
-    """The report of a project."""
+    """Return the report of a project."""
     segments = world.live_segments(project_id)
     live = {segment.id: _unwaived(world, segment) for segment in segments}
     stale = [segment for segment in segments if live[segment.id]]
@@ -105,7 +105,7 @@ def report(world: World, project_id: int) -> Report:
         kind: sum(any(cause.kind == kind for cause in live[segment.id]) for segment in stale)
         for kind in ("superseded", "chain", "derived", "unmatched")
     }
-    waived = sum(found is State.WAIVED for found in states(world, project_id).values())
+    waived = sum(state is State.WAIVED for state in states(world, project_id).values())
     scenes = len({segment.scene_id for segment in stale})
     roots = {cause.root.identity for segment in stale for cause in live[segment.id]}
     groups = (_group(world, root, stale, live) for root in roots)
@@ -119,16 +119,16 @@ def _group(world: World, identity: Identity, stale: list[SegmentRow], live: Mapp
         for segment in stale
         if any(cause.root.identity == identity for cause in live[segment.id])
     }
-    root = next(cause.root for found in mine.values() for cause in found)
-    direct = sum(any(cause.kind != "derived" for cause in found) for found in mine.values())
+    root = next(cause.root for mine_of_segment in mine.values() for cause in mine_of_segment)
+    direct = sum(any(cause.kind != "derived" for cause in mine_of_segment) for mine_of_segment in mine.values())
     scenes = len({segment.scene_id for segment in mine})
-    wanted = {cause.root.expected for found in mine.values() for cause in found}
+    expected = {cause.root.expected for mine_of_segment in mine.values() for cause in mine_of_segment}
     return Group(
         root=identity,
         kind=root.kind,
         asset_id=root.asset_id,
         used=root.used,
-        expected=root.expected if len(wanted) == 1 else None,  # pins can make one unmatched asset expect several
+        expected=root.expected if len(expected) == 1 else None,  # pins can make one unmatched asset expect several
         sentence=_sentence(world, root, list(mine), scenes),
         segments=len(mine),
         scenes=scenes,
@@ -158,7 +158,7 @@ def _sentence(world: World, root: Root, segments: list[SegmentRow], scenes: int)
 
 
 def _estimate(world: World, segments: list[SegmentRow]) -> Estimate | None:
-    """The sum of the median durations of renders of the same workflow and size; None if there was none."""
+    """Return the sum of the median durations of renders of the same workflow and size; None if there was none."""
     kinds_of_work = [_work(world.receipt(world.take(world.selected[segment.id]).receipt_id)) for segment in segments]
     samples = {work: _durations(world, work) for work in kinds_of_work if None not in work}
     seconds = [median(samples[work]) for work in kinds_of_work if samples.get(work)]
@@ -166,7 +166,7 @@ def _estimate(world: World, segments: list[SegmentRow]) -> Estimate | None:
 
 
 def _durations(world: World, work: tuple[str | None, int | None, int | None]) -> list[float]:
-    """The newest measurements of a kind of work: machines change, and the newest thousand say what it costs today."""
+    """Return the newest measurements of a kind of work: machines change, and the newest thousand show today's cost."""
     newest_first = sorted(world.receipts, key=lambda row: -row.id)
     return [row.duration_s for row in newest_first if _work(row) == work and row.duration_s is not None][:1000]
 
@@ -180,13 +180,13 @@ def _unwaived(world: World, segment: SegmentRow) -> tuple[Cause, ...]:
 
 
 def activated(world: World, asset_id: int, number: int) -> World:
-    """The world with another active version of an asset."""
+    """Return the world with another active version of an asset."""
     assets = (replace(row, active=number) if row.id == asset_id else row for row in world.assets)
     return replace(world, assets=tuple(assets))
 
 
 def impact(world: World, asset_id: int, number: int) -> Impact:
-    """What activating a version would do."""
+    """Return the effect of activating a version."""
     after = activated(world, asset_id, number)
     return Impact(
         tuple(project for row in world.projects if (project := _project_impact(world, after, row.id)) is not None)
@@ -199,8 +199,8 @@ def _project_impact(world: World, after: World, project_id: int) -> ProjectImpac
         return None
     old, new = states(world, project_id), states(after, project_id)
 
-    def becoming(wanted: State) -> tuple[int, ...]:
-        return tuple(segment_id for segment_id in new if new[segment_id] is wanted is not old[segment_id])
+    def becoming(target: State) -> tuple[int, ...]:
+        return tuple(segment_id for segment_id in new if new[segment_id] is target is not old[segment_id])
 
     return ProjectImpact(
         project_id,

@@ -70,7 +70,7 @@ class VersionRow:
 
     @property
     def content(self) -> tuple[int, str]:
-        """What makes two versions of one asset equal. Equal versions share their derivations."""
+        """The identity of equal versions of one asset. Equal versions share their derivations."""
         return (self.asset_id, self.effective_digest)
 
 
@@ -108,7 +108,7 @@ class TakeRow:
 
 @dataclass(frozen=True)
 class InputRow:
-    """One line of a receipt: the digest used, of which asset, or of which take's ``part`` for a seed frame."""
+    """One line of a receipt: the digest used and its asset, or for a seed frame the take and its ``part``."""
 
     role: str
     ordinal: int
@@ -123,7 +123,7 @@ class InputRow:
 
 @dataclass(frozen=True)
 class ReceiptRow:
-    """How a take, or (without ``take_id``) a generated version, was made; and what is known of the work it took."""
+    """How a take, or (without ``take_id``) a generated version, was made; and the measured work."""
 
     id: int
     take_id: int | None
@@ -138,14 +138,14 @@ class ReceiptRow:
 
     @property
     def seed_frames(self) -> tuple[InputRow, ...]:
-        """The frames that went into this take, in order; it continues the first. Nearly always none or one."""
+        """Return the frames that this take used, in order; it continues the first. Nearly always none or one."""
         frames = (line for line in self.inputs if line.role == SEED_FRAME and line.via is None)
         return tuple(sorted(frames, key=lambda line: line.ordinal))
 
 
 @dataclass(frozen=True)
 class WaiverRow:
-    """A person accepted one root for one segment, bound to both digests. ``asset_id`` None: the chain."""
+    """A user accepted one root for one segment, bound to both digests. ``asset_id`` None: the chain."""
 
     id: int
     segment_id: int
@@ -174,31 +174,31 @@ class World:
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
     def project(self, project_id: int) -> ProjectRow:
-        """The project with this id."""
+        """Return the project with this id."""
         return next(row for row in self.projects if row.id == project_id)
 
     def scene(self, scene_id: int) -> SceneRow:
-        """The scene with this id."""
+        """Return the scene with this id."""
         return next(row for row in self.scenes if row.id == scene_id)
 
     def segment(self, segment_id: int) -> SegmentRow:
-        """The segment with this id."""
+        """Return the segment with this id."""
         return next(row for row in self.segments if row.id == segment_id)
 
     def asset(self, asset_id: int) -> AssetRow:
-        """The asset with this id."""
+        """Return the asset with this id."""
         return next(row for row in self.assets if row.id == asset_id)
 
     def version(self, asset_id: int, number: int) -> VersionRow:
-        """The version of an asset with this number."""
+        """Return the version of an asset with this number."""
         return next(row for row in self.versions if (row.asset_id, row.number) == (asset_id, number))
 
     def version_with(self, asset_id: int, digest: str) -> VersionRow | None:
-        """The version of an asset that has these bytes, if one has."""
+        """Return the version of an asset that has these bytes, if one has."""
         return next((row for row in self.versions if (row.asset_id, row.digest) == (asset_id, digest)), None)
 
     def take(self, take_id: int) -> TakeRow:
-        """The take with this id."""
+        """Return the take with this id."""
         return next(row for row in self.takes if row.id == take_id)
 
     def receipt(self, receipt_id: int) -> ReceiptRow:
@@ -219,11 +219,11 @@ class World:
         return line if first is None else replace(line, asset_id=first.asset_id)
 
     def selected_take(self, segment_id: int) -> TakeRow | None:
-        """The take of a segment that is in the cut."""
+        """Return the selected take of a segment."""
         return self.take(self.selected[segment_id]) if segment_id in self.selected else None
 
     def segment_before(self, segment: SegmentRow) -> SegmentRow | None:
-        """The nearest segment before this one in its scene. What is archived has none, and is none."""
+        """Return the nearest segment before this one in its scene; archived segments have none and are skipped."""
         scene = self.scene(segment.scene_id)
         if segment.archived or scene.archived or self.project(scene.project_id).archived:
             return None
@@ -236,7 +236,7 @@ class World:
         return max(earlier, key=lambda pair: pair[0])[1] if earlier else None
 
     def live_segments(self, project_id: int) -> tuple[SegmentRow, ...]:
-        """The segments of a project that count, in order: neither they, their scene nor their project is archived."""
+        """Return the segments of a project in order, without archived ones and those of archived scenes or projects."""
         if self.project(project_id).archived:
             return ()
         scenes = {row.id: row.position for row in self.scenes if row.project_id == project_id and not row.archived}

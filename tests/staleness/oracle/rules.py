@@ -3,8 +3,8 @@
 Pure functions of plain rows. The numbers in comments are those of the rules:
 
     1 superseded   an input's asset has an expected version with another effective digest
-    2 chain        the selected take of the segment before has another frame than the one continued from
-    3 derived      (a) an input matches, but what it was made from has moved; (b) the segment before has causes
+    2 chain        the selected take of the previous segment has another frame than the one continued from
+    3 derived      (a) an input matches, but one of its sources changed; (b) the previous segment has causes
     4 unmatched    an input names a digest that no version of its asset has
 """
 
@@ -28,11 +28,11 @@ from genlock.model import SEED_FRAME, Kind
 
 Content = tuple[int, str]  # (asset, effective digest): equal versions are one content
 Identity = tuple[str, int | None, int | None, int | None]
-KNOWN = frozenset({"recorded", "matched_by_digest"})  # evidence that is good enough to call a take fresh
+SUFFICIENT = frozenset({"recorded", "matched_by_digest"})  # evidence that is good enough to call a take fresh
 
 
 class State(StrEnum):
-    """What a segment is, judged by its selected take; the first that holds, in this order."""
+    """The state of a segment, judged by its selected take; the first that applies, in this order."""
 
     EMPTY = "empty"
     STALE = "stale"
@@ -43,7 +43,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Root:
-    """The far end of a cause: what was used and what is expected, by number and by the digests that decided."""
+    """The far end of a cause: the used and the expected version, by number and by the digests that decided."""
 
     kind: Literal["asset", "unmatched", "chain"]
     asset_id: int | None
@@ -54,7 +54,7 @@ class Root:
 
     @property
     def identity(self) -> Identity:
-        """What makes two roots the same one: causes and groups are told apart by this alone."""
+        """Return the identity of a root, which alone distinguishes causes and groups."""
         return (self.kind, self.asset_id, self.used, self.expected if self.kind == "asset" else None)
 
 
@@ -73,7 +73,7 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Trail:
-    """A root and the way from it, nearest the root first."""
+    """A root and the path from it, nearest the root first."""
 
     root: Root
     path: Path
@@ -81,7 +81,7 @@ class Trail:
 
 @dataclass(frozen=True)
 class Cause:
-    """One reason why a take is stale. Where it came from and went to are its root's used and expected."""
+    """A reason why a take is stale. Its root has the used and the expected version."""
 
     kind: Literal["superseded", "chain", "derived", "unmatched"]
     role: str
@@ -92,18 +92,18 @@ class Cause:
 
     @property
     def decided_by(self) -> str:
-        """Which digest decided: versions are compared by effective digest, frames and unknown files by their bytes."""
+        """Return which digest decided: the effective one for versions, the file digest for frames and unknown files."""
         return "effective_digest" if self.root.kind == "asset" else "digest"
 
 
 def expected(world: World, scene_id: int | None, asset_id: int) -> VersionRow:
-    """What should be used today: the scene's pin, else the project's, else the active version (``None``: no scene)."""
+    """Return the version to use now: the scene's pin, else the project's, else the active one (``None``: no scene)."""
     pin = pinned(world, scene_id, asset_id)
     return pin or world.version(asset_id, world.asset(asset_id).active)
 
 
 def pinned(world: World, scene_id: int | None, asset_id: int) -> VersionRow | None:
-    """The version that a pin names for a scene: its own pin, else its project's."""
+    """Return the version that a pin names for a scene: its own pin, else its project's."""
     if scene_id is None:
         return None
     project_id = world.scene(scene_id).project_id
@@ -116,82 +116,85 @@ def pinned(world: World, scene_id: int | None, asset_id: int) -> VersionRow | No
 
 
 def derivations_of(world: World, content: Content) -> tuple[DerivationRow, ...]:
-    """The derivations of a content, oldest first: those of all its equal versions together."""
+    """Return the derivations of a content, oldest first: those of all its equal versions together."""
     rows = [row for row in world.derivations if world.version(row.asset_id, row.number).content == content]
     return tuple(sorted(rows, key=lambda row: row.id))
 
 
 def ancestors(world: World, content: Content) -> frozenset[Content]:
-    """Every content that this one was made from, by any of its derivations, directly or through others."""
-    found: set[Content] = set()
+    """Return every content that this one was made from, by any of its derivations, directly or through others."""
+    contents: set[Content] = set()
     to_visit = [content]
     while to_visit:
         for row in derivations_of(world, to_visit.pop()):
-            sources = {world.version(*source).content for source in row.sources} - found
-            found |= sources
+            sources = {world.version(*source).content for source in row.sources} - contents
+            contents |= sources
             to_visit.extend(sources)
-    return frozenset(found)
+    return frozenset(contents)
 
 
 def made_from(world: World, version: VersionRow, x: VersionRow) -> bool:
-    """Whether ``version`` is ``x``, or has it among its ancestors."""
+    """Return whether ``version`` is ``x``, or has it among its ancestors."""
     return version.content == x.content or x.content in ancestors(world, version.content)
 
 
 def would_be_own_ancestor(world: World, asset_id: int, number: int, sources: Iterable[tuple[int, int]]) -> bool:
-    """Whether deriving this version from these sources would make it its own ancestor."""
+    """Return whether deriving this version from these sources would make it its own ancestor."""
     x = world.version(asset_id, number)
     return any(made_from(world, world.version(*source), x) for source in sources)
 
 
 def version_roots(world: World, scene_id: int | None, asset_id: int, number: int) -> tuple[Trail, ...]:
-    """Why a version is out of date in a scene: its roots, each by its shortest path; none if it is up to date."""
+    """Return why a version is out of date in a scene: its roots, each by its shortest path; none if it is current."""
     return _roots(world, scene_id, world.version(asset_id, number), {})
 
 
-Known = dict[Content, tuple[Trail, ...]]  # within one question only: a diamond is walked once, not twice per level
+# Within one query only: a diamond is walked once, not twice per level.
+RootsByContent = dict[Content, tuple[Trail, ...]]
 
 
-def _roots(world: World, scene_id: int | None, version: VersionRow, known: Known) -> tuple[Trail, ...]:
-    if version.content not in known:
+def _roots(
+    world: World, scene_id: int | None, version: VersionRow, roots_by_content: RootsByContent
+) -> tuple[Trail, ...]:
+    if version.content not in roots_by_content:
         rows = derivations_of(world, version.content)
-        each = [_derivation_roots(world, scene_id, version, row, known) for row in rows]
+        each = [_derivation_roots(world, scene_id, version, row, roots_by_content) for row in rows]
         pin = pinned(world, scene_id, version.asset_id)
         if pin is not None and pin.content == version.content:
-            known[version.content] = ()  # what a pin names is up to date by definition
+            roots_by_content[version.content] = ()  # a pinned version is up to date by definition
         elif not all(each):
-            known[version.content] = ()  # early cut-off: made once from what is expected is enough
+            roots_by_content[version.content] = ()  # early cut-off: one derivation from expected sources is enough
         else:
-            known[version.content] = each[-1] if each else ()
-    return known[version.content]
+            roots_by_content[version.content] = each[-1] if each else ()
+    return roots_by_content[version.content]
 
 
 def _derivation_roots(
-    world: World, scene_id: int | None, x: VersionRow, row: DerivationRow, known: Known
+    world: World, scene_id: int | None, x: VersionRow, row: DerivationRow, roots_by_content: RootsByContent
 ) -> tuple[Trail, ...]:
     sources = [world.version(*source) for source in row.sources]
     today = {source: expected(world, scene_id, source.asset_id) for source in sources}
-    settled = {source.asset_id for source in sources if source.content == today[source].content}
+    up_to_date = {source.asset_id for source in sources if source.content == today[source].content}
     trails: list[Trail] = []
     for source in sources:
         is_expected = source.content == today[source].content
         if not is_expected and not made_from(world, today[source], x):
-            trails.append(Trail(_moved(source, today[source]), (_version_step(world, source),)))
+            trails.append(Trail(_superseded_root(source, today[source]), (_version_step(world, source),)))
             continue
-        for trail in _roots(world, scene_id, source, known):
-            # An older form of x, or of what was made from x, speaks only for what x itself was not made from anew.
-            if is_expected or trail.root.asset_id not in settled:
+        for trail in _roots(world, scene_id, source, roots_by_content):
+            # An older form of x, or of a version made from x, counts only for sources that x does not have up to date.
+            if is_expected or trail.root.asset_id not in up_to_date:
                 trails.append(Trail(trail.root, (*trail.path, _version_step(world, source))))
     return tuple(_shortest(trails))
 
 
 def causes(world: World, segment_id: int) -> tuple[Cause, ...]:
-    """Every reason why the selected take of a segment is stale, waived ones included."""
+    """Return every reason why the selected take of a segment is stale, waived ones included."""
     segment = world.segment(segment_id)
     receipt = _receipt(world, segment)
     if receipt is None:
         return ()
-    here = _segment_step(segment)
+    segment_step = _segment_step(segment)
     direct: list[Cause] = []
     derived: list[tuple[InputRow, Trail]] = []
     for line, asset_id in judged(world, segment, receipt):
@@ -199,42 +202,42 @@ def causes(world: World, segment_id: int) -> tuple[Cause, ...]:
         used = world.version_with(asset_id, line.digest)
         if used is None:  # 4
             root = Root("unmatched", asset_id, None, today.number, line.digest, today.effective_digest)
-            direct.append(Cause("unmatched", line.role, line.ordinal, root, (here,)))  # no version to name
+            direct.append(Cause("unmatched", line.role, line.ordinal, root, (segment_step,)))  # no version to name
         elif used.content != today.content:  # 1
-            path = (_version_step(world, used), here)
-            direct.append(Cause("superseded", line.role, line.ordinal, _moved(used, today), path))
+            path = (_version_step(world, used), segment_step)
+            direct.append(Cause("superseded", line.role, line.ordinal, _superseded_root(used, today), path))
         else:  # 3a
             for trail in version_roots(world, segment.scene_id, asset_id, used.number):
-                derived.append((line, Trail(trail.root, (*trail.path, _version_step(world, used), here))))
+                derived.append((line, Trail(trail.root, (*trail.path, _version_step(world, used), segment_step))))
     before = continued(world, segment)
     if before is not None:
         now_selected = world.take(world.selected[before.id]).outputs
         frame = receipt.seed_frames[0]
-        now_there = now_selected.get(frame.part or LAST_FRAME)
-        if now_there is not None and now_there != frame.digest:  # 2
-            root = Root("chain", None, None, None, frame.digest, now_there)
-            direct.append(Cause("chain", frame.role, frame.ordinal, root, (here,)))
+        now_frame = now_selected.get(frame.part or LAST_FRAME)
+        if now_frame is not None and now_frame != frame.digest:  # 2
+            root = Root("chain", None, None, None, frame.digest, now_frame)
+            direct.append(Cause("chain", frame.role, frame.ordinal, root, (segment_step,)))
         for cause in causes(world, before.id):  # 3b
             if cause.waiver_id is None:
-                derived.append((frame, Trail(cause.root, (*cause.path, here))))
+                derived.append((frame, Trail(cause.root, (*cause.path, segment_step))))
     return _judge(world, segment, direct, derived)
 
 
 def _judge(
     world: World, segment: SegmentRow, direct: list[Cause], derived: list[tuple[InputRow, Trail]]
 ) -> tuple[Cause, ...]:
-    """Direct causes all, derived ones once per root that is not direct; each with the waiver that covers it."""
+    """Return the direct causes, and a derived one per root that is not direct; each with the waiver that covers it."""
     roots = {cause.root.identity for cause in direct}
-    chosen: list[Cause] = list(direct)
+    judged_causes: list[Cause] = list(direct)
     for trail in _shortest(trail for _, trail in derived):
         if trail.root.identity not in roots:
             line = min((line for line, of in derived if of == trail), key=lambda line: (line.role, line.ordinal))
-            chosen.append(Cause("derived", line.role, line.ordinal, trail.root, trail.path))
-    return tuple(replace(cause, waiver_id=_waiver(world, segment, cause.root)) for cause in chosen)
+            judged_causes.append(Cause("derived", line.role, line.ordinal, trail.root, trail.path))
+    return tuple(replace(cause, waiver_id=_waiver(world, segment, cause.root)) for cause in judged_causes)
 
 
 def judged(world: World, segment: SegmentRow, receipt: ReceiptRow) -> tuple[tuple[InputRow, int], ...]:
-    """The inputs that speak for themselves, with their assets: not those that what they came by speaks for."""
+    """Return the inputs that are judged themselves, with their assets, without those that another accounts for."""
     variants = [
         version
         for line in receipt.inputs
@@ -248,7 +251,7 @@ def judged(world: World, segment: SegmentRow, receipt: ReceiptRow) -> tuple[tupl
         for source_asset, _ in row.sources
     }
     before = world.segment_before(segment)
-    # An unchained segment starts a new run: nothing before it speaks for what its frame came from.
+    # An unchained segment starts a new run: no earlier segment accounts for the origin of its frame.
     frame_is_from_before = (
         segment.chained
         and before is not None
@@ -267,7 +270,7 @@ def judged(world: World, segment: SegmentRow, receipt: ReceiptRow) -> tuple[tupl
 
 
 def continued(world: World, segment: SegmentRow) -> SegmentRow | None:
-    """The segment before, if causes pass from it: this one is chained and starts from a frame, that one has a take."""
+    """Return the previous segment, if causes pass from it: this one is chained and has a frame, that one has a take."""
     receipt = _receipt(world, segment)
     before = world.segment_before(segment)
     if not segment.chained or receipt is None or not receipt.seed_frames:
@@ -276,32 +279,32 @@ def continued(world: World, segment: SegmentRow) -> SegmentRow | None:
 
 
 def state(world: World, segment_id: int) -> State:
-    """The state of a segment."""
+    """Return the state of a segment."""
     segment = world.segment(segment_id)
-    found = causes(world, segment_id)
+    segment_causes = causes(world, segment_id)
     if segment_id not in world.selected:
         return State.EMPTY
-    if any(cause.waiver_id is None for cause in found):
+    if any(cause.waiver_id is None for cause in segment_causes):
         return State.STALE
     if _unknown(world, segment):
         return State.UNKNOWN
-    return State.WAIVED if found else State.FRESH
+    return State.WAIVED if segment_causes else State.FRESH
 
 
 def _unknown(world: World, segment: SegmentRow) -> bool:
-    """Whether too little is known of this take, or of one before it in its run."""
+    """Return whether evidence is lacking for this take, or for an earlier one in its run."""
     receipt = _receipt(world, segment)
     before = continued(world, segment)
-    here = receipt is not None and (
+    is_unknown = receipt is not None and (
         bool(receipt.missing)
-        or receipt.evidence not in KNOWN
+        or receipt.evidence not in SUFFICIENT
         or any(line.asset_id is None and line.role != SEED_FRAME for line in receipt.inputs)
     )
-    return here or (before is not None and _unknown(world, before))
+    return is_unknown or (before is not None and _unknown(world, before))
 
 
 def _waiver(world: World, segment: SegmentRow, root: Root) -> int | None:
-    """The waiver that covers a root for a segment now: both digests must still be those that were accepted."""
+    """Return the waiver that covers a root for a segment now: both digests must still be those that were accepted."""
     covering = [
         row.id
         for row in world.waivers
@@ -321,7 +324,7 @@ def _receipt(world: World, segment: SegmentRow) -> ReceiptRow | None:
     return None if take is None else world.receipt(take.receipt_id)
 
 
-def _moved(used: VersionRow, today: VersionRow) -> Root:
+def _superseded_root(used: VersionRow, today: VersionRow) -> Root:
     return Root("asset", used.asset_id, used.number, today.number, used.effective_digest, today.effective_digest)
 
 
@@ -334,7 +337,7 @@ def _segment_step(segment: SegmentRow) -> Step:
 
 
 def _shortest(trails: Iterable[Trail]) -> list[Trail]:
-    """One trail per root: the shortest, then the one with the lowest ids; ordered by root."""
+    """Return one trail per root: the shortest, then the one with the lowest ids; ordered by root."""
 
     def length_then_ids(trail: Trail) -> tuple[int, list[tuple[int, int]], str]:
         return (len(trail.path), [(step.id, step.number) for step in trail.path], trail.root.used_digest)

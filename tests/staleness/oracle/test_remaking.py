@@ -1,4 +1,4 @@
-"""The law behind the rules of derivations: making again what is out of date, sources first, ends, and then nothing is.
+"""The law of derivations: regenerating what is out of date, sources first, ends, and then nothing is out of date.
 
 With edits and loops between assets, reverts, several sources and several derivations included.
 """
@@ -9,11 +9,11 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.staleness.oracle.remaking import (
+    expected_sources,
     key,
     out_of_date,
     remake,
     start,
-    wanted_sources,
     with_derivation,
     with_version,
     worlds,
@@ -37,7 +37,7 @@ thorough = settings(max_examples=300, deadline=None, suppress_health_check=[Heal
 
 @thorough
 @given(worlds(), st.data())
-def test_making_again_ends_and_then_nothing_is_out_of_date(world: World, data: st.DataObject) -> None:
+def test_regenerating_ends_with_nothing_out_of_date(world: World, data: st.DataObject) -> None:
     for _ in range(ROUNDS):
         stale = out_of_date(world)
         if not stale:
@@ -49,7 +49,7 @@ def test_making_again_ends_and_then_nothing_is_out_of_date(world: World, data: s
 
 @thorough
 @given(worlds(), st.data())
-def test_then_segments_redone_in_order_are_fresh(world: World, data: st.DataObject) -> None:
+def test_segments_redone_in_order_afterwards_are_fresh(world: World, data: st.DataObject) -> None:
     versions = st.sampled_from([key(row) for row in world.versions])
     segments = [data.draw(st.lists(versions, min_size=1, max_size=3)) for _ in range(3)]
     for _ in range(ROUNDS):
@@ -83,8 +83,8 @@ def _with_take(world: World, segment: int, digests: list[str], used: list[tuple[
 
 @thorough
 @given(worlds(), st.data())
-def test_made_from_what_is_expected_and_up_to_date_is_up_to_date(world: World, data: st.DataObject) -> None:
-    """Early cut-off, and that one derivation without roots is enough, however many others there are."""
+def test_a_version_with_current_sources_is_up_to_date(world: World, data: st.DataObject) -> None:
+    """Early cut-off: one derivation without roots is enough, whatever the others are."""
     x = data.draw(st.sampled_from([key(row) for row in world.versions]))
     today = [expected(world, None, row.id) for row in world.assets if row.id != x[0]]
     good = [
@@ -111,7 +111,7 @@ def test_a_revert_restores_every_version(world: World, data: st.DataObject) -> N
 
 @thorough
 @given(worlds(), st.randoms(use_true_random=False), st.data())
-def test_the_order_of_rows_says_nothing(world: World, shuffler: Random, data: st.DataObject) -> None:
+def test_the_order_of_rows_does_not_matter(world: World, shuffler: Random, data: st.DataObject) -> None:
     x = data.draw(st.sampled_from([key(row) for row in world.versions]))
     versions, derivations = list(world.versions), list(world.derivations)
     shuffler.shuffle(versions)
@@ -120,14 +120,14 @@ def test_the_order_of_rows_says_nothing(world: World, shuffler: Random, data: st
     assert version_roots(shuffled, None, *x) == version_roots(world, None, *x)
 
 
-def test_an_edit_is_made_again_on_what_it_was_an_edit_of() -> None:
-    """From the edit itself it would keep the old source for ever: what it was an edit of has to be made again first."""
+def test_an_edit_is_regenerated_from_the_version_that_it_edited() -> None:
+    """From itself it would keep the old source indefinitely: the version that it edited has to be regenerated first."""
     world = start(2)
     world, first = with_version(world, 2, [(1, 1)], active=True)
     world, edit = with_version(world, 2, [first], active=True)
     world, _ = with_version(world, 1, [], active=True)
     assert out_of_date(world) == [edit]
-    assert wanted_sources(world, edit) == [first]
+    assert expected_sources(world, edit) == [first]
     naive, _ = with_version(world, 2, [edit], active=True)
     assert out_of_date(naive) != []
     world, again = remake(world, edit, lambda: False)
@@ -135,8 +135,8 @@ def test_an_edit_is_made_again_on_what_it_was_an_edit_of() -> None:
     assert out_of_date(world) == []
 
 
-def test_two_versions_that_each_want_the_other() -> None:
-    """X2 was made from Y1, Y2 from X1, both active: one of them made again settles both."""
+def test_two_versions_that_expect_each_other_need_one_regeneration() -> None:
+    """X2 was made from Y1, Y2 from X1, both active: regenerating one of them resolves both."""
     world = start(2)
     world, x2 = with_version(world, 1, [(2, 1)], active=True)
     world, y2 = with_version(world, 2, [(1, 1)], active=True)

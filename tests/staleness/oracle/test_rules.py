@@ -1,4 +1,4 @@
-"""What the worked examples leave open: single rules on the smallest world that shows them."""
+"""Rules that the worked examples leave open: each on the smallest world that shows it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -27,7 +27,7 @@ async def c2_active(story: Story) -> None:
     await story.upload("clothed", "C2", derived_from=[("portrait", 1)])
 
 
-async def test_the_ways_pictures_go_back_are_in_every_receipt(stage: OracleStage, story: Story) -> None:
+async def test_every_receipt_contains_the_origins_of_its_images(stage: OracleStage, story: Story) -> None:
     portrait, clothed = story.assets["portrait"], story.assets["clothed"]
     ways: list[set[tuple[str, int | None, str | None]]] = []
     for segment in story.segments["A"]:
@@ -41,17 +41,17 @@ async def test_the_ways_pictures_go_back_are_in_every_receipt(stage: OracleStage
     ]
 
 
-async def test_a_source_image_is_judged_when_its_variant_does_not_speak_for_it(
+async def test_a_source_image_is_judged_when_no_derivation_of_its_variant_names_it(
     stage: OracleStage, story: Story
 ) -> None:
-    """A receipt may say that a variant goes back to an image which no derivation of the variant names."""
+    """A receipt may name a source image of a variant that no derivation of the variant names."""
     await story.upload("portrait", "P2")
     world = replace(stage.world, derivations=())
     assert [cause.kind for cause in causes(world, story.segment("A/1"))] == ["superseded"]
     assert [cause.kind for cause in causes(world, story.segment("A/2"))] == ["derived"]
 
 
-async def test_a_source_image_named_beside_its_variant_is_judged(stage: OracleStage, story: Story) -> None:
+async def test_a_source_image_named_next_to_its_variant_is_judged(stage: OracleStage, story: Story) -> None:
     await story.scene("C", chained=(True,))
     uses = [
         Use(Kind.VARIANT, story.assets["clothed"], 1),
@@ -59,7 +59,7 @@ async def test_a_source_image_named_beside_its_variant_is_judged(stage: OracleSt
     ]
     await stage.record(story.segment("C/1"), uses, last_frame="c")
     await story.upload("portrait", "P2")
-    # Direct, and therefore not repeated as derived by way of the variant.
+    # Direct, and therefore not repeated as derived through the variant.
     assert await story.causes("C/1") == {("superseded", story.root("portrait", 1, 2))}
 
 
@@ -89,20 +89,20 @@ async def first_take(story: Story) -> int:
     return take
 
 
-async def test_an_edit_made_with_the_new_source_is_not_blamed_for_what_it_was_an_edit_of(story: Story) -> None:
+async def test_an_edit_with_the_new_source_has_no_cause_from_the_version_that_it_edited(story: Story) -> None:
     await story.upload("portrait", "P2")
     await story.upload("clothed", "C2", derived_from=[("clothed", 1), ("portrait", 2)])
     await story.redo("A", "B", clothed=2)
     assert await story.nothing_is_stale()
     await story.upload("portrait", "P3")
-    # Now it names nothing that is expected: both what it was made with and what it was an edit of speak.
+    # Now it has no expected source: both its source and the version that it edited count.
     assert await story.groups() == {
         story.root("portrait", 1, 3): (8, 2, 0, 8),
         story.root("portrait", 2, 3): (8, 2, 0, 8),
     }
 
 
-async def test_a_chained_segment_whose_take_started_anew_inherits_nothing(story: Story) -> None:
+async def test_a_chained_segment_whose_take_has_no_frame_inherits_nothing(story: Story) -> None:
     await story.scene("C")
     for place, starts in enumerate((True, False, True, False), start=1):
         await story.render(f"C/{place}", starts=starts, seed=None if place == 1 else "1")
@@ -116,12 +116,12 @@ async def test_equal_versions_share_their_derivations(story: Story) -> None:
     assert await story.nothing_is_stale()
     await story.upload("portrait", "P2")
     assert await story.groups() == {story.root("portrait", 1, 2): (8, 2, 0, 8)}
-    # Its equal, made from what is wanted, settles both.
+    # Its equal version, made from the expected source, makes both up to date.
     await story.upload("clothed", "C1", wrapping="saved again", derived_from=[("portrait", 2)])
     assert await story.nothing_is_stale()
 
 
-async def test_of_several_paths_the_shortest_is_told(stage: OracleStage, story: Story) -> None:
+async def test_a_cause_has_the_shortest_of_several_paths(stage: OracleStage, story: Story) -> None:
     await story.upload("poster", "V1", derived_from=[("clothed", 1)])
     await story.scene("C", chained=(True, True))
     await story.render("C/1", variant="poster")
@@ -133,7 +133,7 @@ async def test_of_several_paths_the_shortest_is_told(stage: OracleStage, story: 
     assert (cause.kind, cause.role, cause.decided_by) == ("derived", "variant", "effective_digest")
 
 
-async def test_a_waived_link_ends_with_the_next_take_before_it(story: Story) -> None:
+async def test_a_waived_link_ends_with_the_next_take_of_the_previous_segment(story: Story) -> None:
     await story.render("A/1", seed="2")
     await story.stage.waive(story.segment("A/2"), None)
     assert await story.states("A") == ["fresh", "waived", "fresh", "fresh"]
@@ -169,7 +169,7 @@ async def test_a_waiver_that_has_expired_covers_nothing(stage: OracleStage, stor
     assert state(replace(stage.world, now=end), story.segment("A/1")) is State.STALE
 
 
-async def test_an_unknown_take_makes_the_waived_behind_it_unknown(story: Story) -> None:
+async def test_an_unknown_take_makes_the_following_waived_segments_unknown(story: Story) -> None:
     await story.scene("D")
     for place in (1, 2, 3, 4):
         await story.render(f"D/{place}", evidence="matched_by_name" if place == 2 else "recorded")
@@ -185,7 +185,7 @@ async def test_two_unknown_files_of_one_asset_are_one_group(story: Story) -> Non
     assert (await story.groups())[story.unmatched("rain")] == (8, 2, 2, 6)
 
 
-async def test_groups_come_with_most_segments_first(stage: OracleStage, story: Story) -> None:
+async def test_the_largest_groups_come_first(stage: OracleStage, story: Story) -> None:
     await story.render("A/1", seed="2")
     await c2_active(story)
     await story.upload("rain", "R2")
@@ -212,7 +212,7 @@ async def test_an_estimate_is_the_sum_of_medians_of_the_same_work(stage: OracleS
     assert [group.estimate for group in report(nothing_measured, story.project).groups] == [None]
 
 
-async def test_a_group_is_pinned_only_if_all_of_it_is(story: Story) -> None:
+async def test_a_group_is_pinned_only_if_all_its_segments_are(story: Story) -> None:
     await c2_active(story)
     await story.redo("A", "B", clothed=2)
     await story.stage.pin(story.assets["clothed"], 1, scene=story.scenes["A"])

@@ -5,7 +5,7 @@ import pytest
 from genlock.staleness.sentence import extension, sentence
 
 
-def test_several_and_one() -> None:
+def test_sentences_count_segments_and_scenes() -> None:
     assert (
         sentence(segments=12, scenes=3, kind="variant", name="clothed", filename="clothed_v1.png", used=1, expected=2)
         == "12 segments across 3 scenes used clothed_v1.png — you are on v2"
@@ -22,7 +22,7 @@ def test_several_and_one() -> None:
     )
 
 
-def test_a_form_no_version_has_and_a_chain() -> None:
+def test_sentences_of_unmatched_files_and_chains() -> None:
     assert (
         sentence(segments=2, scenes=2, kind="lora", name="rain")
         == "2 segments across 2 scenes used rain in a form no version has"

@@ -1,4 +1,4 @@
-"""Four processes at once, thousands of operations: no stale take is missed, none is marked without a reason."""
+"""Four concurrent processes, thousands of operations: no stale take is missed, none is marked without a reason."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def overlapping(lines: list[dict[str, Any]]) -> int:
-    """How many recordings ran while a version of one of their inputs was being activated by another process."""
+    """Return how many recordings ran while another process was activating a version of one of their inputs."""
     activations = [line for line in lines if line["what"] == "activate" and line["outcome"] == "done"]
     return sum(
         any(
@@ -37,9 +37,9 @@ def overlapping(lines: list[dict[str, Any]]) -> int:
 
 
 @pytest.mark.long
-async def test_recording_while_activating_ends_as_the_oracle_says(database: str, db: Database) -> None:
+async def test_concurrent_recording_and_activating_match_the_oracle(database: str, db: Database) -> None:
     studio = Studio(db)
-    await studio.found()
+    await studio.create()
     async with db.transaction() as conn:
         await editing.insert_segments(conn, studio.scenes[0], NewSegments(count=5), ACTOR)
     tasks = [
@@ -54,15 +54,15 @@ async def test_recording_while_activating_ends_as_the_oracle_says(database: str,
         for seed in range(PROCESSES)
     ]
     command = [sys.executable, "-m", "tests.staleness.stress.worker"]
-    people = [  # started and awaited together, nothing else runs in this process meanwhile
+    processes = [  # started and awaited together; this process runs nothing else meanwhile
         subprocess.Popen([*command, json.dumps(task)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)  # noqa: ASYNC220
         for task in tasks
     ]
-    said = [person.communicate() for person in people]
-    for person, (_, complaints) in zip(people, said, strict=True):
-        assert person.returncode == 0, complaints.decode()
+    outputs = [process.communicate() for process in processes]
+    for process, (_, complaints) in zip(processes, outputs, strict=True):
+        assert process.returncode == 0, complaints.decode()
     lines: list[dict[str, Any]] = [
-        json.loads(line) | {"process": number} for number, (out, _) in enumerate(said) for line in out.splitlines()
+        json.loads(line) | {"process": number} for number, (out, _) in enumerate(outputs) for line in out.splitlines()
     ]
     print(Counter((line["what"], line["outcome"]) for line in lines))
     print("recordings that overlap an activation of one of their inputs:", overlapping(lines))

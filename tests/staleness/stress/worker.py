@@ -1,6 +1,6 @@
-"""One process of the stress test: a person in a hurry, with her own connections. ``python -m`` with a JSON argument.
+"""A process of the stress test: a busy user with their own connections. ``python -m`` with a JSON argument.
 
-Writes one line of JSON per operation: what it was, when it began and ended on the machine's clock, which assets.
+It writes one line of JSON per operation: its name, its start and end on the machine's clock, and its assets.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ MADE_WITH = ("walk", "tiny", "rain", "clothed")
 
 
 class Hurry:
-    """Random operations against a studio that others work in, too."""
+    """Random operations on a studio that other processes change too."""
 
     def __init__(self, db: Database, task: dict[str, Any]) -> None:
         self.db = db
@@ -37,15 +37,15 @@ class Hurry:
 
     async def numbers(self, name: str) -> list[int]:
         async with self.db.transaction() as conn:
-            found = await rows(
+            versions = await rows(
                 conn, "SELECT number FROM asset_versions WHERE asset_id = %(id)s", id=self.studio.assets[name]
             )
-        return [row["number"] for row in found]
+        return [row["number"] for row in versions]
 
     async def segments(self) -> list[int]:
         async with self.db.transaction() as conn:
-            found = await rows(conn, "SELECT id FROM segments WHERE position IS NOT NULL ORDER BY id")
-        return [row["id"] for row in found]
+            segments = await rows(conn, "SELECT id FROM segments WHERE position IS NOT NULL ORDER BY id")
+        return [row["id"] for row in segments]
 
     async def record(self) -> list[int]:
         versions = {name: self.random.choice(await self.numbers(name)) for name in MADE_WITH}
@@ -109,7 +109,7 @@ class Hurry:
 
 
 async def main(task: dict[str, Any]) -> None:
-    """Do the task's share of operations."""
+    """Run the task's share of operations."""
     db = Database(task["conninfo"], max_size=2)
     await db.open()
     person = Hurry(db, task)
