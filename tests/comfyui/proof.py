@@ -1,9 +1,9 @@
-"""Proves receipts in another process: a server with an empty base folder, filled with what the receipt names, no more.
+"""Prove receipts in another process: a server with an empty base folder and only the files that the receipt names.
 
     receipt ─▶ its graph, to the letter ─▶ another ComfyUI, --cache-none ─▶ frames
-            └▶ its inputs, by digest ───▶ under the names that the graph has
+             └▶ its inputs, by digest ───▶ under the names that the graph has
 
-Nothing of the engine is used here: what this server makes, it makes of these files and of this graph.
+The engine is not involved: the server renders only from these files and this graph.
 """
 
 import json
@@ -28,8 +28,8 @@ PLACES = {
 PATIENCE_S = 300
 
 
-def made_again(gl: Genlock, receipt: Receipt, server: ComfyServer, folder: Path) -> str:
-    """The digest of the frames that ``server`` makes of a receipt: of its graph, and the files it names by digest."""
+def rendered_frames(gl: Genlock, receipt: Receipt, server: ComfyServer, folder: Path) -> str:
+    """Return the digest of the frames that ``server`` renders from a receipt: its graph and the files it names."""
     graph = cast("dict[str, Any]", json.loads(gl.download(receipt.document["graph"], folder / "graph").read_bytes()))
     digests = [str(line["digest"]) for line in receipt.document["inputs"]]
     for node in graph.values():
@@ -40,29 +40,29 @@ def made_again(gl: Genlock, receipt: Receipt, server: ComfyServer, folder: Path)
     with httpx.Client(base_url=server.url, timeout=60) as http:
         answer = http.post("/prompt", json={"prompt": graph})
         assert answer.is_success, answer.text
-        made = _awaited(http, answer.json()["prompt_id"])
-        query = {key: made[key] for key in ("filename", "subfolder", "type")}
-        video = folder / made["filename"]
+        output = _awaited(http, answer.json()["prompt_id"])
+        query = {key: output[key] for key in ("filename", "subfolder", "type")}
+        video = folder / output["filename"]
         video.write_bytes(http.get("/view", params=query).raise_for_status().content)
     return frames_digest(video)
 
 
 def _put(gl: Genlock, path: Path, digests: list[str]) -> None:
-    """The input whose digest is in the name, on its place."""
-    (digest,) = {one for one in digests if one.removeprefix("sha256:")[:32] in str(path)}
+    """Put the input whose digest is in the name into its place."""
+    (digest,) = {candidate for candidate in digests if candidate.removeprefix("sha256:")[:32] in str(path)}
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         gl.download(digest, path)
 
 
 def _awaited(http: httpx.Client, prompt_id: str) -> dict[str, Any]:
-    """The one file that a prompt saved."""
+    """Return the one file that a prompt saved."""
     until_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < until_s:
         ended = http.get(f"/history/{prompt_id}").json().get(prompt_id)
         if ended is not None:
             assert ended["status"]["status_str"] == "success", ended["status"]
-            ((made,),) = (node["images"] for node in ended["outputs"].values())
-            return made
+            ((output,),) = (node["images"] for node in ended["outputs"].values())
+            return output
         time.sleep(0.1)
     raise AssertionError(f"{prompt_id} has not ended after {PATIENCE_S} s")

@@ -1,4 +1,4 @@
-"""A real ComfyUI server for tests: a process of its own, on loopback, with a base folder of its own.
+"""A real ComfyUI server for tests: a separate process on loopback with its own base folder.
 
     with serving(tmp_path / "comfyui", "--cache-none") as comfy:
         httpx.get(comfy.url + "/system_stats")
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.comfyui.build import FOLDER, HERE, is_built
+from tests.comfyui.build import FOLDER, THIS_FOLDER, is_built
 from tests.comfyui.models import write_models
 
 START_S = 120
@@ -30,7 +30,7 @@ _FRONT_END = "<!doctype html><title>no front end</title>"
 
 @dataclass
 class ComfyServer:
-    """One server. ``start`` and ``stop`` may be repeated: the port and the base folder stay."""
+    """A server. ``start`` and ``stop`` may be repeated: the port and the base folder stay."""
 
     base: Path
     flags: Sequence[str] = ()
@@ -48,16 +48,16 @@ class ComfyServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return its URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> Path:
-        """What it said."""
+        """Return the path of its log."""
         return self.base / "server.log"
 
     def start(self) -> None:
-        """Start the process and return when it answers; fails with its last words if it ends instead."""
+        """Start the process and return when it answers; fail with the end of its log if it ends instead."""
         assert self.process is None, "it runs already"
         self.front_end = self.front_end or _empty_front_end(self.base)
         command = [
@@ -69,7 +69,7 @@ class ComfyServer:
             *self.flags,
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
-        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE / "stubs"), **self.environment}
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(THIS_FOLDER / "stubs"), **self.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
@@ -87,14 +87,14 @@ class ComfyServer:
             time.sleep(0.1)
 
     def answers(self) -> bool:
-        """Whether it can be spoken to."""
+        """Return whether it answers."""
         try:
             return httpx.get(f"{self.url}/system_stats", timeout=5, verify=False).is_success
         except httpx.HTTPError:
             return False
 
     def stop(self) -> None:
-        """End it in good order, or kill it when it does not end."""
+        """Stop it cleanly, or kill it when it does not end."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
@@ -102,12 +102,12 @@ class ComfyServer:
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """End it and start it on the same port: its history is gone then."""
+        """Stop it and start it on the same port, which clears its history."""
         self.stop()
         self.start()
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Return the end of its log."""
         return re.sub(r"\x1b\[[0-9;]*m", "", self.log.read_text(errors="replace"))[-4000:]
 
     def _end(self, number: int) -> None:
@@ -123,19 +123,19 @@ class ComfyServer:
 
 
 def require_comfyui() -> None:
-    """Ask for ``make comfyui`` when there is no server."""
+    """Fail with a request for ``make comfyui`` when there is no server."""
     require(is_built(), "there is no ComfyUI here: run `make comfyui`")
 
 
-def require(there: bool, reason: str) -> None:
-    """For what a machine may not have: without it a test fails, and says what to do."""
-    if not there:
+def require(is_available: bool, reason: str) -> None:
+    """Fail with the reason when this machine lacks something that a test needs."""
+    if not is_available:
         pytest.fail(reason)
 
 
 @contextmanager
 def serving(base: Path, *flags: str, models: bool = True) -> Generator[ComfyServer]:
-    """A running server with the tiny models, or with ``models=False`` with none."""
+    """Run a server with the tiny models, or with ``models=False`` without any."""
     server = ComfyServer(base, flags)
     if models:
         write_models(base / "models")

@@ -1,9 +1,9 @@
-"""The story of `make demo-comfyui`: a LoRA is overwritten, and exactly what was made with it is made again.
+"""The story of `make demo-comfyui`: a LoRA is overwritten, and exactly the takes that used it are rendered again.
 
-connect ▶ set the stage ▶ render ▶ overwrite ▶ report ▶ make again ▶ prove ▶ reproduce
+connect ▶ set the stage ▶ render ▶ overwrite ▶ report ▶ render again ▶ prove ▶ reproduce
 
-A scene of four segments, each continuing the one before; the second and the third are made with the LoRA that changes.
-Each act speaks with Genlock's server through the SDK, and every figure comes out of an answer and is checked.
+A scene of four segments, each continuing the previous one; the second and the third use the LoRA that changes.
+Each act uses Genlock's server through the SDK, and every figure comes from an answer and is checked.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 from tests.comfyui import models, workflows
-from tests.comfyui.proof import made_again
+from tests.comfyui.proof import rendered_frames
 from tests.comfyui.server import ComfyServer
 
 from genlock.cli.demo.figures import Figures
@@ -54,9 +54,9 @@ _OTHER_WEIGHTS = models.lora(22)
 
 @dataclass
 class Story:
-    """The acts, to be played in order; ``play`` does.
+    """The acts, run in order by ``play``.
 
-    ``library`` is the folder of models that Genlock watches: that of ComfyUI's own files, if they are on this machine.
+    ``library`` is the folder of models that Genlock watches: that of ComfyUI's files, if they are on this machine.
     ``truth`` starts another server, whose base folder is empty.
     """
 
@@ -73,24 +73,24 @@ class Story:
         self.figures = Figures(self.teller.figure)
 
     def play(self) -> None:
-        """The whole story."""
+        """Run the whole story."""
         self.connect()
         self.set_stage()
         self.render()
         self.overwrite()
         self.report()
-        self.make_again()
+        self.render_again()
         self.prove()
         self.reproduce()
 
     def connect(self) -> None:
-        """A worker of Genlock's reaches ComfyUI."""
+        """Wait until a worker of Genlock reaches ComfyUI."""
         self.teller.act(f"Genlock, with a worker for the ComfyUI at {self.url}")
         reached = _once(self._workers)
         self._check("workers that render with ComfyUI", len(reached), 1, "GET /workers")
 
     def set_stage(self) -> None:
-        """Files as people have them; the workflow's places found in its graph; a scene of four segments."""
+        """Write the model files, upload the workflow and show its bindings; create a scene of four segments."""
         self.teller.act(f"Model files lie in {self.library}, which Genlock watches; the workflow is uploaded")
         self.folder.mkdir(parents=True, exist_ok=True)
         for place, weights in _MODELS.items():
@@ -98,18 +98,21 @@ class Story:
         for reference, path in self._uploads().items():
             kind, _, name = reference.partition(":")
             self.gl.add_version(self.gl.create_asset(kind, name), path)
-        found = _once(lambda: [one for one in [list(self.gl.assets())] if len(one) == len(_MODELS) + 2])
-        assets = {f"{one.kind.value}:{one.name}" for one in (found[0] if found else ())}
+        listings = _once(lambda: [assets for assets in [list(self.gl.assets())] if len(assets) == len(_MODELS) + 2])
+        assets = {f"{asset.kind.value}:{asset.name}" for asset in (listings[0] if listings else ())}
         self._check("assets", sorted(assets), sorted(ASSETS), "GET /assets")
         versions = [(reference, self.gl.version(reference)) for reference in ASSETS]
-        rows = [(reference, one.filename, f"v{one.number}", one.digest[:19] + "…") for reference, one in versions]
+        rows = [
+            (reference, version.filename, f"v{version.number}", version.digest[:19] + "…")
+            for reference, version in versions
+        ]
         self.teller.table(("asset", "file", "version", "digest"), rows)
         shown = self.gl.bindings("workflow:walk")
         call = "GET /assets/{id}/versions/1/bindings"
         self.teller.say("Where things go in its graph:", "italic")
         self.teller.table(
             ("what", "node", "class", "input"),
-            [(one.word, one.node, one.class_type, one.input) for one in shown.places],
+            [(place.word, place.node, place.class_type, place.input) for place in shown.places],
         )
         self._check("what it makes", shown.produces, "video", call)
         self._check("what could not be found in it", sorted(shown.unknown), [], call)
@@ -119,7 +122,7 @@ class Story:
         self._expect(empty=len(LORAS))
 
     def render(self) -> None:
-        """Every segment has its first take, made by ComfyUI."""
+        """Render the first take of every segment with ComfyUI."""
         self.teller.act(f"Render a scene of {len(LORAS)} chained segments in ComfyUI")
         for number, lora in enumerate(LORAS, start=1):
             plan = self.gl.render(
@@ -144,10 +147,10 @@ class Story:
         self._expect(fresh=len(LORAS))
         self.before = self._provenance()
         call = "GET /segments/{id}/provenance"
-        receipts = [_receipt(one) for one in self.before.values()]
-        self._check("what their receipts lack", [word for one in receipts for word in one.missing], [], call)
-        self._check("their evidence", sorted({one.evidence.value for one in receipts}), ["recorded"], call)
-        chained = ["seed_frame" in {line["role"] for line in one.document["inputs"]} for one in receipts]
+        receipts = [_receipt(provenance) for provenance in self.before.values()]
+        self._check("what their receipts lack", [word for receipt in receipts for word in receipt.missing], [], call)
+        self._check("their evidence", sorted({receipt.evidence.value for receipt in receipts}), ["recorded"], call)
+        chained = ["seed_frame" in {line["role"] for line in receipt.document["inputs"]} for receipt in receipts]
         self._check("continuing the one before", chained, [False, True, True, True], call)
         first = receipts[0].document
         environment = first["engine"]["environment"]
@@ -155,13 +158,16 @@ class Story:
             ("recorded of the engine", ""), [(name, text or "none") for name, text in environment.items()]
         )
         timed = {
-            name for one in receipts for name, seconds in one.document["observed"]["per_node_s"].items() if seconds
+            name
+            for receipt in receipts
+            for name, seconds in receipt.document["observed"]["per_node_s"].items()
+            if seconds
         }
         sampled = "10" in timed
         self._check("seconds are recorded for the sampler's node", sampled, True, call)
 
     def overwrite(self) -> None:
-        """The LoRA's file is overwritten under the same name, and Genlock notices by itself."""
+        """Overwrite the LoRA's file under the same name; Genlock notices it without a request."""
         path = self.library / "loras" / f"{CHANGED}.safetensors"
         self.teller.act(f"Somebody overwrites {path.name}: the same name, size and time of change, other weights")
         before = path.stat()
@@ -170,12 +176,12 @@ class Story:
         assert path.stat().st_size == before.st_size
         began_s = time.monotonic()
         reference = f"lora:{CHANGED}"
-        noticed = _once(lambda: [one for one in [self.gl.asset(reference)] if one.active_version != 1])
+        noticed = _once(lambda: [asset for asset in [self.gl.asset(reference)] if asset.active_version != 1])
         self.teller.say(f"noticed after {time.monotonic() - began_s:.1f} s", "cyan")
-        self._check("its active version", [one.active_version for one in noticed], [2], "GET /assets/{id}")
+        self._check("its active version", [asset.active_version for asset in noticed], [2], "GET /assets/{id}")
 
     def report(self) -> None:
-        """Which segments are stale, and why."""
+        """Check which segments are stale, and why."""
         self.teller.act("What is out of date?")
         call = f"GET /projects/{SLUG}/staleness-report"
         groups = self.gl.report(SLUG).groups
@@ -188,14 +194,16 @@ class Story:
         self._check("stale segments", stale, STALE, f"GET /projects/{SLUG}/segments?state=stale")
         self._expect(fresh=len(LORAS) - len(STALE), stale=len(STALE))
 
-    def make_again(self) -> None:
-        """Exactly those are rendered again, with the new weights."""
+    def render_again(self) -> None:
+        """Render exactly those segments again, with the new weights."""
         self.teller.act("Make exactly those again, with the new weights")
         plan = self.gl.plan(SLUG)
         call = f"GET /plans/{plan.id}"
         self._check("renders", plan.totals.render, len(STALE), call)
         replaced = {
-            f"{one.asset.name} v{one.from_} → v{one.to}" for step in self.gl.steps(plan) for one in step.substitutes
+            f"{substitute.asset.name} v{substitute.from_} → v{substitute.to}"
+            for step in self.gl.steps(plan)
+            for substitute in step.substitutes
         }
         self._check("what they substitute", sorted(replaced), [f"{CHANGED} v1 → v2"], f"{call}/steps")
         follow(self.gl, [self.gl.start_plan(plan)], self.teller, "rendering again", len(STALE))
@@ -205,14 +213,14 @@ class Story:
         call = "GET /segments/{id}/provenance"
         takes = [len(now[number].takes) for number in now]
         self._check("takes of each segment", takes, [2 if number in STALE else 1 for number in now], call)
-        kept = [number for number in now if now[number].receipt == self.before[number].receipt]
-        self._check("segments with the receipt they had", kept, [n for n in now if n not in STALE], call)
+        unchanged = [number for number in now if now[number].receipt == self.before[number].receipt]
+        self._check("segments with the receipt they had", unchanged, [n for n in now if n not in STALE], call)
         frames = {number: (_frames(self.before[number]), _frames(now[number])) for number in STALE}
         changed = [number for number, (old, new) in frames.items() if old != new]
         self._check("segments whose frames are others now", changed, list(STALE), call)
 
     def prove(self) -> None:
-        """Another process, which has nothing but what the receipts name, makes the same frames."""
+        """Render the same frames in another process that has only the files which the receipts name."""
         self.teller.act("Prove it in another process: --cache-none, an empty base folder, the graphs as they were sent")
         now = self._provenance()
         with self.truth as server:
@@ -221,13 +229,15 @@ class Story:
                 new, old = _receipt(now[number]), _receipt(self.before[number])
                 folder = self.folder / "proof" / str(number)
                 folder.mkdir(parents=True)
-                found = made_again(self.gl, new, server, folder)
+                rendered = rendered_frames(self.gl, new, server, folder)
                 call = "GET /receipts/{id}, GET /blobs/{digest}"
-                self._check(f"segment {number}: the new take has its frames", _frames(now[number]) == found, True, call)
                 self._check(
-                    f"segment {number}: the old take has others", _frames(self.before[number]) != found, True, call
+                    f"segment {number}: the new take has its frames", _frames(now[number]) == rendered, True, call
                 )
-                again = made_again(self.gl, old, server, folder)
+                self._check(
+                    f"segment {number}: the old take has others", _frames(self.before[number]) != rendered, True, call
+                )
+                again = rendered_frames(self.gl, old, server, folder)
                 self._check(
                     f"segment {number}: the old receipt gives the old frames",
                     again,
@@ -236,14 +246,16 @@ class Story:
                 )
 
     def reproduce(self) -> None:
-        """A receipt of the old weights, run again by Genlock: the old version's bytes were kept."""
+        """Let Genlock run a receipt of the old weights again: the old version's bytes were stored."""
         self.teller.act("Reproduce the first take of segment 2, made with weights that ComfyUI's folder has no more")
-        made = self.gl.wait_for_reproduction(self.gl.reproduce(_receipt(self.before[2])))
-        call = f"GET /reproductions/{made.id}"
-        if made.result is not None:
-            self.teller.say(made.result.comparison.why)
-        verdict = made.verdict.value if made.verdict else made.error and made.error.message
-        alike = made.verdict in (Verdict.IDENTICAL, Verdict.SAME_FRAMES)
+        reproduction = self.gl.wait_for_reproduction(self.gl.reproduce(_receipt(self.before[2])))
+        call = f"GET /reproductions/{reproduction.id}"
+        if reproduction.result is not None:
+            self.teller.say(reproduction.result.comparison.why)
+        verdict = (
+            reproduction.verdict.value if reproduction.verdict else reproduction.error and reproduction.error.message
+        )
+        alike = reproduction.verdict in (Verdict.IDENTICAL, Verdict.SAME_FRAMES)
         self._check("the verdict", verdict, verdict if alike else f"{Verdict.IDENTICAL} or {Verdict.SAME_FRAMES}", call)
         self._expect(fresh=len(LORAS))
 
@@ -264,25 +276,25 @@ class Story:
     def _expect(self, *, fresh: int = 0, stale: int = 0, empty: int = 0) -> None:
         counts = self.gl.project(SLUG).counts
         assert counts is not None
-        found = {"fresh": counts.fresh, "stale": counts.stale, "empty": counts.empty}
-        self._check("segments", found, {"fresh": fresh, "stale": stale, "empty": empty}, f"GET /projects/{SLUG}")
+        actual = {"fresh": counts.fresh, "stale": counts.stale, "empty": counts.empty}
+        self._check("segments", actual, {"fresh": fresh, "stale": stale, "empty": empty}, f"GET /projects/{SLUG}")
 
-    def _check(self, what: str, found: object, expected: object, call: str) -> None:
-        self.figures.check(what, found, expected, call)
+    def _check(self, what: str, actual: object, expected: object, call: str) -> None:
+        self.figures.check(what, actual, expected, call)
 
 
-def _once(look: Callable[[], list[T]]) -> list[T]:
-    """What ``look`` finds, once it finds something; nothing, if that takes too long."""
+def _once(query: Callable[[], list[T]]) -> list[T]:
+    """Return the result of ``query`` once it has one; an empty one if that takes too long."""
     until_s = time.monotonic() + PATIENCE_S
-    while not (found := look()) and time.monotonic() < until_s:
+    while not (result := query()) and time.monotonic() < until_s:
         time.sleep(0.2)
-    return found
+    return result
 
 
-def _receipt(one: Provenance) -> Receipt:
-    assert one.receipt is not None
-    return one.receipt
+def _receipt(provenance: Provenance) -> Receipt:
+    assert provenance.receipt is not None
+    return provenance.receipt
 
 
-def _frames(one: Provenance) -> str:
-    return str(_receipt(one).document["outputs"]["frames"]["digest"])
+def _frames(provenance: Provenance) -> str:
+    return str(_receipt(provenance).document["outputs"]["frames"]["digest"])

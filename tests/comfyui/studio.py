@@ -1,4 +1,4 @@
-"""Runs of the ComfyUI engine on the tiny models: what its tests ask for, in one line each."""
+"""Runs of the ComfyUI engine on the tiny models: what its tests need, in one line each."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ ROLES = {
 
 @dataclass
 class ComfyStudio:
-    """Jobs for one server; its files are its own copies, so that the server's may be overwritten."""
+    """Jobs for one server, with separate copies of its files, so that the server's may be overwritten."""
 
     server: ComfyServer
     folder: Path
@@ -53,18 +53,18 @@ class ComfyStudio:
         }
 
     def lora(self, seed: int) -> Path:
-        """A LoRA of its own."""
+        """Write a LoRA that differs for each seed."""
         return models.write(self.folder / f"lora {seed}.safetensors", models.lora(seed))
 
     def picture(self, seed: int) -> Path:
-        """A picture of its own."""
+        """Write an image that differs for each seed."""
         path = self.folder / f"start {seed}.png"
         coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         path.write_bytes(png_of(np.kron(coarse, np.ones((8, 8, 1), dtype=np.uint8)).astype(np.uint8)))
         return path
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
-        """A small job of ``graph``; ``changes`` are parameters."""
+        """Return a small job of ``graph``; ``changes`` are parameters."""
         parameters = {**SMALL, **changes}
         graph = self.graph if produces == "video" else workflows.image_to_image()
         if produces == "image":
@@ -85,7 +85,7 @@ class ComfyStudio:
         return Job(spec, {"workflow": workflow, **self.files})
 
     async def render(self, files: dict[str, Path] | None = None, **changes: Any) -> Rendered:
-        """One run, with some files instead of the usual ones."""
+        """Render a job, with some files instead of the usual ones."""
         self.runs += 1
         job = self.job(f"run {self.runs}", **changes)
         return await self.engine.render(job.spec, {**job.files, **(files or {})}, ignore)

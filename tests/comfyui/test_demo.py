@@ -1,4 +1,4 @@
-"""`make demo-comfyui` as somebody runs it: every figure holds, and the exit code says so."""
+"""`make demo-comfyui` as a user runs it: every figure holds, and the exit code shows it."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def play(report: Path, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Play the story; its words and its exit code."""
+    """Run the story; return its output and its exit code."""
     require_comfyui()
     return subprocess.run(
         [sys.executable, "-m", "tests.comfyui.demo", "--report", str(report)],
@@ -27,15 +27,15 @@ def play(report: Path, data: Path, **environment: str) -> subprocess.CompletedPr
     )
 
 
-def test_the_story_with_a_real_comfyui() -> None:
+def test_every_figure_of_the_story_holds_with_a_real_comfyui() -> None:
     with temporary_folder() as folder:
         report = folder / "report.json"
         done = play(report, folder / "data")
         assert done.returncode == 0, done.stdout + done.stderr
-        said = json.loads(report.read_text(encoding="utf-8"))
-    figures = {figure["what"]: figure for figure in said["figures"]}
-    assert said["outcome"] == "every figure holds"
-    assert all(figure["actual"] == figure["expected"] for figure in said["figures"])
+        document = json.loads(report.read_text(encoding="utf-8"))
+    figures = {figure["what"]: figure for figure in document["figures"]}
+    assert document["outcome"] == "every figure holds"
+    assert all(figure["actual"] == figure["expected"] for figure in document["figures"])
     assert figures["stale segments"]["actual"] == [2, 3, 4]
     assert figures["rendered"]["actual"] == 3
     assert {2, 3, 4} == {
@@ -45,7 +45,7 @@ def test_the_story_with_a_real_comfyui() -> None:
     assert "3 segments in 1 scene used mara_v1 — you are on v2" in done.stdout
 
 
-def test_somebody_elses_comfyui_needs_its_folder() -> None:
+def test_another_comfyui_requires_its_folder() -> None:
     with temporary_folder() as folder:
         done = play(folder / "report.json", folder / "data", GENLOCK_COMFYUI_URL="http://127.0.0.1:9")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""What goes wrong with a real server: each ends in an error that says what to do, or in nothing at all."""
+"""Faults of a real server: each ends in an error with a hint, or is handled."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def once_sampling(studio: ComfyStudio, job: Job, act: Callable[[], object]
     return result
 
 
-async def test_a_choice_that_the_server_has_not_is_named(studio: ComfyStudio, server: ComfyServer) -> None:
+async def test_a_choice_that_the_server_does_not_have_is_named(studio: ComfyStudio, server: ComfyServer) -> None:
     job = studio.job("run", sampler="no such sampler")
     with pytest.raises(Invalid, match=r"node 10 \(KSampler\).*no such sampler") as refused:
         await studio.engine.render(job.spec, job.files, ignore)
@@ -54,14 +54,14 @@ async def test_a_choice_that_the_server_has_not_is_named(studio: ComfyStudio, se
     assert await queue_of(server) == 0
 
 
-async def test_a_class_that_the_server_has_not_is_named(studio: ComfyStudio) -> None:
+async def test_a_class_that_the_server_does_not_have_is_named(studio: ComfyStudio) -> None:
     studio.graph["11"] = node("NobodyHasThisNode", samples=("10", 0), vae=("7", 0))
     with pytest.raises(Invalid, match="NobodyHasThisNode"):
         await studio.render()
 
 
-async def test_a_graph_that_is_right_only_in_part_is_not_run_at_all(server: ComfyServer, studio: ComfyStudio) -> None:
-    await studio.render(seed="71")  # so that the files are there
+async def test_a_partly_valid_graph_is_not_run(server: ComfyServer, studio: ComfyStudio) -> None:
+    await studio.render(seed="71")  # so that the files are staged
     job = studio.job("whole", seed="72")
     whole = json.loads((await studio.engine.render(job.spec, job.files, ignore)).graph)
     whole["10"]["inputs"]["seed"] = 73
@@ -79,16 +79,14 @@ async def test_a_graph_that_is_right_only_in_part_is_not_run_at_all(server: Comf
     assert len(list((server.base / "output").rglob("*.webp"))) == before
 
 
-async def test_a_node_that_fails_is_named_with_what_it_said(studio: ComfyStudio) -> None:
+async def test_a_node_that_fails_is_named_with_its_message(studio: ComfyStudio) -> None:
     studio.graph["4"]["inputs"]["type"] = "stable_diffusion"  # 768 numbers for a token, where the model takes 4096
     with pytest.raises(Unavailable, match=r"Node \d+ \(\w+\) failed in ComfyUI") as failed:
         await studio.render()
     assert failed.value.code == "execution_error"
 
 
-async def test_cancelling_at_a_long_sampler_stops_this_run_and_no_other(
-    studio: ComfyStudio, server: ComfyServer
-) -> None:
+async def test_cancelling_in_a_long_sampler_stops_only_this_run(studio: ComfyStudio, server: ComfyServer) -> None:
     long, other = studio.job("long", steps=LONG), studio.job("other", seed="81")
     meanwhile: list[asyncio.Future[Rendered]] = []
 
@@ -105,7 +103,7 @@ async def test_cancelling_at_a_long_sampler_stops_this_run_and_no_other(
     assert await queue_of(server) == 0
 
 
-async def test_an_interrupt_by_somebody_else_is_said(studio: ComfyStudio, server: ComfyServer) -> None:
+async def test_an_interrupt_by_another_client_is_reported(studio: ComfyStudio, server: ComfyServer) -> None:
     with pytest.raises(Conflict, match="was interrupted") as interrupted:
         await once_sampling(
             studio, studio.job("long", steps=LONG), lambda: httpx.post(f"{server.url}/interrupt", json={})
@@ -114,7 +112,7 @@ async def test_an_interrupt_by_somebody_else_is_said(studio: ComfyStudio, server
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_a_server_that_is_killed_in_mid_run_is_away_or_has_forgotten(
+async def test_a_server_that_is_killed_in_mid_run_is_unavailable_or_lost_the_run(
     restarted: bool, studio: ComfyStudio, server: ComfyServer
 ) -> None:
     restarting: list[asyncio.Future[None]] = []
@@ -137,18 +135,18 @@ async def test_a_server_that_is_killed_in_mid_run_is_away_or_has_forgotten(
     assert (await studio.render(seed="1")).evidence == "recorded"
 
 
-async def test_a_web_socket_that_is_lost_and_comes_back(studio: ComfyStudio, server: ComfyServer) -> None:
+async def test_a_lost_web_socket_is_reconnected(studio: ComfyStudio, server: ComfyServer) -> None:
     async with wired(server) as wire:
         studio.engine = ComfyUIEngine(wire.url, Staging(server.base, 10**10), studio.patience)
         cut: list[int] = []
         result = await once_sampling(studio, studio.job("run", steps=400), lambda: cut.append(wire.cut(b"/ws")))
         assert cut == [1]
-        sockets = [one for one in wire.requests if one.startswith(b"GET /ws")]
+        sockets = [request for request in wire.requests if request.startswith(b"GET /ws")]
         assert len(sockets) >= 2, "it connected again"
-    assert result.per_node_s["11"] > 0, "and heard what came afterwards"
+    assert result.per_node_s["11"] > 0, "and received later messages"
 
 
-async def test_without_any_web_socket_the_history_is_enough(studio: ComfyStudio, server: ComfyServer) -> None:
+async def test_a_run_is_followed_by_history_without_a_web_socket(studio: ComfyStudio, server: ComfyServer) -> None:
     async with wired(server, lambda head: head.startswith(b"GET /ws")) as wire:
         studio.engine = ComfyUIEngine(wire.url, Staging(server.base, 10**10), studio.patience)
         by_history = await studio.render(seed="91")
@@ -157,8 +155,8 @@ async def test_without_any_web_socket_the_history_is_enough(studio: ComfyStudio,
     assert set(by_history.per_node_s.values()) == {0.0}
 
 
-async def test_without_a_history_the_web_socket_is_enough(studio: ComfyStudio, server: ComfyServer) -> None:
-    """Somebody clears the history all the time."""
+async def test_a_run_is_followed_by_web_socket_without_a_history(studio: ComfyStudio, server: ComfyServer) -> None:
+    """Another client keeps clearing the history."""
     ended = asyncio.Event()
 
     async def clear() -> None:
@@ -174,7 +172,7 @@ async def test_without_a_history_the_web_socket_is_enough(studio: ComfyStudio, s
         await clearing
 
 
-async def test_two_workers_on_one_server(studio: ComfyStudio, server: ComfyServer) -> None:
+async def test_two_workers_render_on_one_server(studio: ComfyStudio, server: ComfyServer) -> None:
     other = ComfyStudio(server, studio.folder / "other")
     seeds = [str(number) for number in range(101, 105)]
     together = await asyncio.gather(
@@ -186,26 +184,26 @@ async def test_two_workers_on_one_server(studio: ComfyStudio, server: ComfyServe
         )
     )
     pairs = list(zip(together[::2], together[1::2], strict=True))
-    assert all(one.frames_digest == two.frames_digest for one, two in pairs)
-    assert len({one.frames_digest for one, _ in pairs}) == len(seeds)
+    assert all(first.frames_digest == second.frames_digest for first, second in pairs)
+    assert len({first.frames_digest for first, _ in pairs}) == len(seeds)
 
 
 async def test_a_graph_whose_answer_was_lost_is_queued_once(studio: ComfyStudio, server: ComfyServer) -> None:
-    """The connection breaks after the server has taken the graph: asked about, it has it already."""
+    """The connection breaks after the server has accepted the graph; a query shows that it is queued."""
     async with wired(server) as wire:
         wire.loses = lambda head: head.startswith(b"POST /prompt")
         studio.engine = ComfyUIEngine(wire.url, Staging(server.base, 10**10), studio.patience)
         result = await studio.render(seed="111")
-        assert sum(one.startswith(b"POST /prompt") for one in wire.requests) == 1
+        assert sum(request.startswith(b"POST /prompt") for request in wire.requests) == 1
     async with httpx.AsyncClient(base_url=server.url) as http:
         history = (await http.get("/history")).json()
-    assert sum(json.loads(result.graph) == one["prompt"][2] for one in history.values()) == 1
+    assert sum(json.loads(result.graph) == entry["prompt"][2] for entry in history.values()) == 1
 
 
-async def test_what_a_killed_worker_has_left_is_stopped_by_the_next_try(
+async def test_the_run_of_a_killed_worker_is_stopped_by_the_next_attempt(
     studio: ComfyStudio, server: ComfyServer
 ) -> None:
-    """Whoever tries the work again knows the ids of the tries before, and interrupts those alone."""
+    """The next attempt knows the ids of the earlier ones, and interrupts only those."""
     job = studio.job("first", steps=LONG)
     spec = job.spec.model_copy(update={"work": "some work, and nobody else's"})
     sampling = asyncio.Event()

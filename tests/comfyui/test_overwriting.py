@@ -1,7 +1,7 @@
-"""Files replaced under the same name: ComfyUI alone gives the old video, and with Genlock in charge that cannot be.
+"""Files replaced under the same name: ComfyUI alone returns the old video, which Genlock prevents.
 
-Each row of the table is tried both ways on a real server with its usual cache: straight, to see that the danger is
-there, and through the engine, whose frames must be those of a server that remembers nothing.
+Each case is run both ways on a real server with its usual cache: directly, to show that the danger exists, and
+through the engine, whose frames must be those of a server without a cache.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ NAMES = {
 
 
 def run_straight(server: ComfyServer, graph: Graph, folder: Path) -> tuple[str, list[str]]:
-    """What ComfyUI gives for a graph as it is: the digest of its frames, and the nodes it did not run."""
+    """Run a graph directly; return the digest of its frames, and the nodes that were not run."""
     answer = httpx.post(f"{server.url}/prompt", json={"prompt": graph, "client_id": "a person"})
     assert answer.is_success, answer.text
     prompt_id = answer.json()["prompt_id"]
@@ -53,9 +53,9 @@ def run_straight(server: ComfyServer, graph: Graph, folder: Path) -> tuple[str, 
         ended = httpx.get(f"{server.url}/history/{prompt_id}").json()
     assert ended[prompt_id]["status"]["status_str"] == "success", ended[prompt_id]["status"]
     messages = dict(ended[prompt_id]["status"]["messages"])
-    (made,) = ended[prompt_id]["outputs"]["13"]["images"]
-    path = folder / made["filename"]
-    query = {key: made[key] for key in ("filename", "subfolder", "type")}
+    (output,) = ended[prompt_id]["outputs"]["13"]["images"]
+    path = folder / output["filename"]
+    query = {key: output[key] for key in ("filename", "subfolder", "type")}
     path.write_bytes(httpx.get(f"{server.url}/view", params=query).content)
     return frames_digest(path), messages["execution_cached"]["nodes"]
 
@@ -68,7 +68,7 @@ def straight_graph(server: ComfyServer, studio: ComfyStudio) -> Graph:
 
 
 def replace_in_place(path: Path, content: bytes) -> None:
-    """Other bytes of the same size in the same inode, as `cp` over a file does."""
+    """Write other bytes of the same size into the same inode, as `cp` over a file does."""
     assert path.stat().st_size == len(content)
     path.chmod(0o644)
     with path.open("r+b") as file:
@@ -76,72 +76,72 @@ def replace_in_place(path: Path, content: bytes) -> None:
 
 
 def put_back(path: Path, content: bytes) -> None:
-    """Beside and renamed: a server that has the file mapped dies when it is cut short."""
-    beside = path.with_name("kept")
-    beside.write_bytes(content)
-    beside.replace(path)
+    """Restore a file through a temporary one that is renamed: a server with a mapped file dies when it is truncated."""
+    temporary = path.with_name("restored")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 @pytest.mark.parametrize(("role", "in_place"), [*((role, False) for role in REPLACEMENTS), ("lora", True)])
-async def test_a_model_file_that_is_replaced(
+async def test_a_replaced_model_file_is_used(
     role: str, in_place: bool, server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
 ) -> None:
-    # The danger: renamed over or written into under the same name, ComfyUI gives the old video and says success.
+    # The danger: with a file that was replaced or overwritten, ComfyUI reports success and returns the old video.
     graph = straight_graph(server, studio)
     graph["10"]["inputs"]["seed"] = 1000 + 2 * list(REPLACEMENTS).index(role) + in_place
     before, _ = await asyncio.to_thread(run_straight, server, graph, tmp_path)
-    there = server.base / "models" / FOLDERS[role] / NAMES[role]
-    kept = there.read_bytes()
+    target = server.base / "models" / FOLDERS[role] / NAMES[role]
+    original = target.read_bytes()
     if in_place:
-        replace_in_place(there, REPLACEMENTS[role](tmp_path / "other").read_bytes())
+        replace_in_place(target, REPLACEMENTS[role](tmp_path / "other").read_bytes())
     else:
-        REPLACEMENTS[role](there)
+        REPLACEMENTS[role](target)
     after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
     assert (after, len(cached)) == (before, len(graph)), "ComfyUI noticed by itself: this test shows nothing any more"
-    put_back(there, kept)
+    put_back(target, original)
 
-    # With Genlock in charge: the same prompt, and another seed, before and after.
+    # Through Genlock: the same prompt, and another seed, before and after.
     first = [await studio.render(seed=seed) for seed in ("1", "2")]
     replaced = {role: REPLACEMENTS[role](tmp_path / f"other {role}.safetensors")}
     second = [await studio.render(replaced, seed=seed) for seed in ("1", "2")]
     honest = ComfyStudio(truth, tmp_path / "truth")
-    wanted = [await honest.render(files, seed=seed) for files in ({}, replaced) for seed in ("1", "2")]
-    assert [one.frames_digest for one in (*first, *second)] == [one.frames_digest for one in wanted]
-    assert len({one.frames_digest for one in wanted}) == 4, "the files and the seed change the picture"
-    assert {one.evidence for one in (*first, *second)} == {"recorded"}
+    expected = [await honest.render(files, seed=seed) for files in ({}, replaced) for seed in ("1", "2")]
+    assert [result.frames_digest for result in (*first, *second)] == [result.frames_digest for result in expected]
+    assert len({result.frames_digest for result in expected}) == 4, "the files and the seed change the picture"
+    assert {result.evidence for result in (*first, *second)} == {"recorded"}
 
 
-async def test_a_checkpoint_that_is_replaced(server: ComfyServer, truth: ComfyServer, tmp_path: Path) -> None:
-    made: dict[str, list[str]] = {}
+async def test_a_replaced_checkpoint_is_used(server: ComfyServer, truth: ComfyServer, tmp_path: Path) -> None:
+    digests: dict[str, list[str]] = {}
     for name, where in (("charge", server), ("truth", truth)):
         studio = ComfyStudio(where, tmp_path / name, graph=workflows.checkpoint_to_video())
-        made[name] = []
+        digests[name] = []
         for seed in (4, 14):
             file = models.write(tmp_path / name / "all.safetensors", models.checkpoint(seed))
             job = studio.job(f"checkpoint {seed}")
             inputs = tuple(item for item in job.spec.inputs if item.key != "vae")
             spec = job.spec.model_copy(update={"inputs": inputs})
             result = await studio.engine.render(spec, {**job.files, "model": file}, ignore)
-            made[name].append(result.frames_digest)
-    assert made["charge"] == made["truth"]
-    assert len(set(made["truth"])) == 2
+            digests[name].append(result.frames_digest)
+    assert digests["charge"] == digests["truth"]
+    assert len(set(digests["truth"])) == 2
 
 
-async def test_a_lora_whose_strength_is_nudged_after_it_was_replaced(
+async def test_a_replaced_lora_with_another_strength_is_used(
     server: ComfyServer, truth: ComfyServer, studio: ComfyStudio, tmp_path: Path
 ) -> None:
-    """The loader runs again then, and alone it would still use the old weights: it keeps them by path."""
+    """The loader runs again then, and alone it would still use the old weights, which it caches by path."""
     graph = straight_graph(server, studio)
     graph["10"]["inputs"]["seed"] = 77
-    there = server.base / "models" / "loras" / "mara_v1.safetensors"
+    target = server.base / "models" / "loras" / "mara_v1.safetensors"
     before, _ = await asyncio.to_thread(run_straight, server, graph, tmp_path)
-    kept = there.read_bytes()
-    models.write(there, models.lora(12))
+    original = target.read_bytes()
+    models.write(target, models.lora(12))
     graph["2"]["inputs"]["strength_model"] = 0.8000001
     after, cached = await asyncio.to_thread(run_straight, server, graph, tmp_path)
     assert "2" not in cached, "the loader ran"
     assert after == before, "with the old weights"
-    put_back(there, kept)
+    put_back(target, original)
 
     await studio.render(seed="3")
     other = {"lora": studio.lora(12)}
@@ -159,15 +159,15 @@ async def _nudged(studio: ComfyStudio, files: dict[str, Path]) -> str:
     return result.frames_digest
 
 
-async def test_a_start_image_that_is_replaced(truth: ComfyServer, studio: ComfyStudio, tmp_path: Path) -> None:
+async def test_a_replaced_start_image_is_used(truth: ComfyServer, studio: ComfyStudio, tmp_path: Path) -> None:
     honest = ComfyStudio(truth, tmp_path / "truth")
     pictures = [{"start": studio.picture(number)} for number in (1, 2)]
-    made = [(await studio.render(files)).frames_digest for files in pictures]
-    assert made == [(await honest.render(files)).frames_digest for files in pictures]
-    assert len(set(made)) == 2
+    digests = [(await studio.render(files)).frames_digest for files in pictures]
+    assert digests == [(await honest.render(files)).frames_digest for files in pictures]
+    assert len(set(digests)) == 2
 
 
-async def test_a_staged_file_that_somebody_writes_into_is_given_up_with_its_name(
+async def test_an_overwritten_staged_file_is_staged_again_under_another_name(
     server: ComfyServer, studio: ComfyStudio
 ) -> None:
     first = await studio.render(seed="5")
@@ -182,7 +182,7 @@ async def test_a_staged_file_that_somebody_writes_into_is_given_up_with_its_name
     assert not path.exists()
 
 
-async def test_a_file_that_changes_during_the_run_gives_no_take(server: ComfyServer, studio: ComfyStudio) -> None:
+async def test_a_file_that_changes_during_the_run_fails_the_render(server: ComfyServer, studio: ComfyStudio) -> None:
     job = studio.job("changing", seed="6")
     lora = studio.lora(14)
 
@@ -195,7 +195,7 @@ async def test_a_file_that_changes_during_the_run_gives_no_take(server: ComfySer
         await studio.engine.render(job.spec, {**job.files, "lora": lora}, report)
 
 
-async def test_a_picture_that_changes_during_the_run_gives_no_take(server: ComfyServer, studio: ComfyStudio) -> None:
+async def test_an_image_that_changes_during_the_run_fails_the_render(server: ComfyServer, studio: ComfyStudio) -> None:
     job = studio.job("changing picture", seed="7")
     start = studio.picture(21)
 
@@ -212,10 +212,10 @@ async def test_a_picture_that_changes_during_the_run_gives_no_take(server: Comfy
 
 
 def unstaged(studio: ComfyStudio, server: ComfyServer, monkeypatch: pytest.MonkeyPatch | None = None) -> ComfyUIEngine:
-    """An engine that may not write the server's folders; with ``monkeypatch`` it may read them."""
+    """Return an engine that may not write the server's folders; with ``monkeypatch`` it may read them."""
     if monkeypatch is None:
         return ComfyUIEngine(server.url, None, studio.patience)
-    monkeypatch.setattr(Staging, "is_writable", _never)  # root may write whatever the mode says
+    monkeypatch.setattr(Staging, "is_writable", _never)  # root may write whatever the mode is
     return ComfyUIEngine(server.url, Staging(server.base, 10**9), studio.patience)
 
 
@@ -235,7 +235,7 @@ async def _by_name(engine: ComfyUIEngine, studio: ComfyStudio, run: str, **files
 
 
 @pytest.mark.parametrize("readable", [True, False])
-async def test_by_name_the_new_weights_are_used_and_the_evidence_says_how_it_is_known(
+async def test_by_name_the_new_weights_are_used_and_the_evidence_shows_how_they_were_matched(
     readable: bool,
     server: ComfyServer,
     truth: ComfyServer,
@@ -244,23 +244,23 @@ async def test_by_name_the_new_weights_are_used_and_the_evidence_says_how_it_is_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     honest = ComfyStudio(truth, tmp_path / "truth")
-    there = server.base / "models" / "loras" / NAMES["lora"]
-    kept = there.read_bytes()
-    made: list[tuple[str, str]] = []
+    target = server.base / "models" / "loras" / NAMES["lora"]
+    original = target.read_bytes()
+    results: list[tuple[str, str]] = []
     for number, seed in enumerate((11, 12)):
         lora = studio.lora(seed)
-        shutil.copyfile(lora, there.with_suffix(".new"))
-        there.with_suffix(".new").rename(there)
-        wanted = await honest.render({"lora": lora}, seed="9")
+        shutil.copyfile(lora, target.with_suffix(".new"))
+        target.with_suffix(".new").rename(target)
+        expected = await honest.render({"lora": lora}, seed="9")
         with monkeypatch.context() as patched:
             engine = unstaged(studio, server, patched if readable else None)
-            made.append(await _by_name(engine, studio, f"by name {number}", lora=lora))
-        assert made[-1] == (wanted.frames_digest, "recorded" if readable else "matched_by_name")
-    assert made[0] != made[1]
-    put_back(there, kept)
+            results.append(await _by_name(engine, studio, f"by name {number}", lora=lora))
+        assert results[-1] == (expected.frames_digest, "recorded" if readable else "matched_by_name")
+    assert results[0] != results[1]
+    put_back(target, original)
 
 
-async def test_by_name_another_version_there_is_refused(
+async def test_by_name_another_version_in_the_folder_is_refused(
     server: ComfyServer, studio: ComfyStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Tampered, match="is not the expected version of lora 0"):

@@ -1,4 +1,4 @@
-"""A receipt of work in a real ComfyUI, run again there: what was overwritten since, and what differs around it."""
+"""A receipt of a real ComfyUI, run again there: with overwritten files, and with another environment."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -21,8 +21,8 @@ SCENE = "rain/walk"
 
 
 @pytest.fixture
-def house(server: ComfyServer, postgres: str, template: str, tmp_path: Path) -> Generator[Served]:
-    """Genlock, with a worker for that ComfyUI."""
+def genlock_server(server: ComfyServer, postgres: str, template: str, tmp_path: Path) -> Generator[Served]:
+    """Start Genlock with a worker for that ComfyUI."""
     with (
         fresh_database(postgres, template) as database,
         served(
@@ -37,7 +37,7 @@ def house(server: ComfyServer, postgres: str, template: str, tmp_path: Path) -> 
 
 
 def furnish(gl: Genlock, folder: Path) -> None:
-    """What the tiny workflow needs, and one segment."""
+    """Create the assets that the tiny workflow needs, and one segment."""
     folder.mkdir()
     graph, picture = folder / "walk.json", folder / "clothed.png"
     graph.write_bytes(workflows.as_file(workflows.image_to_video()))
@@ -64,10 +64,10 @@ def reproduced(gl: Genlock, receipt: int, runs: int = 1) -> tuple[Reproduction, 
     return done, done.result.comparison
 
 
-def test_old_weights_are_used_again_and_what_differs_around_them_is_said(
-    house: Served, server: ComfyServer, tmp_path: Path
+def test_recorded_weights_are_used_and_environment_changes_are_listed(
+    genlock_server: Served, server: ComfyServer, tmp_path: Path
 ) -> None:
-    with house.client() as gl:
+    with genlock_server.client() as gl:
         furnish(gl, tmp_path / "files")
         references = ("workflow:walk", "model:tiny", "vae:wan", "text_encoder:clip_l", "variant:clothed")
         plan = gl.render(
@@ -93,21 +93,21 @@ def test_old_weights_are_used_again_and_what_differs_around_them_is_said(
         assert done.verdict in ALIKE, comparison.why
         assert done.result is not None and done.result.noise is not None
         assert done.result.noise.verdict in ALIKE and done.result.within_noise
-        assert [one.name for one in done.result.surroundings] == []
+        assert [change.name for change in done.result.surroundings] == []
         print(f"{comparison.verdict}: {comparison.why}; noise {done.result.noise.verdict}")
 
-        # Another process, other flags, nothing remembered: the same frames, and the flags are said.
+        # Another process, other flags, no cache: the same frames, and the flags are listed.
         server.stop()
         server.flags = ("--cache-none",)
         server.start()
         done, comparison = reproduced(gl, receipt.id)
         assert done.verdict in ALIKE, comparison.why
         assert done.result is not None
-        changed = [one for one in done.result.surroundings if "--cache-none" in str(one.after)]
+        changed = [change for change in done.result.surroundings if "--cache-none" in str(change.after)]
         assert len(changed) == 1 and "--cache-none" not in str(changed[0].before)
-        print(f"{comparison.verdict}; around it differ {[one.name for one in done.result.surroundings]}")
+        print(f"{comparison.verdict}; around it differ {[change.name for change in done.result.surroundings]}")
 
         # Nothing else happened.
-        found = gl.provenance(f"{SCENE}/1")
-        assert found.receipt == receipt and len(found.takes) == 1
-        assert [one.verdict in ALIKE for one in gl.reproductions(receipt)] == [True, True]
+        provenance = gl.provenance(f"{SCENE}/1")
+        assert provenance.receipt == receipt and len(provenance.takes) == 1
+        assert [reproduction.verdict in ALIKE for reproduction in gl.reproductions(receipt)] == [True, True]

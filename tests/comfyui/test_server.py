@@ -1,4 +1,4 @@
-"""The server of the tests is a real one: it answers, and lists its tiny models."""
+"""The test server is a real one: it answers, and lists its tiny models."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Files reach a ComfyUI whose folders no worker sees: the extension there fetches them from Genlock, by content."""
+"""Files for a ComfyUI whose folders no worker can read: its extension fetches them from Genlock, by content."""
 
 import json
 from collections.abc import Generator
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
-    """A ComfyUI with the extension."""
+    """Start a ComfyUI with the extension."""
     with serving_extension(tmp_path_factory.mktemp("comfyui")) as started:
         yield started
 
 
 @pytest.fixture
 def watched(server: ComfyServer, live_server: LiveServer) -> Watched:
-    """That ComfyUI, connected to a Genlock of this test's own."""
-    made = Watched(server, live_server)
-    made.connect()
-    return made
+    """Connect that ComfyUI to a Genlock of this test."""
+    watched_comfy = Watched(server, live_server)
+    watched_comfy.connect()
+    return watched_comfy
 
 
 def secret_of(server: ComfyServer) -> str:
@@ -37,31 +37,29 @@ def secret_of(server: ComfyServer) -> str:
 
 
 def register(watched: Watched, *files: Path) -> None:
-    """Upload files to Genlock, so that the extension can have them."""
+    """Upload files to Genlock, so that the extension can fetch them."""
     for path in files:
         added = watched.command("asset", "add", str(path), "--kind", "other")
         assert added.code == 0, added.err
 
 
-async def test_a_lora_that_is_replaced_reaches_it_by_content(
-    watched: Watched, truth: ComfyServer, tmp_path: Path
-) -> None:
+async def test_a_replaced_lora_is_fetched_by_content(watched: Watched, truth: ComfyServer, tmp_path: Path) -> None:
     studio = ComfyStudio(watched.comfy, tmp_path / "studio")
     other = studio.lora(12)
     register(watched, *(path for name, path in studio.files.items() if name != "start"), other)
     studio.engine = ComfyUIEngine(watched.comfy.url, secret=secret_of(watched.comfy))
-    made = [await studio.render(seed="1"), await studio.render({"lora": other}, seed="1")]
+    results = [await studio.render(seed="1"), await studio.render({"lora": other}, seed="1")]
     honest = ComfyStudio(truth, tmp_path / "honest")
-    wanted = [await honest.render(seed="1"), await honest.render({"lora": other}, seed="1")]
-    assert [one.frames_digest for one in made] == [one.frames_digest for one in wanted]
-    assert made[0].frames_digest != made[1].frames_digest
-    assert {one.evidence for one in made} == {"recorded"}
-    names = [json.loads(one.graph)["2"]["inputs"]["lora_name"] for one in made]
+    expected = [await honest.render(seed="1"), await honest.render({"lora": other}, seed="1")]
+    assert [result.frames_digest for result in results] == [result.frames_digest for result in expected]
+    assert results[0].frames_digest != results[1].frames_digest
+    assert {result.evidence for result in results} == {"recorded"}
+    names = [json.loads(result.graph)["2"]["inputs"]["lora_name"] for result in results]
     assert len(set(names)) == 2
     assert all(name.startswith("genlock/") for name in names)
 
 
-async def test_a_fetched_file_that_is_changed_during_the_run_gives_no_take(watched: Watched, tmp_path: Path) -> None:
+async def test_a_fetched_file_that_changes_during_the_run_fails_the_render(watched: Watched, tmp_path: Path) -> None:
     studio = ComfyStudio(watched.comfy, tmp_path / "studio")
     lora = studio.lora(31)
     register(watched, *(path for name, path in studio.files.items() if name != "start"), lora)
@@ -77,7 +75,7 @@ async def test_a_fetched_file_that_is_changed_during_the_run_gives_no_take(watch
         await engine.render(job.spec, {**job.files, "lora": lora}, report)
 
 
-async def test_what_stands_in_the_way_is_said(watched: Watched, truth: ComfyServer, tmp_path: Path) -> None:
+async def test_obstacles_are_reported(watched: Watched, truth: ComfyServer, tmp_path: Path) -> None:
     studio = ComfyStudio(watched.comfy, tmp_path / "studio")
     studio.engine = ComfyUIEngine(watched.comfy.url, secret="guessed")
     with pytest.raises(Denied, match="another secret"):

@@ -1,4 +1,4 @@
-"""Workers and real servers that die under each other: a step is done once, on a server that lives."""
+"""Workers and real servers that die during renders: a step is done once, on a server that is alive."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,22 +34,22 @@ LONG = 1200
 
 @pytest.fixture
 async def studio(db: Database, store: DiskStore, actor: Actor, server: ComfyServer, tmp_path: Path) -> Studio:
-    """A project with what the workflow loads."""
+    """Create a project with the assets that the workflow loads."""
     files = ComfyStudio(server, tmp_path / "files")
     (files.folder / "walk.json").write_bytes(workflows.as_file(workflows.image_to_video()))
     names = {name: files.files[key].name for name, key in _KEYS.items()} | {"walk": "walk.json"}
-    made = Studio(db=db, store=store, samples=files.folder, actor=actor)
-    await made.project()
+    created = Studio(db=db, store=store, samples=files.folder, actor=actor)
+    await created.project()
     for name, kind in ASSETS.items():
-        await made.upload(kind, name, names[name])
-    return made
+        await created.upload(kind, name, names[name])
+    return created
 
 
 _KEYS = {"tiny": "model", "wan": "vae", "clip_l": "text_encoder", "mara": "lora", "clothed": "start"}
 
 
 async def start(studio: Studio, segments: int, *, chained: bool = True, steps: int = 2) -> Plan:
-    """A plan that renders a scene of so many segments, each with a seed of its own if they are not chained."""
+    """Start a plan that renders a scene of several segments, each with another seed if they are not chained."""
     await studio.scene("A", segments, chained=chained)
     lines = tuple(
         RenderInput(
@@ -66,7 +66,7 @@ async def start(studio: Studio, segments: int, *, chained: bool = True, steps: i
 
 
 def at(server: ComfyServer) -> dict[str, str]:
-    """What a worker is told of its server."""
+    """Return a worker's environment for a server."""
     return {"GENLOCK_COMFYUI_URL": server.url, "GENLOCK_COMFYUI_FOLDER": str(server.base)}
 
 
@@ -76,21 +76,21 @@ async def history_of(server: ComfyServer) -> dict[str, Any]:
 
 
 def is_busy(server: ComfyServer) -> Callable[[], asyncio.Future[bool]]:
-    async def look() -> bool:
+    async def is_queue_filled() -> bool:
         async with connected(server.url) as client:
             return bool(await client.queue())
 
-    return lambda: asyncio.ensure_future(look())
+    return lambda: asyncio.ensure_future(is_queue_filled())
 
 
 def is_over(studio: Studio, plan: Plan) -> Callable[[], asyncio.Future[bool]]:
-    async def look() -> bool:
+    async def has_ended() -> bool:
         return (await studio.read(plan)).state is not PlanState.RUNNING
 
-    return lambda: asyncio.ensure_future(look())
+    return lambda: asyncio.ensure_future(has_ended())
 
 
-async def test_what_a_killed_worker_left_in_comfyui_is_stopped_when_its_step_is_tried_again(
+async def test_the_run_of_a_killed_worker_is_stopped_when_its_step_is_tried_again(
     studio: Studio, server: ComfyServer, tmp_path: Path
 ) -> None:
     before = await history_of(server)
@@ -106,8 +106,8 @@ async def test_what_a_killed_worker_left_in_comfyui_is_stopped_when_its_step_is_
     assert (await studio.steps(plan))[0].attempt == 2
     history = await history_of(server)
     ends = [
-        [kind for kind, _ in one["status"]["messages"]][-1]
-        for prompt_id, one in history.items()
+        [kind for kind, _ in entry["status"]["messages"]][-1]
+        for prompt_id, entry in history.items()
         if prompt_id not in before
     ]
     assert sorted(ends) == ["execution_interrupted", "execution_success"]
@@ -127,12 +127,14 @@ async def test_the_step_of_a_server_that_died_goes_to_another(
         await asyncio.to_thread(server.start)
     assert (await studio.read(plan)).state is PlanState.SUCCEEDED
     assert await recorded(studio, plan.id) == [(1, 1), (2, 1)]
-    flags = [one["engine"]["environment"]["flags"] for one in await documents(studio)]
-    assert ["--cache-none" in one for one in flags] == [True, True], "both were made where there still is a server"
+    flags = [document["engine"]["environment"]["flags"] for document in await documents(studio)]
+    assert ["--cache-none" in arguments for arguments in flags] == [True, True], (
+        "both were rendered by the server that is still alive"
+    )
 
 
 async def documents(studio: Studio) -> list[dict[str, Any]]:
-    """Every receipt's document."""
+    """Return every receipt's document."""
     async with studio.db.transaction() as conn:
         return [row["document"] for row in await rows(conn, _DOCUMENTS)]
 
@@ -148,10 +150,10 @@ async def test_two_workers_share_one_server_and_do_nothing_twice(
         await until(is_over(studio, plan))
     assert (await studio.read(plan)).state is PlanState.SUCCEEDED
     assert await recorded(studio, plan.id) == [(position, 1) for position in range(1, 5)]
-    # What a receipt says of where and how it was made.
-    for said in await documents(studio):
-        assert (said["evidence"], said["missing"]) == ("recorded", [])
-        engine, seconds = said["engine"], said["observed"]["per_node_s"]
+    # The receipt records where and how it was rendered.
+    for document in await documents(studio):
+        assert (document["evidence"], document["missing"]) == ("recorded", [])
+        engine, seconds = document["engine"], document["observed"]["per_node_s"]
         assert (engine["name"], engine["version"]) == ("comfyui", "0.3.75")
         environment = engine["environment"]
         assert (environment["device"], environment["node_packs"]) == ("cpu", PACK)
@@ -159,4 +161,4 @@ async def test_two_workers_share_one_server_and_do_nothing_twice(
         assert "--cpu" in environment["flags"]
         assert seconds.keys() == workflows.image_to_video().keys()
         assert seconds["10"] > 0, "the sampler took time"
-        assert sum(seconds.values()) <= said["observed"]["duration_s"]
+        assert sum(seconds.values()) <= document["observed"]["duration_s"]

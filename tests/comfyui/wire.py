@@ -1,4 +1,4 @@
-"""A wire between Genlock and ComfyUI that can be cut: forwards connections, drops some, and counts."""
+"""A proxy between Genlock and ComfyUI that can be cut: it forwards connections, drops some, and counts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -10,10 +10,10 @@ from tests.comfyui.server import ComfyServer
 
 @dataclass
 class Wire:
-    """Forwards to a server.
+    """Forward connections to a server.
 
-    ``refuses`` looks at the first bytes of a connection, its request line among them; ``loses`` at whatever is sent:
-    the server gets it, and nobody gets the answer.
+    ``refuses`` is called with the first bytes of a connection, including its request line; ``loses`` with every request
+    sent: the server gets it, and no client gets the answer.
     """
 
     server: ComfyServer
@@ -26,18 +26,18 @@ class Wire:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Return its URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def cut(self, path: bytes) -> int:
-        """Cut the open connections whose first request was for ``path``; their number."""
-        found = [writer for head, writer in self._open if head.split(b" ")[1].startswith(path)]
-        for writer in found:
+        """Cut the open connections whose first request was for ``path``; return their number."""
+        writers = [writer for head, writer in self._open if head.split(b" ")[1].startswith(path)]
+        for writer in writers:
             writer.transport.abort()
-        return len(found)
+        return len(writers)
 
     def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Forward one connection, in a task of its own."""
+        """Forward one connection in a separate task."""
         running = asyncio.create_task(self._forward(reader, writer))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
@@ -52,16 +52,18 @@ class Wire:
         if not head or self.refuses(head):
             writer.close()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", self.server.port)
-        known = (head, writer)
-        self._open.add(known)
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        connection = (head, writer)
+        self._open.add(connection)
         lost = asyncio.Event()
         try:
-            await asyncio.gather(self._send(head, reader, back, lost), self._answer(there, writer, lost))
+            await asyncio.gather(
+                self._send(head, reader, server_writer, lost), self._answer(server_reader, writer, lost)
+            )
         finally:
-            self._open.discard(known)
+            self._open.discard(connection)
             writer.close()
-            back.close()
+            server_writer.close()
 
     async def _send(
         self, chunk: bytes, reader: asyncio.StreamReader, back: asyncio.StreamWriter, lost: asyncio.Event
@@ -76,9 +78,11 @@ class Wire:
                 chunk = await reader.read(2**16)
         back.close()
 
-    async def _answer(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event) -> None:
+    async def _answer(
+        self, server_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event
+    ) -> None:
         with suppress(ConnectionError):
-            while (chunk := await there.read(2**16)) and not lost.is_set():
+            while (chunk := await server_reader.read(2**16)) and not lost.is_set():
                 writer.write(chunk)
                 await writer.drain()
         writer.transport.abort() if lost.is_set() else writer.close()
@@ -86,7 +90,7 @@ class Wire:
 
 @asynccontextmanager
 async def wired(server: ComfyServer, refuses: Callable[[bytes], bool] = lambda head: False) -> AsyncGenerator[Wire]:
-    """A wire to ``server``, for as long as the block lasts."""
+    """Run a proxy in front of ``server`` for as long as the block lasts."""
     wire = Wire(server, refuses)
     listener = await asyncio.start_server(wire.take, "127.0.0.1", 0)
     wire.port = listener.sockets[0].getsockname()[1]

@@ -7,13 +7,13 @@ Graph = dict[str, dict[str, Any]]
 
 
 def node(class_type: str, **inputs: Any) -> dict[str, Any]:
-    """One node; a tuple is a link to an output of another."""
+    """Return a node; a tuple is a link to an output of another node."""
     linked = {name: list(value) if isinstance(value, tuple) else value for name, value in inputs.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     return {"class_type": class_type, "inputs": linked}
 
 
 def image_to_video() -> Graph:
-    """Wan image to video with one LoRA, saved without loss: H.264 can encode the same frames in two ways."""
+    """Return Wan image to video with one LoRA, saved losslessly: H.264 can encode the same frames in two ways."""
     return {
         "1": node("UNETLoader", unet_name="tiny_wan_i2v.safetensors", weight_dtype="default"),
         "2": node("LoraLoaderModelOnly", model=("1", 0), lora_name="mara_v1.safetensors", strength_model=0.8),
@@ -37,7 +37,7 @@ def image_to_video() -> Graph:
 
 
 def checkpoint_to_video() -> Graph:
-    """The same with the diffusion model and the VAE out of one checkpoint."""
+    """Return the same with the diffusion model and the VAE from one checkpoint."""
     graph = image_to_video()
     del graph["7"]
     graph["1"] = node("CheckpointLoaderSimple", ckpt_name="tiny_all.safetensors")
@@ -46,7 +46,7 @@ def checkpoint_to_video() -> Graph:
 
 
 def image_to_image() -> Graph:
-    """One picture, saved as PNG."""
+    """Return a graph that saves one image as PNG."""
     graph = image_to_video()
     del graph["13"]
     graph["9"]["inputs"]["length"] = 1
@@ -85,5 +85,5 @@ def _sampled(model: str, vae: tuple[str, int]) -> Graph:
 
 
 def as_file(graph: Graph) -> bytes:
-    """A graph as a person exports it."""
+    """Return a graph as a user exports it."""
     return json.dumps(graph, indent=2).encode()

@@ -11,23 +11,23 @@ from tests.extension.watched import Watched, serving_extension
 
 @pytest.fixture(scope="module")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Generator[ComfyServer]:
-    """A ComfyUI with the extension and a gate, not connected to any Genlock yet."""
+    """Start a ComfyUI with the extension and a gate, not connected to any Genlock yet."""
     with serving_extension(tmp_path_factory.mktemp("comfyui"), "gate") as started:
         yield started
 
 
 @pytest.fixture
 def watched(comfy: ComfyServer, live_server: LiveServer) -> Watched:
-    """That ComfyUI, connected to a Genlock of this test's own with a film in it."""
-    made = Watched(comfy, live_server)
-    made.connect()
-    made.film()
-    return made
+    """Connect that ComfyUI to a Genlock of this test, with a project in it."""
+    watched_comfy = Watched(comfy, live_server)
+    watched_comfy.connect()
+    watched_comfy.film()
+    return watched_comfy
 
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Path:
-    """The folder of a gate: `reached` appears in it, `open` opens it."""
+    """Return the folder of a gate: `reached` appears in it, `open` opens it."""
     folder = tmp_path / "gate"
     folder.mkdir()
     return folder

@@ -1,4 +1,4 @@
-"""ComfyUI with other caches than its usual one: what a run used is told as it was loaded, whatever is remembered."""
+"""ComfyUI with other caches than its usual one: a run is recorded with the files that were loaded, cached or not."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ NAME = "rain.safetensors"
 @pytest.mark.parametrize(
     ("flags", "remembers"), [(("--cache-none",), False), (("--cache-lru", "20"), True)], ids=["none", "lru"]
 )
-def test_a_lora_that_was_replaced(
+def test_a_replaced_lora_is_recorded_as_it_was_loaded(
     flags: tuple[str, ...], remembers: bool, tmp_path: Path, live_server: LiveServer
 ) -> None:
     with serving_extension(tmp_path / "comfyui", flags=flags) as comfy:

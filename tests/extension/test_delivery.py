@@ -1,4 +1,4 @@
-"""Records reach a real Genlock: later if it is down, once however often they are sent, and past those it refuses."""
+"""Delivery of records to a real Genlock: later if it is down, once for repeated requests, and past refused ones."""
 
 import json
 import re
@@ -28,10 +28,10 @@ def config(tmp_path: Path) -> Path:
 
 
 def configure(path: Path, url: str, token: str) -> None:
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps({"url": url, "token": token, "secret": "s"}))
-    beside.chmod(0o600)
-    beside.replace(path)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps({"url": url, "token": token, "secret": "s"}))
+    temporary.chmod(0o600)
+    temporary.replace(path)
 
 
 def keep(spool: Spool, tmp_path: Path, **changes: Any) -> tuple[Path, dict[str, Any]]:
@@ -62,12 +62,12 @@ def free_port() -> int:
 
 @pytest.fixture
 def delivery(spool: Spool, config: Path) -> Generator[Delivery]:
-    made = Delivery(spool, ConfigFile(config), lambda record, answer: None, first_pause_s=0.05)
-    yield made
-    made.close()
+    started = Delivery(spool, ConfigFile(config), lambda record, answer: None, first_pause_s=0.05)
+    yield started
+    started.close()
 
 
-def test_what_waits_while_genlock_is_down_is_delivered_once_it_is_there(
+def test_records_that_wait_while_genlock_is_down_are_delivered_later(
     live_server: LiveServer, spool: Spool, config: Path, delivery: Delivery, tmp_path: Path
 ) -> None:
     configure(config, f"http://127.0.0.1:{free_port()}", live_server.token)
@@ -77,15 +77,15 @@ def test_what_waits_while_genlock_is_down_is_delivered_once_it_is_there(
     assert len(spool.waiting()) == 3
     configure(config, live_server.url, live_server.token)
     until(lambda: not spool.waiting())
-    assert [one["run"] for one in reversed(captures(live_server))] == runs
+    assert [capture["run"] for capture in reversed(captures(live_server))] == runs
     until(lambda: delivery.last_error is None)
     assert delivery.delivered == 3
 
 
-def test_an_answer_that_is_lost_does_not_make_a_second_capture(
+def test_a_lost_answer_does_not_create_a_second_capture(
     live_server: LiveServer, spool: Spool, config: Path, delivery: Delivery, tmp_path: Path
 ) -> None:
-    """Between the two stands somebody who passes the first request on and loses the answer."""
+    """A proxy between the two passes the first request on and drops the answer."""
     port = int(live_server.url.rpartition(":")[2])
     passed: list[int] = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -109,7 +109,7 @@ def test_an_answer_that_is_lost_does_not_make_a_second_capture(
             while chunk := near.recv(65_536):
                 far.sendall(chunk)
         except OSError:
-            return  # one of the two hung up, as it should
+            return  # one of the two closed the connection, as expected
 
     def whole_answer(far: socket.socket) -> bytes:
         answer = b""
@@ -131,7 +131,7 @@ def test_an_answer_that_is_lost_does_not_make_a_second_capture(
     assert len(captures(live_server)) == 1
 
 
-def test_a_record_that_is_refused_is_put_aside_and_the_next_one_goes_on(
+def test_a_refused_record_is_set_aside_and_the_next_one_delivered(
     live_server: LiveServer, spool: Spool, config: Path, delivery: Delivery, tmp_path: Path
 ) -> None:
     configure(config, live_server.url, live_server.token)
@@ -139,12 +139,12 @@ def test_a_record_that_is_refused_is_put_aside_and_the_next_one_goes_on(
     _, good = keep(spool, tmp_path)
     delivery.start()
     until(lambda: not spool.waiting())
-    assert [one["run"] for one in captures(live_server)] == [good["run"]]
+    assert [capture["run"] for capture in captures(live_server)] == [good["run"]]
     (aside,) = spool.refused()
     assert "surprise" in (aside / "why.txt").read_text()
 
 
-def test_a_token_that_is_not_let_in_keeps_everything(live_server: LiveServer, spool: Spool, tmp_path: Path) -> None:
+def test_a_refused_token_keeps_all_records(live_server: LiveServer, spool: Spool, tmp_path: Path) -> None:
     entry, record = keep(spool, tmp_path)
     for token in ("gl_nobody", ""):
         with pytest.raises(NotNow, match=r"401.*token"):
@@ -152,7 +152,7 @@ def test_a_token_that_is_not_let_in_keeps_everything(live_server: LiveServer, sp
     assert entry.exists()
 
 
-def test_what_is_not_genlock_takes_nothing(spool: Spool, tmp_path: Path) -> None:
+def test_a_server_that_is_not_genlock_gets_no_records(spool: Spool, tmp_path: Path) -> None:
     entry, record = keep(spool, tmp_path)
     listener = socket.create_server(("127.0.0.1", 0))
     body = b'{"hello": "from somebody else"}'
@@ -172,7 +172,7 @@ def test_what_is_not_genlock_takes_nothing(spool: Spool, tmp_path: Path) -> None
     listener.close()
 
 
-def test_an_output_that_was_written_to_is_not_sent_and_its_digest_stays(
+def test_an_overwritten_output_is_not_sent_and_its_digest_is_unchanged(
     live_server: LiveServer, spool: Spool, tmp_path: Path
 ) -> None:
     entry, record = keep(spool, tmp_path)
@@ -180,11 +180,13 @@ def test_an_output_that_was_written_to_is_not_sent_and_its_digest_stays(
     answer = deliver(Config(live_server.url, live_server.token, ""), entry, record)
     assert (answer["capture"]["state"], answer["capture"]["video"]) == ("inbox", None)
     with live_server.client() as client:
-        kept = client.get(f"/api/v1/captures/{answer['capture']['id']}").json()["record"]
-    assert kept["outputs"][0]["digest"] == record["outputs"][0]["digest"]
+        stored = client.get(f"/api/v1/captures/{answer['capture']['id']}").json()["record"]
+    assert stored["outputs"][0]["digest"] == record["outputs"][0]["digest"]
 
 
-def test_what_can_never_be_taken_says_why(live_server: LiveServer, spool: Spool, tmp_path: Path) -> None:
+def test_a_record_that_can_never_be_accepted_has_a_reason(
+    live_server: LiveServer, spool: Spool, tmp_path: Path
+) -> None:
     entry, record = keep(spool, tmp_path, status="fine")
     with pytest.raises(Refused, match=r"422.*status"):
         deliver(Config(live_server.url, live_server.token, ""), entry, record)
@@ -199,9 +201,9 @@ def test_a_configuration_is_read_again_when_it_changes(config: Path, caplog: pyt
     configure(config, "http://a", "two")
     assert file.now().token == "two"
     assert file.now().staging_bytes == 200 * 2**30
-    for said, means in ((7, 7), ("much", 200 * 2**30), (True, 200 * 2**30)):
-        config.write_text(json.dumps({"staging_bytes": said}))
-        assert ConfigFile(config).now().staging_bytes == means
+    for value, expected in ((7, 7), ("much", 200 * 2**30), (True, 200 * 2**30)):
+        config.write_text(json.dumps({"staging_bytes": value}))
+        assert ConfigFile(config).now().staging_bytes == expected
     config.chmod(0o644)
     configure(config, "http://a", "three")
     assert "others may read" not in caplog.text

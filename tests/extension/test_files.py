@@ -21,9 +21,9 @@ def digest(content: bytes) -> str:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Generator[Files]:
-    made = Files(tmp_path / "digests.json")
-    yield made
-    made.close()
+    opened = Files(tmp_path / "digests.json")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def settled(held: Held) -> tuple[str | None, str | None]:
 
 
 def rename_over(path: Path) -> None:
-    beside = path.with_suffix(".new")
-    beside.write_bytes(V2)
-    beside.replace(path)
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(V2)
+    temporary.replace(path)
 
 
 def move_aside(path: Path) -> None:
@@ -73,14 +73,14 @@ HARMFUL: list[Callable[[Path], None]] = [write_in_place, write_and_restore_times
 
 
 @pytest.mark.parametrize("change", HARMLESS)
-def test_what_happens_to_the_path_changes_nothing(lora: Path, change: Callable[[Path], None]) -> None:
+def test_changes_to_the_path_do_not_change_the_digest(lora: Path, change: Callable[[Path], None]) -> None:
     held = Held(str(lora), os.open(lora, os.O_RDONLY))
     change(lora)
     assert hash_descriptor(held, lambda: held.reason_now() is None) == digest(V1)
 
 
 @pytest.mark.parametrize("change", HARMFUL)
-def test_what_happens_to_the_bytes_leaves_no_digest(lora: Path, files: Files, change: Callable[[Path], None]) -> None:
+def test_changes_to_the_bytes_remove_the_digest(lora: Path, files: Files, change: Callable[[Path], None]) -> None:
     held = files.hold(str(lora))
     assert settled(held) == (digest(V1), None)
     change(lora)
@@ -88,36 +88,32 @@ def test_what_happens_to_the_bytes_leaves_no_digest(lora: Path, files: Files, ch
 
 
 @pytest.mark.parametrize("change", [*HARMFUL, *HARMLESS])
-def test_a_change_between_two_chunks_is_noticed_when_it_is_one_of_bytes(
-    tmp_path: Path, change: Callable[[Path], None]
-) -> None:
+def test_a_change_of_bytes_between_two_chunks_is_noticed(tmp_path: Path, change: Callable[[Path], None]) -> None:
     lora, content = tmp_path / "large", V1 * 200
     lora.write_bytes(content)
     held = Held(str(lora), os.open(lora, os.O_RDONLY))
-    time.sleep(FRESH_NS / 1e9)  # so that its times can tell
-    looked = 0
+    time.sleep(FRESH_NS / 1e9)  # so that its times show the change
+    checks = 0
 
     def change_once() -> bool:
-        nonlocal looked
-        looked += 1
-        if looked == 2:
+        nonlocal checks
+        checks += 1
+        if checks == 2:
             change(lora)
         return held.reason_now() is None
 
-    found = hash_descriptor(held, change_once)
-    assert found == (digest(content) if change in HARMLESS else None)
+    result = hash_descriptor(held, change_once)
+    assert result == (digest(content) if change in HARMLESS else None)
 
 
-def test_a_file_that_was_just_written_is_held_when_its_times_can_tell(lora: Path, files: Files) -> None:
+def test_a_file_that_was_just_written_is_held_once_its_times_show_changes(lora: Path, files: Files) -> None:
     lora.write_bytes(V1)
     held = files.hold(str(lora))
     assert held.stamp.age_ns() >= FRESH_NS
     assert settled(held) == (digest(V1), None)
 
 
-def test_a_file_that_is_written_all_the_time_has_no_digest(
-    lora: Path, files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_keeps_changing_has_no_digest(lora: Path, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     def written_meanwhile(seconds: float) -> None:
         lora.write_bytes(V1)
 
@@ -128,24 +124,24 @@ def test_a_file_that_is_written_all_the_time_has_no_digest(
     assert settled(held) == (None, TOO_FRESH)
 
 
-def test_equal_files_share_a_descriptor_and_let_it_go(lora: Path, files: Files) -> None:
+def test_equal_files_share_a_descriptor_and_release_it(lora: Path, files: Files) -> None:
     def open_descriptors() -> int:
         gc.collect()
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
     before = open_descriptors()
-    one, other = files.hold(str(lora)), files.hold(str(lora))
-    assert one is other
-    settled(one)
+    first, second = files.hold(str(lora)), files.hold(str(lora))
+    assert first is second
+    settled(first)
     assert open_descriptors() == before + 1
-    del one, other
+    del first, second
     until = time.monotonic() + 10
     while open_descriptors() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert open_descriptors() == before
 
 
-def test_digests_are_remembered_by_stamp_once_they_are_settled(lora: Path, tmp_path: Path) -> None:
+def test_digests_are_stored_by_stamp_once_the_file_is_old_enough(lora: Path, tmp_path: Path) -> None:
     memory = tmp_path / "memory.json"
     long_ago = time.time_ns() - 10**10
     os.utime(lora, ns=(long_ago, long_ago))
@@ -159,15 +155,15 @@ def test_digests_are_remembered_by_stamp_once_they_are_settled(lora: Path, tmp_p
     second.close()
 
 
-def test_a_memory_that_cannot_be_read_begins_anew(lora: Path, tmp_path: Path) -> None:
+def test_an_unreadable_memory_is_replaced(lora: Path, tmp_path: Path) -> None:
     for content in (b"\xff", b"[]", b"{"):
         (tmp_path / "memory.json").write_bytes(content)
-        made = Files(tmp_path / "memory.json")
-        assert settled(made.hold(str(lora))) == (digest(V1), None)
-        made.close()
+        opened = Files(tmp_path / "memory.json")
+        assert settled(opened.hold(str(lora))) == (digest(V1), None)
+        opened.close()
 
 
-def test_a_digest_leads_to_a_file_as_long_as_it_is_that_file(lora: Path, files: Files) -> None:
+def test_a_digest_finds_its_file_until_the_file_changes(lora: Path, files: Files) -> None:
     settled(files.hold(str(lora)))
     assert files.find(digest(V1)) == str(lora)
     assert files.digests() == {digest(V1): str(lora)}
@@ -176,7 +172,7 @@ def test_a_digest_leads_to_a_file_as_long_as_it_is_that_file(lora: Path, files: 
     assert files.digests() == {}
 
 
-def test_whether_a_path_was_always_the_same(lora: Path, files: Files) -> None:
+def test_a_path_is_the_same_until_its_file_is_replaced(lora: Path, files: Files) -> None:
     assert not files.always_the_same(str(lora)), "never seen"
     files.hold(str(lora))
     files.hold(str(lora))
@@ -186,7 +182,7 @@ def test_whether_a_path_was_always_the_same(lora: Path, files: Files) -> None:
     assert not files.always_the_same(str(lora))
 
 
-def test_a_moved_change_time_alone_is_suspicious_where_nothing_explains_it(lora: Path) -> None:
+def test_an_unexplained_new_change_time_is_suspicious(lora: Path) -> None:
     before = stamp_of(str(lora))
     later = before._replace(ctime_ns=before.ctime_ns + 1)
     assert not unwritten(before, later, str(lora))

@@ -1,4 +1,4 @@
-"""Records wait on disk until they are delivered: whole, in order, and after any end of the process."""
+"""Records wait on disk until they are delivered: complete, in order, and after any end of the process."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
 
 
-def test_a_record_waits_from_its_end_until_it_was_delivered(spool: Spool, tmp_path: Path) -> None:
+def test_a_record_waits_from_its_end_until_its_delivery(spool: Spool, tmp_path: Path) -> None:
     video = tmp_path / "video.mp4"
     video.write_bytes(b"video")
     entry = spool.begin("a", {"run": "a", "known": 1}, [str(video), None, str(tmp_path / "gone")])
@@ -29,14 +29,14 @@ def test_a_record_waits_from_its_end_until_it_was_delivered(spool: Spool, tmp_pa
     assert list(spool.folder.iterdir()) == []
 
 
-def test_the_oldest_comes_first(spool: Spool) -> None:
+def test_the_oldest_record_is_first(spool: Spool) -> None:
     entries = [spool.begin(run, {"run": run}, []) for run in "cab"]
     for entry in reversed(entries):
         spool.finish(entry, {"run": entry.name.partition("-")[2][0]})
     assert [read_record(entry)["run"] for entry in spool.waiting()] == ["c", "a", "b"]
 
 
-def test_what_a_dead_process_left_is_delivered_as_it_is_and_what_it_half_made_goes(tmp_path: Path) -> None:
+def test_complete_records_of_a_dead_process_are_delivered_and_partial_ones_removed(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     program = (
         "import os, sys; from pathlib import Path; from comfyui.spool import Spool\n"
@@ -53,14 +53,14 @@ def test_what_a_dead_process_left_is_delivered_as_it_is_and_what_it_half_made_go
     assert list(folder.iterdir()) == [entry]
 
 
-def test_what_a_living_process_makes_is_left_alone(spool: Spool) -> None:
+def test_records_of_a_running_process_are_unchanged(spool: Spool) -> None:
     foreign = spool.folder / f"1-a.{os.getppid()}.unfinished"
     foreign.mkdir()
     assert Spool(spool.folder).waiting() == []
     assert foreign.is_dir()
 
 
-def test_what_is_refused_is_put_aside_with_the_reason(spool: Spool) -> None:
+def test_a_refused_record_is_set_aside_with_the_reason(spool: Spool) -> None:
     spool.refuse(spool.finish(spool.begin("a", {"run": "a"}, []), {"run": "a"}), "422: no such thing")
     assert spool.waiting() == []
     (aside,) = spool.refused()
@@ -68,7 +68,9 @@ def test_what_is_refused_is_put_aside_with_the_reason(spool: Spool) -> None:
     assert Spool(spool.folder).refused() == [aside]
 
 
-def test_where_links_cannot_be_a_copy_is_kept(spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_is_copied_where_links_are_impossible(
+    spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 

@@ -1,4 +1,4 @@
-"""Files come from Genlock under a name that their content gives: whole, verified, read-only, or not at all."""
+"""Files are fetched from Genlock under a name derived from their content: complete, verified and read-only."""
 
 import hashlib
 from pathlib import Path
@@ -25,7 +25,7 @@ def folders(tmp_path: Path) -> dict[str, list[str]]:
 
 @pytest.fixture
 def stored(live_server: LiveServer) -> str:
-    """The digest of some bytes that Genlock has."""
+    """Return the digest of some bytes that Genlock has."""
     with live_server.client() as client:
         asset = client.post("/api/v1/assets", json={"kind": "other", "name": "rain"}).json()
         answer = client.post(f"/api/v1/assets/{asset['id']}/versions", files={"file": ("rain.bin", video())})
@@ -54,7 +54,7 @@ def test_a_file_is_staged_once_and_read_only(
         stage(config, folders, "loras", stored, "rain.safetensors")
 
 
-def test_a_file_that_is_known_is_not_read_again(
+def test_an_unchanged_file_is_not_read_again(
     live_server: LiveServer, stored: str, folders: dict[str, list[str]]
 ) -> None:
     config = Config(live_server.url, live_server.token, "")
@@ -62,17 +62,17 @@ def test_a_file_that_is_known_is_not_read_again(
     (path,) = everything(folders)
     path.chmod(0o644)
     path.write_bytes(b"somebody wrote to it")
-    asked: list[tuple[str, str]] = []
+    queries: list[tuple[str, str]] = []
 
     def is_known(*file: str) -> bool:
-        asked.append((file[0], file[1]))
+        queries.append((file[0], file[1]))
         return True
 
     again = stage(config, folders, "loras", stored, "rain.safetensors", is_known)
-    assert (asked, again["name"], again["outcome"]) == ([(str(path), stored)], first["name"], "exists")
+    assert (queries, again["name"], again["outcome"]) == ([(str(path), stored)], first["name"], "exists")
 
 
-def test_what_cannot_be_staged_leaves_nothing(
+def test_a_failed_staging_leaves_no_file(
     live_server: LiveServer, stored: str, folders: dict[str, list[str]], store: DiskStore
 ) -> None:
     good = Config(live_server.url, live_server.token, "")
@@ -110,28 +110,28 @@ def test_a_path_is_named_as_a_graph_chooses_it() -> None:
     assert name_in("/m/loras2/b.pt", categories) is None
 
 
-def test_secrets_in_flags_are_not_told() -> None:
+def test_secrets_in_flags_are_not_recorded() -> None:
     flags = ["--cpu", "--api-key", "abc", "--some-token=abc", "--port", "8188"]
     assert shown_flags(flags) == ["--cpu", "--api-key", "…", "--some-token=…", "--port", "8188"]
 
 
-def test_the_place_is_what_one_node_says() -> None:
-    said = {"project": "rooftop", "scene": " night ", "segment": 3}
-    node = {"class_type": "GenlockPlace", "inputs": said}
+def test_the_place_comes_from_a_single_node() -> None:
+    inputs = {"project": "rooftop", "scene": " night ", "segment": 3}
+    node = {"class_type": "GenlockPlace", "inputs": inputs}
     place = {"project": "rooftop", "scene": "night", "segment": "3"}
     assert place_in({"1": node, "2": node, "3": {"class_type": "Other", "inputs": {}}}, {}) == place
-    linked = {"class_type": "GenlockPlace", "inputs": {**said, "segment": ["7", 0]}}
+    linked = {"class_type": "GenlockPlace", "inputs": {**inputs, "segment": ["7", 0]}}
     assert place_in({"1": linked}, {"1": {"segment": "4"}}) == {**place, "segment": "4"}
     assert place_in({"1": linked}, {}) is None
-    assert place_in({"1": node, "2": {**node, "inputs": {**said, "segment": 4}}}, {}) is None
-    assert place_in({"1": {**node, "inputs": {**said, "scene": ""}}}, {}) is None
+    assert place_in({"1": node, "2": {**node, "inputs": {**inputs, "segment": 4}}}, {}) is None
+    assert place_in({"1": {**node, "inputs": {**inputs, "scene": ""}}}, {}) is None
 
 
-def test_a_notice_says_the_receipt_and_what_is_out_of_date() -> None:
+def test_a_notice_has_the_receipt_and_the_warnings() -> None:
     answer = {"run": "a", "capture": {"state": "recorded", "receipt_id": 7, "place": None}, "warnings": ["one"]}
-    told = notice_of({"prompt_id": "p"}, answer, ["rain.safetensors"], "http://genlock")
-    assert (told["receipt_id"], told["state"], told["prompt_id"]) == (7, "recorded", "p")
-    assert told["warnings"] == [
+    notice = notice_of({"prompt_id": "p"}, answer, ["rain.safetensors"], "http://genlock")
+    assert (notice["receipt_id"], notice["state"], notice["prompt_id"]) == (7, "recorded", "p")
+    assert notice["warnings"] == [
         "one",
         "rain.safetensors was replaced on disk: this run used the one that was loaded before",
     ]

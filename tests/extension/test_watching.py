@@ -1,4 +1,4 @@
-"""Which file a node used: decided only where nothing else can have been used."""
+"""Which file a node used: decided only where no other can have been used."""
 
 import mimetypes
 from collections.abc import Generator
@@ -29,14 +29,14 @@ def lora(tmp_path: Path) -> Path:
 
 
 def write(path: Path, content: str) -> Path:
-    beside = path.with_suffix(".new")
-    beside.write_text(content)
-    beside.replace(path)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(content)
+    temporary.replace(path)
     return path
 
 
 def run(watch: Watch, path: Path, how: str, instance: object = None, category: str = "loras") -> NodeFile:
-    """A node that names a file and then reads it as ``how`` says."""
+    """Run a node that names a file and then reads it in the given way."""
     node = NodeRun("2", "Loader")
     token = watch.current.set(node)
     watch.named(category, path.name, str(path))
@@ -55,11 +55,11 @@ def run(watch: Watch, path: Path, how: str, instance: object = None, category: s
     return node.files[str(path)]
 
 
-def content_of(seen: NodeFile) -> str | None:
-    if seen.used is None:
-        assert seen.missing
+def content_of(record: NodeFile) -> str | None:
+    if record.used is None:
+        assert record.missing
         return None
-    with open(seen.used.descriptor, closefd=False) as file:
+    with open(record.used.descriptor, closefd=False) as file:
         file.seek(0)
         return file.read()
 
@@ -69,7 +69,7 @@ def test_a_file_that_never_changed_is_the_one_that_was_used(watch: Watch, lora: 
     assert content_of(run(watch, lora, how)) == "v1"
 
 
-def test_a_node_that_kept_an_older_file_used_that_one(watch: Watch, lora: Path) -> None:
+def test_a_node_that_cached_an_older_file_used_the_cached_one(watch: Watch, lora: Path) -> None:
     instance = Instance()
     run(watch, lora, "loads", instance)
     write(lora, "v2")
@@ -78,16 +78,16 @@ def test_a_node_that_kept_an_older_file_used_that_one(watch: Watch, lora: Path) 
     assert content_of(run(watch, lora, "names", instance)) == "v2"
 
 
-def test_what_cannot_be_seen_is_not_guessed(watch: Watch, lora: Path) -> None:
+def test_an_unobserved_file_is_not_guessed(watch: Watch, lora: Path) -> None:
     run(watch, lora, "names")
     write(lora, "v2")
     unseen = run(watch, lora, "names", Instance())
     assert (unseen.used, unseen.missing) == (None, UNSEEN)
-    kept = Instance()
-    run(watch, lora, "loads", kept)
+    instance = Instance()
+    run(watch, lora, "loads", instance)
     write(lora, "v3")
-    peeked = run(watch, lora, "opens", kept)
-    assert (peeked.used, peeked.missing) == (None, UNSEEN), "it may have looked at the new one and used the old one"
+    peeked = run(watch, lora, "opens", instance)
+    assert (peeked.used, peeked.missing) == (None, UNSEEN), "it may have read the new one and used the old one"
 
 
 def test_an_input_that_was_opened_is_the_one_that_was_read(watch: Watch, lora: Path) -> None:
@@ -99,11 +99,11 @@ def test_an_input_that_was_opened_is_the_one_that_was_read(watch: Watch, lora: P
 
 @pytest.mark.parametrize("how", ["replaced", "replaced while loading"])
 def test_a_file_that_was_replaced_while_it_was_read_is_unknown(watch: Watch, lora: Path, how: str) -> None:
-    seen = run(watch, lora, how)
-    assert (seen.used, seen.missing) == (None, REPLACED)
+    record = run(watch, lora, how)
+    assert (record.used, record.missing) == (None, REPLACED)
 
 
-def test_our_own_opening_is_not_taken_for_the_nodes(watch: Watch, lora: Path) -> None:
+def test_a_file_opened_by_the_extension_does_not_count_for_the_node(watch: Watch, lora: Path) -> None:
     assert not run(watch, lora, "names").read
 
 
@@ -115,12 +115,12 @@ def test_outside_of_nodes_nothing_is_watched(watch: Watch, lora: Path) -> None:
     assert not watch.files.always_the_same(str(lora)), "it was never held"
 
 
-def test_an_instance_that_takes_no_attributes_keeps_nothing(watch: Watch, lora: Path) -> None:
+def test_an_instance_without_attributes_is_run_without_a_record(watch: Watch, lora: Path) -> None:
     class Closed:
         __slots__ = ()
 
     node = NodeRun("2", "Loader")
-    with pytest.raises(AttributeError):  # the hook around it tells this once and goes on
+    with pytest.raises(AttributeError):  # the hook around it reports this once and continues
         token = watch.current.set(node)
         watch.named("loras", lora.name, str(lora))
         watch.after_load(watch.before_load(str(lora)))
@@ -129,7 +129,7 @@ def test_an_instance_that_takes_no_attributes_keeps_nothing(watch: Watch, lora: 
     assert content_of(node.files[str(lora)]) == "v1"
 
 
-def test_what_a_take_is_made_of_is_known_where_the_system_has_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_video_media_types_are_known_without_a_system_table(monkeypatch: pytest.MonkeyPatch) -> None:
     def knows_nothing(_: str) -> tuple[None, None]:
         return None, None
 
@@ -139,11 +139,11 @@ def test_what_a_take_is_made_of_is_known_where_the_system_has_no_table(monkeypat
     assert media_type_of("walk.flac") == "application/octet-stream"
 
 
-def test_scalars_are_what_can_be_told() -> None:
+def test_only_scalars_are_recorded() -> None:
     inputs = {"text": ["a"], "seed": [2**64 - 1], "on": [True], "model": [object()], "several": [1, 2], "none": [None]}
     assert scalars(inputs) == {"text": "a", "seed": 2**64 - 1, "on": True}
     assert scalars({"text": ["x" * 100_001]}) == {}
 
 
-def test_it_calls_the_same_files_weights_as_genlock() -> None:
+def test_the_extension_and_genlock_recognise_the_same_weights() -> None:
     assert WEIGHTS_EXTENSIONS == kinds.WEIGHTS_EXTENSIONS

@@ -1,4 +1,4 @@
-"""A real ComfyUI with the extension in it, and the Genlock that it tells."""
+"""A real ComfyUI with the extension, and the Genlock that its runs are sent to."""
 
 import hashlib
 import shutil
@@ -26,21 +26,21 @@ PATIENCE_S = 120
 
 
 def digest_of_file(path: Path) -> str:
-    """What a receipt calls the bytes of a file."""
+    """Return the digest of a file as receipts write it."""
     return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def until(holds: Callable[[], Any]) -> Any:
-    """What ``holds`` gives once it is something."""
+    """Return the result of ``holds`` once it is truthy."""
     end = time.monotonic() + PATIENCE_S
-    while not (found := holds()):
+    while not (result := holds()):
         assert time.monotonic() < end, f"it did not come true in {PATIENCE_S} s"
         time.sleep(0.05)
-    return found
+    return result
 
 
 def prepare(base: Path, *packs: str) -> None:
-    """Put models, inputs and node packs where ComfyUI starts: Genlock's extension, and some of the tests' own."""
+    """Prepare ComfyUI's folder: models, inputs, Genlock's extension, and some node packs of the tests."""
     require_comfyui()
     models.write_models(base / "models")
     (base / "input").mkdir(parents=True, exist_ok=True)
@@ -52,14 +52,14 @@ def prepare(base: Path, *packs: str) -> None:
 
 @contextmanager
 def serving_extension(base: Path, *packs: str, flags: Sequence[str] = ()) -> Generator[ComfyServer]:
-    """A running ComfyUI with the extension, not connected to any Genlock yet."""
+    """Start a ComfyUI with the extension, not connected to any Genlock yet."""
     prepare(base, *packs)
     with serving(base, *flags, models=False) as started:
         yield started
 
 
 def video(prefix: str = "walk", lora: str = "mara_v1.safetensors", **sampling: Any) -> Graph:
-    """A graph that makes five frames; ``sampling`` are inputs of its sampler."""
+    """Return a graph that renders five frames; ``sampling`` are inputs of its sampler."""
     graph = workflows.image_to_video()
     graph["9"]["inputs"]["length"] = 5
     graph["2"]["inputs"]["lora_name"] = lora
@@ -70,45 +70,45 @@ def video(prefix: str = "walk", lora: str = "mara_v1.safetensors", **sampling: A
 
 @dataclass
 class Watched:
-    """ComfyUI, whose runs arrive at Genlock."""
+    """A ComfyUI whose runs are sent to Genlock."""
 
     comfy: ComfyServer
     genlock: LiveServer
 
     def command(self, *words: str) -> CommandResult:
-        """A command of the CLI, against this Genlock."""
+        """Run a command of the CLI, against this Genlock."""
         return in_process({}, (*words, "--url", self.genlock.url, "--token", self.genlock.token))
 
     def connect(self) -> CommandResult:
-        """Put the extension there again: with this Genlock's address and a token of its own."""
+        """Install the extension again, with this Genlock's address and a new token."""
         ran = self.command("comfyui", "install", str(self.comfy.base))
         assert ran.code == 0, ran.err
         return ran
 
     def film(self) -> None:
-        """Project `rooftop`, scene `night`, three segments."""
+        """Create project `rooftop`, scene `night`, three segments."""
         for words in (("project", "add", "rooftop"), ("scene", "add", "rooftop", "night", "--segments", "3")):
             assert self.command(*words).code == 0
 
     def lora(self, name: str, seed: int) -> str:
-        """A LoRA of that name, renamed over whatever has it; its digest."""
+        """Write a LoRA through a rename over an existing file of that name; return its digest."""
         return digest_of_file(models.write(self.comfy.base / "models" / "loras" / name, models.lora(seed)))
 
     # ComfyUI ---------------------------------------------------------------------------------------
 
     def submit(self, graph: Graph) -> str:
-        """The id of the prompt that a person starts with this graph."""
+        """Return the id of the prompt that a user starts with this graph."""
         prompt_id = str(uuid.uuid4())
         answer = httpx.post(f"{self.comfy.url}/prompt", json={"prompt": graph, "prompt_id": prompt_id})
         assert answer.is_success, answer.text
         return prompt_id
 
     def ended(self, prompt_id: str) -> dict[str, Any]:
-        """What ComfyUI says of a prompt, when it has ended."""
+        """Return ComfyUI's history entry of a prompt, once it has ended."""
         return until(lambda: httpx.get(f"{self.comfy.url}/history/{prompt_id}").json())[prompt_id]
 
     def call(self, path: str, body: Any = None, secret: str | None = None) -> httpx.Response:
-        """A call to ``/genlock/…`` inside ComfyUI."""
+        """Call ``/genlock/…`` inside ComfyUI."""
         headers = {} if secret is None else {"X-Genlock-Secret": secret}
         method = "GET" if body is None else "POST"
         return httpx.request(method, f"{self.comfy.url}/genlock/{path}", json=body, headers=headers)
@@ -116,32 +116,32 @@ class Watched:
     # Genlock ---------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Any:
-        """An answer of Genlock's API."""
+        """Return an answer of Genlock's API."""
         with self.genlock.client() as client:
             answer = client.get(f"/api/v1/{path}")
             assert answer.is_success, answer.text
             return answer.json()
 
     def captures(self) -> list[dict[str, Any]]:
-        """All runs that arrived, newest first."""
+        """Return all captured runs, newest first."""
         return self.get("captures?state=all")["items"]
 
-    def told(self, prompt_id: str) -> dict[str, Any]:
-        """The one run with this prompt, with its record, when it has arrived."""
-        (found,) = until(lambda: [one for one in self.captures() if one["prompt_id"] == prompt_id])
-        return self.get(f"captures/{found['id']}")
+    def captured(self, prompt_id: str) -> dict[str, Any]:
+        """Return the run with this prompt and its record, once it was captured."""
+        (capture,) = until(lambda: [capture for capture in self.captures() if capture["prompt_id"] == prompt_id])
+        return self.get(f"captures/{capture['id']}")
 
     def run(self, graph: Graph) -> dict[str, Any]:
-        """What Genlock was told of a run of this graph."""
+        """Run this graph and return the captured run."""
         prompt_id = self.submit(graph)
         self.ended(prompt_id)
-        return self.told(prompt_id)
+        return self.captured(prompt_id)
 
     def take(self, segment: int) -> dict[str, Any]:
-        """The provenance of a segment: its state, its take, its receipt."""
+        """Return the provenance of a segment: its state, its take, its receipt."""
         return self.get(f"segments/{segment}/provenance")
 
 
 def used(capture: dict[str, Any]) -> dict[str, Any]:
-    """The digests by file name that a record tells of; a reason where there is none."""
+    """Return the digests of a record by file name; a reason where there is none."""
     return {line["name"]: line["digest"] or line["missing"] for line in capture["record"]["files"]}

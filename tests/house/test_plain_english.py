@@ -13,15 +13,6 @@ from tests.house.tree import ROOT
 NOT_YET_PLAIN = frozenset(
     {
         "src/genlock/db",
-        "tests/comfyui",
-        "tests/demo",
-        "tests/extension",
-        "tests/server",
-        "tests/staleness/examples",
-        "tests/staleness/machine",
-        "tests/staleness/oracle",
-        "tests/staleness/stress",
-        "tests/web",
     }
 )
 
