@@ -1,7 +1,7 @@
-"""Runs the console blocks of a page as a person would type them, and compares what comes back with what it shows.
+"""Run the console blocks of a page as a user would type them, and compare the output with the page.
 
-A line that begins with `$ ` is typed; the lines below it are its output. `…` stands for anything within a line; on a
-line of its own, for any lines. How wide a terminal is decides about spaces, so runs of them count as one.
+A line that begins with `$ ` is typed; the lines below it are its output. `…` matches anything within a line; alone on
+a line, any lines. The width of a terminal decides about spaces, so runs of them count as one.
 """
 
 import re
@@ -16,14 +16,14 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Typed:
-    """A command, and the output that the page shows of it."""
+    """A command, and its output on the page."""
 
     command: str
     shown: tuple[str, ...]
 
 
 def typed_on(page: str) -> Iterator[Typed]:
-    """Every command of a page in its order."""
+    """Yield every command of a page in order."""
     for block in _BLOCK.findall(page):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, *shown = part.rstrip("\n").split("\n")
@@ -31,14 +31,14 @@ def typed_on(page: str) -> Iterator[Typed]:
 
 
 def run(typed: Typed, folder: Path, environment: Mapping[str, str]) -> None:
-    """Type it in ``folder``; fails if it fails, or says anything else than the page."""
+    """Run a command in ``folder``; fail if it fails, or if its output differs from the page."""
     done = subprocess.run(
         ["bash", "-c", typed.command], cwd=folder, env=dict(environment), capture_output=True, text=True, check=False
     )
-    said = f"$ {typed.command}\n{done.stdout}{done.stderr}(exit code {done.returncode})"
-    assert done.returncode == 0, said
-    assert _pattern(typed.shown).fullmatch(_tidy(done.stdout.splitlines())), f"{said}\n\nthe page shows:\n" + "\n".join(
-        typed.shown
+    transcript = f"$ {typed.command}\n{done.stdout}{done.stderr}(exit code {done.returncode})"
+    assert done.returncode == 0, transcript
+    assert _pattern(typed.shown).fullmatch(_tidy(done.stdout.splitlines())), (
+        f"{transcript}\n\nthe page shows:\n" + "\n".join(typed.shown)
     )
 
 

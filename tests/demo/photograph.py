@@ -1,4 +1,4 @@
-"""Photographs of a database and a store, to see that what nobody touched is what it was: to the row, to the inode."""
+"""Snapshots of a database and a store, to show that unrelated rows and files are unchanged, down to the inode."""
 
 import hashlib
 from collections import Counter
@@ -25,29 +25,29 @@ _SEGMENTS_OF: Mapping[str, LiteralString] = {
 
 
 def rows_outside(conninfo: str, inside: Collection[int] = ()) -> Rows:
-    """Every row of every table that names a segment, take or receipt, but those that name a segment ``inside``."""
+    """Return every row of every table that names a segment, take or receipt, except those of segments ``inside``."""
     with psycopg.connect(conninfo) as conn:
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         segment_of = {
             what: dict(cast(list[tuple[int, int]], conn.execute(query).fetchall()))
             for what, query in _SEGMENTS_OF.items()
         }
-        found: dict[str, Counter[tuple[str, str]]] = {}
+        outside: dict[str, Counter[tuple[str, str]]] = {}
         for table, columns in _naming_columns(conn).items():
             query = sql.SQL("SELECT t::text, t.xmin::text, {} FROM {} t").format(
                 sql.SQL(", ").join(sql.Identifier("t", column) for column in columns), sql.Identifier(SCHEMA, table)
             )
-            kept: Counter[tuple[str, str]] = Counter()
+            counter: Counter[tuple[str, str]] = Counter()
             for text, xmin, *ids in conn.execute(query):
-                named = {segment_of[what].get(one) for what, one in zip(columns.values(), ids, strict=True)}
+                named = {segment_of[what].get(id) for what, id in zip(columns.values(), ids, strict=True)}
                 if not named & set(inside):
-                    kept[text, xmin] += 1
-            found[table] = kept
-    return found
+                    counter[text, xmin] += 1
+            outside[table] = counter
+    return outside
 
 
 def blobs_in(store: Path) -> Blobs:
-    """Every file of a disk store."""
+    """Return every file of a disk store."""
     return {
         str(path.relative_to(store)): (
             hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -60,10 +60,10 @@ def blobs_in(store: Path) -> Blobs:
     }
 
 
-def made_for(conninfo: str, inside: Collection[int]) -> set[str]:
-    """The digests of everything that takes of these segments are made of, in hexadecimal."""
+def digests_of_takes(conninfo: str, inside: Collection[int]) -> set[str]:
+    """Return the digests of all outputs and graphs of takes of these segments, in hexadecimal."""
     with psycopg.connect(conninfo) as conn:
-        found = conn.execute(
+        digests = conn.execute(
             """
             SELECT encode(o.digest, 'hex') FROM genlock.receipts r JOIN genlock.receipt_outputs o ON o.receipt_id = r.id
              WHERE r.segment_id = ANY(%(inside)s)
@@ -73,12 +73,12 @@ def made_for(conninfo: str, inside: Collection[int]) -> set[str]:
             """,
             {"inside": list(inside)},
         )
-        return {row[0] for row in found}
+        return {row[0] for row in digests}
 
 
 def _naming_columns(conn: psycopg.Connection[tuple[object, ...]]) -> dict[str, dict[str, str]]:
-    """For each table, the columns that name a segment, take or receipt, by foreign key or by what they are called."""
-    found: dict[str, dict[str, str]] = {table: {"id": what} for table, what in _OWN_ID.items()}
+    """Return, for each table, the columns that name a segment, take or receipt, by foreign key or by column name."""
+    columns_by_table: dict[str, dict[str, str]] = {table: {"id": what} for table, what in _OWN_ID.items()}
     called = conn.execute(
         """
         SELECT c.relname, a.attname
@@ -91,7 +91,7 @@ def _naming_columns(conn: psycopg.Connection[tuple[object, ...]]) -> dict[str, d
     for table, column in cast(list[tuple[str, str]], called.fetchall()):
         for name, what in _NAMES.items():
             if column == name or column.endswith(f"_{name}"):
-                found.setdefault(table, {})[column] = what
+                columns_by_table.setdefault(table, {})[column] = what
     referring = conn.execute(
         """
         SELECT k.conrelid::regclass::text, a.attname, target.relname
@@ -103,5 +103,5 @@ def _naming_columns(conn: psycopg.Connection[tuple[object, ...]]) -> dict[str, d
         (SCHEMA, list(_OWN_ID)),
     )
     for table, column, target in cast(list[tuple[str, str, str]], referring.fetchall()):
-        found.setdefault(table.removeprefix(f"{SCHEMA}."), {})[column] = _OWN_ID[target]
-    return found
+        columns_by_table.setdefault(table.removeprefix(f"{SCHEMA}."), {})[column] = _OWN_ID[target]
+    return columns_by_table

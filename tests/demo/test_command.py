@@ -1,4 +1,4 @@
-"""`genlock demo` as somebody types it: a server of its own, a report of every figure, a second film the second time."""
+"""`genlock demo` as a user types it: a separate server, a report of every figure, another project on the second run."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ from genlock.cli.demo.command import settings_of_demo
 from genlock.settings import Settings
 
 
-def test_nothing_of_the_users_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_settings_of_the_user_are_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("URL", "TOKEN", "DATABASE_URL", "DATABASE_OWNER_URL", "BLOBS"):
         monkeypatch.setenv(f"GENLOCK_{name}", "somebody-elses")
     settings = settings_of_demo(Settings(data=tmp_path), workers=2)
@@ -21,23 +21,23 @@ def test_nothing_of_the_users_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.long
-def test_it_is_played_and_played_again() -> None:
+def test_the_demo_runs_repeatedly() -> None:
     with temporary_folder() as folder:
-        here = folder / "here"
-        here.mkdir()
+        working_folder = folder / "working"
+        working_folder.mkdir()
         environment = plain_environment(folder / "data")
         try:
             for slug in ("film", "film-2"):
                 done = subprocess.run(
                     ["genlock", "demo", "--json"],
-                    cwd=here,
+                    cwd=working_folder,
                     env=environment,
                     capture_output=True,
                     text=True,
                     check=False,
                 )
                 assert done.returncode == 0, done.stderr
-                report = json.loads((here / "demo-report.json").read_text(encoding="utf-8"))
+                report = json.loads((working_folder / "demo-report.json").read_text(encoding="utf-8"))
                 assert json.loads(done.stdout) == report
                 assert (report["project"], report["outcome"]) == (slug, "every figure holds")
                 assert len(report["figures"]) > 50
@@ -46,7 +46,7 @@ def test_it_is_played_and_played_again() -> None:
             listed = subprocess.run(
                 ["genlock", "project", "list", *data], env=environment, capture_output=True, text=True, check=True
             )
-            counts = {one["slug"]: one["counts"]["fresh"] for one in json.loads(listed.stdout)["items"]}
+            counts = {project["slug"]: project["counts"]["fresh"] for project in json.loads(listed.stdout)["items"]}
             assert counts == {"film": 60, "film-2": 60}
         finally:
             down = ["genlock", "down", "--data", str(folder / "data" / "demo")]

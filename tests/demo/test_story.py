@@ -1,4 +1,4 @@
-"""The demo's story with other numbers: what the plan names changes, and nothing else does, in any table or blob."""
+"""The demo's story with other numbers: only what the plan names changes, in every table and blob."""
 
 import io
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from rich.console import Console
-from tests.demo.photograph import blobs_in, made_for, rows_outside
+from tests.demo.photograph import blobs_in, digests_of_takes, rows_outside
 
 from genlock.cli.demo.cast import CLOTHED, Cast
 from genlock.cli.demo.figures import Figure, Figures
@@ -30,7 +30,7 @@ TABLES = {
 
 @pytest.fixture
 def gl(tmp_path: Path, database: str) -> Generator[Genlock]:
-    """A server with two workers on a database of this test's own."""
+    """Start a server with two workers on this test's database."""
     settings = Settings(data=tmp_path / "data", database_url=database, host="127.0.0.1", port=0, workers=2)
     with (
         subprocess.Popen(
@@ -45,9 +45,9 @@ def gl(tmp_path: Path, database: str) -> Generator[Genlock]:
 
 @pytest.mark.long
 def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: Path) -> None:
-    samples, store, told = tmp_path / "samples", tmp_path / "data" / "blobs", io.StringIO()
+    samples, store, output = tmp_path / "samples", tmp_path / "data" / "blobs", io.StringIO()
     make_samples(samples)
-    story = Story(gl, CAST, samples, Teller(Console(file=told, width=200)))
+    story = Story(gl, CAST, samples, Teller(Console(file=output, width=200)))
     story.set_stage()
     story.render()
     assert len(story.affected) == 10
@@ -56,7 +56,7 @@ def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: 
     assert rendered.keys() >= TABLES
     story.what_if()
     group = story.activate()
-    assert rows_outside(database) == rendered, "asking and activating write nothing that names a segment"
+    assert rows_outside(database) == rendered, "queries and activations write no row that names a segment"
 
     outside, blobs = rows_outside(database, story.affected), blobs_in(store)
     assert sum(outside["takes"].values()) == 10
@@ -66,7 +66,7 @@ def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: 
     after = blobs_in(store)
     assert {path: after[path] for path in blobs} == blobs
     new = {digest for digest, *_ in after.values()} - {digest for digest, *_ in blobs.values()}
-    assert new and new <= made_for(database, story.affected)
+    assert new and new <= digests_of_takes(database, story.affected)
 
     story.compare()
     story.ask()
@@ -77,11 +77,11 @@ def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: 
     assert {path: last[path] for path in after} == after
     relabelled = gl.version("lora:rain@2", project=story.film.project_id).digest
     assert {f"sha256:{last[path][0]}" for path in last.keys() - after.keys()} == {relabelled}
-    assert "10 segments across 2 scenes used clothed_v1.png — you are on v2" in told.getvalue()
+    assert "10 segments across 2 scenes used clothed_v1.png — you are on v2" in output.getvalue()
     assert all(figure.holds for figure in story.figures.checked)
 
 
-def test_a_photograph_shows_a_row_that_was_written_again(database: str) -> None:
+def test_a_snapshot_shows_a_row_that_was_rewritten(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute("INSERT INTO genlock.projects (slug, name, created_by) VALUES ('p', 'P', 'ada')")
         conn.execute(
@@ -105,12 +105,12 @@ def test_a_photograph_shows_a_row_that_was_written_again(database: str) -> None:
         assert rows_outside(database, {first}) != before[1]
 
 
-def test_a_second_film_gets_another_name() -> None:
+def test_a_second_project_gets_another_name() -> None:
     assert free_slug(frozenset()) == "film"
     assert free_slug(frozenset({"film", "film-2", "film-4"})) == "film-3"
 
 
-def test_a_figure_that_is_off_is_named_and_kept() -> None:
+def test_a_wrong_figure_is_named_and_listed() -> None:
     shown: list[Figure] = []
     figures = Figures(shown.append)
     figures.check("renders", 12, 12, "GET /plans/1")
@@ -120,7 +120,7 @@ def test_a_figure_that_is_off_is_named_and_kept() -> None:
     assert shown == figures.checked
 
 
-def test_the_cast_spreads_its_stars() -> None:
+def test_the_cast_distributes_its_stars() -> None:
     parts = Cast().parts
     assert (Cast().total, Cast().affected, Cast().untouched) == (60, 12, 48)
     assert [number for number, part in enumerate(parts) if part.variant == CLOTHED] == [2, 7, 12]

@@ -1,4 +1,4 @@
-"""The tutorial works: each of its commands is typed in order, and says what the page says."""
+"""The tutorial works: each of its commands is run in order, and prints what the page shows."""
 
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
 
 @pytest.mark.long
-def test_the_tutorial_does_what_it_says() -> None:
+def test_every_command_of_the_tutorial_works() -> None:
     with temporary_folder() as folder:
         pictures = folder / "pictures"
         pictures.mkdir()
@@ -20,7 +20,7 @@ def test_the_tutorial_does_what_it_says() -> None:
         typed = list(console.typed_on(PAGE.read_text(encoding="utf-8")))
         assert len(typed) > 20
         try:
-            for one in typed:
-                console.run(one, pictures, environment)
+            for command in typed:
+                console.run(command, pictures, environment)
         finally:
             subprocess.run(["bash", "-c", "genlock down"], cwd=pictures, env=environment, check=False)

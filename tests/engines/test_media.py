@@ -47,7 +47,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_video_is_what_was_written(video: Path) -> None:
+def test_a_video_decodes_to_the_written_frames(video: Path) -> None:
     facts = probe(video)
     assert (facts.width, facts.height, facts.frames, facts.fps) == (96, 64, 6, 8.0)
     frames = list(decoded(video))

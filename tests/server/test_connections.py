@@ -1,4 +1,4 @@
-"""What a connection may cost: headers, silence and their number, over real sockets against real processes."""
+"""Limits of a connection: headers, silence and number, over real sockets against real processes."""
 
 import contextlib
 import socket
@@ -17,7 +17,7 @@ QUICK = {"GENLOCK_HEADER_TIMEOUT_S": "1", "GENLOCK_IDLE_TIMEOUT_S": "1.5"}
 
 
 class Target:
-    """A server process, and connections to it."""
+    """A server process and connections to it."""
 
     def __init__(self, pid: int, data: Path) -> None:
         self.pid = pid
@@ -40,13 +40,13 @@ def target(data: Path, database: str, environment: dict[str, str]) -> Generator[
 
 @pytest.fixture
 def quick(tmp_path: Path, database: str) -> Generator[tuple[Target, httpx.Client]]:
-    """A server that waits for a second or so only."""
+    """Start a server with timeouts of about a second."""
     with target(tmp_path / "data", database, QUICK) as server:
         yield server
 
 
 def rest_of(connection: socket.socket) -> bytes:
-    """Everything that still comes, until the server ends the connection."""
+    """Return the remaining bytes until the server closes the connection."""
     content = b""
     with contextlib.suppress(ConnectionResetError):
         while chunk := connection.recv(65536):
@@ -131,7 +131,7 @@ def test_a_head_that_trickles_in_is_answered_408(quick: tuple[Target, httpx.Clie
         assert status_of(rest_of(connection)) == 408
 
 
-def test_a_body_that_stops_is_answered_408_and_one_that_goes_on_is_read(quick: tuple[Target, httpx.Client]) -> None:
+def test_a_stalled_body_is_answered_408_and_a_slow_one_is_read(quick: tuple[Target, httpx.Client]) -> None:
     server, _ = quick
     body = b'{"slug": "a", "name": "A"}'
     head = server.head("POST /api/v1/projects", "Content-Type: application/json", f"Content-Length: {len(body)}")
@@ -177,7 +177,7 @@ def test_a_client_that_does_not_read_its_answer_is_disconnected(quick: tuple[Tar
 def test_half_open_requests_do_not_end_service(tmp_path: Path, database: str, open_files: int) -> None:
     data = tmp_path / "data"
     limited = ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh", *command(data, database)]
-    patient = {"GENLOCK_HEADER_TIMEOUT_S": "600"}  # so that it is not the timeout that makes room
+    patient = {"GENLOCK_HEADER_TIMEOUT_S": "600"}  # so that no timeout frees a connection
     with running(limited, patient) as process, client(data) as http, ExitStack() as stack:
         server = Target(process.pid, data)
         for _ in range(1100):

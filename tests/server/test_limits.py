@@ -1,4 +1,4 @@
-"""A server keeps its memory and its service whatever one client sends: real processes, real sockets."""
+"""A server stays within its memory and keeps serving whatever one client sends: real processes, real sockets."""
 
 import re
 from collections.abc import Generator
@@ -12,15 +12,15 @@ MIB = 2**20
 
 
 def peak_bytes(pid: int) -> int:
-    """The most resident memory that a process has had."""
-    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found
-    return int(found.group(1)) * 1024
+    """Return the peak resident memory of a process."""
+    match = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert match
+    return int(match.group(1)) * 1024
 
 
 @pytest.fixture
 def server(tmp_path: Path, database: str) -> Generator[tuple[int, httpx.Client]]:
-    """The process id of a server, and an administrator's client of it."""
+    """Yield the process id of a server, and an administrator's client of it."""
     data = tmp_path / "data"
     with running(command(data, database)) as process, client(data) as http:
         yield process.pid, http

@@ -1,4 +1,4 @@
-"""The server as a process: how it comes up, says where it is, and goes down."""
+"""The server as a process: it starts, announces its address, and stops."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def command(data: Path, database: str | None, *more: str) -> Command:
 
 @contextmanager
 def started(arguments: Command, environment: dict[str, str] | None = None) -> Generator[subprocess.Popen[str]]:
-    """A server; it is killed at the end if it still runs."""
+    """Start a server; kill it at the end if it still runs."""
     with subprocess.Popen(
         arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
     ) as process:
@@ -44,7 +44,7 @@ def started(arguments: Command, environment: dict[str, str] | None = None) -> Ge
 
 @contextmanager
 def running(arguments: Command, environment: dict[str, str] | None = None) -> Generator[subprocess.Popen[str]]:
-    """A server that is ready; it is killed at the end if it still runs."""
+    """Start a server and wait until it is ready; kill it at the end if it still runs."""
     with started(arguments, environment) as process:
         assert process.stdout
         for line in process.stdout:
@@ -70,11 +70,11 @@ def client(data: Path) -> httpx.Client:
     return httpx.Client(base_url=announced(data)["url"], headers=headers, timeout=60, verify=False)
 
 
-def test_it_says_where_it_is_and_leaves_nothing_running(data: Path, database: str) -> None:
+def test_a_server_announces_its_address_and_leaves_nothing_running(data: Path, database: str) -> None:
     with running(command(data, database)) as process:
-        found = announced(data)
-        assert found["pid"] == process.pid
-        assert set(found) == {"url", "pid", "version"}
+        announcement = announced(data)
+        assert announcement["pid"] == process.pid
+        assert set(announcement) == {"url", "pid", "version"}
         assert stat.S_IMODE((data / "server.json").stat().st_mode) == 0o600
         assert stat.S_IMODE((data / "admin.token").stat().st_mode) == 0o600
         with client(data) as asking:
@@ -114,12 +114,12 @@ def test_after_a_kill_the_next_start_takes_over(data: Path, database: str) -> No
         assert asking.get("/api/v1/tokens").json()["items"][0]["id"] == 1, "the token is the same one"
 
 
-def test_it_ends_by_itself_when_nobody_asks(data: Path, database: str) -> None:
+def test_an_idle_server_ends_by_itself(data: Path, database: str) -> None:
     with running(command(data, database, "--idle-minutes", "0.01")) as process:
         assert ended(process) == 0
 
 
-def test_it_does_not_end_while_it_makes_something(data: Path, database: str) -> None:
+def test_a_server_does_not_end_while_it_renders(data: Path, database: str) -> None:
     with running(command(data, database, "--idle-minutes", "0.02")) as process, client(data) as asking:
         asking.post("/api/v1/projects", json={"slug": "a", "name": "A"}).raise_for_status()
         with psycopg.connect(database, autocommit=True) as owner:
@@ -132,7 +132,7 @@ def test_it_does_not_end_while_it_makes_something(data: Path, database: str) -> 
         assert ended(process) == 0
 
 
-def test_an_open_stream_does_not_hold_it_up(data: Path, database: str) -> None:
+def test_an_open_stream_does_not_delay_the_end(data: Path, database: str) -> None:
     with (
         running(command(data, database)) as process,
         client(data) as asking,
@@ -146,7 +146,7 @@ def test_an_open_stream_does_not_hold_it_up(data: Path, database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "message"),
     [
         (["--port", "70000"], 2, "port"),
         (["--workers", "-1"], 2, "workers"),
@@ -155,25 +155,25 @@ def test_an_open_stream_does_not_hold_it_up(data: Path, database: str) -> None:
         (["--host", "203.0.113.7"], 1, "--host"),
     ],
 )
-def test_what_cannot_be_is_said_in_a_sentence(
-    data: Path, database: str, arguments: list[str], status: int, said: str
+def test_invalid_arguments_are_refused_in_one_sentence(
+    data: Path, database: str, arguments: list[str], status: int, message: str
 ) -> None:
     refused = subprocess.run(
         [*command(data, database), *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert refused.returncode == status, refused.stderr
     assert refused.stderr.startswith("Error: ") or "\nError: " in refused.stderr
-    assert said in refused.stderr
+    assert message in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
 def test_migrations_run_as_the_owner(data: Path, postgres: str, database: str) -> None:
-    """With an owner's URL the server's own role needs no right to change the tables."""
+    """With an owner's URL the server's role needs no permission to change the tables."""
     with running(command(data, database), {"GENLOCK_DATABASE_OWNER_URL": database}), client(data) as asking:
         assert asking.get("/readyz").json()["warnings"] == []
 
 
-def test_with_nothing_given_it_brings_its_own_database() -> None:
+def test_a_server_without_settings_starts_its_own_database() -> None:
     with temporary_folder() as folder:
         data = folder / "data"
         with running(command(data, None)) as process, client(data) as asking:
@@ -186,14 +186,14 @@ def test_with_nothing_given_it_brings_its_own_database() -> None:
             assert ended(process) == 0
 
 
-def test_many_starts_at_once_make_one_server(data: Path, database: str) -> None:
+def test_concurrent_starts_result_in_one_server(data: Path, database: str) -> None:
     outputs: list[str] = []
 
     def start() -> None:
-        made = subprocess.run(
+        completed = subprocess.run(
             command(data, database, "--idle-minutes", "0.05"), capture_output=True, text=True, timeout=120, check=False
         )
-        outputs.append(f"{made.returncode} {made.stdout}")
+        outputs.append(f"{completed.returncode} {completed.stdout}")
 
     threads = [threading.Thread(target=start) for _ in range(3)]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Told to end at any moment of its start, the server ends in good order and leaves nothing running."""
+"""A server that is terminated at any moment of its start ends cleanly and leaves nothing running."""
 
 import asyncio
 import contextlib
@@ -26,21 +26,21 @@ INITDB, ITS_PROGRAM, FIRST_DATABASE, SERVER = "--pgdata", "--boot", "--single", 
 
 
 def at_work(folder: Path) -> dict[int, str]:
-    """What runs and names a folder of ours in its command, or works in it."""
-    found: dict[int, str] = {}
+    """Return the processes that name the folder in their command or work in it."""
+    commands: dict[int, str] = {}
     for process in psutil.process_iter(["cmdline", "cwd", "status"]):
         words = " ".join(process.info["cmdline"] or ())
         if process.info["status"] != psutil.STATUS_ZOMBIE and str(folder) in f"{words} {process.info['cwd']}":
-            found[process.pid] = words
-    return found
+            commands[process.pid] = words
+    return commands
 
 
 def caught(server: subprocess.Popen[str], folder: Path, word: str) -> list[int]:
-    """The processes that show a server to be at some point of its start; none if it was too quick to be seen there."""
+    """Return the processes that show a certain point of the start; none if the server passed it too quickly."""
     while True:
         working = at_work(folder)
-        if found := [pid for pid, words in working.items() if word in words]:
-            return found
+        if pids := [pid for pid, words in working.items() if word in words]:
+            return pids
         assert server.poll() is None, server.communicate()
         if any(SERVER in words for words in working.values()):
             return []
@@ -50,13 +50,13 @@ def caught(server: subprocess.Popen[str], folder: Path, word: str) -> list[int]:
     ("program", "word"),
     [("server", INITDB), ("server", ITS_PROGRAM), ("server", FIRST_DATABASE), ("server", SERVER), ("worker", SERVER)],
 )
-def test_a_start_that_is_broken_off_leaves_nothing_running(program: str, word: str) -> None:
-    found: list[int] = []
-    while not found:
+def test_an_interrupted_start_leaves_nothing_running(program: str, word: str) -> None:
+    pids: list[int] = []
+    while not pids:
         with temporary_folder() as folder, started(COMMANDS[program](folder / "data")) as server:
-            found = caught(server, folder, word)
-            if word in (ITS_PROGRAM, FIRST_DATABASE):  # as if it took long: it would end just then, mostly
-                for pid in found:
+            pids = caught(server, folder, word)
+            if word in (ITS_PROGRAM, FIRST_DATABASE):  # pause it: it would usually end just then
+                for pid in pids:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGSTOP)
             server.send_signal(signal.SIGTERM)
@@ -72,7 +72,7 @@ def test_a_start_that_is_broken_off_leaves_nothing_running(program: str, word: s
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.2, 0.5])
-def test_a_start_that_is_broken_off_later_ends_as_well(tmp_path: Path, database: str, after_s: float) -> None:
+def test_a_start_that_is_interrupted_later_ends(tmp_path: Path, database: str, after_s: float) -> None:
     with started(command(tmp_path / "data", database)) as server:
         assert server.stdout
         assert "tables" in server.stdout.readline()
@@ -84,8 +84,8 @@ def test_a_start_that_is_broken_off_later_ends_as_well(tmp_path: Path, database:
 
 
 def test_a_signal_in_a_callback_of_the_event_loop_is_not_lost() -> None:
-    """Raised in there, an exception would take with it what the callback was to wake."""
-    told: list[str] = []
+    """An exception raised in the callback would lose the wake-up that follows in it."""
+    log: list[str] = []
 
     async def work(_: StopRequest) -> None:
         loop = asyncio.get_running_loop()
@@ -93,7 +93,7 @@ def test_a_signal_in_a_callback_of_the_event_loop_is_not_lost() -> None:
 
         def wake() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
-            told.append("woke")
+            log.append("woke")
             loop.call_soon(awake.set_result, None)
 
         try:
@@ -102,14 +102,14 @@ def test_a_signal_in_a_callback_of_the_event_loop_is_not_lost() -> None:
             await asyncio.sleep(60)
         finally:
             await asyncio.sleep(0)
-            told.append("put away")
+            log.append("put away")
 
     with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
         run_until_stopped(runner, work)
-    assert told == ["woke", "put away"]
+    assert log == ["woke", "put away"]
 
 
-def test_told_before_it_begins_it_does_not_begin() -> None:
+def test_work_does_not_begin_after_a_signal() -> None:
     async def work(_: StopRequest) -> None:
         pytest.fail("it has begun")
 
@@ -118,30 +118,30 @@ def test_told_before_it_begins_it_does_not_begin() -> None:
         run_until_stopped(runner, work)
 
 
-def test_a_cancellation_that_gets_lost_is_still_known() -> None:
-    seen: list[bool] = []
+def test_a_swallowed_cancellation_is_still_reported() -> None:
+    reported: list[bool] = []
 
-    async def work(told: StopRequest) -> None:
+    async def work(stop: StopRequest) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         with contextlib.suppress(asyncio.CancelledError):  # as `asyncio.wait_for` did before Python 3.12
             await asyncio.sleep(60)
-        seen.append(bool(told))
+        reported.append(bool(stop))
 
     with asyncio.Runner() as runner:
         run_until_stopped(runner, work)
-    assert seen == [True]
+    assert reported == [True]
 
 
-def test_what_cancels_itself_is_not_taken_for_told() -> None:
-    async def work(told: StopRequest) -> None:
-        assert not told
+def test_work_that_cancels_itself_is_not_a_stop_request() -> None:
+    async def work(stop: StopRequest) -> None:
+        assert not stop
         raise asyncio.CancelledError
 
     with asyncio.Runner() as runner, pytest.raises(asyncio.CancelledError):
         run_until_stopped(runner, work)
 
 
-def test_the_handlers_of_before_are_there_again() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     with handled(lambda number, frame: None):
         os.kill(os.getpid(), signal.SIGINT)

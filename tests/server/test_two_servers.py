@@ -1,4 +1,4 @@
-"""Two server processes over one database and one store: what one of them decided holds for the other."""
+"""Two server processes over one database and one store: a decision of one is valid for the other."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ import httpx
 from tests.server.test_process import client, command, running
 
 
-def test_the_same_claim_from_two_processes_at_once_is_one_take(tmp_path: Path, database: str) -> None:
+def test_a_claim_sent_to_two_processes_at_once_is_one_take(tmp_path: Path, database: str) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     blobs = ["--blobs", str(tmp_path / "blobs")]
     with (
@@ -30,19 +30,19 @@ def test_the_same_claim_from_two_processes_at_once_is_one_take(tmp_path: Path, d
 
 
 def at_once(asking: list[httpx.Client], claim: str) -> list[httpx.Response]:
-    """The answers to one claim that several clients send at the same moment."""
+    """Return the answers to one claim that several clients send at the same moment."""
     together = threading.Barrier(len(asking))
 
-    def record(one: httpx.Client) -> httpx.Response:
+    def record(client: httpx.Client) -> httpx.Response:
         files: list[Any] = [("claim", (None, claim)), ("video", ("v", b"bytes"))]
         together.wait()
-        return one.post("/api/v1/segments/1/takes", files=files)
+        return client.post("/api/v1/segments/1/takes", files=files)
 
     with ThreadPoolExecutor(len(asking)) as pool:
         return list(pool.map(record, asking))
 
 
-def test_an_event_of_one_is_heard_at_the_other(tmp_path: Path, database: str) -> None:
+def test_an_event_of_one_server_is_streamed_by_the_other(tmp_path: Path, database: str) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     with (
         running(command(first, database)),

@@ -16,39 +16,39 @@ _ANY_DIGEST = "sha256:" + "0" * 64
 
 @dataclass(frozen=True)
 class Entry:
-    """One method of one route."""
+    """A method of a route."""
 
     method: str
     path: str
     role: Role | None
-    behind_door: bool
+    is_guarded: bool
     takes_body: bool
 
     @property
     def url(self) -> str:
         """The path with something plausible for each parameter."""
-        return re.sub(r"\{(\w+)\}", lambda found: _ANY_DIGEST if found[1] == "digest" else "1", self.path)
+        return re.sub(r"\{(\w+)\}", lambda match: _ANY_DIGEST if match[1] == "digest" else "1", self.path)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
 def entries() -> list[Entry]:
-    """Every method of every route."""
-    found: list[Entry] = []
+    """Return every method of every route."""
+    listed: list[Entry] = []
     for context in iter_route_contexts(assemble().routes):
         extra: dict[str, Any] = getattr(context, "openapi_extra", None) or {}
         for method in sorted(context.methods or ()):
-            found.append(
+            listed.append(
                 Entry(
                     method=method,
                     path=str(context.path),
                     role=Role(extra[ROLE]) if ROLE in extra else None,
-                    behind_door=isinstance(context.original_route, ApiRoute),
+                    is_guarded=isinstance(context.original_route, ApiRoute),
                     takes_body=method in {"POST", "PUT", "PATCH", "DELETE"},
                 )
             )
-    return found
+    return listed
 
 
 GUARDED = [entry for entry in entries() if entry.path not in OPEN]

@@ -1,4 +1,4 @@
-"""Who may: asked of every route in the application's own table, over a real socket."""
+"""Authorisation of every route in the application's own table, over a real socket."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ def issue(server: LiveServer, role: Role) -> str:
 
 
 def status_of(server: LiveServer, entry: Entry, secret: str | None, method: str | None = None) -> tuple[int, str]:
-    """The status and the problem's code; the body of a stream is not waited for."""
+    """Return the status and the problem's code, without waiting for the body of a stream."""
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
     with server.client() as client:
         client.headers.pop("Authorization")
@@ -35,9 +35,9 @@ def status_of(server: LiveServer, entry: Entry, secret: str | None, method: str 
             return answer.status_code, answer.json()["code"]
 
 
-def test_only_two_routes_are_open_and_every_other_one_is_behind_the_door() -> None:
+def test_only_two_routes_are_open_and_all_others_are_guarded() -> None:
     table = entries()
-    assert {entry.path for entry in table if not entry.behind_door} == OPEN
+    assert {entry.path for entry in table if not entry.is_guarded} == OPEN
     assert all(entry.role is not None for entry in table if entry.path not in OPEN)
 
 
@@ -51,7 +51,7 @@ def test_reading_is_for_viewers_and_writing_for_creators_or_administrators() -> 
             assert entry.role in {Role.CREATOR, Role.ADMIN}, entry
 
 
-def test_nobody_unknown_and_revoked_are_refused_by_every_route(live_server: LiveServer) -> None:
+def test_every_route_refuses_missing_unknown_and_revoked_tokens(live_server: LiveServer) -> None:
     revoked = issue(live_server, Role.ADMIN)
     with live_server.client(revoked) as client:
         assert client.delete(f"/api/v1/tokens/{client.get('/api/v1/me').json()['token_id']}").is_success
@@ -61,16 +61,16 @@ def test_nobody_unknown_and_revoked_are_refused_by_every_route(live_server: Live
         assert status_of(live_server, entry, revoked) == (401, "unknown_token"), entry
 
 
-def test_every_lower_role_is_refused_and_the_right_one_let_in(live_server: LiveServer) -> None:
+def test_every_route_refuses_lower_roles_and_accepts_its_own(live_server: LiveServer) -> None:
     secrets = {role: issue(live_server, role) for role in Role}
     for entry in GUARDED:
         assert entry.role is not None
         for role, secret in secrets.items():
-            found = status_of(live_server, entry, secret)
+            outcome = status_of(live_server, entry, secret)
             if role.includes(entry.role):
-                assert found[0] not in {401, 403, 405} and found[0] < 500, (entry, role, found)
+                assert outcome[0] not in {401, 403, 405} and outcome[0] < 500, (entry, role, outcome)
             else:
-                assert found == (403, "role_too_low"), (entry, role)
+                assert outcome == (403, "role_too_low"), (entry, role)
 
 
 def test_every_other_method_is_refused(live_server: LiveServer) -> None:
@@ -83,8 +83,8 @@ def test_every_other_method_is_refused(live_server: LiveServer) -> None:
 
 
 @pytest.mark.parametrize("who", ["nobody", "revoked", "lower role", "too large"])
-def test_nothing_of_a_refused_body_is_read(live_server: LiveServer, who: str) -> None:
-    """It is refused before a byte of it is read, and the connection ends soon after that."""
+def test_no_byte_of_a_refused_body_is_read(live_server: LiveServer, who: str) -> None:
+    """The request is refused before its body is read, and the connection ends soon afterwards."""
     secret = {"nobody": "gl_nobody", "lower role": issue(live_server, Role.VIEWER)}.get(who, live_server.token)
     if who == "revoked":
         secret = issue(live_server, Role.ADMIN)
@@ -105,7 +105,7 @@ def test_nothing_of_a_refused_body_is_read(live_server: LiveServer, who: str) ->
 
 
 def send_until_refused(server: LiveServer, entry: Entry, secret: str, length: int) -> tuple[int, int]:
-    """Send a body of ``length`` bytes until the server has enough: its status, and how much went out."""
+    """Send a body of ``length`` bytes until the server refuses it; return its status and the number of bytes sent."""
     parts = urlsplit(server.url)
     head = (
         f"{entry.method} {entry.url} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {secret}\r\n"
@@ -114,12 +114,12 @@ def send_until_refused(server: LiveServer, entry: Entry, secret: str, length: in
     chunk, sent = b" " * 65_536, 0
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) as connection:
         connection.sendall(head.encode())
-        answer = connection.recv(65_536)  # it refuses before a single byte of the body was sent
+        answer = connection.recv(65_536)  # it refuses before any byte of the body was sent
         assert b"connection: close" in answer.lower()
         try:
             while sent < _ANNOUNCED:
                 connection.sendall(chunk)
                 sent += len(chunk)
         except OSError:
-            pass  # closed on us, as it should be
+            pass  # closed by the server, as expected
     return int(answer.split(b" ", 2)[1]), sent

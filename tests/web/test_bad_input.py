@@ -1,4 +1,4 @@
-"""Bad input gets a clear error and loses nothing: names, kinds, versions, positions; and two people at once."""
+"""Bad input gets a clear error and changes nothing: names, kinds, versions, positions; and two users at once."""
 
 import asyncio
 from typing import Any
@@ -67,16 +67,18 @@ NAMED: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NAMED, ids=lambda part: part if isinstance(part, str) else "")
-async def test_names(filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> None:
+async def test_invalid_names_are_refused_and_valid_ones_stored(
+    filled: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]
+) -> None:
     for name in BAD_NAMES:
-        found = problem(await filled.request(method, path, json={**body, "name": name}), 422, "invalid")
-        assert any(error["field"] == "body.name" for error in found["errors"]), name
+        refusal = problem(await filled.request(method, path, json={**body, "name": name}), 422, "invalid")
+        assert any(error["field"] == "body.name" for error in refusal["errors"]), name
     for number, name in enumerate(GOOD_NAMES):
         slug = {"slug": f"other-{number}"} if "slug" in body else {}
         answer = await filled.request(method, path, json={**body, **slug, "name": name})
         assert answer.is_success, answer.text
-        kept = answer.json()
-        assert (kept.get("items") or [kept])[0]["name"] == name
+        stored = answer.json()
+        assert (stored.get("items") or [stored])[0]["name"] == name
 
 
 @pytest.mark.parametrize(("method", "path", "body"), NAMED, ids=lambda part: part if isinstance(part, str) else "")
@@ -104,7 +106,7 @@ async def test_names_are_looked_up_normalised(filled: httpx.AsyncClient) -> None
 
 
 @pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "../x", "a/b", "ä", "x" * 101, "a\n"])
-async def test_slugs(unchanging: httpx.AsyncClient, slug: str) -> None:
+async def test_an_invalid_slug_is_refused(unchanging: httpx.AsyncClient, slug: str) -> None:
     problem(await unchanging.post("/api/v1/projects", json={"slug": slug, "name": "n"}), 422, "invalid")
 
 
@@ -171,14 +173,14 @@ async def test_slugs(unchanging: httpx.AsyncClient, slug: str) -> None:
     ],
     ids=str,
 )
-async def test_what_cannot_be_is_refused(
+async def test_an_invalid_request_is_refused_and_changes_nothing(
     unchanging: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
     before = await state_of(unchanging)
     answer = await unchanging.request(method, path, json=body)
     assert answer.status_code == status, answer.text
-    found = problem(answer, status, answer.json()["code"])
-    assert found["hint"], found
+    refusal = problem(answer, status, answer.json()["code"])
+    assert refusal["hint"], refusal
     assert await state_of(unchanging) == before
 
 
@@ -187,20 +189,20 @@ async def state_of(client: httpx.AsyncClient) -> list[Any]:
     return [(await client.get(f"/api/v1/{path}")).json()["items"] for path in paths]
 
 
-async def test_two_people_activate_at_once(filled: httpx.AsyncClient) -> None:
-    """Both are answered, one after the other; the log has every move, each from where the one before went."""
-    asked = [1, 2] * 6
+async def test_two_users_activate_at_once(filled: httpx.AsyncClient) -> None:
+    """Both requests succeed in turn; the log has every activation, each from the version of the previous one."""
+    versions = [1, 2] * 6
     answers = await asyncio.gather(
-        *(filled.post("/api/v1/assets/1/activate", json={"version": version}) for version in asked)
+        *(filled.post("/api/v1/assets/1/activate", json={"version": version}) for version in versions)
     )
-    assert [answer.status_code for answer in answers] == [200] * len(asked)
+    assert [answer.status_code for answer in answers] == [200] * len(versions)
     moves = (await filled.get("/api/v1/assets/1/activations")).json()["items"][::-1]
     assert all(move["from_version"] != move["to_version"] for move in moves)
     assert [move["from_version"] for move in moves[1:]] == [move["to_version"] for move in moves[:-1]]
     assert (await filled.get("/api/v1/assets/1")).json()["active_version"] == moves[-1]["to_version"]
 
 
-async def test_two_people_upload_the_same_bytes_at_once(filled: httpx.AsyncClient) -> None:
+async def test_two_users_upload_the_same_bytes_at_once(filled: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(
         *(filled.post("/api/v1/assets/1/versions", files={"file": ("a", b"three")}) for _ in range(6))
     )
@@ -208,7 +210,7 @@ async def test_two_people_upload_the_same_bytes_at_once(filled: httpx.AsyncClien
     assert {answer.json()["version"]["number"] for answer in answers} == {3}
 
 
-async def test_what_is_archived_takes_no_new_work_and_comes_back(filled: httpx.AsyncClient) -> None:
+async def test_archived_things_refuse_changes_and_can_be_restored(filled: httpx.AsyncClient) -> None:
     for thing, work, body in (
         ("segments/1", "segments/1/select", {"take": 1}),
         ("scenes/1", "scenes/1/segments", {"count": 1}),

@@ -1,4 +1,4 @@
-"""Stored bytes are given as they were stored, in ranges where asked, and never as a page that could act."""
+"""Stored bytes are sent unchanged, in ranges on request, and never as a page that a browser would run."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ async def put(db: Database, store: DiskStore, content: bytes, media_type: str = 
     return f"/api/v1/blobs/{stored.digest}"
 
 
-async def test_all_of_the_bytes(client: httpx.AsyncClient, db: Database, store: DiskStore) -> None:
+async def test_a_blob_is_sent_whole(client: httpx.AsyncClient, db: Database, store: DiskStore) -> None:
     answer = await client.get(url := await put(db, store, CONTENT))
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert answer.headers["content-type"] == "video/mp4"
@@ -33,7 +33,7 @@ async def test_all_of_the_bytes(client: httpx.AsyncClient, db: Database, store: 
     assert "immutable" in answer.headers["cache-control"] and "private" in answer.headers["cache-control"]
 
 
-async def test_empty_bytes(client: httpx.AsyncClient, db: Database, store: DiskStore) -> None:
+async def test_an_empty_blob_is_sent(client: httpx.AsyncClient, db: Database, store: DiskStore) -> None:
     url = await put(db, store, b"")
     assert (await client.get(url)).content == b""
     problem(await client.get(url, headers={"Range": "bytes=0-"}), 416, "bad_range")
@@ -41,31 +41,33 @@ async def test_empty_bytes(client: httpx.AsyncClient, db: Database, store: DiskS
 
 
 @pytest.mark.parametrize(
-    ("wanted", "first", "last"),
+    ("requested", "first", "last"),
     [("0-0", 0, 0), ("10-19", 10, 19), ("2559990-", 2_559_990, 2_559_999), ("-5", 2_559_995, 2_559_999),
      ("0-99999999", 0, 2_559_999), ("-99999999", 0, 2_559_999), ("1048570-1048580", 1_048_570, 1_048_580)],
 )  # fmt: skip
-async def test_a_range(
-    client: httpx.AsyncClient, db: Database, store: DiskStore, wanted: str, first: int, last: int
+async def test_a_range_is_sent(
+    client: httpx.AsyncClient, db: Database, store: DiskStore, requested: str, first: int, last: int
 ) -> None:
-    answer = await client.get(await put(db, store, CONTENT), headers={"Range": f"bytes={wanted}"})
+    answer = await client.get(await put(db, store, CONTENT), headers={"Range": f"bytes={requested}"})
     assert (answer.status_code, answer.content) == (206, CONTENT[first : last + 1])
     assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(CONTENT)}"
     assert answer.headers["content-length"] == str(last - first + 1)
 
 
-@pytest.mark.parametrize("wanted", ["bytes=2560000-", "bytes=99999999-", "bytes=-0"])
-async def test_a_range_outside(client: httpx.AsyncClient, db: Database, store: DiskStore, wanted: str) -> None:
-    answer = await client.get(await put(db, store, CONTENT), headers={"Range": wanted})
+@pytest.mark.parametrize("requested", ["bytes=2560000-", "bytes=99999999-", "bytes=-0"])
+async def test_a_range_outside_of_the_blob_is_refused(
+    client: httpx.AsyncClient, db: Database, store: DiskStore, requested: str
+) -> None:
+    answer = await client.get(await put(db, store, CONTENT), headers={"Range": requested})
     problem(answer, 416, "bad_range")
     assert answer.headers["content-range"] == f"bytes */{len(CONTENT)}"
 
 
-@pytest.mark.parametrize("wanted", ["bytes=5-2", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes"])
-async def test_what_is_no_single_range_is_answered_whole(
-    client: httpx.AsyncClient, db: Database, store: DiskStore, wanted: str
+@pytest.mark.parametrize("requested", ["bytes=5-2", "bytes=-", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes"])
+async def test_a_request_for_other_than_one_range_gets_the_whole_blob(
+    client: httpx.AsyncClient, db: Database, store: DiskStore, requested: str
 ) -> None:
-    answer = await client.get(await put(db, store, CONTENT), headers={"Range": wanted})
+    answer = await client.get(await put(db, store, CONTENT), headers={"Range": requested})
     assert (answer.status_code, len(answer.content)) == (200, len(CONTENT))
 
 
@@ -74,8 +76,8 @@ async def test_bytes_that_the_caller_has_are_not_sent_again(
 ) -> None:
     url = await put(db, store, CONTENT)
     etag = f'"{url.rpartition("/")[2]}"'
-    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        answer = await client.get(url, headers={"If-None-Match": known})
+    for etags in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        answer = await client.get(url, headers={"If-None-Match": etags})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
     assert (await client.get(url, headers={"If-None-Match": '"other"'})).status_code == 200
     answer = await client.get(url, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
@@ -85,7 +87,7 @@ async def test_bytes_that_the_caller_has_are_not_sent_again(
 @pytest.mark.parametrize(
     "media_type", ["text/html", "image/svg+xml", "application/xhtml+xml", "application/pdf", "x/y"]
 )
-async def test_what_could_act_as_a_page_is_handed_over_as_a_file(
+async def test_active_content_is_sent_as_a_download(
     client: httpx.AsyncClient, db: Database, store: DiskStore, media_type: str
 ) -> None:
     answer = await client.get(await put(db, store, b"<script>alert(1)</script>", media_type))
@@ -93,7 +95,7 @@ async def test_what_could_act_as_a_page_is_handed_over_as_a_file(
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
-async def test_bytes_that_are_gone_are_said_and_noted(
+async def test_missing_bytes_are_reported_and_recorded(
     client: httpx.AsyncClient, db: Database, store: DiskStore
 ) -> None:
     url = await put(db, store, CONTENT)
@@ -117,7 +119,7 @@ async def test_bytes_that_were_changed_are_refused(client: httpx.AsyncClient, db
     problem(await client.get(url), 409, "tampered")
 
 
-async def test_unknown_and_impossible_digests(client: httpx.AsyncClient) -> None:
+async def test_unknown_and_invalid_digests_are_refused(client: httpx.AsyncClient) -> None:
     problem(await client.get("/api/v1/blobs/sha256:" + "0" * 64), 404, "not_found")
     for wrong in ("sha256:0", "0" * 64, "sha256:" + "G" * 64, "md5:" + "0" * 32, "..%2f..%2fetc%2fpasswd"):
         answer = await client.get(f"/api/v1/blobs/{wrong}")

@@ -1,4 +1,4 @@
-"""Lists in bodies are counted before their items are judged, refusals are bounded, and each route has its limit."""
+"""Lists in bodies are counted before their items are validated, refusals are bounded, and each route has its limit."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ TAKE = b'{"segment_id":1,"claim":{"engine":{"name":"x"},"inputs":[%s]}}'
 
 
 def refused(text: bytes, model: type[BaseModel]) -> Invalid:
-    with pytest.raises(Invalid) as found:
+    with pytest.raises(Invalid) as caught:
         validate_json(text, TypeAdapter(model))
-    return found.value
+    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Responses about staleness stay small, however long chains are and however much is out of date."""
+"""Responses about staleness stay small, however long chains are and however many segments are stale."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ CHAIN = 1000
 
 @pytest.fixture
 async def chain(client: httpx.AsyncClient, db: Database, actor: Actor) -> httpx.AsyncClient:
-    """Return a client of a project with one chain; the prompt that its first segment used has moved on."""
+    """Return a client of a project with one chain whose first segment used an outdated prompt."""
     await client.post("/api/v1/projects", json={"slug": "film", "name": "Film"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
     await client.post("/api/v1/scenes/1/segments", json={"count": 500})
@@ -32,7 +32,7 @@ async def chain(client: httpx.AsyncClient, db: Database, actor: Actor) -> httpx.
 
 
 def _recording(number: int) -> Recording:
-    """The take of a segment: each continues the last frame of the segment before it."""
+    """Return the take of a segment, which continues the last frame of the previous segment."""
     if number == 1:
         lines = (ClaimInput(role=InputRole.PROMPT, asset=1, version=1),)
     else:
@@ -69,7 +69,7 @@ async def test_a_page_of_a_long_chain_is_at_most_a_megabyte(chain: httpx.AsyncCl
     assert (len(last["path"]), last["path_total"]) == (6, CHAIN + 1)
 
 
-async def test_the_rest_of_a_path_is_a_page_away(chain: httpx.AsyncClient) -> None:
+async def test_the_rest_of_a_path_is_on_further_pages(chain: httpx.AsyncClient) -> None:
     cause = (await get(chain, f"/segments/{CHAIN}"))["causes"][0]
     steps: list[Any] = cause["path"]
     url = cause["path_rest"]
@@ -123,7 +123,7 @@ async def test_the_groups_of_a_what_if_come_in_pages(client: httpx.AsyncClient) 
     assert refused.status_code == 422
 
 
-async def test_an_archived_segment_keeps_its_truth(chain: httpx.AsyncClient) -> None:
+async def test_an_archived_segment_keeps_its_state_and_takes(chain: httpx.AsyncClient) -> None:
     before = await get(chain, "/segments/1")
     await chain.post("/api/v1/segments/1/archive")
     alone = await get(chain, "/segments/1")

@@ -1,4 +1,4 @@
-"""Events are read in pages, and heard as they happen, from where a reader stopped."""
+"""Events are read in pages, and streamed as they happen, from where a reader stopped."""
 
 import json
 import threading
@@ -31,18 +31,20 @@ async def make_tokens(client: httpx.AsyncClient, count: int) -> None:
 
 
 async def test_events_are_read_in_pages(client: httpx.AsyncClient) -> None:
-    known = (await client.get(EVENTS)).json()["items"][-1]["id"]
+    last_event = (await client.get(EVENTS)).json()["items"][-1]["id"]
     await make_tokens(client, 5)
-    page = (await client.get(EVENTS, params={"after": known, "limit": 3})).json()
+    page = (await client.get(EVENTS, params={"after": last_event, "limit": 3})).json()
     rest = (await client.get(EVENTS, params={"after": page["next"], "limit": 3})).json()
-    found = page["items"] + rest["items"]
-    assert [event["data"]["name"] for event in found] == [f"t{number}" for number in range(5)]
-    assert set(found[0]) == {"id", "at", "actor", "verb", "project_id", "subject", "data"}
-    assert found[0]["at"].endswith("Z"), "times are in UTC"
+    events = page["items"] + rest["items"]
+    assert [event["data"]["name"] for event in events] == [f"t{number}" for number in range(5)]
+    assert set(events[0]) == {"id", "at", "actor", "verb", "project_id", "subject", "data"}
+    assert events[0]["at"].endswith("Z"), "times are in UTC"
     assert (rest["next"], page["total"]) == (None, None)
 
 
-async def test_times_are_utc_wherever_the_database_stands(database: str, store: DiskStore, settings: Settings) -> None:
+async def test_times_are_utc_in_any_time_zone_of_the_database(
+    database: str, store: DiskStore, settings: Settings
+) -> None:
     with psycopg.connect(database, autocommit=True) as owner:
         owner.execute(
             sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET timezone = 'Asia/Tokyo'").format(
@@ -58,11 +60,11 @@ async def test_times_are_utc_wherever_the_database_stands(database: str, store: 
     await db.close()
 
 
-async def test_events_of_one_project(client: httpx.AsyncClient) -> None:
+async def test_events_can_be_limited_to_a_project(client: httpx.AsyncClient) -> None:
     for slug in ("a", "b"):
         await client.post("/api/v1/projects", json={"slug": slug, "name": slug})
-    found = (await client.get(EVENTS, params={"project_id": 2})).json()["items"]
-    assert [(event["verb"], event["project_id"]) for event in found] == [("project.created", 2)]
+    events = (await client.get(EVENTS, params={"project_id": 2})).json()["items"]
+    assert [(event["verb"], event["project_id"]) for event in events] == [("project.created", 2)]
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CREATOR])
@@ -79,12 +81,12 @@ async def test_events_about_tokens_are_for_administrators(
 
 
 @pytest.mark.parametrize("query", [{"after": -1}, {"after": "x"}, {"project_id": 0}, {"after": 2**63}, {"since": 1}])
-async def test_what_no_event_has_is_refused(client: httpx.AsyncClient, query: dict[str, str]) -> None:
+async def test_an_invalid_filter_is_refused(client: httpx.AsyncClient, query: dict[str, str]) -> None:
     assert (await client.get(EVENTS, params=query)).status_code == 422
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 19 + "9"])
-async def test_a_last_event_id_that_is_none_is_refused(client: httpx.AsyncClient, last: str) -> None:
+async def test_an_invalid_last_event_id_is_refused(client: httpx.AsyncClient, last: str) -> None:
     problem(await client.get(STREAM, headers={"Last-Event-ID": last}), 422, "invalid")
 
 
@@ -92,7 +94,7 @@ async def test_a_last_event_id_that_is_none_is_refused(client: httpx.AsyncClient
 def stream(
     server: LiveServer, after: int | None = None, last: str | None = None, secret: str | None = None
 ) -> Generator[Iterator[dict[str, str]]]:
-    """The events of a stream, each as its fields; a comment has the name ''."""
+    """Return the events of a stream, each as its fields; a comment has the name ''."""
     headers = {} if last is None else {"Last-Event-ID": last}
     query = {} if after is None else {"after": after}
     with server.client(secret) as client, client.stream("GET", STREAM, params=query, headers=headers) as answer:
@@ -116,7 +118,7 @@ def make_token(server: LiveServer, name: str, role: Role = Role.VIEWER) -> str:
         return client.post("/api/v1/tokens", json={"name": name, "role": role}).json()["secret"]
 
 
-def test_events_are_heard_as_they_happen(live_server: LiveServer) -> None:
+def test_events_are_streamed_as_they_happen(live_server: LiveServer) -> None:
     with stream(live_server) as events:
         assert next(events) == {"": "connected"}
         make_token(live_server, "first")
@@ -127,7 +129,7 @@ def test_events_are_heard_as_they_happen(live_server: LiveServer) -> None:
     assert heard[0]["id"] == str(json.loads(heard[0]["data"])["id"])
 
 
-def test_a_reader_goes_on_where_it_stopped(live_server: LiveServer) -> None:
+def test_a_reader_continues_where_it_stopped(live_server: LiveServer) -> None:
     for number in range(450):
         if number % 150 == 0:
             make_token(live_server, f"t{number}")
@@ -149,13 +151,13 @@ def test_a_stream_of_a_viewer_holds_no_events_about_tokens(live_server: LiveServ
     assert heard["event"] == "project.created"
 
 
-def test_silence_has_signs_of_life(live_server: LiveServer, settings: Settings) -> None:
+def test_a_silent_stream_sends_keepalives(live_server: LiveServer, settings: Settings) -> None:
     object.__setattr__(settings, "events_keepalive_s", 0.05)
     with stream(live_server) as events:
         assert [next(events) for _ in range(3)] == [{"": "connected"}, {"": "keep-alive"}, {"": "keep-alive"}]
 
 
-def test_a_revoked_token_hears_nothing_more(live_server: LiveServer) -> None:
+def test_a_revoked_token_gets_no_further_events(live_server: LiveServer) -> None:
     secret = make_token(live_server, "leaving")
     with stream(live_server, secret=secret) as events, live_server.client() as client:
         next(events)

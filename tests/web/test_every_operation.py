@@ -1,4 +1,4 @@
-"""Everything that the API describes is asked with what it describes, and with what it does not (schemathesis)."""
+"""Every operation of the API description is called with valid and invalid values (schemathesis)."""
 
 # Schemathesis leaves the types of its cases open.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -24,8 +24,8 @@ from genlock.settings import Settings
 from genlock.web.app import assemble
 
 DESCRIPTION = assemble().openapi()
-# What a schema cannot say: that a cursor was given out by us, that a time is to come, that a selection is not empty.
-# And a thousand claims at once are covered by one.
+# A schema cannot express that a cursor is ours, that a time is in the future, that a selection is not empty.
+# A thousand claims in one request are covered by a single one.
 CONFIG = SchemathesisConfig.from_dict(
     {
         "checks": {"positive_data_acceptance": {"enabled": False}},
@@ -40,7 +40,7 @@ MOST_SEGMENTS = 10_000
 
 @pytest.fixture(scope="module")
 def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveServer]:
-    """A server with a little of everything in it, whose streams end at once."""
+    """Start a server with a little data of every kind, whose streams end at once."""
     folder: Path = tmp_path_factory.mktemp("fuzzed")
     with fresh_database(postgres, template) as conninfo:
         server = LiveServer(conninfo, DiskStore(folder / "blobs"), Settings(data=folder))
@@ -51,7 +51,7 @@ def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
         server.app.state.services.bell.closed = True
         with server.client() as client:
             fill(client)
-            # A late one: deleting tokens with small ids must not end the test.
+            # A token with a large id: deleting tokens with small ids must not end the test.
             server.token = client.post("/api/v1/tokens", json={"name": "fuzz", "role": "admin"}).json()["secret"]
         yield server
         server.stop()
@@ -77,7 +77,7 @@ def ask(case: Case, server: LiveServer, without: tuple[Any, ...] = ()) -> None:
     body: Any = case.body
     count: Any = body.get("count") if isinstance(body, dict) else None
     if isinstance(count, int) and 100 < count <= MOST_SEGMENTS:
-        body["count"] = 3  # allowed, but every render of that scene would then be of thousands
+        body["count"] = 3  # allowed, but every render of that scene would then have thousands of segments
     authorised = {"Authorization": f"Bearer {server.token}"}
     case.call_and_validate(base_url=server.url, headers=authorised, excluded_checks=list(without))
 
@@ -92,15 +92,15 @@ def test_operation(case: Case, fuzzed: LiveServer) -> None:
 @SCHEMA.parametrize()
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_operation_at_length(case: Case, fuzzed: LiveServer) -> None:
-    # Among so many requests some lack nothing but the token, which is always sent: they are rightly accepted.
+    # Some of these requests lack only the token, which is always sent: they are rightly accepted.
     ask(case, fuzzed, without=(negative_data_rejection,))
 
 
-def test_every_operation_is_asked(request: pytest.FixtureRequest, fuzzed: LiveServer) -> None:
+def test_every_operation_is_called(request: pytest.FixtureRequest, fuzzed: LiveServer) -> None:
     # Of the tests of this session, since other processes may run some of them.
-    asked = {item.name for item in request.session.items if item.name.startswith("test_operation[")}
+    called = {item.name for item in request.session.items if item.name.startswith("test_operation[")}
     described = {f"{method.upper()} {path}" for path, item in DESCRIPTION["paths"].items() for method in item}
-    print(f"{len(asked)} operations asked, {len(described)} described")
-    assert asked == {f"test_operation[{label}]" for label in described}
+    print(f"{len(called)} operations called, {len(described)} described")
+    assert called == {f"test_operation[{label}]" for label in described}
     with fuzzed.client() as client:
-        assert client.get("/api/v1/me").json()["role"] == "admin", "and they are asked by somebody who may"
+        assert client.get("/api/v1/me").json()["role"] == "admin", "and they are called by an administrator"

@@ -1,4 +1,4 @@
-"""The same request under the same key is done once, whatever happens to its answers."""
+"""The same request under the same key is done once, whatever happens to its responses."""
 
 import asyncio
 
@@ -41,7 +41,7 @@ async def test_the_same_key_with_another_request_is_refused(client: httpx.AsyncC
     problem(await client.post("/api/v1/projects/1/scenes", json={"name": "a"}, headers=key), 422, "key_reused")
 
 
-async def test_a_refusal_is_not_kept(client: httpx.AsyncClient) -> None:
+async def test_a_refusal_is_not_stored(client: httpx.AsyncClient) -> None:
     await client.post(PROJECTS, json=body())
     key = {"Idempotency-Key": "one"}
     problem(await client.post(PROJECTS, json=body(), headers=key), 409, "projects_slug_unique")
@@ -55,7 +55,7 @@ async def test_keys_belong_to_their_token(app: FastAPI, issue: Issue) -> None:
         assert (await grace.post(PROJECTS, json=body("grace"), headers=key)).json()["slug"] == "grace"
 
 
-async def test_while_it_is_running_it_is_a_conflict(app: FastAPI, db: Database, issue: Issue) -> None:
+async def test_a_running_request_is_a_conflict(app: FastAPI, db: Database, issue: Issue) -> None:
     async with client_of(app, await issue(Role.CREATOR)) as client:
         token_id = (await client.get("/api/v1/me")).json()["token_id"]
         async with db.transaction() as conn:
@@ -65,7 +65,7 @@ async def test_while_it_is_running_it_is_a_conflict(app: FastAPI, db: Database, 
         assert (await client.post(PROJECTS, json=body(), headers={"Idempotency-Key": "one"})).status_code == 201
 
 
-async def test_many_at_once_are_done_once(client: httpx.AsyncClient) -> None:
+async def test_concurrent_requests_are_done_once(client: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "one"}
     answers = await asyncio.gather(*(client.post(PROJECTS, json=body(), headers=key) for _ in range(8)))
     assert {answer.status_code for answer in answers} <= {201, 409}
@@ -73,7 +73,7 @@ async def test_many_at_once_are_done_once(client: httpx.AsyncClient) -> None:
     assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
 
 
-async def test_an_answer_is_kept_for_a_day(db: Database, client: httpx.AsyncClient) -> None:
+async def test_an_answer_is_stored_for_a_day(db: Database, client: httpx.AsyncClient) -> None:
     key = {"Idempotency-Key": "one"}
     await client.post(PROJECTS, json=body(), headers=key)
     async with db.transaction() as conn:
@@ -82,44 +82,44 @@ async def test_an_answer_is_kept_for_a_day(db: Database, client: httpx.AsyncClie
     assert (await client.post(PROJECTS, json=body("new"), headers=key)).status_code == 201
 
 
-async def test_old_answers_are_swept_by_new_ones(db: Database, issue: Issue) -> None:
+async def test_new_answers_delete_old_ones(db: Database, issue: Issue) -> None:
     await issue(Role.VIEWER)
-    kept = RememberedAnswer(request_digest=digest_of(b""), status=201, media_type=None, answer=b"")
+    remembered = RememberedAnswer(request_digest=digest_of(b""), status=201, media_type=None, answer=b"")
     async with db.transaction() as conn:
         token_id = await scalar(conn, "SELECT id FROM tokens")
         for number in range(5):
-            await sql.remember(conn, token_id, f"old-{number}", kept)
+            await sql.remember(conn, token_id, f"old-{number}", remembered)
         await execute(conn, "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'")
-        await sql.remember(conn, token_id, "new", kept)
+        await sql.remember(conn, token_id, "new", remembered)
         assert await scalar(conn, "SELECT array_agg(key) FROM idempotency_keys") == ["new"]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-async def test_a_key_that_cannot_be_is_refused(client: httpx.AsyncClient, key: str) -> None:
+async def test_an_invalid_key_is_refused(client: httpx.AsyncClient, key: str) -> None:
     problem(await client.post(PROJECTS, json=body(), headers={"Idempotency-Key": key}), 422, "bad_key")
 
 
-async def test_a_tokens_secret_is_given_again_and_still_kept_nowhere(client: httpx.AsyncClient, db: Database) -> None:
+async def test_a_tokens_secret_is_returned_again_without_being_stored(client: httpx.AsyncClient, db: Database) -> None:
     key = {"Idempotency-Key": "one"}
-    wanted = {"name": "grace", "role": "viewer"}
-    first = await client.post(TOKENS, json=wanted, headers=key)
-    again = await client.post(TOKENS, json=wanted, headers=key)
+    new_token = {"name": "grace", "role": "viewer"}
+    first = await client.post(TOKENS, json=new_token, headers=key)
+    again = await client.post(TOKENS, json=new_token, headers=key)
     assert first.status_code == again.status_code == 201
     assert first.json() == again.json()
-    problem(await client.post(TOKENS, json={**wanted, "role": "admin"}, headers=key), 422, "key_reused")
+    problem(await client.post(TOKENS, json={**new_token, "role": "admin"}, headers=key), 422, "key_reused")
     async with db.transaction() as conn:
         assert await scalar(conn, "SELECT count(*) FROM idempotency_keys") == 0
         assert await scalar(conn, "SELECT count(*) FROM tokens WHERE name = 'grace'") == 1
 
 
-async def test_after_a_death_between_a_move_and_its_report_the_request_is_carried_out_anew(
+async def test_a_request_interrupted_between_activation_and_report_is_repeated(
     client: httpx.AsyncClient, db: Database, actor: Actor
 ) -> None:
     asset = (await client.post("/api/v1/assets", json={"kind": "lora", "name": "rain"})).json()["id"]
     url, key = f"/api/v1/assets/{asset}", {"Idempotency-Key": "one"}
     for content in (b"v1", b"v2"):
         await client.post(f"{url}/versions", files={"file": ("rain.bin", content)}, data={"activate": "false"})
-    async with db.transaction() as conn:  # all that a server which died in between has left
+    async with db.transaction() as conn:  # the state that a server leaves when it dies in between
         assert (await activation.activate(conn, asset, 2, actor)).previous == 1
     first = await client.post(f"{url}/activate", json={"version": 2}, headers=key)
     assert (first.status_code, first.json()["previous"], first.json()["active"]) == (200, 2, 2)

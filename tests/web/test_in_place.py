@@ -1,4 +1,4 @@
-"""Files registered in place and replaced afterwards: no byte of another file is ever sent, and nothing blocks."""
+"""Files registered in place and replaced afterwards: no byte of another file is ever sent, and no request blocks."""
 
 import os
 import time
@@ -21,7 +21,7 @@ SLICE = {"Range": "bytes=2000000-2000015"}
 
 @pytest.fixture
 def root(settings: Settings, tmp_path: Path) -> Path:
-    """A folder whose files may be registered, beside a file that may not."""
+    """Create a folder whose files may be registered, next to a file that may not."""
     root = tmp_path / "models"
     (root / "loras").mkdir(parents=True)
     (tmp_path / "admin.token").write_bytes(SECRET)
@@ -30,7 +30,7 @@ def root(settings: Settings, tmp_path: Path) -> Path:
 
 
 async def register(client: httpx.AsyncClient, path: Path, *, is_settled: bool = True) -> str:
-    """Register a file, and return the URL of its bytes; ``is_settled`` waits until its stamp can be relied on."""
+    """Register a file, and return the URL of its bytes; ``is_settled`` waits until its stamp is reliable."""
     path.write_bytes(WEIGHTS)
     if is_settled:
         wait_until_settled(path)
@@ -41,7 +41,7 @@ async def register(client: httpx.AsyncClient, path: Path, *, is_settled: bool = 
 
 
 def wait_until_settled(path: Path) -> None:
-    """Wait until a second write could no longer have the same times as the last."""
+    """Wait until a second write can no longer have the same times as the last."""
     while time.time_ns() - path.stat().st_ctime_ns <= SETTLED_NS:
         time.sleep(0.05)
 
@@ -75,7 +75,7 @@ def by_other_bytes(path: Path) -> None:
 
 
 def by_hard_link(path: Path) -> None:
-    """Of a file as long, since a file of another size is known to be another."""
+    """With a file of the same size, since one of another size is known to be different."""
     other = path.parents[2] / "other"
     other.write_bytes(WEIGHTS[::-1])
     path.unlink()
@@ -93,12 +93,12 @@ async def test_a_replaced_file_is_refused_and_none_of_its_bytes_are_sent(
     problem(await client.get(url, headers=headers), 409, "tampered")
 
 
-async def test_ranges_are_sent_of_a_file_that_is_as_it_was_registered(client: httpx.AsyncClient, root: Path) -> None:
+async def test_ranges_of_an_unchanged_file_are_sent(client: httpx.AsyncClient, root: Path) -> None:
     path = root / "loras" / "rain.bin"
     url = await register(client, path)
     answer = await client.get(url, headers=SLICE)
     assert (answer.status_code, answer.content) == (206, WEIGHTS[2_000_000:2_000_016])
-    # Its bytes are the same under another stamp: they are read once, then ranges go on.
+    # Its bytes are the same under another stamp: they are read once, then ranges are sent again.
     path.unlink()
     path.write_bytes(WEIGHTS)
     wait_until_settled(path)
@@ -107,7 +107,7 @@ async def test_ranges_are_sent_of_a_file_that_is_as_it_was_registered(client: ht
 
 
 async def test_a_file_written_a_moment_ago_is_sent_whole(client: httpx.AsyncClient, root: Path) -> None:
-    """A second write within a tick of the clock leaves the stamp as it is, so a range of it could not be trusted."""
+    """A second write within a tick of the clock leaves the stamp unchanged, so a range of it could not be trusted."""
     path = root / "loras" / "rain.bin"
     url = await register(client, path, is_settled=False)
     path.write_bytes(WEIGHTS)

@@ -1,4 +1,4 @@
-"""What is read as JSON: validating a body in one go refuses exactly what parsing it alone refuses."""
+"""JSON bodies: validating a body in one pass refuses exactly what parsing it alone refuses."""
 
 import json
 from typing import Any
@@ -31,8 +31,8 @@ def test_validating_refuses_what_parsing_refuses(text: str) -> None:
     try:
         value = parse_json(content)
     except Invalid as refused:
-        with pytest.raises(Invalid) as found:
+        with pytest.raises(Invalid) as caught:
             validate_json(content, ANYTHING)
-        assert (found.value.message, found.value.code) == (refused.message, refused.code)
+        assert (caught.value.message, caught.value.code) == (refused.message, refused.code)
     else:
         assert validate_json(content, ANYTHING) == value

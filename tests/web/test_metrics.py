@@ -9,7 +9,7 @@ from genlock.web.metrics import MEDIA_TYPE, RequestMetrics
 
 
 async def samples(client: httpx.AsyncClient) -> dict[tuple[str, tuple[str, ...]], float]:
-    """Every sample by its name and the values of its labels, in the order of the labels' names."""
+    """Return every sample by its name and the values of its labels, in the order of the labels' names."""
     answer = await client.get("/metrics")
     assert answer.headers["content-type"] == MEDIA_TYPE
     return {
@@ -24,14 +24,14 @@ async def test_requests_are_counted_and_timed_by_route(client: httpx.AsyncClient
     for project_id in (1, 2):
         await client.get(f"/api/v1/projects/{project_id}")
     await client.get("/api/v1/nothing")
-    found = await samples(client)
-    assert found["genlock_requests_total", ("GET", "/api/v1/me", "200")] == 1
-    assert found["genlock_requests_total", ("GET", "/api/v1/projects/{project_id}", "404")] == 2
-    assert found["genlock_requests_total", ("GET", "none", "404")] == 1
-    assert found["genlock_request_seconds_count", ("GET", "/api/v1/projects/{project_id}")] == 2
-    assert found["genlock_request_seconds_bucket", ("+Inf", "GET", "/api/v1/me")] == 1
-    assert found["genlock_requests_active", ()] == 1
-    assert not any(name.endswith("_created") for name, _ in found)
+    values = await samples(client)
+    assert values["genlock_requests_total", ("GET", "/api/v1/me", "200")] == 1
+    assert values["genlock_requests_total", ("GET", "/api/v1/projects/{project_id}", "404")] == 2
+    assert values["genlock_requests_total", ("GET", "none", "404")] == 1
+    assert values["genlock_request_seconds_count", ("GET", "/api/v1/projects/{project_id}")] == 2
+    assert values["genlock_request_seconds_bucket", ("+Inf", "GET", "/api/v1/me")] == 1
+    assert values["genlock_requests_active", ()] == 1
+    assert not any(name.endswith("_created") for name, _ in values)
 
 
 async def test_bodies_are_counted_in_both_directions(client: httpx.AsyncClient) -> None:
@@ -48,9 +48,9 @@ async def test_bodies_are_counted_in_both_directions(client: httpx.AsyncClient) 
 
 
 async def test_the_queue_and_the_workers_are_counted(client: httpx.AsyncClient, db: Database) -> None:
-    found = await samples(client)
-    assert {found["genlock_steps", (state,)] for state in ("waiting", "queued", "running")} == {0}
-    assert (found["genlock_workers", ("alive",)], found["genlock_workers", ("silent",)]) == (0, 0)
+    values = await samples(client)
+    assert {values["genlock_steps", (state,)] for state in ("waiting", "queued", "running")} == {0}
+    assert (values["genlock_workers", ("alive",)], values["genlock_workers", ("silent",)]) == (0, 0)
     asset = (await client.post("/api/v1/assets", json={"kind": "lora", "name": "rain"})).json()["id"]
     async with db.transaction() as conn:
         await execute(
@@ -77,18 +77,18 @@ async def test_the_queue_and_the_workers_are_counted(client: httpx.AsyncClient, 
             """,
             asset=asset,
         )
-    found = await samples(client)
-    assert [found["genlock_steps", (state,)] for state in ("waiting", "queued", "running")] == [2, 1, 1]
-    assert (found["genlock_workers", ("alive",)], found["genlock_workers", ("silent",)]) == (2, 1)
+    values = await samples(client)
+    assert [values["genlock_steps", (state,)] for state in ("waiting", "queued", "running")] == [2, 1, 1]
+    assert (values["genlock_workers", ("alive",)], values["genlock_workers", ("silent",)]) == (2, 1)
 
 
 async def test_the_database_pool_is_described(client: httpx.AsyncClient) -> None:
-    found = await samples(client)
-    assert found["genlock_database_connections_max", ()] == 10
-    assert found["genlock_database_connections", ("idle",)] + found["genlock_database_connections", ("used",)] >= 1
-    assert found["genlock_database_waiting", ()] == 0
-    assert found["genlock_database_requests_total", ()] > 0
-    assert ("genlock_database_errors_total", ()) in found
+    values = await samples(client)
+    assert values["genlock_database_connections_max", ()] == 10
+    assert values["genlock_database_connections", ("idle",)] + values["genlock_database_connections", ("used",)] >= 1
+    assert values["genlock_database_waiting", ()] == 0
+    assert values["genlock_database_requests_total", ()] > 0
+    assert ("genlock_database_errors_total", ()) in values
 
 
 async def test_a_request_that_fails_is_counted_and_no_longer_active() -> None:

@@ -1,4 +1,4 @@
-"""The API's description is complete, and the same as the one that is kept with the documentation."""
+"""The API's description is complete, and the same as the one in the documentation."""
 
 import json
 import subprocess
@@ -25,19 +25,19 @@ OPERATIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def test_the_kept_description_is_the_one_of_this_code() -> None:
+def test_the_documented_description_is_up_to_date() -> None:
     assert GOLDEN.read_text(encoding="utf-8") == as_text(DESCRIPTION), (
         "the API changed: look at what is different, then run python -m genlock.web docs/reference/openapi.json"
     )
 
 
-def test_the_command_writes_it(tmp_path: Path) -> None:
+def test_the_command_writes_the_description(tmp_path: Path) -> None:
     path = tmp_path / "openapi.json"
     subprocess.run([sys.executable, "-m", "genlock.web", str(path)], check=True, timeout=120)
     assert path.read_text(encoding="utf-8") == as_text(DESCRIPTION)
 
 
-async def test_the_server_gives_it(client: httpx.AsyncClient) -> None:
+async def test_the_server_sends_the_description(client: httpx.AsyncClient) -> None:
     assert (await client.get("/api/v1/openapi.json")).json() == DESCRIPTION
 
 
@@ -48,7 +48,7 @@ def test_every_route_is_described() -> None:
 
 
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=[name for name, _ in OPERATIONS])
-def test_every_operation_says_what_it_needs_and_answers(name: str, operation: dict[str, Any]) -> None:
+def test_every_operation_describes_its_role_and_responses(name: str, operation: dict[str, Any]) -> None:
     method, path = name.split(" ")
     assert operation["summary"]
     assert operation["description"]
@@ -63,31 +63,33 @@ def test_every_operation_says_what_it_needs_and_answers(name: str, operation: di
     if method not in {"GET"}:
         assert {"409", "413"} <= answers.keys()
         assert any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
-    for status, said in answers.items():
-        assert said["description"]
+    for status, response in answers.items():
+        assert response["description"]
         if int(status) >= 400:
-            assert said["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            assert response["content"] == {
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }
 
 
-@pytest.mark.parametrize(("model", "example"), EXAMPLES.items(), ids=lambda one: getattr(one, "__name__", ""))
-def test_every_example_is_one(model: type[BaseModel], example: dict[str, Any]) -> None:
-    made = model.model_validate_json(json.dumps(example), strict=True)
-    said = made.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    assert said == example
+@pytest.mark.parametrize(("model", "example"), EXAMPLES.items(), ids=lambda item: getattr(item, "__name__", ""))
+def test_every_example_is_valid(model: type[BaseModel], example: dict[str, Any]) -> None:
+    parsed = model.model_validate_json(json.dumps(example), strict=True)
+    dumped = parsed.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    assert dumped == example
 
 
 @pytest.mark.parametrize("name", ["Claim", "Report", "Group", "Cause", "Problem"])
-def test_what_programs_build_on_has_a_schema_with_an_example(name: str) -> None:
+def test_public_models_have_a_schema_with_an_example(name: str) -> None:
     assert DESCRIPTION["components"]["schemas"][name]["examples"]
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_has_a_target() -> None:
     text = json.dumps(DESCRIPTION)
     for name in {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}:
         assert name in DESCRIPTION["components"]["schemas"], name
 
 
-def test_a_file_in_place_is_published_as_the_administrators() -> None:
+def test_registration_in_place_is_described_for_administrators() -> None:
     document: dict[str, Any] = assemble().openapi()
     operation = document["paths"]["/api/v1/assets/{asset_id}/versions"]["post"]
     form, in_place = (operation["requestBody"]["content"][kind] for kind in ("multipart/form-data", "application/json"))

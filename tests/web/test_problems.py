@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a problem document that says what to do, and nothing is kept."""
+"""Every refused request is answered with a problem document and a hint, and changes nothing."""
 
 import json
 from collections.abc import AsyncIterator
@@ -21,12 +21,12 @@ JSON = {"Content-Type": "application/json"}
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
-    found = answer.json()
-    assert set(found) == {"type", "title", "status", "detail", "code", "hint", "errors"}
-    assert found["status"] == status
-    assert found["detail"] and found["title"]
-    assert found["type"] == f"urn:genlock:problem:{code}"
-    return found
+    document = answer.json()
+    assert set(document) == {"type", "title", "status", "detail", "code", "hint", "errors"}
+    assert document["status"] == status
+    assert document["detail"] and document["title"]
+    assert document["type"] == f"urn:genlock:problem:{code}"
+    return document
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_large_numbers_that_are_finite_are_json() -> None:
 
 
 async def test_each_refused_field_is_listed(unchanging: httpx.AsyncClient) -> None:
-    found = problem(await unchanging.post(TOKENS, json={"name": "a/b", "role": "emperor"}), 422, "invalid")
-    assert {error["field"] for error in found["errors"]} == {"body.name", "body.role"}
-    assert "'/'" in next(error["message"] for error in found["errors"] if error["field"] == "body.name")
+    refusal = problem(await unchanging.post(TOKENS, json={"name": "a/b", "role": "emperor"}), 422, "invalid")
+    assert {error["field"] for error in refusal["errors"]} == {"body.name", "body.role"}
+    assert "'/'" in next(error["message"] for error in refusal["errors"] if error["field"] == "body.name")
 
 
 @pytest.mark.parametrize("body", [{}, [], "text", 3, None, {"name": "a", "role": "viewer", "colour": "red"}])
@@ -68,20 +68,20 @@ async def test_missing_and_unknown_fields_are_refused(unchanging: httpx.AsyncCli
 @pytest.mark.parametrize(
     "name", ["", " ", "a\nb", "../x", "a\x00b", "x" * 201, ".", "..", "a:b", "a@2", "a\\b", "a\u2028b"]
 )
-async def test_names_that_cannot_be_are_refused(unchanging: httpx.AsyncClient, name: str) -> None:
+async def test_an_invalid_name_is_refused(unchanging: httpx.AsyncClient, name: str) -> None:
     problem(await unchanging.post(TOKENS, json={"name": name, "role": "viewer"}), 422, "invalid")
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "🎬 take", "مشهد", "a b", "ü", "夜"])
-async def test_names_in_any_script_are_kept_as_they_are(client: httpx.AsyncClient, name: str) -> None:
+async def test_names_in_any_script_are_stored_unchanged(client: httpx.AsyncClient, name: str) -> None:
     answer = await client.post(TOKENS, json={"name": name, "role": "viewer"})
     assert (answer.status_code, answer.json()["name"]) == (201, name)
 
 
 async def test_an_unknown_query_parameter_is_refused_by_name(unchanging: httpx.AsyncClient) -> None:
-    found = problem(await unchanging.get(TOKENS, params={"limt": 5}), 422, "unknown_parameter")
-    assert found["errors"][0]["field"] == "query.limt"
-    assert "cursor, limit" in found["hint"]
+    refusal = problem(await unchanging.get(TOKENS, params={"limt": 5}), 422, "unknown_parameter")
+    assert refusal["errors"][0]["field"] == "query.limt"
+    assert "cursor, limit" in refusal["hint"]
 
 
 @pytest.mark.parametrize(
@@ -96,38 +96,36 @@ async def test_an_unknown_query_parameter_is_refused_by_name(unchanging: httpx.A
         ({"cursor": "[" * 1999}, "bad_cursor"),
     ],
 )
-async def test_cursors_and_limits_that_nobody_gave_out_are_refused(
+async def test_invalid_cursors_and_limits_are_refused(
     unchanging: httpx.AsyncClient, query: dict[str, Any], code: str
 ) -> None:
     problem(await unchanging.get(TOKENS, params=query), 422, code)
 
 
 @pytest.mark.parametrize("token_id", ["0", "-1", "x", "1.5", "9223372036854775808", "%00", "１"])
-async def test_ids_that_cannot_be_are_refused(unchanging: httpx.AsyncClient, token_id: str) -> None:
+async def test_an_invalid_id_is_refused(unchanging: httpx.AsyncClient, token_id: str) -> None:
     answer = await unchanging.delete(f"{TOKENS}/{token_id}")
     assert answer.status_code in {404, 422}
     problem(answer, answer.status_code, answer.json()["code"])
 
 
-async def test_what_is_not_there_is_not_found(unchanging: httpx.AsyncClient) -> None:
+async def test_a_missing_resource_is_not_found(unchanging: httpx.AsyncClient) -> None:
     problem(await unchanging.delete(f"{TOKENS}/404"), 404, "not_found")
-    found = problem(await unchanging.get("/api/v1/nothing"), 404, "no_such_route")
-    assert "/api/v1/nothing" in found["detail"]
+    refusal = problem(await unchanging.get("/api/v1/nothing"), 404, "no_such_route")
+    assert "/api/v1/nothing" in refusal["detail"]
     answer = await unchanging.put(TOKENS, json={})
     problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml", None])
-async def test_a_body_that_is_not_said_to_be_json_is_refused(
-    unchanging: httpx.AsyncClient, media_type: str | None
-) -> None:
+async def test_a_body_without_json_media_type_is_refused(unchanging: httpx.AsyncClient, media_type: str | None) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
     answer = await unchanging.post(TOKENS, content=b'{"name": "a", "role": "viewer"}', headers=headers)
     problem(answer, 422, "unsupported_media_type")
 
 
-async def test_a_body_where_none_belongs_is_refused(unchanging: httpx.AsyncClient) -> None:
+async def test_an_unexpected_body_is_refused(unchanging: httpx.AsyncClient) -> None:
     answer = await unchanging.request("DELETE", f"{TOKENS}/1", json={"force": True})
     problem(answer, 422, "unexpected_body")
 
@@ -141,11 +139,11 @@ async def test_a_body_over_the_limit_is_refused_with_and_without_an_announcement
 
     async with client_of(app, await issue(Role.ADMIN)) as client:
         for content in (b" " * (limit + 1), unannounced()):
-            found = problem(await client.post(TOKENS, content=content, headers=JSON), 413, "too_large")
-            assert "GENLOCK_MAX_BODY_BYTES" in found["hint"]
+            refusal = problem(await client.post(TOKENS, content=content, headers=JSON), 413, "too_large")
+            assert "GENLOCK_MAX_BODY_BYTES" in refusal["hint"]
 
 
-async def test_a_connection_that_is_cut_in_mid_request_is_said_and_survived(
+async def test_a_lost_database_connection_is_reported_and_survived(
     app: FastAPI, db: Database, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = await issue(Role.ADMIN)
@@ -168,22 +166,22 @@ async def test_a_connection_that_is_cut_in_mid_request_is_said_and_survived(
         assert await scalar(conn, "SELECT count(*) FROM tokens WHERE name = 'a'") == 1
 
 
-async def test_trouble_of_our_own_is_a_problem_without_a_stack_trace(app: FastAPI, issue: Issue) -> None:
+async def test_an_internal_error_is_a_problem_without_a_stack_trace(app: FastAPI, issue: Issue) -> None:
     secret = await issue(Role.ADMIN)
     app.state.metrics.registry = None
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     headers = {"Authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
-        found = problem(await client.get("/metrics"), 500, "internal")
-    assert "NoneType" not in json.dumps(found)
+        failure = problem(await client.get("/metrics"), 500, "internal")
+    assert "NoneType" not in json.dumps(failure)
 
 
-async def test_a_problem_never_repeats_what_was_sent(unchanging: httpx.AsyncClient) -> None:
+async def test_a_problem_never_repeats_the_request(unchanging: httpx.AsyncClient) -> None:
     answer = await unchanging.post(TOKENS, json={"name": "hunter2/hunter2", "role": "hunter2"})
     assert "hunter2" not in answer.text
 
 
-async def test_health_asks_nobody_and_readiness_asks_the_database(app: FastAPI, db: Database) -> None:
+async def test_health_needs_no_database_and_readiness_does(app: FastAPI, db: Database) -> None:
     async with client_of(app, None) as client:
         assert (await client.get("/healthz")).json() == {"status": "ok"}
         assert (await client.get("/readyz")).json() == {"status": "ready", "warnings": []}

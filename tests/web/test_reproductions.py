@@ -1,4 +1,4 @@
-"""Reproductions over HTTP: asked for, worked on, read back, told of."""
+"""Reproductions over HTTP: requested, run, read, and published as events."""
 
 from pathlib import Path
 
@@ -34,23 +34,23 @@ async def test_a_receipt_is_run_again(
         key = {"Idempotency-Key": "once"}
         answer = await creator.post(url, json={"runs": 2}, headers=key)
         assert answer.status_code == 201, answer.text
-        asked = answer.json()
-        assert (asked["state"], asked["verdict"], asked["thresholds"]) == (
+        queued = answer.json()
+        assert (queued["state"], queued["verdict"], queued["thresholds"]) == (
             "queued",
             None,
             {"psnr_db": 40, "ssim": 0.98},
         )
-        assert (await creator.post(url, json={"runs": 2}, headers=key)).json() == asked
+        assert (await creator.post(url, json={"runs": 2}, headers=key)).json() == queued
         problem(await creator.post(url), 409, "under_way")
     await studio.work()
 
-    done = (await client.get(f"/api/v1/reproductions/{asked['id']}")).json()
+    done = (await client.get(f"/api/v1/reproductions/{queued['id']}")).json()
     assert (done["state"], done["verdict"], done["result"]["within_noise"]) == ("succeeded", "identical", True)
     listed = (await client.get(f"/api/v1/receipts/{receipt['id']}/reproductions")).json()
     assert listed["items"] == [done]
     events = (await client.get("/api/v1/events")).json()["items"]
-    told = [(one["verb"], one["subject"]) for one in events if one["verb"].startswith("reproduction.")]
-    assert told == [(f"reproduction.{what}", f"reproduction/{asked['id']}") for what in ("created", "finished")]
+    published = [(event["verb"], event["subject"]) for event in events if event["verb"].startswith("reproduction.")]
+    assert published == [(f"reproduction.{what}", f"reproduction/{queued['id']}") for what in ("created", "finished")]
     problem(await client.get("/api/v1/reproductions/999"), 404, "not_found")
     problem(await client.get("/api/v1/receipts/999/reproductions"), 404, "not_found")
     problem(await client.post("/api/v1/receipts/999/reproduce"), 404, "not_found")

@@ -1,4 +1,4 @@
-"""Scans over HTTP: who may, where, and what is answered; and uploads that say what they are."""
+"""Scans over HTTP: roles, folders and answers; and uploads with a declared digest."""
 
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,14 @@ URL = "/api/v1/scans"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of a server that may look into one folder."""
+    """Return the settings of a server that may read one folder."""
     models = tmp_path / "ComfyUI" / "models"
     (models / "loras").mkdir(parents=True)
     (models / "loras" / "rain.pt").write_bytes(b"rain")
     return Settings(data=tmp_path / "data", scan_folders=(models,), scan_keep=False)
 
 
-async def test_folders_are_scanned_by_administrators_below_what_is_allowed(
+async def test_administrators_scan_folders_below_the_permitted_ones(
     client: httpx.AsyncClient, app: FastAPI, issue: Issue, settings: Settings, tmp_path: Path
 ) -> None:
     (models,) = settings.scan_folders
@@ -48,28 +48,26 @@ async def test_folders_are_scanned_by_administrators_below_what_is_allowed(
         assert answer.status_code == 201, answer.text
         scan = answer.json()
     assert (scan["files"], scan["unchanged"]) == (1, 0)
-    (news,) = scan["changes"]
-    assert (news["outcome"], news["kind"], news["name"], news["version"]) == ("created", "lora", "rain", 1)
-    assert (await client.post(URL, headers={"Idempotency-Key": key})).json() == scan, "kept under its key"
+    (change,) = scan["changes"]
+    assert (change["outcome"], change["kind"], change["name"], change["version"]) == ("created", "lora", "rain", 1)
+    assert (await client.post(URL, headers={"Idempotency-Key": key})).json() == scan, "stored under its key"
     again = (await client.post(URL, json={"folders": [str(models / "loras")]})).json()
     assert (again["files"], again["unchanged"], again["changes"]) == (1, 1, [])
-    version = (await client.get(f"/api/v1/assets/{news['asset_id']}/versions")).json()["items"][0]
+    version = (await client.get(f"/api/v1/assets/{change['asset_id']}/versions")).json()["items"][0]
     assert (version["in_place"], version["gone_since"]) == (True, None)
     events = (await client.get("/api/v1/events")).json()["items"]
-    told = [(one["verb"], one["actor"]) for one in events if one["verb"] != "token.created"]
-    assert told == [(verb, "a admin") for verb in ("asset.created", "version.added", "asset.activated")]
+    published = [(event["verb"], event["actor"]) for event in events if event["verb"] != "token.created"]
+    assert published == [(verb, "a admin") for verb in ("asset.created", "version.added", "asset.activated")]
 
 
-async def test_without_folders_there_is_nothing_to_scan(
-    db: Database, store: DiskStore, issue: Issue, tmp_path: Path
-) -> None:
+async def test_a_scan_without_folders_is_refused(db: Database, store: DiskStore, issue: Issue, tmp_path: Path) -> None:
     app = create_app(db, store, Settings(data=tmp_path / "other"))
     async with app.router.lifespan_context(app), client_of(app, await issue(Role.ADMIN)) as client:
         problem(await client.post(URL), 422, "no_folder")
         problem(await client.post(URL, json={"folders": [str(tmp_path)]}), 403, "outside_roots")
 
 
-async def test_an_upload_that_is_not_what_it_says_is_refused_and_leaves_nothing(
+async def test_an_upload_whose_bytes_do_not_match_its_digest_is_refused(
     client: httpx.AsyncClient, store: DiskStore
 ) -> None:
     asset = (await client.post("/api/v1/assets", json={"kind": "other", "name": "a"})).json()["id"]

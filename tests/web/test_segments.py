@@ -1,4 +1,4 @@
-"""A segment says the same of itself in a list and alone, but for its takes, which come with it alone."""
+"""A segment is the same in a list and alone, except for its takes, which are only returned for a single segment."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 async def film(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """Two scenes of two segments; a take without a seed in the first, which the second continues; two pins."""
+    """Create two scenes of two segments; a take without a seed in the first, which the second continues; two pins."""
     await client.post("/api/v1/projects", json={"slug": "film", "name": "Film"})
     for name in ("night", "day"):
         scene = (await client.post("/api/v1/projects/1/scenes", json={"name": name})).json()
@@ -48,21 +48,24 @@ async def get(client: httpx.AsyncClient, path: str) -> Any:
     return answer.json()
 
 
-async def test_a_list_says_what_each_segment_says_alone(film: httpx.AsyncClient) -> None:
+async def test_a_list_contains_each_segment_as_it_is_alone(film: httpx.AsyncClient) -> None:
     listed = (await get(film, "/projects/1/segments"))["items"]
-    alone = [await get(film, f"/segments/{one['id']}") for one in listed]
-    assert [len(one["takes"]) for one in alone] == [1, 1, 0, 0]
-    assert [one["takes_total"] for one in alone] == [1, 1, 0, 0]
-    assert listed == [{**one, "takes": [], "takes_total": None} for one in alone]
-    assert [[pin["name"] for pin in one["pins"]] for one in listed] == [["tone", "voice"]] * 2 + [["tone"]] * 2
+    alone = [await get(film, f"/segments/{segment['id']}") for segment in listed]
+    assert [len(segment["takes"]) for segment in alone] == [1, 1, 0, 0]
+    assert [segment["takes_total"] for segment in alone] == [1, 1, 0, 0]
+    assert listed == [{**segment, "takes": [], "takes_total": None} for segment in alone]
+    assert [[pin["name"] for pin in segment["pins"]] for segment in listed] == [["tone", "voice"]] * 2 + [["tone"]] * 2
     (group,) = (await get(film, "/projects/1/staleness-report"))["groups"][:1]
     grouped = (await get(film, f"/projects/1/staleness-report/groups/{group['id']}/segments"))["items"]
     assert grouped
-    assert all(one in listed for one in grouped)
+    assert all(segment in listed for segment in grouped)
 
 
-async def test_a_list_says_why_it_is_unknown(film: httpx.AsyncClient) -> None:
+async def test_a_list_has_the_reason_of_unknown_segments(film: httpx.AsyncClient) -> None:
     await film.post("/api/v1/waivers", json={"project_id": 1, "asset_id": 1, "reason": "fine"})
     await film.post("/api/v1/waivers", json={"project_id": 1, "asset_id": 2, "reason": "fine"})
     listed = (await get(film, "/projects/1/segments?state=unknown"))["items"]
-    assert [(one["id"], one["unknown_because"]) for one in listed] == [(1, ["missing: seed"]), (2, ["upstream"])]
+    assert [(segment["id"], segment["unknown_because"]) for segment in listed] == [
+        (1, ["missing: seed"]),
+        (2, ["upstream"]),
+    ]

@@ -1,4 +1,4 @@
-"""Settings come from where they should, and each one is documented with its default."""
+"""Settings are read from their sources in order, and each one is documented with its default."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 ROW = re.compile(r"^\| `(GENLOCK_[A-Z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 
 
-def test_every_setting_is_documented_and_nothing_else_is() -> None:
+def test_exactly_the_settings_are_documented() -> None:
     documented = {name for name, _, _ in ROW.findall(PAGE.read_text(encoding="utf-8"))}
     assert documented == {f"GENLOCK_{name.upper()}" for name in Settings.model_fields}
 
@@ -39,13 +39,13 @@ def test_variables_are_read_and_arguments_win(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "65536"), ("WORKERS", "-1"), ("MAX_BODY_BYTES", "many")])
-def test_a_setting_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"GENLOCK_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
 
 
-def test_roots_data_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_data_folder_of_root_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert default_data_folder() == Path("/var/lib/genlock")
     monkeypatch.setattr("os.geteuid", lambda: 1000)

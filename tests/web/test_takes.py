@@ -1,4 +1,4 @@
-"""Work made elsewhere is recorded over HTTP: once, with its parts, and found again."""
+"""External takes are recorded over HTTP: once, with their parts, and can be searched."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from genlock.engines.media import encode_video
 
 
 def video(folder: Path, shade: int = 90) -> bytes:
-    """Four small frames of one colour."""
+    """Return a video of four small frames of one colour."""
     path = folder / f"{shade}.mp4"
     encode_video(path, [np.full((32, 32, 3), shade, np.uint8)] * 4, 8)
     return path.read_bytes()
@@ -24,14 +24,14 @@ def video(folder: Path, shade: int = 90) -> bytes:
 
 @pytest.fixture
 async def scene(client: httpx.AsyncClient) -> dict[str, int]:
-    """A scene of three chained segments, a LoRA with one version."""
+    """Create a scene of three chained segments, and an asset with one version."""
     await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
     await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
-    made = await client.post("/api/v1/scenes/1/segments", json={"count": 3})
-    assert [segment["position"] for segment in made.json()["items"]] == [1, 2, 3]
+    created = await client.post("/api/v1/scenes/1/segments", json={"count": 3})
+    assert [segment["position"] for segment in created.json()["items"]] == [1, 2, 3]
     asset = await client.post("/api/v1/assets", json={"kind": "prompt", "name": "rain"})
     await client.post(f"/api/v1/assets/{asset.json()['id']}/versions", files={"file": ("rain.txt", b"rain v1")})
-    return {"segment": made.json()["items"][0]["id"], "asset": asset.json()["id"]}
+    return {"segment": created.json()["items"][0]["id"], "asset": asset.json()["id"]}
 
 
 def claim(**more: Any) -> dict[str, Any]:
@@ -43,8 +43,10 @@ def claim(**more: Any) -> dict[str, Any]:
     }
 
 
-async def record(client: httpx.AsyncClient, segment: int, said: Any, parts: dict[str, bytes], **query: Any) -> Any:
-    text = said if isinstance(said, str) else json.dumps(said)
+async def record(
+    client: httpx.AsyncClient, segment: int, claim_or_text: Any, parts: dict[str, bytes], **query: Any
+) -> Any:
+    text = claim_or_text if isinstance(claim_or_text, str) else json.dumps(claim_or_text)
     files: list[Any] = [("claim", (None, text)), *((name, (name, content)) for name, content in parts.items())]
     return await client.post(f"/api/v1/segments/{segment}/takes", files=files, params=query)
 
@@ -59,7 +61,7 @@ async def test_a_part_without_bytes_is_refused_and_nothing_is_recorded(
     assert takes.json()["items"] == []
 
 
-async def test_a_take_is_recorded_with_all_it_can_be_asked(
+async def test_a_recorded_take_is_found_in_every_query(
     client: httpx.AsyncClient, scene: dict[str, int], store: DiskStore, tmp_path: Path
 ) -> None:
     content = video(tmp_path)
@@ -82,8 +84,8 @@ async def test_a_take_is_recorded_with_all_it_can_be_asked(
     assert usage["items"][0]["uses"][0]["role"] == "prompt"
     assert usage["items"][0]["state"] == provenance["state"]
     for query in ({"seed": "18446744073709551615"}, {"prompt": "roof"}, {"output": digest_of(content)}):
-        found = (await client.get("/api/v1/receipts", params=query)).json()["items"]
-        assert [line["id"] for line in found] == [receipt["id"]], query
+        matches = (await client.get("/api/v1/receipts", params=query)).json()["items"]
+        assert [line["id"] for line in matches] == [receipt["id"]], query
     asset = (await client.get(f"/api/v1/assets/{scene['asset']}")).json()
     assert asset["used_by"] == {"segments": 1, "stale": 0}
     await client.post(f"/api/v1/assets/{scene['asset']}/versions", files={"file": ("rain.txt", b"rain v2")})
@@ -106,7 +108,7 @@ async def test_the_same_claim_with_the_same_parts_is_the_same_take(
     assert (other.status_code, other.json()["take"]["number"]) == (201, 2)
 
 
-async def test_the_same_claim_from_many_at_once_is_one_take(
+async def test_concurrent_equal_claims_are_one_take(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     content = video(tmp_path)
@@ -116,33 +118,33 @@ async def test_the_same_claim_from_many_at_once_is_one_take(
     assert (await client.get(f"/api/v1/segments/{scene['segment']}/takes")).json()["total"] == 1
 
 
-async def test_another_take_is_selected_unless_told_not_to_be(
+async def test_another_take_is_selected_unless_the_request_declines(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     segment = scene["segment"]
     await record(client, segment, claim(), {"video": video(tmp_path)})
     second = await record(client, segment, claim(note="second"), {"video": video(tmp_path)}, select="false")
     assert second.json()["take"]["selected"] is False
-    chosen = await client.post(f"/api/v1/segments/{segment}/select", json={"take": 2})
-    assert (chosen.status_code, chosen.json()["number"], chosen.json()["selected"]) == (200, 2, True)
+    selected = await client.post(f"/api/v1/segments/{segment}/select", json={"take": 2})
+    assert (selected.status_code, selected.json()["number"], selected.json()["selected"]) == (200, 2, True)
     problem(await client.post(f"/api/v1/segments/{segment}/select", json={"take": 3}), 404, "not_found")
 
 
 async def test_two_receipts_are_compared(client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path) -> None:
     first = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
-    said = claim(parameters={"prompt": "a dry roof", "seed": "1"})
-    second = await record(client, scene["segment"], said, {"video": video(tmp_path)})
+    other_claim = claim(parameters={"prompt": "a dry roof", "seed": "1"})
+    second = await record(client, scene["segment"], other_claim, {"video": video(tmp_path)})
     ids = [answer.json()["receipt"]["id"] for answer in (first, second)]
-    found = (await client.get(f"/api/v1/receipts/{ids[0]}/diff/{ids[1]}")).json()
-    assert {one["name"] for one in found["parameters"]} >= {"prompt", "seed", "cfg"}
+    difference = (await client.get(f"/api/v1/receipts/{ids[0]}/diff/{ids[1]}")).json()
+    assert {change["name"] for change in difference["parameters"]} >= {"prompt", "seed", "cfg"}
     problem(await client.get(f"/api/v1/receipts/{ids[0]}/diff/404"), 404, "not_found")
 
 
-async def test_a_digest_that_nobody_knows_is_recorded_as_unmatched(
+async def test_an_unknown_digest_is_recorded_as_unmatched(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
-    said = claim(inputs=[{"role": "prompt", "asset": scene["asset"], "digest": digest_of(b"overwritten")}])
-    assert (await record(client, scene["segment"], said, {"video": video(tmp_path)})).status_code == 201
+    unmatched_claim = claim(inputs=[{"role": "prompt", "asset": scene["asset"], "digest": digest_of(b"overwritten")}])
+    assert (await record(client, scene["segment"], unmatched_claim, {"video": video(tmp_path)})).status_code == 201
     report = (await client.get("/api/v1/projects/1/staleness-report")).json()
     assert (report["totals"]["unmatched"], report["groups"][0]["kind"]) == (1, "unmatched")
     group = report["groups"][0]["id"]
@@ -151,7 +153,7 @@ async def test_a_digest_that_nobody_knows_is_recorded_as_unmatched(
 
 
 @pytest.mark.parametrize(
-    "said",
+    "invalid_claim",
     [
         claim(inputs=[{"role": "lora", "asset": 404}]),
         claim(inputs=[{"role": "prompt", "asset": "prompt:snow"}]),
@@ -175,19 +177,19 @@ async def test_a_digest_that_nobody_knows_is_recorded_as_unmatched(
         '{"engine": {"name": "a"}, "parameters": {"x": 1e999}}',
         '{"engine": {"name": "\\ud800"}}',
     ],
-    ids=lambda said: str(said)[:60],
+    ids=lambda invalid_claim: str(invalid_claim)[:60],
 )
-async def test_a_claim_that_cannot_be_is_refused_and_leaves_nothing(
-    client: httpx.AsyncClient, scene: dict[str, int], said: Any
+async def test_an_invalid_claim_is_refused_and_leaves_nothing(
+    client: httpx.AsyncClient, scene: dict[str, int], invalid_claim: Any
 ) -> None:
-    answer = await record(client, scene["segment"], said, {})
+    answer = await record(client, scene["segment"], invalid_claim, {})
     assert answer.status_code == 422, answer.text
     assert answer.json()["hint"]
     assert (await client.get(f"/api/v1/segments/{scene['segment']}/takes")).json()["total"] == 0
     assert (await client.get("/api/v1/receipts")).json()["items"] == []
 
 
-async def test_a_damaged_video_is_refused_and_an_unknown_form_is_kept(
+async def test_a_damaged_video_is_refused_and_an_unknown_format_stored(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     whole = video(tmp_path)
@@ -197,7 +199,7 @@ async def test_a_damaged_video_is_refused_and_an_unknown_form_is_kept(
     assert set(answer.json()["take"]["outputs"]) == {"video"}
 
 
-async def test_a_batch_is_recorded_whole_or_not_at_all(
+async def test_a_batch_is_recorded_completely_or_not_at_all(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     stored = await record(client, scene["segment"], claim(), {"video": video(tmp_path)})
@@ -215,27 +217,27 @@ async def test_a_batch_is_recorded_whole_or_not_at_all(
     assert answer.status_code == 201, answer.text
     assert [item["segment_id"] for item in answer.json()["items"]] == [take["segment_id"] for take in takes]
     again = await client.post("/api/v1/takes:batch", json={"takes": takes})
-    ids = [[item["receipt_id"] for item in found.json()["items"]] for found in (answer, again)]
+    ids = [[item["receipt_id"] for item in batch.json()["items"]] for batch in (answer, again)]
     assert ids[0] == ids[1]
     assert not any(item["created"] for item in again.json()["items"])
     problem(await client.post("/api/v1/takes:batch", json={"takes": takes * 17}), 422, "invalid")
 
 
-async def test_a_graph_is_kept_as_it_was_submitted(
+async def test_a_graph_is_stored_as_it_was_submitted(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     graph = {"3": {"class_type": "KSampler", "inputs": {"seed": 1.0, "steps": 20}}}
     answer = await record(client, scene["segment"], claim(graph=graph), {"video": video(tmp_path)})
-    kept = answer.json()["receipt"]["document"]["graph"]
-    assert json.loads((await client.get(f"/api/v1/blobs/{kept}")).content) == graph
-    assert (await client.get("/api/v1/receipts", params={"digest": kept})).json()["items"]
+    digest = answer.json()["receipt"]["document"]["graph"]
+    assert json.loads((await client.get(f"/api/v1/blobs/{digest}")).content) == graph
+    assert (await client.get("/api/v1/receipts", params={"digest": digest})).json()["items"]
 
 
-async def test_a_segment_that_is_not_there_is_said_before_the_upload(client: httpx.AsyncClient) -> None:
+async def test_a_missing_segment_is_refused_before_the_upload(client: httpx.AsyncClient) -> None:
     problem(await record(client, 404, claim(), {"video": b"x"}), 404, "not_found")
 
 
-async def test_the_same_upload_under_one_key_at_the_same_moment_is_carried_out_once(
+async def test_concurrent_uploads_under_one_key_are_done_once(
     client: httpx.AsyncClient, scene: dict[str, int], tmp_path: Path
 ) -> None:
     url, content, key = f"/api/v1/segments/{scene['segment']}/takes", video(tmp_path), {"Idempotency-Key": "one"}
@@ -255,8 +257,8 @@ async def test_the_same_upload_under_one_key_at_the_same_moment_is_carried_out_o
 
 async def test_a_segment_is_found_by_its_position(client: httpx.AsyncClient, scene: dict[str, int]) -> None:
     url = "/api/v1/projects/1/segments"
-    found = (await client.get(url, params={"scene_id": 1, "position": 2})).json()
-    assert ([one["position"] for one in found["items"]], found["total"], found["next"]) == ([2], 1, None)
+    page = (await client.get(url, params={"scene_id": 1, "position": 2})).json()
+    assert ([segment["position"] for segment in page["items"]], page["total"], page["next"]) == ([2], 1, None)
     assert (await client.get(url, params={"scene_id": 1, "position": 4})).json()["items"] == []
     problem(await client.get(url, params={"position": 2}), 422, "invalid")
     problem(await client.get(url, params={"scene_id": 1, "position": 2, "q": "seg"}), 422, "invalid")
@@ -264,18 +266,18 @@ async def test_a_segment_is_found_by_its_position(client: httpx.AsyncClient, sce
     elsewhere = await client.get("/api/v1/projects/2/segments", params={"scene_id": 1, "position": 2})
     assert elsewhere.json()["items"] == []
     await client.post(f"/api/v1/segments/{scene['segment']}/archive")
-    moved = (await client.get(url, params={"scene_id": 1, "position": 1})).json()["items"]
-    assert [one["id"] for one in moved] == [found["items"][0]["id"]], "positions close up"
+    shifted = (await client.get(url, params={"scene_id": 1, "position": 1})).json()["items"]
+    assert [segment["id"] for segment in shifted] == [page["items"][0]["id"]], "positions close up"
     await client.post("/api/v1/scenes/1/archive")
     assert (await client.get(url, params={"scene_id": 1, "position": 1})).json()["items"] == []
 
 
-async def test_what_is_answered_when_a_take_is_recorded_is_what_is_read_later(
+async def test_the_answer_of_recording_equals_the_later_answer(
     client: httpx.AsyncClient, scene: dict[str, int]
 ) -> None:
-    said = claim(parameters={"prompt": "é", "seed": "7", "cfg": 5.0, "shift": 1e-7}, observed={"duration_s": 3.0})
-    made = await record(client, scene["segment"], said, {})
-    again = await record(client, scene["segment"], said, {})
-    assert (made.status_code, again.status_code) == (201, 200)
-    assert made.json() | {"created": False} == again.json()
-    assert made.text.replace('"created":true', '"created":false') == again.text
+    sent_claim = claim(parameters={"prompt": "é", "seed": "7", "cfg": 5.0, "shift": 1e-7}, observed={"duration_s": 3.0})
+    recorded = await record(client, scene["segment"], sent_claim, {})
+    again = await record(client, scene["segment"], sent_claim, {})
+    assert (recorded.status_code, again.status_code) == (201, 200)
+    assert recorded.json() | {"created": False} == again.json()
+    assert recorded.text.replace('"created":true', '"created":false') == again.text

@@ -1,4 +1,4 @@
-"""Uploads stream into the store: all of one, or nothing."""
+"""Uploads stream into the store: completely, or not at all."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def digest_of(content: bytes) -> str:
 
 
 def form(*parts: Part, boundary: str = "b0undary") -> dict[str, Any]:
-    """A form with its parts in exactly this order: (name, filename, content)."""
+    """Return a form with its parts in exactly this order: (name, filename, content)."""
     body = b""
     for name, filename, content in parts:
         named = f'; filename="{filename}"' if filename is not None else ""
@@ -53,7 +53,7 @@ async def nothing_kept(db: Database, store: DiskStore) -> None:
         assert await scalar(conn, "SELECT (SELECT count(*) FROM blobs) + (SELECT count(*) FROM asset_versions)") == 0
 
 
-async def test_an_upload_makes_a_version_with_its_bytes(client: httpx.AsyncClient, store: DiskStore) -> None:
+async def test_an_upload_creates_a_version_with_its_bytes(client: httpx.AsyncClient, store: DiskStore) -> None:
     asset = await make_asset(client)
     content = b"a coat\r\n--b0undar\r\n\r\n" * 1000
     answer = await client.post(
@@ -75,7 +75,7 @@ async def test_an_upload_makes_a_version_with_its_bytes(client: httpx.AsyncClien
     assert back.headers["content-disposition"] == "attachment; filename*=UTF-8''coat_v1.bin"
 
 
-async def test_the_same_bytes_again_exist_already(client: httpx.AsyncClient) -> None:
+async def test_an_upload_of_existing_bytes_creates_no_version(client: httpx.AsyncClient) -> None:
     asset = await make_asset(client)
     url = f"/api/v1/assets/{asset}/versions"
     await client.post(url, files={"file": ("a", b"one")})
@@ -130,7 +130,7 @@ async def test_an_upload_under_a_key_is_done_once(client: httpx.AsyncClient) -> 
         ((*[("derived_from", None, b"1@1")] * 1001, ("file", "a", b"x")), "too_many"),
     ],
 )
-async def test_a_form_that_is_wrong_is_refused_and_leaves_nothing(
+async def test_an_invalid_form_is_refused_and_leaves_nothing(
     client: httpx.AsyncClient,
     db: Database,
     store: DiskStore,
@@ -150,7 +150,7 @@ async def test_a_form_that_is_wrong_is_refused_and_leaves_nothing(
     ["multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a", "text/plain",
      "multipart/form-data; boundary=" + "x" * 300],
 )  # fmt: skip
-async def test_what_is_no_form_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
+async def test_a_body_that_is_not_a_form_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
     asset = await make_asset(client)
     answer = await client.post(
         f"/api/v1/assets/{asset}/versions", content=b"--a--", headers={"Content-Type": content_type}
@@ -159,7 +159,7 @@ async def test_what_is_no_form_is_refused(client: httpx.AsyncClient, content_typ
     assert answer.json()["code"] in {"unsupported_media_type", "bad_form"}
 
 
-async def test_a_form_cut_short_is_refused_and_leaves_nothing(
+async def test_a_truncated_form_is_refused_and_leaves_nothing(
     client: httpx.AsyncClient, db: Database, store: DiskStore
 ) -> None:
     asset = await make_asset(client)
@@ -191,8 +191,8 @@ async def test_a_form_in_any_pieces_is_the_same_form(client: httpx.AsyncClient) 
 async def test_a_field_over_its_limit_is_too_large(client: httpx.AsyncClient, settings: Settings) -> None:
     asset = await make_asset(client)
     sent = form(("bindings", None, b"x" * (settings.max_field_bytes + 1)), ("file", "a", b"x"))
-    found = problem(await client.post(f"/api/v1/assets/{asset}/versions", **sent), 413, "too_large")
-    assert "GENLOCK_MAX_FIELD_BYTES" in found["hint"]
+    refusal = problem(await client.post(f"/api/v1/assets/{asset}/versions", **sent), 413, "too_large")
+    assert "GENLOCK_MAX_FIELD_BYTES" in refusal["hint"]
 
 
 async def test_a_hostile_file_is_refused_and_leaves_nothing(
@@ -209,19 +209,19 @@ async def test_a_hostile_file_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("filename", ["../../etc/passwd", "C:\\Windows\\x.bin", "a\x7fb", "夜.bin", "…" * 300])
-async def test_a_filename_is_kept_to_be_read_and_nothing_else(client: httpx.AsyncClient, filename: str) -> None:
+async def test_a_filename_is_stored_as_harmless_text(client: httpx.AsyncClient, filename: str) -> None:
     asset = await make_asset(client)
     answer = await client.post(f"/api/v1/assets/{asset}/versions", files={"file": (filename, b"x")})
     assert answer.status_code == 201, answer.text
-    kept = answer.json()["version"]["filename"]
-    assert kept and "/" not in kept and "\\" not in kept and kept.isprintable() and len(kept) <= 255
+    stored = answer.json()["version"]["filename"]
+    assert stored and "/" not in stored and "\\" not in stored and stored.isprintable() and len(stored) <= 255
 
 
-async def test_an_asset_that_is_not_there_is_said_before_the_upload(client: httpx.AsyncClient) -> None:
+async def test_a_missing_asset_is_refused_before_the_upload(client: httpx.AsyncClient) -> None:
     problem(await client.post("/api/v1/assets/404/versions", files={"file": ("a", b"x")}), 404, "not_found")
 
 
-async def test_a_file_in_place_is_registered_below_a_root_only(
+async def test_a_file_in_place_is_registered_only_below_a_root(
     client: httpx.AsyncClient, settings: Settings, tmp_path: Path
 ) -> None:
     roots = tmp_path / "models"
@@ -281,7 +281,7 @@ def test_a_refused_sender_may_finish_before_the_connection_ends(live_server: Liv
 
 
 @pytest.mark.parametrize("size", [2**28, pytest.param(2**31, marks=pytest.mark.long)], ids=["256 MiB", "2 GiB"])
-def test_a_large_upload_grows_no_memory(live_server: LiveServer, size: int) -> None:
+def test_a_large_upload_does_not_grow_the_memory(live_server: LiveServer, size: int) -> None:
     chunk = bytes(2**20)
     with live_server.client() as client:
         asset = client.post("/api/v1/assets", json={"kind": "other", "name": "a"}).json()["id"]
