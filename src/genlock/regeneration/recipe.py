@@ -8,6 +8,7 @@ renders, is filled in when the step starts. Until then it has no digest.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from genlock.digest import Digest
@@ -41,6 +42,12 @@ class Recipe(Model):
     regenerates: Regenerates | None = None
 
     @property
+    def as_document(self) -> dict[str, Any]:
+        """The recipe as JSON, as a step keeps it."""
+        document = self.model_dump(mode="json", exclude_none=True, exclude={"inputs"})
+        return document | {"inputs": [line.as_document for line in self.inputs]}
+
+    @property
     def is_open(self) -> bool:
         """Whether part of it is known only when the step starts."""
         return any(line.open is not None for line in self.inputs)
@@ -66,11 +73,24 @@ class ResolvedInput(Model):
     take: int | None = None
 
 
+def recipe_input(line: Input) -> RecipeInput:
+    """Return an input of a receipt as one of a recipe. Cached because the segments of a plan share many inputs."""
+    return _recipe_input(line)  # pyright: ignore[reportArgumentType] - pydantic gives frozen models a hash
+
+
+@lru_cache(maxsize=4096)
+def _recipe_input(line: Input) -> RecipeInput:
+    return RecipeInput.model_validate(line.model_dump())
+
+
+def request_of(recipe: Recipe) -> dict[str, Any] | None:
+    """Return what determines the picture, by the receipt's own definition; ``None`` while an input is open."""
+    return None if recipe.is_open else receipt.request_of(recipe.engine, recipe.inputs, recipe.parameters)
+
+
 def inputs_digest(recipe: Recipe) -> Digest | None:
-    """Return the inputs digest of a recipe, as defined for receipts; ``None`` while part of it is open."""
-    if recipe.is_open:
-        return None
-    return receipt.inputs_digest(recipe.engine, recipe.inputs, recipe.parameters)
+    """Return the digest of a recipe, by the receipt's own definition; ``None`` while an input is open."""
+    return None if recipe.is_open else receipt.inputs_digest(recipe.engine, recipe.inputs, recipe.parameters)
 
 
 def with_seed(recipe: Recipe, seed: str) -> Recipe:

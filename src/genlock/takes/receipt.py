@@ -7,7 +7,7 @@ claim ──claim_resolution──▶ inputs ──document──▶ bytes ─�
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from genlock.digest import Digest, canonical, digest_of, digest_of_json
 from genlock.engines.model import START_ROLES
@@ -42,7 +42,7 @@ class Input(Model):
     take: int | None = None
     via: Via | None = None
 
-    # Cached because the claims of a batch share many inputs. An input is frozen, and is never copied after this.
+    # Cached because the claims of a batch, and the segments of a plan, share many inputs.
     @cached_property
     def as_document(self) -> dict[str, Any]:
         """The line as JSON for the document."""
@@ -60,6 +60,13 @@ class Input(Model):
             "part": self.part,
         }
         return {key: value for key, value in line.items() if value is not None}
+
+    def __copy__(self) -> Self:
+        """Return a copy without what was derived from the original, which an update may change."""
+        copied = super().__copy__()
+        for derived in ("as_document", "as_request"):
+            vars(copied).pop(derived, None)
+        return copied
 
 
 class Subject(Model):
@@ -85,15 +92,19 @@ def complete_parameters(parameters: Parameters) -> dict[str, Any]:
     return values
 
 
-def inputs_digest(engine: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> Digest:
-    """Return the digest of what determines the picture: no labels, no version numbers, no times, nothing observed.
+def request_of(engine: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what determines the picture: no labels, no version numbers, no times, nothing observed.
 
     The digest replaces an effective digest that is not known. Inputs recorded ``via`` another are left out.
     """
     own = sorted((line for line in inputs if line.via is None), key=lambda line: (line.role, line.ordinal))
-    lines = [line.as_request for line in own]
     requested = {key: value for key, value in parameters.items() if key != "resolution_tier"}
-    return digest_of_json({"engine": engine, "inputs": lines, "parameters": requested})
+    return {"engine": engine, "inputs": [line.as_request for line in own], "parameters": requested}
+
+
+def inputs_digest(engine: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> Digest:
+    """Return the digest of a request, by which equal requests are found."""
+    return digest_of_json(request_of(engine, inputs, parameters))
 
 
 def claim_digest(claim: Claim, parts: Mapping[str, Digest]) -> Digest:

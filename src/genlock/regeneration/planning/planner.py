@@ -172,14 +172,13 @@ class _Walk:
         self._downstream += behind_gap
         restored = None
         if not self._ask.force:
-            digest = recipes.inputs_digest(remedy.recipe)
-            if digest is not None and digest == remedy.has:
+            request = recipes.request_of(remedy.recipe)
+            if request == remedy.has:
                 # It was made from the restored frame before it and needs nothing, or its cause is further upstream.
                 self._left_out[segment.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
                 return _Predecessor(segment, gap=behind_gap)
-            restored = digest and _match(
-                self._situation.earlier_takes.get(segment.segment_id, ()), digest, remedy.recipe
-            )
+            earlier = self._situation.earlier_takes.get(segment.segment_id, ())
+            restored = _match(earlier, remedy.recipe) if request is not None and earlier else None
         if restored:
             self._remember(segment, remedy, before)
             position = self._add_segment(segment, take, remedy, StepKind.RESTORE, restored.take_id, before)
@@ -325,8 +324,9 @@ class _Predecessor:
         return Frame(self.segment.take.take_id, self.segment.take.outputs)
 
 
-def _match(earlier_takes: Iterable[EarlierTake], digest: str, recipe: Recipe) -> EarlierTake | None:
+def _match(earlier_takes: Iterable[EarlierTake], recipe: Recipe) -> EarlierTake | None:
     """Return the newest earlier take that was made from these inputs."""
+    digest = recipes.inputs_digest(recipe)
     return next(
         (take for take in earlier_takes if take.inputs_digest == digest and recipe.graph in (None, take.graph)), None
     )

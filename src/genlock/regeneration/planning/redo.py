@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from genlock.digest import Digest
 from genlock.model import InputRole
 from genlock.regeneration.planning.remake import Remakes, other_sources
 from genlock.regeneration.planning.situation import OwnCause, PlannedSegment, SelectedTake, Situation, Target
-from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput, with_frame
+from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput, recipe_input, with_frame
 from genlock.staleness.model import CauseKind, RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import Regenerates
@@ -36,14 +37,14 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class Redo:
-    """How a segment would be rendered again. ``has`` is the inputs digest of the selected take.
+    """How a segment would be rendered again. ``has`` is the request that the selected take was made from.
 
     ``judged`` are the assets whose expected version it relies on. ``obstacle`` prevents rendering and restoring;
     ``cannot_render`` only rendering.
     """
 
     recipe: Recipe
-    has: Digest
+    has: dict[str, Any]
     judged: tuple[int, ...]
     replaced: tuple[Replaced, ...]
     obstacle: str | None = None
@@ -79,7 +80,7 @@ def redo(
     review.check_foreign_frame(recipe)
     return Redo(
         recipe=recipe,
-        has=receipt.inputs_digest(origin.engine, origin.inputs, origin.parameters),
+        has=receipt.request_of(origin.engine, origin.inputs, origin.parameters),
         judged=tuple(dict.fromkeys(review.judged)),
         replaced=tuple(review.replaced),
         obstacle=next(iter(review.obstacles), None),
@@ -113,7 +114,7 @@ class _InputReview:
 
     def line(self, line: Input) -> RecipeInput:
         """Return an input as it should be: unchanged if it has no asset or is waived, else in its expected version."""
-        unchanged = RecipeInput.model_validate(line.model_dump())
+        unchanged = recipe_input(line)
         if line.role is InputRole.SEED_FRAME:
             return unchanged
         if line.asset is None:

@@ -14,7 +14,7 @@ from hashlib import sha256
 from genlock.kinds import PICTURES
 from genlock.model import Kind
 from genlock.regeneration.planning.situation import Library, ReceiptFacts, Situation, Target
-from genlock.regeneration.recipe import Recipe, RecipeInput
+from genlock.regeneration.recipe import Recipe, RecipeInput, recipe_input
 from genlock.staleness.outdated_versions import GLOBAL, Content, Derived, Lineage, Node, Outdated, Ref, Scope, outdated
 from genlock.takes.claim import Regenerates
 from genlock.takes.receipt import Input
@@ -211,7 +211,7 @@ class _Trial:
         return target
 
     def _expected(self, line: Input, target: Target | None) -> RecipeInput:
-        unchanged = RecipeInput.model_validate(line.model_dump())
+        unchanged = recipe_input(line)
         if target is None:
             return unchanged
         if target.asset.id in self._remakes:

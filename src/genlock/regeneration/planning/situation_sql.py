@@ -143,8 +143,13 @@ async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Inpu
         receipts=list(receipt_ids),
     )
     inputs: dict[int, list[Input]] = {}
+    distinct: dict[tuple[Any, ...], Input] = {}  # segments of a project share most inputs, and parsing them takes long
     for row in lines:
-        inputs.setdefault(row.pop("receipt_id"), []).append(Input.model_validate(row))
+        receipt_id = row.pop("receipt_id")
+        values = tuple(row.values())
+        if values not in distinct:
+            distinct[values] = Input.model_validate(row)
+        inputs.setdefault(receipt_id, []).append(distinct[values])
     return inputs
 
 

@@ -90,7 +90,7 @@ def _step(step: DraftStep) -> dict[str, Any]:
         "asset_id": step.asset_id,
         "kind": step.kind.value,
         "engine": step.recipe.engine if step.recipe is not None and renders else None,
-        "wanted": step.recipe and step.recipe.model_dump(mode="json", exclude_none=True),
+        "wanted": step.recipe and step.recipe.as_document,
         "substitutes": [substitute.model_dump(mode="json", by_alias=True) for substitute in step.substitutes],
         "after": list(step.after),
         "take_id": step.take_id,

@@ -21,7 +21,7 @@ from genlock.model import Actor, InputRole
 from genlock.regeneration.making.materialise import Places
 from genlock.regeneration.planning import situation_sql
 from genlock.regeneration.plans import step_sql
-from genlock.regeneration.recipe import Recipe, RecipeInput
+from genlock.regeneration.recipe import Recipe, RecipeInput, recipe_input
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction.model import NewReproduction, Reproduction, Thresholds
 from genlock.regeneration.reproduction.verdicts import FRAMES
@@ -84,7 +84,7 @@ def recipe_of(receipt: Receipt) -> Recipe:
     return Recipe(
         engine=document["engine"]["name"],
         produces=VIDEO if receipt.asset_id is None else IMAGE,
-        inputs=tuple(RecipeInput.model_validate(line.model_dump()) for line in lines if line.via is None),
+        inputs=tuple(recipe_input(line) for line in lines if line.via is None),
         parameters=dict(document["parameters"]),
         graph=graph,
     )
