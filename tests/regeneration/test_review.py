@@ -47,7 +47,7 @@ async def test_with_review_a_plan_waits_until_a_user_activates_its_version(engin
     plan = await studio.run(await studio.plan(review=True))
     assert (plan.state, plan.totals.rendered) == (PlanState.REVIEW, 1)
     assert await studio.active("clothed") == 1
-    with pytest.raises(Conflict, match="waits for a version"):
+    with pytest.raises(Conflict, match="waits until a version"):
         async with studio.db.transaction() as conn:
             await actions.accept(conn, plan.id, studio.actor)
     await studio.activate("clothed", 2)
