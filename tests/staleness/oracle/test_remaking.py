@@ -5,7 +5,9 @@ With edits and loops between assets, reverts, several sources and several deriva
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.staleness.oracle.remaking import (
@@ -32,10 +34,10 @@ from tests.staleness.oracle.rules import State, expected, made_from, state, vers
 
 ROUNDS = 12  # random search over tens of thousands of worlds never needed more than four
 
-thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@thorough
+@quick
 @given(worlds(), st.data())
 def test_regenerating_ends_with_nothing_out_of_date(world: World, data: st.DataObject) -> None:
     for _ in range(ROUNDS):
@@ -47,7 +49,7 @@ def test_regenerating_ends_with_nothing_out_of_date(world: World, data: st.DataO
     assert out_of_date(world) == []
 
 
-@thorough
+@quick
 @given(worlds(), st.data())
 def test_segments_redone_in_order_afterwards_are_fresh(world: World, data: st.DataObject) -> None:
     versions = st.sampled_from([key(row) for row in world.versions])
@@ -81,7 +83,7 @@ def _with_take(world: World, segment: int, digests: list[str], used: list[tuple[
     )
 
 
-@thorough
+@quick
 @given(worlds(), st.data())
 def test_a_version_with_current_sources_is_up_to_date(world: World, data: st.DataObject) -> None:
     """Early cut-off: one derivation without roots is enough, whatever the others are."""
@@ -99,7 +101,7 @@ def test_a_version_with_current_sources_is_up_to_date(world: World, data: st.Dat
         assert version_roots(replace(world, derivations=(older, *world.derivations)), None, *x) == ()
 
 
-@thorough
+@quick
 @given(worlds(), st.data())
 def test_a_revert_restores_every_version(world: World, data: st.DataObject) -> None:
     asset = data.draw(st.sampled_from(world.assets))
@@ -109,7 +111,7 @@ def test_a_revert_restores_every_version(world: World, data: st.DataObject) -> N
     assert {key(row): version_roots(back, None, *key(row)) for row in back.versions} == before
 
 
-@thorough
+@quick
 @given(worlds(), st.randoms(use_true_random=False), st.data())
 def test_the_order_of_rows_does_not_matter(world: World, shuffler: Random, data: st.DataObject) -> None:
     x = data.draw(st.sampled_from([key(row) for row in world.versions]))
@@ -118,6 +120,23 @@ def test_the_order_of_rows_does_not_matter(world: World, shuffler: Random, data:
     shuffler.shuffle(derivations)
     shuffled = replace(world, versions=tuple(versions), derivations=tuple(derivations))
     assert version_roots(shuffled, None, *x) == version_roots(world, None, *x)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("law", "drawn"),
+    [
+        (test_regenerating_ends_with_nothing_out_of_date, ()),
+        (test_segments_redone_in_order_afterwards_are_fresh, ()),
+        (test_a_version_with_current_sources_is_up_to_date, ()),
+        (test_a_revert_restores_every_version, ()),
+        (test_the_order_of_rows_does_not_matter, (st.randoms(use_true_random=False),)),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_law_holds_in_five_times_as_many_worlds(law: Any, drawn: tuple[st.SearchStrategy[Any], ...]) -> None:
+    test = given(worlds(), *drawn, st.data())(law.hypothesis.inner_test)
+    settings(quick, max_examples=300)(test)()
 
 
 def test_an_edit_is_regenerated_from_the_version_that_it_edited() -> None:

@@ -16,6 +16,7 @@ from genlock.digest import Digest
 from genlock.engines.comfyui.refusals import refused
 from genlock.engines.model import AWAY
 from genlock.errors import Denied, Invalid, Tampered, Unavailable
+from genlock.tls import needs_certificates
 
 _REFUSED, _UNAUTHORIZED, _NOT_FOUND, _NOT_ALLOWED, _CONFLICT, _TOO_LARGE, _BROKEN = 400, 401, 404, 405, 409, 413, 500
 _SECRET = "X-Genlock-Secret"  # noqa: S105 - the name of a header
@@ -214,7 +215,7 @@ class ComfyClient:
 @asynccontextmanager
 async def connected(url: str) -> AsyncGenerator[ComfyClient]:
     """Return a client of the server at ``url``, open while the block lasts."""
-    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, verify=needs_certificates(url)) as http:
         yield ComfyClient(url, http)
 
 
