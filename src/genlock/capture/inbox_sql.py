@@ -4,7 +4,7 @@ from psycopg.types.json import Jsonb
 
 from genlock.capture.inbox import Capture, CaptureDetails, CaptureState
 from genlock.capture.run_record import RunPlace, RunRecord
-from genlock.db.connection import Conn, execute, many, maybe, one, scalar
+from genlock.db.connection import Conn, execute, many, maybe, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
@@ -30,7 +30,7 @@ async def by_run(conn: Conn, run: str) -> Capture | None:
 
 async def get_capture(conn: Conn, capture_id: int) -> CaptureDetails:
     """Return a capture with its record. Raises ``NotFound`` if there is none."""
-    return await one(
+    return await single(
         conn,
         CaptureDetails,
         NotFound(f"There is no capture {capture_id}.", hint=_HINT),

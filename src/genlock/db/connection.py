@@ -26,10 +26,10 @@ T = TypeVar("T")
 Conn = psycopg.AsyncConnection[Any]
 """A connection inside a transaction that the caller opened and will end."""
 
-Asked = psycopg.AsyncCursor[dict[str, Any]]
+SentQuery = psycopg.AsyncCursor[dict[str, Any]]
 """A query that was sent, and whose rows have not been read."""
 
-AskedFor = psycopg.AsyncCursor
+SentQueryFor = psycopg.AsyncCursor
 """A query that was sent, whose rows become values of a class."""
 
 APPLICATION_ROLE = "genlock_app"
@@ -214,7 +214,7 @@ async def maybe(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -
         return await cursor.fetchone()
 
 
-async def one(conn: Conn, cls: type[T], missing: GenlockError, query: LiteralString, **params: Any) -> T:
+async def single(conn: Conn, cls: type[T], missing: GenlockError, query: LiteralString, **params: Any) -> T:
     """Return the first row of a query as a ``cls``; raise ``missing`` if there is none."""
     row = await maybe(conn, cls, query, **params)
     if row is None:
@@ -229,14 +229,14 @@ async def rows(conn: Conn, query: LiteralString, **params: Any) -> list[dict[str
         return await cursor.fetchall()
 
 
-async def ask(conn: Conn, query: LiteralString, **params: Any) -> Asked:
+async def ask(conn: Conn, query: LiteralString, **params: Any) -> SentQuery:
     """Send a query; ``fetchall`` waits for its rows. In a pipeline, the next query can be sent at once."""
     cursor = conn.cursor(row_factory=dict_row)
     await cursor.execute(query, params)
     return cursor
 
 
-async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> AskedFor[T]:
+async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> SentQueryFor[T]:
     """Send a query whose rows become a ``cls``."""
     cursor = conn.cursor(row_factory=class_row(cls))
     await cursor.execute(query, params)

@@ -2,7 +2,7 @@
 
 from psycopg.types.json import Jsonb
 
-from genlock.db.connection import Conn, execute, many, one, scalar
+from genlock.db.connection import Conn, execute, many, scalar, single
 from genlock.db.pages import decode_cursor, decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
@@ -19,7 +19,7 @@ async def lock(conn: Conn) -> None:
 
 async def get_asset(conn: Conn, asset_id: int) -> Asset:
     """An asset by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Asset,
         NotFound(f"There is no asset {asset_id}.", hint="`genlock asset list` shows all assets."),
@@ -120,7 +120,7 @@ async def list_assets(
 
 async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
     """One version of an asset, with its derivations; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Version,
         NotFound(f"Asset {asset_id} has no version {number}.", hint="`genlock asset history` shows its versions."),

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import Asked, Conn, ask
+from genlock.db.connection import Conn, SentQuery, ask
 
 
-async def ask_paths(conn: Conn, content_ids: Sequence[int], scope_ids: Sequence[int]) -> Asked:
+async def ask_paths(conn: Conn, content_ids: Sequence[int], scope_ids: Sequence[int]) -> SentQuery:
     """Request why contents are out of date in some scopes, with the versions between the root and each content."""
     return await ask(
         conn,
@@ -19,7 +19,7 @@ async def ask_paths(conn: Conn, content_ids: Sequence[int], scope_ids: Sequence[
     )
 
 
-async def ask_members(conn: Conn, run_ids: Sequence[int]) -> Asked:
+async def ask_members(conn: Conn, run_ids: Sequence[int]) -> SentQuery:
     """Request the segments of some runs, with their positions in run and scene."""
     return await ask(
         conn,
@@ -36,7 +36,7 @@ async def ask_members(conn: Conn, run_ids: Sequence[int]) -> Asked:
     )
 
 
-async def ask_inputs(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+async def ask_inputs(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
     """Request the judged inputs and the seed frames of the selected takes of some segments."""
     return await ask(
         conn,
@@ -51,7 +51,7 @@ async def ask_inputs(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     )
 
 
-async def ask_versions(conn: Conn, refs: Sequence[tuple[int, int]]) -> Asked:
+async def ask_versions(conn: Conn, refs: Sequence[tuple[int, int]]) -> SentQuery:
     """Request the asset's name and the digest of versions by (asset, number)."""
     return await ask(
         conn,
@@ -66,7 +66,7 @@ async def ask_versions(conn: Conn, refs: Sequence[tuple[int, int]]) -> Asked:
     )
 
 
-async def ask_expectations(conn: Conn, scene_ids: Sequence[int], asset_ids: Sequence[int]) -> Asked:
+async def ask_expectations(conn: Conn, scene_ids: Sequence[int], asset_ids: Sequence[int]) -> SentQuery:
     """Request since when scenes expect the version of an asset that they expect, and who decided it."""
     return await ask(
         conn,
@@ -85,7 +85,7 @@ async def ask_expectations(conn: Conn, scene_ids: Sequence[int], asset_ids: Sequ
     )
 
 
-async def ask_link_changes(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+async def ask_link_changes(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
     """Request for segments with a broken link when, and by whom, the take before them was selected."""
     return await ask(
         conn,
@@ -101,7 +101,7 @@ async def ask_link_changes(conn: Conn, segment_ids: Sequence[int]) -> Asked:
     )
 
 
-async def ask_recordings(conn: Conn, segment_ids: Sequence[int]) -> Asked:
+async def ask_recordings(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
     """Request when, and by whom, the selected takes of some segments were recorded."""
     return await ask(
         conn,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genlock.db.connection import Asked, Conn, ask, pipelined, rows
+from genlock.db.connection import Conn, SentQuery, ask, pipelined, rows
 from genlock.staleness.arrays import Bools, Ints, integers
 from genlock.staleness.judge import Judged, judge
 from genlock.staleness.model import State
@@ -38,7 +38,7 @@ class JudgedSegments(NamedTuple):
 class AskedSegments(NamedTuple):
     """Segments whose judgement was requested."""
 
-    places: Asked
+    places: SentQuery
     present: AskedPresent
 
 

@@ -12,7 +12,7 @@ from typing import Any, LiteralString, NamedTuple
 import numpy as np
 from psycopg.rows import dict_row
 
-from genlock.db.connection import Asked, Conn, pipelined, plan_once
+from genlock.db.connection import Conn, SentQuery, pipelined, plan_once
 from genlock.staleness.arrays import Ints, integers, read_integers, read_pairs
 from genlock.staleness.outdated_versions import Outdated
 from genlock.staleness.present import (
@@ -188,8 +188,8 @@ class AskedPresent(NamedTuple):
     """A present that was requested."""
 
     projects: Sequence[int] | None
-    runs: Asked
-    causes: Asked
+    runs: SentQuery
+    causes: SentQuery
     instead: Sources
 
 
@@ -254,7 +254,7 @@ async def receive_present(request: AskedPresent) -> Loaded:
     return Loaded(row["as_of"], present)
 
 
-async def ask_takes_of(conn: Conn, run_ids: Sequence[int]) -> Asked:
+async def ask_takes_of(conn: Conn, run_ids: Sequence[int]) -> SentQuery:
     """Request the run, position and workload of every selected take of some runs with a known workload."""
     return await _ask(
         conn,
@@ -268,13 +268,13 @@ async def ask_takes_of(conn: Conn, run_ids: Sequence[int]) -> Asked:
     )
 
 
-async def receive_arrays(request: Asked) -> tuple[Ints, ...]:
+async def receive_arrays(request: SentQuery) -> tuple[Ints, ...]:
     """Wait for a row of arrays."""
     (row,) = await request.fetchall()
     return tuple(map(read_integers, row.values()))
 
 
-async def _ask(conn: Conn, query: LiteralString, params: Mapping[str, Any]) -> Asked:
+async def _ask(conn: Conn, query: LiteralString, params: Mapping[str, Any]) -> SentQuery:
     cursor = conn.cursor(row_factory=dict_row, binary=True)
     await cursor.execute(query, params)
     return cursor

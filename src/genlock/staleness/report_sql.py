@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import Asked, Conn, ask
+from genlock.db.connection import Conn, SentQuery, ask
 
 _SAMPLES = 1000
 """The newest measurements of a workload that count for its median."""
 
 
-async def ask_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> Asked:
+async def ask_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> SentQuery:
     """Request assets by id and version number, with the version's filename; version 0 has none."""
     return await ask(
         conn,
@@ -23,7 +23,7 @@ async def ask_names(conn: Conn, refs: Sequence[tuple[int, int]]) -> Asked:
     )
 
 
-async def ask_medians(conn: Conn, workloads: Sequence[int]) -> Asked:
+async def ask_medians(conn: Conn, workloads: Sequence[int]) -> SentQuery:
     """Request the median duration in seconds of each measured workload, and the number of its measurements."""
     return await ask(
         conn,

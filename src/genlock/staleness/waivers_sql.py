@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from genlock.db.connection import Conn, execute, many, one, rows, scalar
+from genlock.db.connection import Conn, execute, many, rows, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import Invalid, NotFound
 from genlock.model import Actor, Page
@@ -89,7 +89,7 @@ async def insert(
 
 async def get(conn: Conn, waiver_id: int) -> Waiver:
     """A waiver by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Waiver,
         NotFound(f"There is no waiver {waiver_id}.", hint="`genlock waivers` lists the waivers of a project."),

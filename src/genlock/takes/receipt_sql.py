@@ -1,6 +1,6 @@
 """Reads receipts."""
 
-from genlock.db.connection import AskedFor, Conn, ask_many, maybe, one, rows
+from genlock.db.connection import Conn, SentQueryFor, ask_many, maybe, rows, single
 from genlock.digest import digest_of, from_raw
 from genlock.errors import NotFound, Tampered
 from genlock.takes.model import Receipt
@@ -8,7 +8,7 @@ from genlock.takes.model import Receipt
 
 async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
     """A receipt with its document parsed; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Receipt,
         _unknown(receipt_id),
@@ -27,7 +27,7 @@ async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
     return await (await ask_receipt_of_selected(conn, segment_id)).fetchone()
 
 
-async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> AskedFor[Receipt]:
+async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> SentQueryFor[Receipt]:
     """Request the receipt of a segment's selected take: one row, or none."""
     return await ask_many(
         conn,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from genlock.db.connection import Asked, Conn, ask, execute, rows, scalar
+from genlock.db.connection import Conn, SentQuery, ask, execute, rows, scalar
 from genlock.db.tables import table
 from genlock.digest import Digest, to_hex, to_raw
 from genlock.model import Actor, InputRole, Model
@@ -54,7 +54,7 @@ async def lock_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
     )
 
 
-async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
+async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> SentQuery:
     """Ask where claims (segment, claim digest) belong, each claim once; for ``places_of``.
 
     Those that are new get the next take number of their segment, in order, and ids for the take and its receipt. What
@@ -100,7 +100,7 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> Asked:
     )
 
 
-async def places_of(request: Asked) -> dict[tuple[int, Digest], Place]:
+async def places_of(request: SentQuery) -> dict[tuple[int, Digest], Place]:
     """Where claims belong; those for unknown segments are absent."""
     result = await request.fetchall()
     return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in result}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many, one
+from genlock.db.connection import Conn, SentQuery, SentQueryFor, ask, ask_many, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
@@ -18,8 +18,8 @@ async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, lim
 class AskedPage(NamedTuple):
     """A page of takes that was requested."""
 
-    takes: AskedFor[Take]
-    total: Asked
+    takes: SentQueryFor[Take]
+    total: SentQuery
     limit: int
 
 
@@ -55,7 +55,7 @@ async def receive_page(request: AskedPage) -> Page[Take]:
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
     """A segment's take of this number; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Take,
         NotFound(f"Segment {segment_id} has no take {number}.", hint="`genlock provenance` lists a segment's takes."),
@@ -73,7 +73,7 @@ async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
 
 async def get_take_by_id(conn: Conn, take_id: int) -> Take:
     """A take by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Take,
         NotFound(f"There is no take {take_id}.", hint="`genlock provenance` lists a segment's takes."),
@@ -93,7 +93,7 @@ async def selected_takes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int,
     return {take.segment_id: take for take in await (await ask_selected(conn, segment_ids)).fetchall()}
 
 
-async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Take]:
+async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Take]:
     """Request the selected takes of some segments."""
     return await ask_many(
         conn,

@@ -7,7 +7,7 @@ where the last one ended: selected takes by project and segment, all takes by pr
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from genlock.db.connection import Asked, AskedFor, Conn, ask, ask_many, scalar
+from genlock.db.connection import Conn, SentQuery, SentQueryFor, ask, ask_many, scalar
 from genlock.db.pages import decode_cursor, encode_cursor
 from genlock.errors import Invalid, NotFound
 from genlock.library.sql import get_asset
@@ -131,7 +131,7 @@ def _by_version(contents: Sequence[Content]) -> tuple[VersionUsage, ...]:
 
 async def _ask_contents(
     conn: Conn, asset_id: int, version: int | None, project_id: int | None, *, selected: bool
-) -> AskedFor[Content]:
+) -> SentQueryFor[Content]:
     """The contents of an asset, or of one version, each with its number of takes; and what their sum is too high by."""
     return await ask_many(
         conn,
@@ -163,7 +163,7 @@ async def _ask_selected(
     project_id: int | None,
     key: Sequence[int] | None,
     limit: int,
-) -> AskedFor[OnPage]:
+) -> SentQueryFor[OnPage]:
     """The next selected takes by project and segment: a page of each content, merged."""
     return await ask_many(
         conn,
@@ -203,7 +203,7 @@ async def _ask_history(
     project_id: int | None,
     key: Sequence[int] | None,
     limit: int,
-) -> AskedFor[OnPage]:
+) -> SentQueryFor[OnPage]:
     """The next takes there ever were by project and receipt, newest first: pages of each content, merged."""
     return await ask_many(
         conn,
@@ -237,7 +237,7 @@ async def _ask_history(
     )
 
 
-async def ask_items(conn: Conn, page: UsageRows) -> Asked:
+async def ask_items(conn: Conn, page: UsageRows) -> SentQuery:
     """Ask for the takes of a page in its order, each with every way in which it used one of the contents."""
     return await ask(
         conn,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, one, scalar
+from genlock.db.connection import Conn, SentQueryFor, ask_many, execute, many, scalar, single
 from genlock.errors import NotFound
 from genlock.model import Actor
 from genlock.timeline.model import NewPin, Pin
@@ -25,7 +25,7 @@ async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> t
     )
 
 
-async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Pin]:
+async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Pin]:
     """Ask for the pins of the projects that some segments are in, with those of all their scenes."""
     return await ask_many(
         conn,
@@ -82,7 +82,7 @@ async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id
 
 async def get_pin(conn: Conn, pin_id: int) -> Pin:
     """A pin by id."""
-    return await one(
+    return await single(
         conn,
         Pin,
         NotFound(f"There is no pin {pin_id}."),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from genlock.db.connection import AskedFor, Conn, ask_many, execute, many, maybe, one, rows, scalar
+from genlock.db.connection import Conn, SentQueryFor, ask_many, execute, many, maybe, rows, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Page
@@ -24,7 +24,7 @@ async def insert_project(conn: Conn, new: NewProject, actor: Actor) -> int:
 
 async def get_project(conn: Conn, project_id: int) -> Project:
     """A project by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Project,
         NotFound(f"There is no project {project_id}.", hint="`genlock project list` shows all projects."),
@@ -105,7 +105,7 @@ async def insert_scene(conn: Conn, project_id: int, name: str, actor: Actor) -> 
 
 async def get_scene(conn: Conn, scene_id: int) -> Scene:
     """A scene by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Scene,
         NotFound(f"There is no scene {scene_id}.", hint="`genlock project show` lists a project's scenes."),
@@ -203,7 +203,7 @@ async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
 
 async def get_segment(conn: Conn, segment_id: int) -> Segment:
     """A segment by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Segment,
         no_segment(segment_id),
@@ -221,7 +221,7 @@ def no_segment(segment_id: int) -> NotFound:
     return NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists a project's segments.")
 
 
-async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedFor[Segment]:
+async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Segment]:
     """Ask for the segments with these ids, in no order; unknown ones are absent."""
     return await ask_many(
         conn,

@@ -1,6 +1,6 @@
 """Reads plans, their steps and what they leave out."""
 
-from genlock.db.connection import Conn, execute, many, one, scalar
+from genlock.db.connection import Conn, execute, many, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Page
@@ -9,7 +9,7 @@ from genlock.regeneration.model import LeftOut, Plan, PlanState, Step
 
 async def get_plan(conn: Conn, plan_id: int) -> Plan:
     """A plan by id; ``NotFound`` when there is none."""
-    return await one(
+    return await single(
         conn,
         Plan,
         _missing(plan_id),

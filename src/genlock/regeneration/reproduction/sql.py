@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from genlock.db.connection import Conn, execute, many, maybe, one, rows, scalar
+from genlock.db.connection import Conn, execute, many, maybe, rows, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
 from genlock.model import Actor, Model, Page
@@ -36,7 +36,7 @@ async def get_reproduction(conn: Conn, reproduction_id: int) -> Reproduction:
     missing = NotFound(
         f"There is no reproduction {reproduction_id}.", hint="`genlock reproductions` lists those of a take."
     )
-    return await one(
+    return await single(
         conn,
         Reproduction,
         missing,
