@@ -127,7 +127,7 @@ def test_newer_code_on_older_data_waits_for_the_server(database: str) -> None:
 @pytest.mark.parametrize("program", ["genlock.server", "genlock.regeneration.worker"])
 def test_a_process_of_an_older_version_ends_with_a_sentence(tmp_path: Path, database: str, program: str) -> None:
     _set_revision(database, "9999")
-    environment = {**os.environ, "GENLOCK_DATABASE_URL": database}
+    environment = {**os.environ, "GENLOCK_DATABASE_URL": database, "GENLOCK_PORT": "0"}
     command = [sys.executable, "-m", program, "--data", str(tmp_path / "data")]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert refused.returncode == 1
