@@ -191,7 +191,7 @@ class Studio:
         """Remove every pin of a scene, or those of the whole project."""
         scene_id = None if scene is None else self.scenes[scene]
         async with self.db.transaction() as conn:
-            pins = await pins_of(conn, self.project_id)
+            pins = (await pins_of(conn, self.project_id)).items
         for pin in pins:
             if pin.scene_id == scene_id:
                 async with self.db.transaction() as conn:

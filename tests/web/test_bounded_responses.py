@@ -135,3 +135,38 @@ async def test_an_archived_segment_keeps_its_state_and_takes(chain: httpx.AsyncC
     assert [cause["kind"] for cause in provenance["causes"]] == ["superseded"]
     report = await get(chain, "/projects/1/staleness-report")
     assert report["totals"]["segments"] == 0
+
+
+async def test_the_pins_of_a_project_come_in_pages_and_a_segment_has_the_first(client: httpx.AsyncClient) -> None:
+    await client.post("/api/v1/projects", json={"slug": "film", "name": "Film"})
+    for scene in ("night", "day"):
+        await client.post("/api/v1/projects/1/scenes", json={"name": scene})
+    await client.post("/api/v1/scenes/1/segments", json={"count": 2})
+    await client.post("/api/v1/scenes/2/segments", json={"count": 1})
+    for asset in range(1, 8):
+        await client.post("/api/v1/assets", json={"kind": "prompt", "name": f"tone {asset}"})
+        await client.post(f"/api/v1/assets/{asset}/versions", files={"file": ("a.txt", f"tone {asset}".encode())})
+        place = "projects/1" if asset < 6 else "scenes/1"
+        answer = await client.put(f"/api/v1/{place}/pins/{asset}", json={"version": 1, "reason": "as it was"})
+        assert answer.status_code == 200, answer.text
+    await client.put("/api/v1/scenes/2/pins/1", json={"version": 1, "reason": "as it was"})
+
+    async def pages(**filters: int) -> tuple[list[tuple[int | None, int]], set[int]]:
+        pins: list[tuple[int | None, int]] = []
+        totals: set[int] = set()
+        cursor: dict[str, str] = {}
+        while True:
+            page = (await client.get("/api/v1/projects/1/pins", params={"limit": 3, **filters, **cursor})).json()
+            pins += [(pin["scene_id"], pin["asset_id"]) for pin in page["items"]]
+            totals.add(page["total"])
+            if page["next"] is None:
+                return pins, totals
+            cursor = {"cursor": page["next"]}
+
+    of_project: list[tuple[int | None, int]] = [(None, asset) for asset in range(1, 6)]
+    assert await pages() == ([*of_project, (1, 6), (1, 7), (2, 1)], {8})
+    assert await pages(scene_id=1) == ([*of_project, (1, 6), (1, 7)], {7})
+    assert await pages(scene_id=2, asset_id=1) == ([(None, 1), (2, 1)], {2})
+    segments = (await get(client, "/projects/1/segments"))["items"]
+    assert [len(segment["pins"]) for segment in segments] == [5, 5, 5]
+    assert [segment["pins_total"] for segment in segments] == [7, 7, 6]

@@ -24,7 +24,7 @@ from typing import Any, Self
 from genlock.digest import PREFIX, Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.library.model import Asset, Version
-from genlock.model import SEED_FRAME, InputRole
+from genlock.model import SEED_FRAME, InputRole, Page
 from genlock.sdk.bodies import body_of
 from genlock.sdk.downloads import download
 from genlock.sdk.names import Names
@@ -33,6 +33,7 @@ from genlock.sdk.uploads import Form, size_of
 from genlock.staleness.model import SegmentView
 from genlock.takes.claim import Claim, ClaimEngine, ClaimInput, Observed, Parameters, Recorder
 from genlock.takes.model import Recorded, Take
+from genlock.timeline.model import Pin
 
 LAST_FRAME = "last_frame"
 _NOTED_PACKAGES = ("torch", "diffusers")
@@ -207,9 +208,11 @@ class Generation:
 
     def _expected(self, asset: Asset) -> int:
         """Return the expected version: the scene's pin, else the project's pin, else the active version."""
-        pins = [pin for pin in self.segment.pins if pin.asset_id == asset.id]
-        for pin in sorted(pins, key=lambda pin: pin.scene_id is None):
-            return pin.version
+        if self.segment.pins_total:
+            path = f"/projects/{self.segment.project_id}/pins"
+            pins = self._http.get(Page[Pin], path, scene_id=self.segment.scene_id, asset_id=asset.id).items
+            for pin in sorted(pins, key=lambda pin: pin.scene_id is None):
+                return pin.version
         if asset.active_version is None:
             raise NotFound(
                 f"{asset.kind}:{asset.name} has no version yet.", hint="Upload one with `genlock asset add`."

@@ -122,7 +122,8 @@ class SegmentView(Segment):
     """A segment with its state, why it is in it, and its takes.
 
     ``takes`` are the newest ones, at most 100, and come only with a single segment; ``takes_total`` counts them all.
-    ``pins`` are those that count for it. ``unknown_because`` says why it is ``unknown``, and is empty otherwise.
+    ``pins`` are the first five that apply to it, and ``pins_total`` counts them all. ``unknown_because`` says why it is
+    ``unknown``, and is empty otherwise.
     """
 
     state: State
@@ -131,6 +132,7 @@ class SegmentView(Segment):
     takes: tuple[Take, ...] = ()
     takes_total: int | None = None
     pins: tuple[Pin, ...] = ()
+    pins_total: int = 0
     unknown_because: tuple[str, ...] = ()
 
 

@@ -13,7 +13,7 @@ from genlock.takes import take_sql
 from genlock.takes.model import Take
 from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline_sql
-from genlock.timeline.model import Pin, Segment
+from genlock.timeline.pin_sql import NO_PINS
 
 TAKES = 100
 """The newest takes that come with a single segment; the others are a page away."""
@@ -29,20 +29,21 @@ async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[Segment
         segments = {segment.id: segment for segment in await asked_segments.fetchall()}
         judged = await places_sql.receive_segments(asked_judgement)
         selected = {take.segment_id: take for take in await asked_takes.fetchall()}
-        pins = await asked_pins.fetchall()
+        pins = await pin_sql.receive_pins(asked_pins)
     states = judged.states(segment_ids)
     causes = await causes_behind(conn, judged, segment_ids)
     return tuple(
         SegmentView(
-            **segments[segment_id].model_dump(),
+            **segment.model_dump(),
             state=states[segment_id],
             causes=causes.get(segment_id, ()),
             selected_take=selected.get(segment_id),
-            pins=tuple(pin for pin in pins if _counts_for(pin, segments[segment_id])),
+            pins=pins.get(segment.scene_id, NO_PINS).pins,
+            pins_total=pins.get(segment.scene_id, NO_PINS).total,
             unknown_because=_unknown_because(states[segment_id], selected.get(segment_id)),
         )
         for segment_id in segment_ids
-        if segment_id in segments
+        if (segment := segments.get(segment_id)) is not None
     )
 
 
@@ -75,10 +76,6 @@ async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
         raise timeline_sql.no_segment(segment_id)
     takes = await take_sql.takes_of(conn, segment_id, limit=TAKES)
     return views[0].model_copy(update={"takes": takes.items, "takes_total": takes.total})
-
-
-def _counts_for(pin: Pin, segment: Segment) -> bool:
-    return pin.project_id == segment.project_id and pin.scene_id in (None, segment.scene_id)
 
 
 def _unknown_because(state: State, take: Take | None) -> tuple[str, ...]:

@@ -1,16 +1,44 @@
 """The rows of pins, and of the scopes that they open."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from genlock.db.connection import Conn, SentQueryFor, ask_many, execute, many, scalar, single
+from genlock.db.connection import Conn, SentQuery, ask, execute, many, scalar, single
+from genlock.db.pages import decode_cursor, page_of
 from genlock.errors import NotFound
-from genlock.model import Actor
+from genlock.model import Actor, Page
 from genlock.timeline.model import NewPin, Pin
 
+SHOWN = 5
+"""How many pins come with a segment; the others are a page away."""
 
-async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> tuple[Pin, ...]:
-    """The pins of a project with those of its scenes; with ``scene_id`` those that count there."""
-    return await many(
+
+class PinsOfScene(NamedTuple):
+    """The first ``SHOWN`` pins that apply to a scene, those of its project first, and how many there are."""
+
+    pins: tuple[Pin, ...]
+    total: int
+
+
+NO_PINS = PinsOfScene((), 0)
+
+
+async def pins_of(
+    conn: Conn,
+    project_id: int,
+    *,
+    scene_id: int | None = None,
+    asset_id: int | None = None,
+    after: str | None = None,
+    limit: int = 100,
+) -> Page[Pin]:
+    """Return the pins of a project and its scenes, those of the project first, with the exact total.
+
+    With ``scene_id`` only those that apply to that scene, with ``asset_id`` only those of that asset.
+    """
+    key = decode_cursor(after, int, int) or (-1, 0)
+    filters = {"project_id": project_id, "scene_id": scene_id, "asset_id": asset_id}
+    pins = await many(
         conn,
         Pin,
         """
@@ -18,26 +46,59 @@ async def pins_of(conn: Conn, project_id: int, scene_id: int | None = None) -> t
           FROM pin_details
          WHERE project_id = %(project_id)s
            AND (%(scene_id)s::bigint IS NULL OR scene_id IS NULL OR scene_id = %(scene_id)s)
-         ORDER BY scene_id NULLS FIRST, id
+           AND (%(asset_id)s::bigint IS NULL OR asset_id = %(asset_id)s)
+           AND (coalesce(scene_id, 0), id) > (%(after_scene)s, %(after_id)s)
+         ORDER BY coalesce(scene_id, 0), id
+         LIMIT %(limit)s + 1
         """,
-        project_id=project_id,
-        scene_id=scene_id,
+        **filters,
+        after_scene=key[0],
+        after_id=key[1],
+        limit=limit,
     )
-
-
-async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Pin]:
-    """Ask for the pins of the projects that some segments are in, with those of all their scenes."""
-    return await ask_many(
+    total = await scalar(
         conn,
-        Pin,
         """
-        SELECT id, project_id, scene_id, asset_id, kind, name, version, active_version, reason, created_by, created_at
-          FROM pin_details
-         WHERE project_id IN (SELECT project_id FROM segments WHERE id = ANY(%(segments)s))
-         ORDER BY scene_id NULLS FIRST, id
+        SELECT count(*)
+          FROM pins
+         WHERE project_id = %(project_id)s
+           AND (%(scene_id)s::bigint IS NULL OR scene_id IS NULL OR scene_id = %(scene_id)s)
+           AND (%(asset_id)s::bigint IS NULL OR asset_id = %(asset_id)s)
+        """,
+        **filters,
+    )
+    return page_of(pins, limit, lambda last: (last.scene_id or 0, last.id), total=total)
+
+
+async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
+    """Ask for the pins that apply to the scenes of some segments; ``receive_pins`` reads them."""
+    return await ask(
+        conn,
+        """
+        SELECT s.id AS of_scene, applying.*
+          FROM scenes s
+         CROSS JOIN LATERAL (
+               SELECT d.id, d.project_id, d.scene_id, d.asset_id, d.kind, d.name, d.version, d.active_version, d.reason,
+                      d.created_by, d.created_at, count(*) OVER () AS total
+                 FROM pin_details d
+                WHERE d.project_id = s.project_id AND (d.scene_id IS NULL OR d.scene_id = s.id)
+                ORDER BY d.scene_id NULLS FIRST, d.id
+                LIMIT %(limit)s) applying
+         WHERE s.id IN (SELECT scene_id FROM segments WHERE id = ANY(%(segments)s))
         """,
         segments=list(segment_ids),
+        limit=SHOWN,
     )
+
+
+async def receive_pins(query: SentQuery) -> dict[int, PinsOfScene]:
+    """Return the pins of each scene that has any."""
+    scenes: dict[int, PinsOfScene] = {}
+    for row in await query.fetchall():
+        scene_id, total = row.pop("of_scene"), row.pop("total")
+        before = scenes.get(scene_id, NO_PINS)
+        scenes[scene_id] = PinsOfScene((*before.pins, Pin.model_validate(row)), total)
+    return scenes
 
 
 async def put_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, new: NewPin, actor: Actor) -> int:

@@ -8,7 +8,7 @@ from genlock.timeline import pin_sql
 from genlock.timeline import sql as timeline
 from genlock.timeline.model import NewPin, Pin
 from genlock.web.responses import json_response, no_content
-from genlock.web.route import ApiRoute, CurrentActor, Id, Transaction, readable_by, writable_by
+from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, IdFilter, Limit, Transaction, readable_by, writable_by
 
 router = APIRouter(tags=["pins"], route_class=ApiRoute)
 
@@ -42,8 +42,16 @@ async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: C
 
 
 @router.get("/projects/{project_id}/pins", response_model=Page[Pin], **readable_by(Role.VIEWER, 404))
-async def list_pins(project_id: Id, conn: Transaction) -> Response:
-    """List the pins of a project and of its scenes."""
+async def list_pins(
+    project_id: Id,
+    conn: Transaction,
+    scene_id: IdFilter = None,
+    asset_id: IdFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """List the pins of a project and its scenes, those of the project first; by scene, those that apply to it."""
     await timeline.get_project(conn, project_id)
-    pins = await pin_sql.pins_of(conn, project_id)
-    return json_response(Page[Pin](items=pins, total=len(pins)))
+    return json_response(
+        await pin_sql.pins_of(conn, project_id, scene_id=scene_id, asset_id=asset_id, after=cursor, limit=limit)
+    )
