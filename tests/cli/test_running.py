@@ -200,12 +200,12 @@ def test_a_closed_pipe_is_not_an_error(studio: Served, film: str) -> None:
     process.wait()
 
 
-@pytest.mark.parametrize("words", [("--help",), ("plans", "--help"), ("--version",), ("--json", "plan", "list")])
-def test_output_to_a_full_disk_is_an_error_of_one_sentence(words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [("--help",), ("plans", "--help"), ("--version",), ("--json", "unheard-of")])
+def test_output_to_a_full_disk_is_an_error_of_one_sentence(words: tuple[str, ...], tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "genlock.cli", *words],
-            env={"PATH": os.defpath},
+            env={"PATH": os.defpath, "GENLOCK_DATA": str(tmp_path)},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

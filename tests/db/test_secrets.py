@@ -66,7 +66,12 @@ def test_a_password_on_the_command_line_is_refused(tmp_path: Path, program: tupl
 
 @pytest.mark.parametrize("program", ["genlock.server", "genlock.regeneration.worker"])
 def test_a_malformed_url_is_not_printed(tmp_path: Path, program: str) -> None:
-    environment = {**os.environ, "GENLOCK_DATABASE_URL": MALFORMED[0], "GENLOCK_LOG_LEVEL": "debug"}
+    environment = {
+        **os.environ,
+        "GENLOCK_DATABASE_URL": MALFORMED[0],
+        "GENLOCK_LOG_LEVEL": "debug",
+        "GENLOCK_PORT": "0",
+    }
     command = [sys.executable, "-m", program, "--data", str(tmp_path / "data")]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert refused.returncode != 0

@@ -129,14 +129,14 @@ async def _worker(studio: Studio, concurrency: int = 1) -> AsyncGenerator[None]:
 
 
 async def _seconds_between(studio: Studio, first: str, then: str, plan: Plan) -> float:
-    """Return the seconds from the last event ``first`` to the plan's event ``then``; wait up to 10 s for it."""
+    """Return the seconds from the last event ``first`` to the plan's event ``then``; wait up to 30 s for it."""
     query = """
         SELECT extract(epoch FROM reaction.at - trigger.at)::float8
           FROM (SELECT id, at FROM events WHERE verb = %(first)s ORDER BY id DESC LIMIT 1) AS trigger
           JOIN events reaction ON reaction.id > trigger.id
                               AND reaction.verb = %(then)s AND reaction.subject = %(plan)s
     """
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             async with studio.db.transaction() as conn:
                 seconds = await scalar(conn, query, first=first, then=then, plan=f"plan/{plan.id}")
@@ -146,11 +146,11 @@ async def _seconds_between(studio: Studio, first: str, then: str, plan: Plan) ->
 
 
 async def _seconds_to_claim(studio: Studio, plan: Plan, segment_id: int) -> float:
-    """Return the seconds from the last activation to the start of a segment's step; wait up to 10 s for it."""
+    """Return the seconds from the last activation to the start of a segment's step; wait up to 30 s for it."""
     query = "SELECT at FROM events WHERE verb = 'asset.activated' ORDER BY id DESC LIMIT 1"
     async with studio.db.transaction() as conn:
         activated: datetime = await scalar(conn, query)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             (step,) = [step for step in await studio.steps(plan) if step.segment_id == segment_id]
             if step.started_at is not None:

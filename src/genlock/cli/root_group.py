@@ -25,18 +25,24 @@ class RootGroup(LazyGroup):
         """Run a command line and exit with its code."""
         arguments = list(sys.argv[1:] if args is None else args)
         try:
+            code = self._run(arguments, *positional, **keywords)
+        except (OSError, SystemExit) as error:
+            code = _exit_code_of_failed_output(error)
+        sys.exit(code or 0)
+
+    def _run(self, arguments: list[str], *positional: Any, **keywords: Any) -> Any:
+        """Run a command line, or report what is wrong with it, and return the exit code."""
+        try:
             code = super().main(arguments, *positional, **{**keywords, "standalone_mode": False})
-            if sys.stdout is not None:  # a process may be started without one  # pyright: ignore[reportUnnecessaryComparison]
-                sys.stdout.flush()
         except TyperException as error:
             _print_usage_error(error, as_json=_wants_json(arguments))
             code = error.exit_code
         except typer.Abort:
             typer.echo("Aborted.", err=True)
             code = FAILED
-        except (OSError, SystemExit) as error:
-            code = _exit_code_of_failed_output(error)
-        sys.exit(code or 0)
+        if sys.stdout is not None:  # a process may be started without one  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stdout.flush()
+        return code
 
 
 def _exit_code_of_failed_output(error: OSError | SystemExit) -> int:
