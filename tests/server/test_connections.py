@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.server.test_limits import MIB, peak_bytes
+from tests.database_pool import DatabasePool
+from tests.server.test_limits import MIB, peak_bytes, reset_peak
 from tests.server.test_process import announced, client, command, running
 
 QUICK = {"GENLOCK_HEADER_TIMEOUT_S": "1", "GENLOCK_IDLE_TIMEOUT_S": "1.5"}
@@ -38,10 +39,10 @@ def target(data: Path, database: str, environment: dict[str, str]) -> Generator[
         yield Target(process.pid, data), http
 
 
-@pytest.fixture
-def quick(tmp_path: Path, database: str) -> Generator[tuple[Target, httpx.Client]]:
-    """Start a server with timeouts of about a second."""
-    with target(tmp_path / "data", database, QUICK) as server:
+@pytest.fixture(scope="module")
+def quick(pool: DatabasePool, tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Target, httpx.Client]]:
+    """Start a server with timeouts of about a second, for all tests that need no other."""
+    with pool.borrowed() as database, target(tmp_path_factory.mktemp("quick") / "data", database, QUICK) as server:
         yield server
 
 
@@ -85,7 +86,7 @@ def test_headers_within_the_limit_are_read(quick: tuple[Target, httpx.Client]) -
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX-Endless: ", b"GET / HTTP/1.1\r\n", b"GET /"])
 def test_endless_headers_cost_little_memory(quick: tuple[Target, httpx.Client], start: bytes) -> None:
     server, http = quick
-    before = peak_bytes(server.pid)
+    before = reset_peak(server.pid)
     line = b"X-Header: value\r\n" * (MIB // 17) if start.endswith(b"\n") else b"a" * MIB
     with server.connect() as connection, contextlib.suppress(ConnectionError):
         connection.sendall(start)
@@ -97,7 +98,7 @@ def test_endless_headers_cost_little_memory(quick: tuple[Target, httpx.Client], 
 
 def test_endless_trailers_and_chunk_extensions_cost_little_memory(quick: tuple[Target, httpx.Client]) -> None:
     server, http = quick
-    before = peak_bytes(server.pid)
+    before = reset_peak(server.pid)
     head = server.head(
         "POST /api/v1/projects", "Content-Type: application/json", "Transfer-Encoding: chunked", "Expect: 100-continue"
     )
