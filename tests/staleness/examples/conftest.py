@@ -52,7 +52,7 @@ STAGES: dict[str, Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[
 """Stages by name; each opens itself, with the fixtures that it asks the request for (``database`` …)."""
 
 
-@pytest.fixture(params=list(STAGES))
+@pytest.fixture(params=["oracle", "sql", pytest.param("api", marks=pytest.mark.long)])
 async def stage(request: pytest.FixtureRequest) -> AsyncIterator[Stage]:
     """Return an empty stage."""
     name: str = request.param

@@ -10,7 +10,7 @@ from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.machine import EXPECTED, Histories, reached
 
 MUTANTS = "GENLOCK_TEST_MUTANTS"
-SHORT, FAULTY = (12, 15), (120, 25)
+SHORT, FAULTY = (6, 15), (120, 25)
 """How many histories of how many steps are short, and how many it takes for a fault in the source to show."""
 
 
