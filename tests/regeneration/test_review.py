@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -110,16 +111,17 @@ async def test_changes_without_a_worker_are_noticed_at_its_start(engine_studio: 
     await studio.upload(Kind.SOURCE_IMAGE, "portrait", "portrait_v2.png")
     plan = await studio.run(await studio.plan(review=True))
     await studio.activate("clothed", 2)
-    async with _worker(studio):
+    # The queue is fetched first and listened to afterwards: what is queued in between waits for the next poll.
+    async with _worker(studio, pace=replace(DEAF, poll_s=1)):
         await _seconds_to_claim(studio, plan, studio.segments["A"][0])
 
 
 @asynccontextmanager
-async def _worker(studio: Studio, concurrency: int = 1) -> AsyncGenerator[None]:
+async def _worker(studio: Studio, concurrency: int = 1, pace: Pace = DEAF) -> AsyncGenerator[None]:
     stop = asyncio.Event()
     engines = engines_here(Settings())
     work = asyncio.create_task(
-        run_worker(studio.db, studio.store, stop=stop, engines=engines, pace=DEAF, concurrency=concurrency)
+        run_worker(studio.db, studio.store, stop=stop, engines=engines, pace=pace, concurrency=concurrency)
     )
     try:
         yield

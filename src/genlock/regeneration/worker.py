@@ -58,11 +58,14 @@ _STDIN = 0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The intervals of a worker, in seconds. A worker without a heartbeat for ``silent_s`` counts as dead."""
+    """The intervals of a worker, in seconds. A worker without a heartbeat for ``silent_s`` counts as dead.
+
+    ``poll_s``: a worker is notified of steps, but the queue can miss a notification while it starts or fetches.
+    """
 
     heartbeat_s: float = 2.0
     silent_s: float = 12.0
-    poll_s: float = 2.0
+    poll_s: float = 1.0
     patrol_s: float = 5.0
     tick_s: float = 0.5
     grace_s: float = 5.0
