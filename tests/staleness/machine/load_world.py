@@ -55,10 +55,12 @@ async def load_world(conn: Conn) -> World:
                 row["name"],
                 row["chained"],
                 row["archived"],
+                row["archived_position"],
             )
             for row in await rows(
                 conn,
-                """SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived
+                """SELECT id, scene_id, project_id, position, name, chained, archived_at IS NOT NULL AS archived,
+                          archived_position
                      FROM segments""",
             )
         ),

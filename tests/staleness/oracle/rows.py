@@ -34,7 +34,7 @@ class SceneRow:
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """A slot of a scene. ``position`` orders the segments that are not archived; an archived one has none."""
+    """A slot of a scene. ``position`` orders the segments that are not archived; an archived one keeps the one it had."""
 
     id: int
     scene_id: int
@@ -43,6 +43,7 @@ class SegmentRow:
     name: str
     chained: bool = True
     archived: bool = False
+    archived_position: int | None = None
 
 
 @dataclass(frozen=True)

@@ -333,7 +333,7 @@ def _version_step(world: World, version: VersionRow) -> Step:
 
 
 def _segment_step(segment: SegmentRow) -> Step:
-    return Step("segment", segment.id, segment.position or 0, segment.name)
+    return Step("segment", segment.id, segment.position or segment.archived_position or 0, segment.name)
 
 
 def _shortest(trails: Iterable[Trail]) -> list[Trail]:
