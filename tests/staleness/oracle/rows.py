@@ -34,7 +34,7 @@ class SceneRow:
 
 @dataclass(frozen=True)
 class SegmentRow:
-    """A slot of a scene. ``position`` orders the segments that are not archived; an archived one keeps the one it had."""
+    """A slot of a scene. ``position`` orders those that are not archived; an archived one keeps the one it had."""
 
     id: int
     scene_id: int
