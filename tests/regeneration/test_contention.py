@@ -34,7 +34,8 @@ async def test_a_step_notes_its_blobs_in_the_same_order_as_a_capture_of_its_run(
                 stored.set()
 
         async def note_rest() -> None:
-            await stored.wait()
+            async with asyncio.timeout(60):
+                await stored.wait()
             with psycopg.connect(database, autocommit=True) as watching:
                 async with asyncio.timeout(60):
                     while watching.execute(_WAITING).fetchone() == (0,):  # noqa: ASYNC110 - in the database
