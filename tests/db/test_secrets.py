@@ -103,7 +103,9 @@ def test_settings_and_choices_show_no_secret(tmp_path: Path) -> None:
         assert SECRET not in repr(shown) + str(shown)
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="command lines are read from /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/cmdline").exists(), reason="only Linux has /proc, from which the test reads command lines"
+)
 def test_no_process_of_a_server_has_the_password_on_its_command_line(database: str) -> None:
     """The server, and the worker that it starts, get the URL by their environment."""
     with temporary_folder() as folder:

@@ -49,7 +49,7 @@ class Moody:
         return EngineInfo(name="moody", parameters=(), roles=(), produces=("video",), version="1", environment={})
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
-        raise NotImplementedError
+        raise AssertionError("only probed: no run is ever started")
 
     async def cancel(self, run: str) -> None:
         """Do nothing: no run is ever started."""

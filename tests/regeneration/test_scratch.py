@@ -76,7 +76,7 @@ def test_the_folder_of_a_running_worker_is_unchanged(tmp_path: Path, hold: Hold)
         assert (folder / "frame.png").exists()
 
 
-@pytest.mark.skipif(
+@pytest.mark.skipif(  # containers differ by PID namespaces, which only Linux has, and not for every user
     shutil.which("unshare") is None
     or subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode != 0,
     reason="needs PID namespaces",

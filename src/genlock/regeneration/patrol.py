@@ -40,7 +40,7 @@ async def each_plan(db: Database, plan_ids: Sequence[int], action: Callable[[Con
             succeeded += 1
         except GenlockError as error:
             logger.warning("Could not continue plan %d: %s", plan_id, error.message)
-        except Exception:
+        except Exception:  # logged whole; one plan that cannot continue must not hold up the others
             logger.exception("Could not continue plan %d.", plan_id)
     return succeeded
 

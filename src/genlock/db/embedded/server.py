@@ -64,7 +64,7 @@ class Attached:
                     self._recipe.on_progress("The database had died and was started again.")
             except GenlockError as error:  # reported, and tried again: the cause may go away
                 self._recipe.on_progress(f"The database has died and does not start: {error.message}")
-            except Exception:
+            except Exception:  # logged whole; the database must stay watched, whatever one look at it meets
                 logger.exception("Could not check whether the embedded database is running.")
 
     def detach(self) -> None:

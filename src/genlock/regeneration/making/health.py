@@ -41,7 +41,7 @@ class EngineHealth:
             except GenlockError as error:
                 logger.debug("%s: %s", name, error.message)
                 self.mark_unreachable(name)
-            except Exception:
+            except Exception:  # logged whole; one broken engine must not end the watch over the others
                 logger.exception("Engine %s failed unexpectedly when probed.", name)
                 self.mark_unreachable(name)
             else:

@@ -49,7 +49,7 @@ async def render_watched(
             except GenlockError as error:
                 logger.warning("%s: could not record the heartbeat: %s", spec.run, error.message)
                 current = True
-            except Exception:
+            except Exception:  # logged whole; a missed heartbeat must not fail a render that goes well
                 logger.exception("%s: could not record the heartbeat.", spec.run)
                 current = True
             stopped = shop.ending.is_set() or not current
