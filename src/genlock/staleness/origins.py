@@ -75,4 +75,6 @@ def _shorter(cause: OwnCause, other: OwnCause, segment_at: SegmentRef) -> bool:
         return len(cause.versions) < len(other.versions) + between
     # Behind these the two paths are the same segments.
     along = [*other.versions, *(segment_at(other.position + step) for step in range(between))]
+    if list(cause.versions) == along:
+        return between > 0  # a version and a segment can have the same ids: the path by versions is shown
     return list(cause.versions) < along

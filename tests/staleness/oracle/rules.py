@@ -337,10 +337,14 @@ def _segment_step(segment: SegmentRow) -> Step:
 
 
 def _shortest(trails: Iterable[Trail]) -> list[Trail]:
-    """Return one trail per root: the shortest, then the one with the lowest ids; ordered by root."""
+    """Return one trail per root: the shortest, then the one with the lowest ids; ordered by root.
 
-    def length_then_ids(trail: Trail) -> tuple[int, list[tuple[int, int]], str]:
-        return (len(trail.path), [(step.id, step.number) for step in trail.path], trail.root.used_digest)
+    A version and a segment can have the same ids: then the trail with more versions.
+    """
+
+    def length_then_ids(trail: Trail) -> tuple[int, list[tuple[int, int]], str, int]:
+        ids = [(step.id, step.number) for step in trail.path]
+        return (len(ids), ids, trail.root.used_digest, sum(step.type == "segment" for step in trail.path))
 
     best: dict[Identity, Trail] = {}
     for trail in sorted(trails, key=length_then_ids):
