@@ -3,14 +3,15 @@
 import asyncio
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from tests.regeneration.studio import Studio
 
 from genlock.db.connection import rows
 from genlock.digest import Digest, to_raw
 from genlock.regeneration import render
 
-_INSERT = "INSERT INTO blobs (digest, size_bytes, media_type) VALUES (%s, 1, 'video/mp4') ON CONFLICT DO NOTHING"
+_INSERT = (
+    "INSERT INTO genlock.blobs (digest, size_bytes, media_type) VALUES (%s, 1, 'video/mp4') ON CONFLICT DO NOTHING"
+)
 _WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
 
 
@@ -25,7 +26,9 @@ async def test_a_step_notes_its_blobs_in_the_same_order_as_a_capture_of_its_run(
     parts: list[Digest] = []
 
     # The other connection detects a deadlock long before the worker, so the test fails with its error.
-    with psycopg.connect(make_conninfo(database, options="-c deadlock_timeout=50ms")) as other:
+    with psycopg.connect(database) as other:
+        other.execute("SET deadlock_timeout = '50ms'")
+        other.commit()
 
         def note_first(point: str) -> None:
             if point == "stored" and not stored.is_set():
