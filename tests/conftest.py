@@ -1,7 +1,6 @@
 """Fixtures of several rooms: real PostgreSQL databases, a real store, the real application."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -24,6 +23,7 @@ from genlock.blobs.disk import DiskStore
 from genlock.db.connection import Conn, Database
 from genlock.db.migrate import migrate
 from genlock.model import Actor, Role
+from genlock.server.address import listen
 from genlock.server.run import HttpServer
 from genlock.settings import Settings
 from genlock.web.app import create_app
@@ -190,7 +190,7 @@ class LiveServer:
             self.app = create_app(db, self.store, self.settings)
             self.app.add_middleware(_Around, self.count)
             self._server = HttpServer(self.app, self.settings, self._ready.set)
-            listener = socket.create_server(("127.0.0.1", self.port))
+            listener = listen("127.0.0.1", self.port)
             self.port = int(listener.getsockname()[1])
             self.url = f"http://127.0.0.1:{self.port}"
             await self._server.serve([listener])
