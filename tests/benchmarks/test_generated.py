@@ -2,41 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Iterator
 from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
-import pytest
-from benchmarks.generate import generate
-from tests.fixtures_postgres import fresh_database
+from tests.benchmarks.conftest import RECEIPTS
 from tests.staleness.machine.compare import same_reports
 from tests.staleness.machine.load_world import load_world
 from tests.staleness.oracle.rows import ReceiptRow, SceneRow, SegmentRow, TakeRow, VersionRow, World
 from tests.takes.rebuild import rebuilt
 
-from genlock.db.connection import Conn, Database, rows, scalar
+from genlock.db.connection import Conn, rows, scalar
 from genlock.digest import canonical, to_raw
 from genlock.takes.receipt import Input, inputs_digest
-
-RECEIPTS = 1000
-
-
-@pytest.fixture(scope="module")
-def generated(postgres: str, template: str) -> Iterator[str]:
-    """A database with a benchmark's data."""
-    with fresh_database(postgres, template) as url:
-        generate(url, RECEIPTS, lambda _: None)
-        yield url
-
-
-@pytest.fixture
-async def conn(generated: str) -> AsyncGenerator[Conn]:
-    db = Database(generated)
-    await db.open()
-    async with db.snapshot() as snapshot:
-        yield snapshot
-    await db.close()
 
 
 async def test_documents_are_canonical_and_say_what_their_digests_say(conn: Conn) -> None:

@@ -91,11 +91,11 @@ async def test_a_statement_is_short_and_can_be_planned(where: str, conn: Conn) -
     statement = STATEMENTS[where]
     lines = [line for line in statement.splitlines() if line.strip()]
     assert len(lines) <= MOST_LINES, f"{where} has {len(lines)} lines"
-    plan = await conn.execute(cast(LiteralString, f"EXPLAIN {statement}"), _example(where, statement))
+    plan = await conn.execute(cast(LiteralString, f"EXPLAIN {statement}"), example_of(where, statement))
     assert await plan.fetchall()
 
 
-def _example(where: str, statement: str) -> dict[str, Any]:
+def example_of(where: str, statement: str) -> dict[str, Any]:
     """Return example parameters of a statement: by its module, else by name and type, else by name."""
     module = where.partition(":")[0]
     examples: dict[str, Any] = {}

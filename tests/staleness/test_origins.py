@@ -18,5 +18,5 @@ def own(position: int, *versions: Ref) -> OwnCause:
 def test_a_version_and_a_segment_with_the_same_ids(segment_id: int, begins_at: int, backwards: bool) -> None:
     """Rain v1 reaches segment 2 by segment 1, which uses it, and by tiny v1, which was made from it."""
     causes = [own(1, (RAIN, 1)), own(2, (RAIN, 1), (TINY, 1))]
-    found = origins(causes[::-1] if backwards else causes, {}, [2], lambda position: (segment_id, position))
-    assert found[2].position == begins_at
+    begins = origins(causes[::-1] if backwards else causes, {}, [2], lambda position: (segment_id, position))
+    assert begins[2].position == begins_at

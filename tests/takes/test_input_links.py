@@ -97,11 +97,13 @@ async def test_the_migration_links_earlier_registrations(stage: Stage) -> None:
     await stage.record(stage.segments[0], claim(*WHOLE, PICTURE, STORM, fog))
     await stage.version("fog", "fog 2")  # as a release without links registers it
     await stage.conn.execute("RESET ROLE")
-    await stage.conn.execute("DROP VIEW resolved_inputs CASCADE")
+    await stage.conn.execute("DROP VIEW resolved_inputs, content_uses CASCADE")
     await stage.conn.execute("DROP TABLE input_links")
+    await stage.conn.execute("DROP INDEX asset_versions_by_filename")
     await stage.conn.execute("UPDATE selected_takes SET unknown = false")
     await stage.conn.execute("UPDATE runs SET unknown_from = NULL")
-    await stage.conn.execute((MIGRATIONS / "versions" / "0016_input_links.sql").read_bytes())
+    for revision in ("0016_input_links", "0021_inputs_by_receipt"):
+        await stage.conn.execute((MIGRATIONS / "versions" / f"{revision}.sql").read_bytes())
     assert await stage.ask(LINKS) == 5
     assert await stage.ask(UNKNOWN) == [stage.segments[0], stage.segments[2]]
     await check(stage)

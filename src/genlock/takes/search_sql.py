@@ -83,9 +83,9 @@ async def _uses_of(conn: Conn, digest: Digest) -> _Uses:
              UNION
             SELECT id FROM contents WHERE effective_digest = %(digest)s
         ), used (content_id, project_id) AS (
-            SELECT c.id, (SELECT min(project_id) FROM resolved_inputs i WHERE i.content_id = c.id) FROM content c
+            SELECT c.id, (SELECT min(project_id) FROM content_uses i WHERE i.content_id = c.id) FROM content c
              UNION ALL
-            SELECT u.content_id, (SELECT min(project_id) FROM resolved_inputs i
+            SELECT u.content_id, (SELECT min(project_id) FROM content_uses i
                                    WHERE i.content_id = u.content_id AND i.project_id > u.project_id)
               FROM used u
              WHERE u.project_id IS NOT NULL
@@ -127,12 +127,12 @@ async def _with_digest(conn: Conn, criteria: _Criteria, before: int, limit: int)
             SELECT page.id
               FROM unnest(%(contents)s::bigint[], %(projects)s::bigint[]) AS used (content_id, project_id)
              CROSS JOIN LATERAL (
-                   (SELECT DISTINCT receipt_id AS id FROM resolved_inputs i
+                   (SELECT DISTINCT receipt_id AS id FROM content_uses i
                      WHERE i.content_id = used.content_id AND i.project_id = used.project_id
                        AND i.receipt_id < %(before)s
                      ORDER BY 1 DESC LIMIT %(limit)s)
                     UNION ALL
-                   (SELECT DISTINCT receipt_id FROM resolved_inputs i
+                   (SELECT DISTINCT receipt_id FROM content_uses i
                      WHERE i.content_id = used.content_id AND i.project_id IS NULL AND used.project_id IS NULL
                        AND i.receipt_id < %(before)s
                      ORDER BY 1 DESC LIMIT %(limit)s)) AS page) AS of_any_kind
@@ -186,11 +186,11 @@ async def _walk(conn: Conn, criteria: _Criteria, prompt: str | None, before: int
                              FROM unnest(%(contents)s::bigint[], %(projects)s::bigint[])
                                   AS used (content_id, project_id)
                             CROSS JOIN LATERAL (
-                                  SELECT max(receipt_id) AS id FROM resolved_inputs i
+                                  SELECT max(receipt_id) AS id FROM content_uses i
                                    WHERE i.content_id = used.content_id AND i.project_id = used.project_id
                                      AND i.receipt_id <= at
                                    UNION ALL
-                                  SELECT max(receipt_id) FROM resolved_inputs i
+                                  SELECT max(receipt_id) FROM content_uses i
                                    WHERE i.content_id = used.content_id AND i.project_id IS NULL
                                      AND used.project_id IS NULL AND i.receipt_id <= at) AS newest) AS of_any_kind
                        ) AS newest) AS ends

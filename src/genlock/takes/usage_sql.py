@@ -216,7 +216,7 @@ async def _ask_history(
                        ) AS content
                  CROSS JOIN LATERAL (
                        SELECT DISTINCT i.project_id, i.receipt_id
-                         FROM resolved_inputs i
+                         FROM content_uses i
                         WHERE i.content_id = content.id
                           AND (i.project_id, i.receipt_id) < (%(project)s::bigint, %(receipt)s::bigint)
                           AND i.project_id >= %(first_project)s
