@@ -10,8 +10,8 @@ import pytest
 import typer
 
 from genlock.cli.commands import COMMANDS
-from genlock.cli.lazy_import import load
 from genlock.cli.root_group import RootGroup
+from genlock.lazy_import import load
 
 LOADED = """
 import sys

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from genlock.cli.lazy_import import load
+from genlock.lazy_import import load
 
 
 @dataclass(frozen=True)

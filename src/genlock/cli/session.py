@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rich.console import RenderableType
 
 from genlock.cli.formatting import as_document, clean, console
-from genlock.cli.lazy_import import load
 from genlock.cli.options import CommonOptions
+from genlock.lazy_import import load
 from genlock.sdk.connection import Connection, settings_of
 from genlock.settings import Settings
 

@@ -33,8 +33,9 @@ SentQueryFor = psycopg.AsyncCursor
 """A query that was sent, whose rows become values of a class."""
 
 APPLICATION_ROLE = "genlock_app"
-# Statements here are short and their plans wide: compiling one takes a hundred times as long as running it.
-_OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC -c jit=off"
+# Statements here are short and their plans wide: compiling one takes a hundred times as long as running it. A plan for
+# all parameters may start a parallel worker for what one of them never reads, which takes longer than the statement.
+_OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC -c jit=off -c max_parallel_workers_per_gather=0"
 _TRUSTED_S = 30.0  # so long a connection that lies in the pool is believed to be there, if nothing says otherwise
 logger = logging.getLogger(__name__)
 

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
 from genlock.database_url import redact
 from genlock.db.connection import checked_conninfo
 from genlock.errors import Conflict, Unavailable
+from genlock.lazy_import import load
 
 MINIMUM_SERVER = 15_00_00
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,8 +30,11 @@ def migrate(conninfo: str, *, migrations: Path = MIGRATIONS) -> None:
                 hint="Point GENLOCK_DATABASE_URL at a newer server, or leave it out to use the embedded one.",
             )
         lock.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
-        _require_known(_revision(lock))
-        _upgrade(conninfo, migrations)
+        revision = _revision(lock)
+        _require_known(revision)
+        if revision != revisions(migrations)[-1]:
+            # Alembic takes longer to import than the rest of a start, and most starts have nothing to change.
+            load("genlock.db.upgrade", "upgrade")(conninfo, migrations)
 
 
 def require_current(conninfo: str) -> None:
@@ -54,9 +54,9 @@ def require_current(conninfo: str) -> None:
         )
 
 
-def revisions() -> tuple[str, ...]:
+def revisions(migrations: Path = MIGRATIONS) -> tuple[str, ...]:
     """Return the revisions that this version of Genlock knows, oldest first."""
-    return tuple(sorted(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")))
+    return tuple(sorted(path.stem.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")))
 
 
 def _connected(conninfo: str) -> psycopg.Connection[Any]:
@@ -87,19 +87,3 @@ def _require_known(revision: str | None) -> None:
             hint="Install that newer version of Genlock again, or restore a backup from before the upgrade.",
             code="newer_database",
         )
-
-
-def _upgrade(conninfo: str, migrations: Path) -> None:
-    def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(conninfo)
-
-    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET client_min_messages TO warning")
-        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS genlock")
-        connection.exec_driver_sql("CREATE SCHEMA IF NOT EXISTS queue")
-        connection.exec_driver_sql("SET LOCAL search_path TO genlock, queue")
-        config = Config()
-        config.set_main_option("script_location", str(migrations))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")

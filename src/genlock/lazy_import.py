@@ -1,4 +1,4 @@
-"""Import by name while the program runs, for what only some commands need. Nothing else imports lazily."""
+"""Import by name while the program runs: the commands of the command line, and Alembic. Nothing else imports lazily."""
 
 import importlib
 from typing import Any
