@@ -23,6 +23,7 @@ from itertools import groupby
 from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
 from genlock.regeneration.planning.draft import Ask, Draft, DraftStep, Expectation
+from genlock.regeneration.planning.input_review import InputReviews
 from genlock.regeneration.planning.redo import Frame, Redo, redo
 from genlock.regeneration.planning.remake import Remake, Remakes, remakes
 from genlock.regeneration.planning.situation import EarlierTake, PlannedSegment, SelectedTake, Situation
@@ -74,6 +75,7 @@ class _Walk:
         self._situation = situation
         self._ask = ask
         self._again = again
+        self._reviews = InputReviews(situation, again)
         self._steps: list[DraftStep] = []
         self._left_out: dict[int, Reason] = {}
         self._downstream = 0
@@ -162,7 +164,9 @@ class _Walk:
                 self._left_out[segment.segment_id] = reason
             self._downstream += behind_change or behind_gap
             return _Predecessor(segment, changed=behind_change, gap=behind_change or behind_gap)
-        remedy = redo(self._situation, self._again, segment, take, before.frame if before else None, self._ask.engines)
+        remedy = redo(
+            self._situation, self._reviews, segment, take, before.frame if before else None, self._ask.engines
+        )
         if before is not None and before.blocked:
             remedy = replace(remedy, obstacle=f"continues {before.segment.name}, which is blocked.")
         if remedy.obstacle is not None:
@@ -225,11 +229,12 @@ class _Walk:
             self._frames[before.segment.segment_id] = before.segment.take.take_id
 
     def _expect(self, scene_id: int | None, asset_id: int, *, number: int | None = None) -> None:
+        if (scene_id, asset_id) in self._expected:
+            return
         target = self._situation.expected(scene_id, asset_id)
         if target is not None and number in (None, target.number):
-            self._expected.setdefault(
-                (scene_id, asset_id), Expectation(scene_id, target.asset, target.number, target.effective)
-            )
+            expectation = Expectation(scene_id, target.asset, target.number, target.effective)
+            self._expected[(scene_id, asset_id)] = expectation
 
     def _add_segment(
         self,

@@ -1,20 +1,18 @@
 """What it takes to render a segment again: the recipe, the replaced inputs, and the obstacles. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from genlock.digest import Digest
 from genlock.model import InputRole
-from genlock.regeneration.planning.remake import Remakes, other_sources
-from genlock.regeneration.planning.situation import OwnCause, PlannedSegment, SelectedTake, Situation, Target
-from genlock.regeneration.recipe import Recipe, RecipeInput, ResolvedInput, recipe_input, with_frame
+from genlock.regeneration.planning.input_review import InputReviews, Replaced
+from genlock.regeneration.planning.situation import PlannedSegment, SelectedTake, Situation
+from genlock.regeneration.recipe import Recipe, ResolvedInput, with_frame
 from genlock.staleness.model import CauseKind, RootKey, RootKind
 from genlock.takes import receipt
 from genlock.takes.claim import Regenerates
 from genlock.takes.claim_resolution import LAST_FRAME
-from genlock.takes.model import ReferencedAsset
-from genlock.takes.receipt import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +21,6 @@ class Frame:
 
     take_id: int | None = None
     outputs: Mapping[str, Digest] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """An input that is replaced, from the version used before; ``to`` is null if the plan makes it."""
-
-    role: str
-    asset: ReferencedAsset
-    used: int | None
-    to: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +41,39 @@ class Redo:
 
 def redo(
     situation: Situation,
-    remakes: Remakes,
+    reviews: InputReviews,
     segment: PlannedSegment,
     take: SelectedTake,
     before: Frame | None,
     engines: frozenset[str],
 ) -> Redo:
     """Return what it takes to render a segment again, after ``before`` if it continues that."""
-    review = _InputReview(situation, remakes, segment, take)
     origin = take.receipt
-    inputs = tuple(review.line(line) for line in origin.inputs)
-    has_workflow = any(line.role is InputRole.WORKFLOW for line in inputs)
+    reviewed = [reviews.review(segment, line) for line in origin.inputs]
+    has_workflow = any(review.input.role is InputRole.WORKFLOW for review in reviewed)
     recipe = Recipe(
         engine=origin.engine,
-        inputs=inputs,
+        inputs=tuple(review.input for review in reviewed),
         parameters=dict(origin.parameters),
         graph=None if has_workflow else origin.graph,
         regenerates=Regenerates(receipt=origin.receipt_digest, causes=_causes(situation, segment)),
     )
     if take.continues and before is not None:
         recipe = _continuing(recipe, before)
+    obstacles = [obstacle for review in reviewed for obstacle in review.obstacles]
+    obstacles += _foreign_frame(situation, segment, take, recipe)
+    cannot_render = [reason for review in reviewed for reason in review.cannot_render]
     if origin.engine not in engines:
-        review.cannot_render.append(f"it was made by {origin.engine}, which is not an available engine.")
+        cannot_render.append(f"it was made by {origin.engine}, which is not an available engine.")
     if recipe.graph is not None and recipe.graph in situation.lost:
-        review.cannot_render.append("the graph that made it is gone.")
-    review.check_foreign_frame(recipe)
+        cannot_render.append("the graph that made it is gone.")
     return Redo(
         recipe=recipe,
         has=receipt.request_of(origin.engine, origin.inputs, origin.parameters),
-        judged=tuple(dict.fromkeys(review.judged)),
-        replaced=tuple(review.replaced),
-        obstacle=next(iter(review.obstacles), None),
-        cannot_render=next(iter(review.cannot_render), None),
+        judged=tuple(dict.fromkeys(review.judged for review in reviewed if review.judged is not None)),
+        replaced=tuple(review.replaced for review in reviewed if review.replaced is not None),
+        obstacle=next(iter(obstacles), None),
+        cannot_render=next(iter(cannot_render), None),
     )
 
 
@@ -96,89 +85,19 @@ def _continuing(recipe: Recipe, before: Frame) -> Recipe:
     return recipe if digest is None else with_frame(recipe, ResolvedInput(digest=digest, take=before.take_id))
 
 
-class _InputReview:
-    """Reviews the inputs of a segment one by one."""
-
-    def __init__(self, situation: Situation, remakes: Remakes, segment: PlannedSegment, take: SelectedTake) -> None:
-        self._situation = situation
-        self._remakes = remakes
-        self._segment = segment
-        self._take = take
-        self._own: dict[tuple[int | None, Digest | None], list[OwnCause]] = {}
-        for cause in situation.judgement(segment.segment_id).own:
-            self._own.setdefault((cause.asset, cause.digest), []).append(cause)
-        self.judged: list[int] = []
-        self.replaced: list[Replaced] = []
-        self.obstacles: list[str] = []
-        self.cannot_render: list[str] = []
-
-    def line(self, line: Input) -> RecipeInput:
-        """Return an input as it should be: unchanged if it has no asset or is waived, else in its expected version."""
-        unchanged = recipe_input(line)
-        if line.role is InputRole.SEED_FRAME:
-            return unchanged
-        if line.asset is None:
-            if line.digest is None:
-                self.cannot_render.append(f"its receipt does not name the {line.role.value} that was used.")
-            self._require_bytes(line.digest, line.name or line.role.value)
-            return unchanged
-        if self._situation.judgement(self._segment.segment_id).keeps(line):
-            self._require_bytes(line.digest, self._situation.named(line.asset).name)
-            return unchanged
-        target = self._situation.expected(self._segment.scene_id, line.asset)
-        if target is None:
-            self.obstacles.append(
-                f"{self._situation.named(line.asset).name} has no version: upload a file with `genlock asset add`."
+def _foreign_frame(situation: Situation, segment: PlannedSegment, take: SelectedTake, recipe: Recipe) -> Iterator[str]:
+    """Yield an obstacle if an unchained seed frame, which would be used again, derives from a replaced version."""
+    if recipe.frame is None or take.continues:
+        return
+    own = situation.judgement(segment.segment_id).own
+    stale = {(cause.asset, cause.digest) for cause in own if not cause.waived}
+    direct = {(line.asset, line.digest) for line in take.receipt.inputs}
+    for line in take.via:
+        if (line.asset, line.digest) in stale - direct:
+            yield (
+                f"it continues a frame that derives from an earlier {situation.named(line.asset or 0).name}, and no "
+                "segment before it has a newer one: render it from another frame, or chain it."
             )
-            return unchanged
-        return self._expected(line, unchanged, target)
-
-    def check_foreign_frame(self, recipe: Recipe) -> None:
-        """Add an obstacle if an unchained seed frame, which would be used again, derives from a replaced version."""
-        if recipe.frame is None or self._take.continues:
-            return
-        direct = {(line.asset, line.digest) for line in self._take.receipt.inputs}
-        for line in self._take.via:
-            causes = self._own.get((line.asset, line.digest), [])
-            if (line.asset, line.digest) not in direct and any(not cause.waived for cause in causes):
-                name = self._situation.named(line.asset or 0).name
-                self.obstacles.append(
-                    f"it continues a frame that derives from an earlier {name}, and no segment before it has a newer "
-                    "one: render it from another frame, or chain it."
-                )
-
-    def _expected(self, line: Input, unchanged: RecipeInput, target: Target) -> RecipeInput:
-        asset_id = target.asset.id
-        if (self._segment.scope_id, asset_id) in self._remakes.outdated:
-            name = f"{target.asset.name} v{target.number}"
-            self.obstacles.append(self._remakes.obstacles.get(asset_id) or other_sources(name))
-        elif asset_id in self._remakes.by_asset and not self._is_pinned(asset_id):
-            self.judged.append(asset_id)
-            self.replaced.append(Replaced(line.role.value, target.asset, line.version, None))
-            return unchanged.model_copy(
-                update={"open": "version", "version": None, "digest": None, "effective_digest": None}
-            )
-        self.judged.append(asset_id)
-        self._require_bytes(target.digest, f"{target.asset.name} v{target.number}")
-        if (line.effective_digest or line.digest) == target.effective or line.effective_digest == target.effective:
-            return unchanged
-        self.replaced.append(Replaced(line.role.value, target.asset, line.version, target.number))
-        return unchanged.model_copy(
-            update={
-                "version": target.number,
-                "digest": target.digest,
-                "effective_digest": target.effective,
-                "name": target.asset.name,
-                "kind": target.asset.kind.value,
-            }
-        )
-
-    def _is_pinned(self, asset_id: int) -> bool:
-        return asset_id in self._situation.scope(self._segment.scene_id).pins
-
-    def _require_bytes(self, digest: Digest | None, name: str) -> None:
-        if digest is not None and digest in self._situation.lost:
-            self.cannot_render.append(f"the bytes of {name} are gone: upload the file again.")
 
 
 _KINDS = {
