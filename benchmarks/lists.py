@@ -51,7 +51,8 @@ class _Project:
 
 def lists(http: httpx.Client, keys: Keys, stored: dict[str, str]) -> Iterator[Row]:
     """Yield the rows of each shape with few stale segments, then with all stale, then those of actions."""
-    shared = {role: new_asset(http, kind, f"lists {role}") for role, kind in _SHARED.items()}
+    run = time.time_ns()  # data that is kept has the assets of earlier runs
+    shared = {role: new_asset(http, kind, f"{role} {run}") for role, kind in _SHARED.items()}
     outputs = [stored | {"last_frame": frame} for frame in keys.frames]
     hundreds = _filled(http, "scenes of 100", Shape(100, chained=True), 10, shared, outputs, _SMALL_MS)
     one_scene = _filled(http, "one scene of 10,000", Shape(10_000), 1, shared, outputs, _GIANT_MS)

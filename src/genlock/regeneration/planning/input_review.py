@@ -45,14 +45,14 @@ class InputReviews:
 
     def review(self, segment: PlannedSegment, line: Input) -> Review:
         """Review an input of a receipt: unchanged if it has no asset or is waived, else in its expected version."""
-        kept = self._situation.judgement(segment.segment_id).keeps(line)
+        unchanged = self._situation.judgement(segment.segment_id).keeps(line)
         # The situation holds the receipts, so that an input's identity stays its own.
-        key = (segment.scene_id, id(line), kept)
+        key = (segment.scene_id, id(line), unchanged)
         if key not in self._reviews:
-            self._reviews[key] = self._review(segment, line, kept=kept)
+            self._reviews[key] = self._review(segment, line, unchanged=unchanged)
         return self._reviews[key]
 
-    def _review(self, segment: PlannedSegment, line: Input, *, kept: bool) -> Review:
+    def _review(self, segment: PlannedSegment, line: Input, *, unchanged: bool) -> Review:
         review = Review(recipe_input(line))
         if line.role is InputRole.SEED_FRAME:
             return review
@@ -60,7 +60,7 @@ class InputReviews:
             if line.digest is None:
                 review.cannot_render.append(f"its receipt does not name the {line.role.value} that was used.")
             self._require_bytes(review, line.digest, line.name or line.role.value)
-        elif kept:
+        elif unchanged:
             self._require_bytes(review, line.digest, self._situation.named(line.asset).name)
         elif (target := self._situation.expected(segment.scene_id, line.asset)) is not None:
             self._expect(review, segment, line, target)

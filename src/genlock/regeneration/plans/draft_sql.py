@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg.types.json import Jsonb
+from pydantic_core import to_json
 
 from genlock.db.connection import Conn, execute, scalar
 from genlock.model import Actor, Model
-from genlock.regeneration.model import PlanNote
+from genlock.regeneration.model import PlanNote, StepState
 from genlock.regeneration.planning.draft import Draft, DraftStep, Expectation
 
 
@@ -63,42 +64,43 @@ async def insert_plan(conn: Conn, header: Header, draft: Draft, notes: Sequence[
     return plan_id
 
 
+_COPY_STEPS = """
+COPY plan_steps (plan_id, position, chain, segment_id, asset_id, kind, state, engine, wanted, substitutes, after,
+                 take_id, selected_take_id, active_version, estimate_s, why)
+FROM STDIN
+"""
+
+
 async def _insert_steps(conn: Conn, plan_id: int, steps: Sequence[DraftStep]) -> None:
-    await execute(
-        conn,
-        """
-        INSERT INTO plan_steps (plan_id, position, chain, segment_id, asset_id, kind, state, engine, wanted,
-                                substitutes, after, take_id, selected_take_id, active_version, estimate_s, why)
-        SELECT %(plan_id)s, s.position, s.chain, s.segment_id, s.asset_id, s.kind, 'waiting', s.engine, s.wanted,
-               s.substitutes, s.after, s.take_id, s.selected_take_id, s.active_version, s.estimate_s, s.why
-          FROM jsonb_to_recordset(%(steps)s)
-            AS s (position int, chain int, segment_id bigint, asset_id bigint, kind text, engine text, wanted jsonb,
-                  substitutes jsonb, after int[], take_id bigint, selected_take_id bigint, active_version int,
-                  estimate_s float8, why text)
-        """,
-        plan_id=plan_id,
-        steps=Jsonb([_step(step) for step in steps]),
-    )
+    """Write the steps by COPY, which takes a third of the time of one statement with a document of them all."""
+    async with conn.cursor() as cursor, cursor.copy(_COPY_STEPS) as copy:
+        for step in steps:
+            renders = step.recipe is not None and step.kind == "render"
+            substitutes = [substitute.model_dump(mode="json", by_alias=True) for substitute in step.substitutes]
+            await copy.write_row(
+                (
+                    plan_id,
+                    step.position,
+                    step.chain,
+                    step.segment_id,
+                    step.asset_id,
+                    step.kind.value,
+                    StepState.WAITING.value,
+                    step.recipe.engine if step.recipe is not None and renders else None,
+                    step.recipe and _as_json(step.recipe.as_document),
+                    _as_json(substitutes),
+                    list(step.after),
+                    step.take_id,
+                    step.selected_take_id,
+                    step.active_version,
+                    step.estimate_s,
+                    step.why,
+                )
+            )
 
 
-def _step(step: DraftStep) -> dict[str, Any]:
-    renders = step.recipe is not None and step.kind == "render"
-    return {
-        "position": step.position,
-        "chain": step.chain,
-        "segment_id": step.segment_id,
-        "asset_id": step.asset_id,
-        "kind": step.kind.value,
-        "engine": step.recipe.engine if step.recipe is not None and renders else None,
-        "wanted": step.recipe and step.recipe.as_document,
-        "substitutes": [substitute.model_dump(mode="json", by_alias=True) for substitute in step.substitutes],
-        "after": list(step.after),
-        "take_id": step.take_id,
-        "selected_take_id": step.selected_take_id,
-        "active_version": step.active_version,
-        "estimate_s": step.estimate_s,
-        "why": step.why,
-    }
+def _as_json(value: Any) -> str:
+    return to_json(value).decode()
 
 
 def _expectation(expectation: Expectation) -> dict[str, Any]:
