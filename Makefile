@@ -7,8 +7,9 @@ STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Tests marked long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
-# Each process starts its own PostgreSQL. Long tests, and those that kill or count processes, run in one process.
-JOBS   ?= 2
+# Each process starts its own PostgreSQL. Tests wait a third of their time, so three processes keep two cores busy. Long
+# tests run in one process.
+JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
@@ -21,6 +22,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes --requirement constraints.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
 	@touch $(STAMP)
 
 setup: $(STAMP) ## create .venv and install everything, with the hashes of constraints.txt
