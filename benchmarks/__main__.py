@@ -63,7 +63,8 @@ def _measure(home: Path, url: str) -> tuple[list[Row], dict[str, Row]]:
     rows.append(inside.stat_again(home))
     rows.append(inside.second_start(home / "up"))
     rows += _printed(command_line.starts(home / "up"))
-    rows += _printed(importing.imports(home / "imports"))
+    with folder(None) as empty:
+        rows += _printed(importing.imports(empty))
     return rows, floors
 
 

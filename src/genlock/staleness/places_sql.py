@@ -52,6 +52,7 @@ class Member(NamedTuple):
 
 async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedSegments:
     """Request the judgement of some segments; for ``receive_segments``."""
+    present = await ask_present(conn, segments=segment_ids)
     places = await ask(
         conn,
         """
@@ -61,7 +62,7 @@ async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedSegments:
         """,
         segments=list(segment_ids),
     )
-    return AskedSegments(places, await ask_present(conn, segments=segment_ids))
+    return AskedSegments(places, present)
 
 
 async def receive_segments(request: AskedSegments) -> JudgedSegments:

@@ -13,8 +13,8 @@ from genlock.timeline import sql as timeline_sql
 async def provenance(conn: Conn, segment_id: int) -> Provenance:
     """Return what was used to make a segment; without a take there is no receipt. Raises ``NotFound``."""
     async with pipelined(conn):
+        asked_judgement = await places_sql.ask_segments(conn, [segment_id])  # first: the others are planned once, too
         asked_segment = await timeline_sql.ask_segments(conn, [segment_id])
-        asked_judgement = await places_sql.ask_segments(conn, [segment_id])
         asked_selected = await take_sql.ask_selected(conn, [segment_id])
         asked_takes = await take_sql.ask_page(conn, segment_id, limit=TAKES)
         asked_receipt = await receipt_sql.ask_receipt_of_selected(conn, segment_id)
@@ -50,8 +50,8 @@ async def usage(
     page = await usage_sql.find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
     selected = [use.segment_id for use in page.uses if use.selected]
     async with pipelined(conn):
-        asked_items = await usage_sql.ask_items(conn, page)
         asked_judgement = await places_sql.ask_segments(conn, selected)
+        asked_items = await usage_sql.ask_items(conn, page)
         items = await asked_items.fetchall()
         judged = await places_sql.receive_segments(asked_judgement)
     return usage_sql.usage_page(page, items, judged.states(selected))

@@ -22,8 +22,8 @@ TAKES = 100
 async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[SegmentView, ...]:
     """Return segments in the given order without their takes, except the selected one; for pages of up to 500."""
     async with pipelined(conn):
+        asked_judgement = await places_sql.ask_segments(conn, segment_ids)  # first: the others are planned once, too
         asked_segments = await timeline_sql.ask_segments(conn, segment_ids)
-        asked_judgement = await places_sql.ask_segments(conn, segment_ids)
         asked_takes = await take_sql.ask_selected(conn, segment_ids)
         asked_pins = await pin_sql.ask_pins(conn, segment_ids)
         segments = {segment.id: segment for segment in await asked_segments.fetchall()}
