@@ -55,6 +55,7 @@ EXAMPLES: Mapping[str, Any] = {
     # The same name with another type, or in another module.
     "expected::bytea[]": [DIGEST],
     "kinds::int[]": [0, 1],
+    "last::int[]": [1, 2],
     "paths::jsonb[]": [Jsonb([[1, 1]])],
     "runs::bigint[]": [1, 2],
     "selected::bool[]": [True, False],

@@ -48,9 +48,10 @@ class _Facts:
     """Everything that was loaded to explain some causes."""
 
     judged: Judged
-    members: Mapping[tuple[int, int], Mapping[str, Any]]  # by run index and position
+    members: Mapping[tuple[int, int], PathStep]  # segments by run index and position
     inputs: Mapping[int, Sequence[Mapping[str, Any]]]  # by segment
     versions: Mapping[tuple[int, int], Mapping[str, Any]]
+    version_steps: Mapping[tuple[int, int], PathStep]
     expectations: Mapping[tuple[int, int], Mapping[str, Any]]  # by scene and asset
     links: Mapping[int, Mapping[str, Any]]
     recordings: Mapping[int, Mapping[str, Any]]
@@ -64,7 +65,7 @@ async def causes_of(conn: Conn, segments: JudgedSegments, segment_ids: Sequence[
     if reasons:
         facts, begun = await _load(conn, segments.judged, reasons)
         for at in begun:
-            segment_id: int = facts.members[at.run, at.position]["segment_id"]
+            segment_id = facts.members[at.run, at.position].id
             causes[segment_id] += _causes(at, segment_id, facts, PATH_STEPS)
     return {segment_id: tuple(sorted(values, key=_order)) for segment_id, values in causes.items()}
 
@@ -101,23 +102,32 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     runs, sources = judged.present.runs, judged.present.sources
     pairs = {(reason.run, reason.root) for reason in reasons}
     requested_pairs = integers([run * len(judged.present.roots) + root for run, root in pairs])
-    own = np.flatnonzero(np.isin(judged.own.run * len(judged.present.roots) + judged.own.root, requested_pairs))
+    # Nothing behind the last requested segment of a run leads to it.
+    last = np.zeros(len(runs.id), np.int64)
+    np.maximum.at(last, integers([reason.run for reason in reasons]), integers([each.position for each in reasons]))
+    of_pairs = np.isin(judged.own.run * len(judged.present.roots) + judged.own.root, requested_pairs)
+    own = np.flatnonzero(of_pairs & (judged.own.position <= last[judged.own.run]))
     used = np.unique(judged.own.source[own])
     used = used[used >= 0]
-    concerned = sorted({reason.run for reason in reasons})
+    concerned = np.flatnonzero(last)
     async with pipelined(conn):
         asked_paths = await explanation_sql.ask_paths(
             conn, np.unique(sources.content[used]).tolist(), np.unique(sources.scope[used]).tolist()
         )
-        asked_members = await explanation_sql.ask_members(conn, runs.id[integers(concerned)].tolist())
+        asked_members = await explanation_sql.ask_members(conn, runs.id[concerned].tolist(), last[concerned].tolist())
         paths, member_rows = await asked_paths.fetchall(), await asked_members.fetchall()
     index = judged.present.run_index(integers([row["run_id"] for row in member_rows])).tolist()
-    members = {(run, row["run_position"]): row for run, row in zip(index, member_rows, strict=True)}
+    members = {
+        (run, row["run_position"]): PathStep(
+            type="segment", id=row["segment_id"], number=row["position"], name=row["name"]
+        )
+        for run, row in zip(index, member_rows, strict=True)
+    }
     waivers = _waivers(judged)
     begun = _origins(judged, reasons, _own_causes(judged, own, paths, waivers), members, waivers)
     # Of a segment that was changed between two statements there is nothing to explain now.
     begun = [at for at in begun if (at.run, at.position) in members and (at.run, at.origin.position) in members]
-    begins = sorted({members[at.run, at.origin.position]["segment_id"] for at in begun})
+    begins = sorted({members[at.run, at.origin.position].id for at in begun})
     refs = {ref for at in begun for ref in at.origin.versions}
     for at in begun:
         root = judged.present.roots[at.root]
@@ -127,7 +137,7 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
         requests = (
             await explanation_sql.ask_inputs(conn, begins),
             await explanation_sql.ask_versions(conn, sorted(ref for ref in refs if ref[0] and ref[1])),
-            await explanation_sql.ask_expectations(conn, runs.scene[integers(concerned)].tolist(), assets),
+            await explanation_sql.ask_expectations(conn, runs.scene[concerned].tolist(), assets),
             await explanation_sql.ask_link_changes(conn, begins),
             await explanation_sql.ask_recordings(conn, begins),
         )
@@ -140,6 +150,12 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
         members=members,
         inputs=inputs,
         versions={(row["asset_id"], row["number"]): row for row in versions},
+        version_steps={
+            (row["asset_id"], row["number"]): PathStep(
+                type="version", id=row["asset_id"], number=row["number"], name=row["name"]
+            )
+            for row in versions
+        },
         expectations={(row["scene_id"], row["asset_id"]): row for row in expectations},
         links={row["segment_id"]: row for row in links},
         recordings={row["segment_id"]: row for row in recordings},
@@ -201,7 +217,7 @@ def _origins(
     judged: Judged,
     reasons: Sequence[Reason],
     own: Mapping[tuple[int, int], Sequence[OwnCause]],
-    members: Mapping[tuple[int, int], Mapping[str, Any]],
+    members: Mapping[tuple[int, int], PathStep],
     waivers: Mapping[tuple[int, int, int], int],
 ) -> list[_At]:
     waived: dict[int, dict[int, frozenset[int]]] = {}
@@ -213,18 +229,15 @@ def _origins(
         positions.setdefault((reason.run, reason.root), []).append(reason.position)
     begun: list[_At] = []
     for (run, root), requested in positions.items():
+        shown = set(requested)
 
         def segment_at(position: int, run: int = run) -> tuple[int, int]:
             member = members[run, position]
-            return member["segment_id"], member["position"]
+            return member.id, member.number
 
         causes = own.get((run, root), ())
         direct = {cause.position for cause in causes if cause.direct}
-        begun += [
-            _At(run, cause.position, root, cause)
-            for cause in causes
-            if cause.direct and cause.position in set(requested)
-        ]
+        begun += [_At(run, cause.position, root, cause) for cause in causes if cause.direct and cause.position in shown]
         begins = origins(causes, waived.get(run, {}), [at for at in requested if at not in direct], segment_at)
         begun += [_At(run, position, root, origin) for position, origin in begins.items()]
     return begun
@@ -259,7 +272,7 @@ def _cause(at: _At, segment_id: int, role: str, ordinal: int, facts: _Facts, ste
     root = facts.judged.present.roots[at.root]
     kind = RootKind(root.kind)
     used, expected = root.used or None, _expected(facts.judged, at.origin) or None
-    begins = facts.members[at.run, at.origin.position]["segment_id"]
+    begins = facts.members[at.run, at.origin.position].id
     direct = at.origin.direct and at.origin.position == at.position
     path, total = _path(at, facts, steps)
     change = _change(root, at.run, begins, facts)
@@ -307,11 +320,7 @@ def _path(at: _At, facts: _Facts, steps: int | None) -> tuple[tuple[PathStep, ..
     total = len(at.origin.versions) + segments
     versions = at.origin.versions[:steps]
     room = segments if steps is None else min(max(steps - len(versions), 0), segments)
-    path = [
-        PathStep(type="version", id=asset, number=number, name=facts.versions[asset, number]["name"])
-        for asset, number in versions
-    ]
-    for position in range(at.origin.position, at.origin.position + room):
-        member = facts.members[at.run, position]
-        path.append(PathStep(type="segment", id=member["segment_id"], number=member["position"], name=member["name"]))
+    path = [facts.version_steps[ref] for ref in versions]
+    begins = at.origin.position
+    path += [facts.members[at.run, position] for position in range(begins, begins + room)]
     return tuple(path), total

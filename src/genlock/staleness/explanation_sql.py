@@ -19,20 +19,22 @@ async def ask_paths(conn: Conn, content_ids: Sequence[int], scope_ids: Sequence[
     )
 
 
-async def ask_members(conn: Conn, run_ids: Sequence[int]) -> SentQuery:
-    """Request the segments of some runs, with their positions in run and scene."""
+async def ask_members(conn: Conn, run_ids: Sequence[int], last: Sequence[int]) -> SentQuery:
+    """Request the segments of some runs, each up to its last position, with their positions in run and scene."""
     return await ask(
         conn,
         """
         SELECT t.run_id, t.run_position, t.segment_id, g.position, g.name
-          FROM selected_takes t JOIN segments g ON g.id = t.segment_id
-         WHERE t.run_id = ANY(%(runs)s::bigint[])
+          FROM unnest(%(runs)s::bigint[], %(last)s::int[]) AS r (id, last)
+          JOIN selected_takes t ON t.run_id = r.id AND t.run_position <= r.last
+          JOIN segments g ON g.id = t.segment_id
          UNION ALL
         SELECT a.segment_id, 1, a.segment_id, coalesce(g.position, g.archived_position), g.name
           FROM archived_takes a JOIN segments g ON g.id = a.segment_id
          WHERE a.segment_id = ANY(%(runs)s::bigint[])
         """,
         runs=list(run_ids),
+        last=list(last),
     )
 
 
