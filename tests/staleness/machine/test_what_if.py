@@ -1,39 +1,12 @@
 """Cases that random histories seldom reach: files that no version has, takes that lack evidence, and waivers."""
 
-from collections.abc import AsyncGenerator
-
-import pytest
-from tests.fixtures_postgres import fresh_database
 from tests.staleness.machine.compare import compare, compare_impact
+from tests.staleness.machine.conftest import FIRST
 from tests.staleness.machine.studio import ACTOR, Studio
 
-from genlock.db.connection import Database, rows
+from genlock.db.connection import rows
 from genlock.staleness import waivers
 from genlock.staleness.model import Impact, NewWaiver
-
-FIRST: dict[str, int] = dict.fromkeys(("walk", "tiny", "rain", "clothed"), 1)
-
-
-@pytest.fixture
-async def studio(postgres: str, template: str) -> AsyncGenerator[Studio]:
-    """Create eight segments with first versions; ``rain`` has a second version."""
-    with fresh_database(postgres, template) as url:
-        db = Database(url, max_size=2)
-        await db.open()
-        studio = Studio(db)
-        await studio.create()
-        for segment_id in range(1, 9):
-            await studio.record(segment_id, versions=FIRST, continues=True)
-        await studio.upload("rain", "a", "a", [], activate=False)
-        yield studio
-        await db.close()
-
-
-@pytest.fixture
-async def unmatched(studio: Studio) -> Studio:
-    """Record the first segment with a file that no version has."""
-    await studio.record(1, versions=FIRST, continues=True, unknown_lora="b")
-    return studio
 
 
 async def _what_if(studio: Studio, version: int = 2) -> Impact:
