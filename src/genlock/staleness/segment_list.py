@@ -3,7 +3,7 @@
 counts by scene ─▶ the scenes that hold the page ─▶ their segments in order ─▶ those in the state ─▶ the page
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from genlock.staleness.judge import STATES, Judged, judge
 from genlock.staleness.model import RootKey, State
 from genlock.staleness.places_sql import Ordered
 from genlock.staleness.present_sql import load_projects, load_scenes
-from genlock.staleness.segment_list_sql import SceneRow
+from genlock.staleness.segment_list_sql import SceneOrder
 from genlock.staleness.tally import StateCounts, counts_by_project, counts_by_scene
 from genlock.timeline.model import Counts
 
@@ -46,19 +46,24 @@ async def list_segments(
 ) -> SegmentPage:
     """Return a page of a project's segments, filtered by state, scene and the beginning of their name."""
     key = decode_cursor(after, int, int) or _START
+    if state is None:
+        if q is None:
+            plain = await segment_list_sql.plain_page(conn, project_id, scene_id, key, limit + 1)
+        else:
+            plain = await segment_list_sql.named_page(conn, project_id, scene_id, q, key, limit + 1)
+        return _page(plain.segments, limit, plain.total)
     if q is not None:
         named = await places_sql.segments_named(conn, project_id, scene_id, q)
-        if state is not None:
-            named = _filtered(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
+        named = _filtered(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
         rest = (named.scene_position > key[0]) | ((named.scene_position == key[0]) & (named.position > key[1]))
         return _page(_filtered(named, rest), limit, len(named.segment_id))
-    if state is None:
-        plain = await segment_list_sql.plain_page(conn, project_id, scene_id, key, limit + 1)
-        return _page(plain.segments, limit, plain.total)
     scenes = await segment_list_sql.scene_order(conn, project_id, scene_id)
     judged = await _judged(conn, project_id, scene_id)
-    taken = counts_by_scene(judged)
-    matches = {scene.id: _matches(scene, taken.get(scene.id, _NO_TAKES), state) for scene in scenes}
+    if state is State.EMPTY:
+        matches = scenes.segments - _by_scene(scenes, judged.present.runs.scene, judged.present.runs.length)
+    else:
+        in_runs = judged.counts(STATES.index(state))
+        matches = _by_scene(scenes, judged.present.runs.scene, in_runs)
     return await _page_of_scenes(conn, scenes, matches, _with_state(judged, state), key, limit)
 
 
@@ -69,12 +74,8 @@ async def group_segments(
     key = decode_cursor(after, int, int) or _START
     judged = await _judged(conn, project_id, None)
     stale = judged.stale_by(judged.root_indices([root]))
-    runs = judged.present.runs
-    in_runs = judged.sums(stale)
-    scene_ids, which = np.unique(runs.scene, return_inverse=True)
-    sums = np.bincount(which.reshape(-1), in_runs, len(scene_ids)).astype(np.int64)
-    matches = dict(zip(scene_ids.tolist(), sums.tolist(), strict=True))
     scenes = await segment_list_sql.scene_order(conn, project_id, None)
+    matches = _by_scene(scenes, judged.present.runs.scene, judged.sums(stale))
     return await _page_of_scenes(conn, scenes, matches, _at_places(judged, stale), key, limit)
 
 
@@ -89,9 +90,9 @@ async def project_counts(conn: Conn, project_ids: Sequence[int]) -> dict[int, Co
 
 async def scene_counts(conn: Conn, project_id: int, scene_ids: Sequence[int]) -> dict[int, Counts]:
     """Return how many segments of each of a project's scenes are in which state; none of an archived scene."""
-    scenes = await segment_list_sql.scenes_by_id(conn, scene_ids)
+    segments = await segment_list_sql.scenes_by_id(conn, scene_ids)
     taken = counts_by_scene(judge((await load_scenes(conn, project_id, scene_ids)).present))
-    counts = {scene.id: _counts(scene.segments, taken.get(scene.id, _NO_TAKES)) for scene in scenes}
+    counts = {scene_id: _counts(number, taken.get(scene_id, _NO_TAKES)) for scene_id, number in segments.items()}
     return {scene_id: counts.get(scene_id, _NO_COUNTS) for scene_id in scene_ids}
 
 
@@ -102,31 +103,23 @@ async def _judged(conn: Conn, project_id: int, scene_id: int | None) -> Judged:
 
 
 async def _page_of_scenes(
-    conn: Conn,
-    scenes: Sequence[SceneRow],
-    matches: Mapping[int, int],
-    keep: Callable[[Ordered], Bools],
-    key: tuple[Any, ...],
-    limit: int,
+    conn: Conn, scenes: SceneOrder, matches: Ints, keep: Callable[[Ordered], Bools], key: tuple[Any, ...], limit: int
 ) -> SegmentPage:
-    """The page after ``key``: only the segments of the scenes that hold it are loaded."""
-    total = sum(matches.get(scene.id, 0) for scene in scenes)
-    needed: list[int] = []
-    room = limit + 1
-    for scene in scenes:
-        if scene.position < key[0] or not matches.get(scene.id, 0):
-            continue
-        needed.append(scene.id)
-        # How many of the scene that the cursor is in come after it is not known: it does not count.
-        room -= matches[scene.id] if scene.position > key[0] else 0
-        if room <= 0:
-            break
-    ordered = await places_sql.segments_of_scenes(conn, needed, (key[0], key[1]))
-    return _page(_filtered(ordered, keep(ordered)), limit, total)
+    """The page after ``key``: only the segments of the scenes that hold it are loaded. ``matches`` is by scene."""
+    after = np.flatnonzero((scenes.position >= key[0]) & (matches > 0))
+    # How many of the scene that the cursor is in come after it is not known: it does not count.
+    sure = np.cumsum(np.where(scenes.position[after] > key[0], matches[after], 0))
+    needed = scenes.id[after[: np.searchsorted(sure, limit + 1) + 1]]
+    ordered = await places_sql.segments_of_scenes(conn, needed.tolist(), (key[0], key[1]))
+    return _page(_filtered(ordered, keep(ordered)), limit, int(matches.sum()))
 
 
-def _matches(scene: SceneRow, taken: StateCounts, state: State) -> int:
-    return scene.segments - taken.taken if state is State.EMPTY else getattr(taken, state.value)
+def _by_scene(scenes: SceneOrder, scene_of_run: Ints, numbers: Ints) -> Ints:
+    """The sum of the numbers of each scene's runs; runs of other scenes do not count."""
+    order = np.argsort(scenes.id)
+    place = np.searchsorted(scenes.id, scene_of_run, sorter=order)
+    listed = np.isin(scene_of_run, scenes.id)
+    return np.bincount(order[place[listed]], numbers[listed], len(scenes.id)).astype(np.int64)
 
 
 def _with_state(judged: Judged, state: State) -> Callable[[Ordered], Bools]:

@@ -1,19 +1,21 @@
 """Scenes in order, how many segments they have, and pages of segments without a filter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from genlock.db.connection import Conn, rows
-from genlock.staleness.arrays import integers
+import numpy as np
+
+from genlock.db.connection import Conn, rows, scalar
+from genlock.staleness.arrays import Ints, integers, read_integers
 from genlock.staleness.places_sql import Ordered
 
 
-class SceneRow(NamedTuple):
-    """A scene in its project, with the number of its segments."""
+class SceneOrder(NamedTuple):
+    """Scenes in the order of their project: their ids, their positions, and how many segments each has."""
 
-    id: int
-    position: int
-    segments: int
+    id: Ints
+    position: Ints
+    segments: Ints
 
 
 class PlainPage(NamedTuple):
@@ -23,35 +25,42 @@ class PlainPage(NamedTuple):
     total: int
 
 
-async def scene_order(conn: Conn, project_id: int, scene_id: int | None) -> tuple[SceneRow, ...]:
+async def scene_order(conn: Conn, project_id: int, scene_id: int | None) -> SceneOrder:
     """Return a project's scenes, or one of them, in order; none of an archived project, no archived scene."""
-    scenes = await rows(
-        conn,
-        """
-        SELECT s.id, s.position, s.segments_total
-          FROM scenes s JOIN projects p ON p.id = s.project_id
-         WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
-           AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
-         ORDER BY s.position
-        """,
-        project_id=project_id,
-        scene_id=scene_id,
+    return _scenes(
+        await rows(
+            conn,
+            """
+            SELECT array_send(array_agg(s.id ORDER BY s.position)) AS id,
+                   array_send(array_agg(s.position ORDER BY s.position)) AS position,
+                   array_send(array_agg(s.segments_total ORDER BY s.position)) AS segments
+              FROM scenes s JOIN projects p ON p.id = s.project_id
+             WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
+               AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
+            """,
+            project_id=project_id,
+            scene_id=scene_id,
+        )
     )
-    return tuple(SceneRow(row["id"], row["position"], row["segments_total"]) for row in scenes)
 
 
-async def scenes_by_id(conn: Conn, scene_ids: Sequence[int]) -> tuple[SceneRow, ...]:
-    """Return those of some scenes that are not archived, in no order."""
+async def scenes_by_id(conn: Conn, scene_ids: Sequence[int]) -> dict[int, int]:
+    """Return the number of segments of those of some scenes that are not archived, by id."""
     scenes = await rows(
         conn,
         """
-        SELECT s.id, s.position, s.segments_total
+        SELECT s.id, s.segments_total
           FROM scenes s JOIN projects p ON p.id = s.project_id
          WHERE s.id = ANY(%(scenes)s::bigint[]) AND s.archived_at IS NULL AND p.archived_at IS NULL
         """,
         scenes=list(scene_ids),
     )
-    return tuple(SceneRow(row["id"], row["position"], row["segments_total"]) for row in scenes)
+    return {row["id"]: row["segments_total"] for row in scenes}
+
+
+def _scenes(arrays: Sequence[dict[str, bytes | None]]) -> SceneOrder:
+    (row,) = arrays
+    return SceneOrder(*(read_integers(values) for values in row.values()))
 
 
 async def segments_by_project(conn: Conn, project_ids: Sequence[int]) -> dict[int, int]:
@@ -92,9 +101,55 @@ async def plain_page(
         after_position=after[1],
         limit=limit,
     )
-    none = integers([0] * len(segments))
-    ids, scene_positions, positions = (
-        integers([row[name] for row in segments]) for name in ("segment_id", "scene_position", "position")
+    total: int = await scalar(
+        conn,
+        """
+        SELECT coalesce(sum(s.segments_total), 0)::bigint
+          FROM scenes s JOIN projects p ON p.id = s.project_id
+         WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
+           AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
     )
-    scenes = await scene_order(conn, project_id, scene_id)
-    return PlainPage(Ordered(ids, scene_positions, positions, none, none), sum(scene.segments for scene in scenes))
+    return PlainPage(_without_places(segments), total)
+
+
+async def named_page(
+    conn: Conn, project_id: int, scene_id: int | None, q: str, after: tuple[int, int], limit: int
+) -> PlainPage:
+    """Return segments with names that begin with ``q`` in order, after a scene position and position."""
+    segments = await rows(
+        conn,
+        """
+        WITH named AS MATERIALIZED (
+            SELECT g.id AS segment_id, s.position AS scene_position, g.position
+              FROM segments g
+              JOIN scenes s ON s.id = g.scene_id AND s.archived_at IS NULL
+              JOIN projects p ON p.id = g.project_id AND p.archived_at IS NULL
+             WHERE g.project_id = %(project_id)s AND g.position IS NOT NULL
+               AND (%(scene_id)s::bigint IS NULL OR g.scene_id = %(scene_id)s)
+               AND g.name COLLATE "C" >= %(q)s AND g.name COLLATE "C" <= %(last)s AND starts_with(g.name, %(q)s)
+        )
+        SELECT total.named, page.*
+          FROM (SELECT count(*) AS named FROM named) AS total
+          LEFT JOIN (SELECT * FROM named
+                      WHERE (scene_position, position) > (%(after_scene)s, %(after_position)s)
+                      ORDER BY scene_position, position
+                      LIMIT %(limit)s) AS page ON true
+         ORDER BY page.scene_position, page.position
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
+        q=q,
+        last=q + "\U0010ffff",
+        after_scene=after[0],
+        after_position=after[1],
+        limit=limit,
+    )
+    return PlainPage(_without_places([row for row in segments if row["segment_id"]]), segments[0]["named"])
+
+
+def _without_places(segments: Sequence[Mapping[str, int]]) -> Ordered:
+    columns = [integers([row[name] for row in segments]) for name in ("segment_id", "scene_position", "position")]
+    return Ordered(*columns, *(np.zeros((2, len(segments)), np.int64)))

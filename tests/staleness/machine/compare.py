@@ -22,7 +22,7 @@ async def compare(conn: Conn) -> World:
     world = await load_world(conn)
     for project_id, states in (await same_reports(conn, world)).items():
         ordered = list(states)
-        await _same_lists(conn, project_id, ordered, states)
+        await _same_lists(conn, world, project_id, ordered, states)
         await _same_scene_counts(conn, world, project_id, states)
         await _same_causes(conn, world, ordered)
         await _same_groups(conn, world, project_id)
@@ -100,22 +100,44 @@ def _expected(group: oracle_report.Group) -> int | None:
     return group.expected if group.kind == "asset" else None
 
 
-async def _same_lists(conn: Conn, project_id: int, ordered: list[int], states: dict[int, oracle.State]) -> None:
-    listed: list[int] = []
-    after = None
-    while True:
-        page = await segment_list.list_segments(conn, project_id, after=after, limit=3)
-        assert page.total == len(ordered)
-        listed += page.segment_ids
-        after = page.next
-        if after is None:
-            break
-    assert listed == ordered
-    for state in State:
+async def _same_lists(
+    conn: Conn, world: World, project_id: int, ordered: list[int], states: dict[int, oracle.State]
+) -> None:
+    assert await _listed(conn, project_id) == ordered
+    by_state = {
+        state: [segment_id for segment_id in ordered if states[segment_id].value == state.value] for state in State
+    }
+    for state, in_state in by_state.items():
         page = await segment_list.list_segments(conn, project_id, state=state, limit=500)
-        expected_ids = [segment_id for segment_id in ordered if states[segment_id].value == state.value]
-        assert list(page.segment_ids) == expected_ids
-        assert page.total == len(expected_ids)
+        assert (list(page.segment_ids), page.total) == (in_state, len(in_state))
+    if not ordered:
+        return
+    # One combination of filters for each world: all of them would take as long as everything else together.
+    turn = len(world.takes) + len(world.pins) + len(world.waivers)
+    state = list(State)[turn % len(State)]
+    one = world.segment(ordered[turn % len(ordered)])
+    of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == one.scene_id}
+    named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(one.name[:1])}
+    combinations = (
+        ({"state": state}, set(ordered)),
+        ({"state": state, "scene_id": one.scene_id}, of_scene),
+        ({"state": state, "q": one.name[:1]}, named),
+        ({"scene_id": one.scene_id, "q": one.name[:1]}, of_scene & named),
+    )
+    filters, matching = combinations[turn // len(State) % len(combinations)]
+    expected = by_state[state] if "state" in filters else ordered
+    listed = await _listed(conn, project_id, **filters)
+    assert listed == [segment_id for segment_id in expected if segment_id in matching]
+
+
+async def _listed(conn: Conn, project_id: int, **filters: Any) -> list[int]:
+    """Read a list page by page; every page has the exact total."""
+    pages = [await segment_list.list_segments(conn, project_id, limit=2, **filters)]
+    while pages[-1].next is not None:
+        pages.append(await segment_list.list_segments(conn, project_id, after=pages[-1].next, limit=2, **filters))
+    listed = [segment_id for page in pages for segment_id in page.segment_ids]
+    assert {page.total for page in pages} == {len(listed)}
+    return listed
 
 
 async def _same_scene_counts(conn: Conn, world: World, project_id: int, states: dict[int, oracle.State]) -> None:
@@ -205,6 +227,8 @@ async def _same_groups(conn: Conn, world: World, project_id: int) -> None:
         kind = {"asset": 0, "unmatched": 1, "chain": 2}[group.kind]
         expected = (group.expected or 0) if kind == 0 else 0
         root = RootKey(kind, group.asset_id or 0, group.used or 0, expected)
-        page = await segment_list.group_segments(conn, project_id, root, limit=500)
-        assert page.segment_ids == group.segment_ids
-        assert page.total == group.segments
+        pages = [await segment_list.group_segments(conn, project_id, root, limit=2)]
+        while pages[-1].next is not None:
+            pages.append(await segment_list.group_segments(conn, project_id, root, after=pages[-1].next, limit=2))
+        assert tuple(segment_id for page in pages for segment_id in page.segment_ids) == group.segment_ids
+        assert {page.total for page in pages} == {group.segments}
