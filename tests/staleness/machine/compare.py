@@ -115,14 +115,14 @@ async def _same_lists(
     # One combination of filters for each world: all of them would take as long as everything else together.
     turn = len(world.takes) + len(world.pins) + len(world.waivers)
     state = list(State)[turn % len(State)]
-    one = world.segment(ordered[turn % len(ordered)])
-    of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == one.scene_id}
-    named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(one.name[:1])}
+    chosen = world.segment(ordered[turn % len(ordered)])
+    of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == chosen.scene_id}
+    named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(chosen.name[:1])}
     combinations = (
         ({"state": state}, set(ordered)),
-        ({"state": state, "scene_id": one.scene_id}, of_scene),
-        ({"state": state, "q": one.name[:1]}, named),
-        ({"scene_id": one.scene_id, "q": one.name[:1]}, of_scene & named),
+        ({"state": state, "scene_id": chosen.scene_id}, of_scene),
+        ({"state": state, "q": chosen.name[:1]}, named),
+        ({"scene_id": chosen.scene_id, "q": chosen.name[:1]}, of_scene & named),
     )
     filters, matching = combinations[turn // len(State) % len(combinations)]
     expected = by_state[state] if "state" in filters else ordered
