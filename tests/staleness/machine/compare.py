@@ -115,14 +115,14 @@ async def _same_lists(
     # One combination of filters for each world: all of them would take as long as everything else together.
     turn = len(world.takes) + len(world.pins) + len(world.waivers)
     state = list(State)[turn % len(State)]
-    chosen = world.segment(ordered[turn % len(ordered)])
-    of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == chosen.scene_id}
-    named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(chosen.name[:1])}
+    example = world.segment(ordered[turn % len(ordered)])
+    of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == example.scene_id}
+    named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(example.name[:1])}
     combinations = (
         ({"state": state}, set(ordered)),
-        ({"state": state, "scene_id": chosen.scene_id}, of_scene),
-        ({"state": state, "q": chosen.name[:1]}, named),
-        ({"scene_id": chosen.scene_id, "q": chosen.name[:1]}, of_scene & named),
+        ({"state": state, "scene_id": example.scene_id}, of_scene),
+        ({"state": state, "q": example.name[:1]}, named),
+        ({"scene_id": example.scene_id, "q": example.name[:1]}, of_scene & named),
     )
     filters, matching = combinations[turn // len(State) % len(combinations)]
     expected = by_state[state] if "state" in filters else ordered
@@ -201,6 +201,7 @@ def _actual_values(cause: Cause) -> tuple[Any, ...]:
         cause.path_total,
         cause.waiver_id or 0,
         cause.decided_by,
+        (cause.from_.digest, cause.to.digest) if root.kind == "chain" else (),
     )
 
 
@@ -219,6 +220,7 @@ def _expected_values(cause: oracle.Cause) -> tuple[Any, ...]:
         len(path),
         cause.waiver_id or 0,
         cause.decided_by,
+        (root.used_digest, root.expected_digest) if root.kind == "chain" else (),
     )
 
 

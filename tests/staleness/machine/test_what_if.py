@@ -1,12 +1,14 @@
 """Cases that random histories seldom reach: files that no version has, takes that lack evidence, and waivers."""
 
+import pytest
 from tests.staleness.machine.compare import compare, compare_impact
 from tests.staleness.machine.conftest import FIRST
 from tests.staleness.machine.studio import ACTOR, Studio
 
 from genlock.db.connection import rows
 from genlock.staleness import waivers
-from genlock.staleness.model import Impact, NewWaiver
+from genlock.staleness.model import CHAIN, Impact, NewWaiver, State
+from genlock.staleness.places_sql import states_of
 
 
 async def _what_if(studio: Studio, version: int = 2) -> Impact:
@@ -67,3 +69,15 @@ async def test_a_waiver_accepts_the_nearest_root_of_a_chain(unmatched: Studio) -
         )
     assert [row["digest"] for row in used] == [only.used_digest]
     await _what_if(unmatched)
+
+
+@pytest.mark.parametrize("accepted", [2, 5])
+async def test_a_waiver_accepts_one_of_two_broken_links(studio: Studio, accepted: int) -> None:
+    """Segments 2 and 5 continue the earlier takes of 1 and 4."""
+    for segment_id in (1, 4):
+        await studio.record(segment_id, versions=FIRST, continues=False)
+    async with studio.db.transaction() as conn:
+        await waivers.waive(conn, NewWaiver(asset_id=CHAIN, segment_ids=(accepted,), reason="it fits"), ACTOR)
+        await compare(conn)
+        states = await states_of(conn, [2, 5])
+    assert states == {number: State.WAIVED if number == accepted else State.STALE for number in (2, 5)}
