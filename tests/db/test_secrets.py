@@ -19,6 +19,7 @@ from genlock.server.choices import Choices
 from genlock.settings import Settings
 
 SECRET = "s3cr3t-horse"
+PROC = Path("/proc/self/cmdline")
 WITH_PASSWORD = [
     f"postgresql://genlock:{SECRET}@127.0.0.1:1/genlock",
     f"postgres://genlock:{SECRET}@127.0.0.1:1/genlock?connect_timeout=1",
@@ -103,9 +104,7 @@ def test_settings_and_choices_show_no_secret(tmp_path: Path) -> None:
         assert SECRET not in repr(shown) + str(shown)
 
 
-@pytest.mark.skipif(
-    not Path("/proc/self/cmdline").exists(), reason="only Linux has /proc, from which the test reads command lines"
-)
+@pytest.mark.skipif(not PROC.exists(), reason="only Linux has /proc, from which the test reads command lines")
 def test_no_process_of_a_server_has_the_password_on_its_command_line(database: str) -> None:
     """The server, and the worker that it starts, get the URL by their environment."""
     with temporary_folder() as folder:

@@ -76,11 +76,13 @@ def test_the_folder_of_a_running_worker_is_unchanged(tmp_path: Path, hold: Hold)
         assert (folder / "frame.png").exists()
 
 
-@pytest.mark.skipif(  # containers differ by PID namespaces, which only Linux has, and not for every user
-    shutil.which("unshare") is None
-    or subprocess.run(["unshare", "--pid", "--fork", "true"], check=False).returncode != 0,
-    reason="needs PID namespaces",
-)
+def _may_unshare() -> bool:
+    """Whether this user may start a process with process ids of its own, as a container has."""
+    command = shutil.which("unshare")
+    return command is not None and subprocess.run([command, "--pid", "--fork", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _may_unshare(), reason="only Linux has PID namespaces, as containers do, and not for all users")
 def test_workers_of_two_containers_keep_their_folders(tmp_path: Path, hold: Hold) -> None:
     """In its own namespace a worker is process 1 or 2, and the processes of the other are invisible."""
     _, outer = hold()
