@@ -27,21 +27,20 @@ class PlainPage(NamedTuple):
 
 async def scene_order(conn: Conn, project_id: int, scene_id: int | None) -> SceneOrder:
     """Return a project's scenes, or one of them, in order; none of an archived project, no archived scene."""
-    return _scenes(
-        await rows(
-            conn,
-            """
-            SELECT array_send(array_agg(s.id ORDER BY s.position)) AS id,
-                   array_send(array_agg(s.position ORDER BY s.position)) AS position,
-                   array_send(array_agg(s.segments_total ORDER BY s.position)) AS segments
-              FROM scenes s JOIN projects p ON p.id = s.project_id
-             WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
-               AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
-            """,
-            project_id=project_id,
-            scene_id=scene_id,
-        )
+    (row,) = await rows(
+        conn,
+        """
+        SELECT array_send(array_agg(s.id ORDER BY s.position)) AS id,
+               array_send(array_agg(s.position ORDER BY s.position)) AS position,
+               array_send(array_agg(s.segments_total ORDER BY s.position)) AS segments
+          FROM scenes s JOIN projects p ON p.id = s.project_id
+         WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
+           AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
+        """,
+        project_id=project_id,
+        scene_id=scene_id,
     )
+    return SceneOrder(*(read_integers(values) for values in row.values()))
 
 
 async def scenes_by_id(conn: Conn, scene_ids: Sequence[int]) -> dict[int, int]:
@@ -56,11 +55,6 @@ async def scenes_by_id(conn: Conn, scene_ids: Sequence[int]) -> dict[int, int]:
         scenes=list(scene_ids),
     )
     return {row["id"]: row["segments_total"] for row in scenes}
-
-
-def _scenes(arrays: Sequence[dict[str, bytes | None]]) -> SceneOrder:
-    (row,) = arrays
-    return SceneOrder(*(read_integers(values) for values in row.values()))
 
 
 async def segments_by_project(conn: Conn, project_ids: Sequence[int]) -> dict[int, int]:
@@ -152,4 +146,4 @@ async def named_page(
 
 def _without_places(segments: Sequence[Mapping[str, int]]) -> Ordered:
     columns = [integers([row[name] for row in segments]) for name in ("segment_id", "scene_position", "position")]
-    return Ordered(*columns, *(np.zeros((2, len(segments)), np.int64)))
+    return Ordered(*columns, *np.zeros((2, len(segments)), np.int64))

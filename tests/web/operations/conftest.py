@@ -1,6 +1,5 @@
 """A server with a little data of every kind."""
 
-import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -24,11 +23,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[LiveServer]:
     """Start a server with a little data of every kind, whose streams end at once."""
     folder: Path = tmp_path_factory.mktemp("fuzzed")
-    with fresh_database(postgres, template) as conninfo:
-        server = LiveServer(conninfo, DiskStore(folder / "blobs"), Settings(data=folder))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        server.wait()
+    with (
+        fresh_database(postgres, template) as conninfo,
+        LiveServer(conninfo, DiskStore(folder / "blobs"), Settings(data=folder)).serving() as server,
+    ):
         assert server.app
         server.app.state.services.bell.closed = True
         with server.client() as client:
@@ -36,8 +34,6 @@ def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
             # A token with a large id: deleting tokens with small ids must not end the test.
             server.token = client.post("/api/v1/tokens", json={"name": "fuzz", "role": "admin"}).json()["secret"]
         yield server
-        server.stop()
-        thread.join()
 
 
 def fill(client: httpx.Client) -> None:
