@@ -17,6 +17,7 @@ TESTS = (
     "tests/staleness/examples",
     "tests/staleness/test_origins.py",
     "tests/staleness/machine/test_decisions.py",
+    "tests/staleness/machine/test_groups.py",
     "tests/staleness/machine/test_what_if.py",
     "tests/staleness/machine/test_histories.py::test_sql_is_the_oracle_in_short_histories",
 )
