@@ -23,7 +23,7 @@ async def _pin(studio: Studio, scene_id: int, version: int) -> None:
         await activation.pin(conn, studio.projects[0], scene_id, studio.assets["rain"], new, ACTOR)
 
 
-async def test_the_version_is_said_only_while_all_segments_expect_it(unmatched: Studio) -> None:
+async def test_a_group_names_a_version_only_while_all_segments_expect_it(unmatched: Studio) -> None:
     """Segment 1 is in the first scene of its project, segment 4 in the second."""
     await unmatched.record(4, versions=FIRST, continues=True, unknown_lora="b")
     assert await _expected(unmatched) == 1
