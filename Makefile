@@ -13,10 +13,10 @@ JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench mutants comfyui demo-comfyui
+.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings mutants comfyui demo-comfyui
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -64,6 +64,9 @@ docs: setup ## regenerate the reference
 
 bench: setup ## run the benchmarks; SCALE=10k|100k|1M, writes bench-report.json
 	$(BIN)/python -m benchmarks
+
+bench-bindings: setup ## measure bindings on a folder of real workflows; FOLDER=…
+	$(BIN)/python -m benchmarks.bindings $(FOLDER)
 
 mutants: setup ## seed faults into the SQL and check that the tests catch each
 	$(BIN)/python -m tests.mutants
