@@ -1,0 +1,9 @@
+"""Types of inputs that ComfyUI's page shows as widgets: their values are in the node, not on a link."""
+
+_TYPES = """
+AUDIOUPLOAD AUDIO_RECORD AUDIO_UI BOOLEAN BOUNDING_BOX BOUNDING_BOXES CHART COLOR COLORS COMBO COMFY_DYNAMICCOMBO_V3
+COMPOSITOR CURVE FLOAT GALLERIA IMAGECOMPARE IMAGEUPLOAD INT LOAD_3D LOAD_3D_ADVANCED MARKDOWN PAINTER PREVIEW_3D
+RANGE STRING TEXTAREA VIDEO_EDIT WEBCAM
+"""
+WIDGET_TYPES = frozenset(_TYPES.split())
+"""Those of the page itself (1.49). Packs may add their own, which no server says."""
