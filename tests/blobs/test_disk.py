@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genlock.blobs.disk import DiskStore
-from genlock.blobs.troubles import trouble
+from genlock.blobs.os_errors import unavailable
 from genlock.digest import digest_of
 from genlock.errors import Unavailable
 
@@ -83,11 +83,11 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_every_way_of_being_full_reads_the_same(number: int) -> None:
-    assert trouble(OSError(number, os.strerror(number)), "storing an upload").code == "disk_full"
+    assert unavailable(OSError(number, os.strerror(number)), "storing an upload").code == "disk_full"
 
 
 def test_other_troubles_name_the_reason() -> None:
-    error = trouble(OSError(errno.EROFS, os.strerror(errno.EROFS)), "storing an upload")
+    error = unavailable(OSError(errno.EROFS, os.strerror(errno.EROFS)), "storing an upload")
     assert (error.code, error.http_status) == ("disk_trouble", 503)
     assert "Read-only file system" in error.message
 

@@ -49,7 +49,7 @@ SHARED: Mapping[str, Any] = {
 EXAMPLES: Mapping[str, Any] = {
     **{name: example for names, example in SHARED.items() for name in names.split()},
     "expires_at": datetime(2030, 1, 1, tzinfo=UTC),
-    "kept_for": timedelta(days=1),
+    "retention": timedelta(days=1),
     "seed": "7",
     "started_at": datetime(2030, 1, 1, tzinfo=UTC),
     # The same name with another type, or in another module.

@@ -1,4 +1,4 @@
-"""The log is read in the order in which it became visible, and its bell rings when there is more."""
+"""The log is read in the order in which it became visible, and commits notify listeners."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ import pytest
 from genlock.db.connection import Conn, Database, execute
 from genlock.errors import Conflict
 from genlock.events import log, sql
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.model import Actor
 
 
@@ -62,39 +62,41 @@ async def test_an_event_cannot_be_changed(db: Database, actor: Actor) -> None:
                 await conn.execute(attempt)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
-async def test_the_bell_rings_at_the_commit(db: Database, actor: Actor) -> None:
-    bell = Bell(db.conninfo)
-    listening = asyncio.create_task(bell.run())
-    count = await bell.wait(0, 30)
+async def test_listeners_are_notified_at_the_commit(db: Database, actor: Actor) -> None:
+    listener = EventListener(db.conninfo)
+    listening = asyncio.create_task(listener.run())
+    count = await listener.wait(0, 30)
     assert count == 1, "once when it begins to listen"
     async with db.transaction() as conn:
         await log.append(conn, "a", actor)
-        assert await bell.wait(count, 0.05) == count
-    assert await bell.wait(count, 30) > count
+        assert await listener.wait(count, 0.05) == count
+    assert await listener.wait(count, 30) > count
     listening.cancel()
     await asyncio.wait([listening])
 
 
 async def test_the_bell_comes_back_after_its_connection_was_cut(db: Database, actor: Actor) -> None:
-    bell = Bell(db.conninfo)
-    listening = asyncio.create_task(bell.run())
-    count = await bell.wait(0, 30)
+    listener = EventListener(db.conninfo)
+    listening = asyncio.create_task(listener.run())
+    count = await listener.wait(0, 30)
     async with await psycopg.AsyncConnection.connect(db.conninfo, autocommit=True) as owner:
         await owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", ("genlock-events",)
         )
-    assert await bell.wait(count, 30) > count, "it rings once when it is back: something may have been missed"
+    assert await listener.wait(count, 30) > count, (
+        "it wakes waiters after reconnecting: a notification may have been missed"
+    )
     listening.cancel()
     await asyncio.wait([listening])
 
 
 async def test_a_closed_bell_keeps_nobody(db: Database) -> None:
-    bell = Bell(db.conninfo)
-    waiting = asyncio.create_task(bell.wait(0, 600))
+    listener = EventListener(db.conninfo)
+    waiting = asyncio.create_task(listener.wait(0, 600))
     await asyncio.sleep(0)
-    await bell.close()
+    await listener.close()
     await waiting
-    assert bell.closed
+    assert listener.closed
 
 
 async def test_a_rolled_back_transaction_leaves_no_event(db: Database, actor: Actor) -> None:

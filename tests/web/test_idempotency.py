@@ -9,7 +9,7 @@ from tests.conftest import Issue, client_of
 from tests.web.test_problems import problem
 
 from genlock.access import sql
-from genlock.access.model import RememberedAnswer
+from genlock.access.model import StoredResponse
 from genlock.db.connection import Database, execute, scalar
 from genlock.digest import digest_of, digest_of_json
 from genlock.model import Actor, Role
@@ -84,13 +84,13 @@ async def test_an_answer_is_stored_for_a_day(db: Database, client: httpx.AsyncCl
 
 async def test_new_answers_delete_old_ones(db: Database, issue: Issue) -> None:
     await issue(Role.VIEWER)
-    remembered = RememberedAnswer(request_digest=digest_of(b""), status=201, media_type=None, answer=b"")
+    remembered = StoredResponse(request_digest=digest_of(b""), status=201, media_type=None, answer=b"")
     async with db.transaction() as conn:
         token_id = await scalar(conn, "SELECT id FROM tokens")
         for number in range(5):
-            await sql.remember(conn, token_id, f"old-{number}", remembered)
+            await sql.store_response(conn, token_id, f"old-{number}", remembered)
         await execute(conn, "UPDATE idempotency_keys SET created_at = created_at - interval '25 hours'")
-        await sql.remember(conn, token_id, "new", remembered)
+        await sql.store_response(conn, token_id, "new", remembered)
         assert await scalar(conn, "SELECT array_agg(key) FROM idempotency_keys") == ["new"]
 
 

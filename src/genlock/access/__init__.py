@@ -1,1 +1,1 @@
-"""Who may: tokens, their roles, and the answers that were promised to be given again."""
+"""Access tokens, their roles, and responses stored for idempotency keys."""

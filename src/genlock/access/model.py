@@ -1,10 +1,10 @@
-"""Tokens and remembered answers."""
+"""Access tokens and stored responses."""
 
 from genlock.model import Model, Name, Role, Utc
 
 
 class Token(Model):
-    """Something that lets its holder in, without the secret: that is shown once and never kept."""
+    """An access token without its secret, which is shown once and never stored."""
 
     id: int
     name: str
@@ -15,20 +15,20 @@ class Token(Model):
 
 
 class NewToken(Model):
-    """What a token is to be called and what it may do."""
+    """The name and the role of a token to create."""
 
     name: Name
     role: Role
 
 
 class IssuedToken(Token):
-    """A token just made. ``secret`` is what its holder sends as ``Authorization: Bearer …``."""
+    """A token that was just created. ``secret`` is sent as ``Authorization: Bearer …``."""
 
     secret: str
 
 
-class RememberedAnswer(Model):
-    """What was answered to a request that carried an idempotency key, and which request that was."""
+class StoredResponse(Model):
+    """The response to a request with an idempotency key, and the digest of that request."""
 
     request_digest: str
     status: int

@@ -1,17 +1,17 @@
-"""Rows of tokens and of answers kept for idempotency keys."""
+"""Queries of tokens and of responses stored for idempotency keys."""
 
-from genlock.access.model import NewToken, RememberedAnswer, Token
+from genlock.access.model import NewToken, StoredResponse, Token
 from genlock.db.connection import Conn, execute, many, maybe, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.model import Actor, Page
 
-KEPT_FOR = "24 hours"
-_SWEPT_AT_ONCE = 20
+RETENTION = "24 hours"
+_SWEEP_LIMIT = 20
 
 
 async def holder_of(conn: Conn, secret_digest: Digest) -> Actor | None:
-    """Who holds the secret with this digest, unless the token was revoked."""
+    """Return the holder of the secret with this digest; ``None`` if it is unknown or revoked."""
     return await maybe(
         conn,
         Actor,
@@ -21,7 +21,7 @@ async def holder_of(conn: Conn, secret_digest: Digest) -> Actor | None:
 
 
 async def insert_token(conn: Conn, new: NewToken, secret_digest: Digest, created_by: str) -> Token | None:
-    """The token that now has this secret's digest, or ``None`` if one had it already."""
+    """Insert a token; return ``None`` if another token has this digest."""
     return await maybe(
         conn,
         Token,
@@ -39,7 +39,7 @@ async def insert_token(conn: Conn, new: NewToken, secret_digest: Digest, created
 
 
 async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
-    """The token whose secret has this digest, revoked or not."""
+    """Return the token whose secret has this digest, revoked or not."""
     return await maybe(
         conn,
         Token,
@@ -67,7 +67,7 @@ async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100)
 
 
 async def revoke(conn: Conn, token_id: int) -> Token | None:
-    """The token, revoked from now on or as it was; ``None`` if there is none."""
+    """Revoke a token, if it is not revoked yet, and return it; ``None`` if it does not exist."""
     return await maybe(
         conn,
         Token,
@@ -81,40 +81,40 @@ async def revoke(conn: Conn, token_id: int) -> Token | None:
 
 
 async def try_lock_key(conn: Conn, key_digest: Digest) -> bool:
-    """Whether this transaction may use the key until it ends; false while another one does."""
+    """Lock the key until the transaction ends; return false if another transaction holds it."""
     number = int.from_bytes(to_raw(key_digest)[:8], "big", signed=True)
     return await scalar(conn, "SELECT pg_try_advisory_xact_lock(%(number)s)", number=number)
 
 
-async def remembered(conn: Conn, token_id: int, key: str) -> RememberedAnswer | None:
-    """The answer kept for a token's key, for as long as it is promised."""
+async def stored_response(conn: Conn, token_id: int, key: str) -> StoredResponse | None:
+    """Return the response stored for a token's key, unless its retention has ended."""
     return await maybe(
         conn,
-        RememberedAnswer,
+        StoredResponse,
         """
         SELECT digest_text(request_digest) AS request_digest, status, media_type, answer
           FROM idempotency_keys
          WHERE token_id = %(token_id)s AND key = %(key)s
-           AND created_at > now() - %(kept_for)s::interval AND status IS NOT NULL
+           AND created_at > now() - %(retention)s::interval AND status IS NOT NULL
         """,
         token_id=token_id,
         key=key,
-        kept_for=KEPT_FOR,
+        retention=RETENTION,
     )
 
 
-async def remember(conn: Conn, token_id: int, key: str, answer: RememberedAnswer) -> None:
-    """Keep an answer, in the transaction of what it answers; and let a few go whose time is over."""
+async def store_response(conn: Conn, token_id: int, key: str, answer: StoredResponse) -> None:
+    """Store a response in the transaction of its request, and delete a few expired ones."""
     await execute(
         conn,
         """
         DELETE FROM idempotency_keys
          WHERE (token_id, key) IN (SELECT token_id, key FROM idempotency_keys
-                                    WHERE created_at <= now() - %(kept_for)s::interval
+                                    WHERE created_at <= now() - %(retention)s::interval
                                     ORDER BY created_at LIMIT %(swept)s FOR UPDATE SKIP LOCKED)
         """,
-        kept_for=KEPT_FOR,
-        swept=_SWEPT_AT_ONCE,
+        retention=RETENTION,
+        swept=_SWEEP_LIMIT,
     )
     await execute(
         conn,

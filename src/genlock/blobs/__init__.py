@@ -1,1 +1,1 @@
-"""How bytes are kept: stores that find them by their digest, and never by a name."""
+"""The blob store: bytes addressed by their digest."""

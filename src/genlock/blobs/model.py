@@ -1,4 +1,4 @@
-"""What a store says about the bytes it keeps."""
+"""Results of store operations, and the blobs table's rows."""
 
 from datetime import datetime
 
@@ -7,15 +7,15 @@ from genlock.model import Model
 
 
 class Stored(Model):
-    """The answer to a finished upload. ``is_new`` is false if the store had these bytes already."""
+    """The result of a committed upload. ``is_new`` is false if the store already had these bytes."""
 
     digest: Digest
     size_bytes: int
     is_new: bool
 
 
-class Held(Model):
-    """One blob of a store: how large it is, and when it was last uploaded (retention counts from there)."""
+class BlobStat(Model):
+    """Size and last upload time of a stored blob; retention counts from the last upload."""
 
     digest: Digest
     size_bytes: int
@@ -23,7 +23,7 @@ class Held(Model):
 
 
 class Blob(Model):
-    """Bytes that the database knows. ``gone_since``: when their loss was noticed; null while they are there."""
+    """A blob registered in the database. ``gone_since`` is when its loss was noticed, null while it is stored."""
 
     digest: Digest
     size_bytes: int

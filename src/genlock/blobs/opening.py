@@ -1,4 +1,4 @@
-"""Opens the store that the settings name."""
+"""Opens the configured blob store."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -9,16 +9,16 @@ from genlock.settings import Settings
 
 
 def open_store(settings: Settings) -> DiskStore:
-    """The store that the settings name: a folder, by path or ``file://`` URL; by default in the data folder."""
-    named = settings.blobs
-    if named is None:
+    """Open the configured store: a folder, by path or ``file://`` URL; by default in the data folder."""
+    location = settings.blobs
+    if location is None:
         return DiskStore(settings.data / "blobs")
-    parts = urlsplit(named)
+    parts = urlsplit(location)
     if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
         return DiskStore(Path(unquote(parts.path)))
-    if "://" in named:
+    if "://" in location:
         raise Invalid(
             f"There is no store for {parts.scheme}:// yet.",
             hint="Name a folder with --blobs, or leave it out to keep bytes in the data folder.",
         )
-    return DiskStore(Path(named).expanduser().absolute())
+    return DiskStore(Path(location).expanduser().absolute())

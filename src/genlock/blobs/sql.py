@@ -1,4 +1,4 @@
-"""Rows of table ``blobs``: which bytes there are, or were."""
+"""Queries of the table ``blobs``."""
 
 from collections.abc import Collection
 
@@ -8,15 +8,15 @@ from genlock.digest import Digest, to_raw
 
 
 async def note_blob(conn: Conn, digest: Digest, size_bytes: int, media_type: str) -> None:
-    """Record that the store has these bytes. The media type that was recorded first stays."""
+    """Register a stored blob. A media type that is already recorded is kept."""
     await note_blobs(conn, [(digest, size_bytes, media_type)])
 
 
 async def note_blobs(conn: Conn, blobs: Collection[tuple[Digest, int, str]]) -> None:
-    """Record several blobs, as (digest, size in bytes, media type), in one statement.
+    """Register several blobs, as (digest, size in bytes, media type), in one statement.
 
-    A transaction that stores several blobs calls this once: rows are locked in digest order, so that transactions
-    with the same blobs wait for each other and never deadlock.
+    A transaction that stores several blobs calls this once: rows are locked in digest order, so that transactions with
+    the same blobs wait for each other and never deadlock.
     """
     if not blobs:
         return
@@ -38,7 +38,7 @@ async def note_blobs(conn: Conn, blobs: Collection[tuple[Digest, int, str]]) -> 
 
 
 async def mark_gone(conn: Conn, digest: Digest) -> None:
-    """Record that the store has lost these bytes; the first time it was noticed stays."""
+    """Record that the store has lost a blob; the time at which it was first noticed is kept."""
     await execute(
         conn,
         "UPDATE blobs SET gone_since = now() WHERE digest = %(digest)s AND gone_since IS NULL",
@@ -47,7 +47,7 @@ async def mark_gone(conn: Conn, digest: Digest) -> None:
 
 
 async def get(conn: Conn, digest: Digest) -> Blob | None:
-    """What is known of some bytes; ``None`` if they were never stored."""
+    """Return a blob; ``None`` if it was never stored."""
     return await maybe(
         conn,
         Blob,
@@ -60,7 +60,7 @@ async def get(conn: Conn, digest: Digest) -> Blob | None:
 
 
 async def stored(conn: Conn, digests: Collection[Digest]) -> dict[Digest, Blob]:
-    """Those of ``digests`` whose bytes are there, by digest."""
+    """Return the blobs among ``digests`` that are not lost, by digest."""
     blobs = await many(
         conn,
         Blob,

@@ -1,11 +1,11 @@
-"""What every store can do: take bytes in through a draft, give them back, and prove that they are the same.
+"""The interface of blob stores: write blobs through drafts, read them, verify them.
 
-    with store.begin() as draft:          nothing is visible, and leaving without a commit removes it
+    with store.begin() as draft:          nothing is visible; leaving without a commit discards it
         draft.write(chunk) …
-        stored = draft.commit()           durable, whole, read-only, found by its digest
+        stored = draft.commit()           durable, complete, read-only, addressed by its digest
 
-The calls block. Asynchronous callers make them on a thread, with chunks of about a mebibyte; a draft may be used
-from several threads, one call at a time, and ``abort`` waits for the call that is under way.
+Calls block. Asynchronous callers make them on a thread, with chunks of about one MiB. A draft may be used from
+several threads, one call at a time; ``abort`` waits for the call in progress.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from genlock.blobs.model import Held, Stored
-from genlock.blobs.troubles import naming_trouble
+from genlock.blobs.model import BlobStat, Stored
+from genlock.blobs.os_errors import os_errors_as_unavailable
 from genlock.digest import Digest, from_raw
 from genlock.errors import NotFound, Tampered
 
@@ -27,28 +27,28 @@ Chunk = bytes | bytearray | memoryview
 
 
 class Hasher(Protocol):
-    """Takes the SHA-256 of what passes by. ``hashlib.sha256()`` is one; the library's ``Identifier`` is another."""
+    """Computes a SHA-256 incrementally, as ``hashlib.sha256()`` and the library's ``Identifier`` do."""
 
     def update(self, chunk: Chunk, /) -> None:
-        """Count ``chunk`` in; it may raise to refuse the bytes, which ends the draft."""
+        """Append ``chunk``. It may raise to refuse the bytes, which ends the draft."""
         ...
 
     def digest(self) -> bytes:
-        """The 32 bytes of the SHA-256 of everything so far."""
+        """Return the 32-byte SHA-256 of everything appended so far."""
         ...
 
 
 class Draft(Protocol):
-    """An upload under way. Leaving its ``with`` block without ``commit`` removes every trace of it."""
+    """An upload in progress. Leaving its ``with`` block without ``commit`` discards it."""
 
     @property
     @abstractmethod
     def size_bytes(self) -> int:
-        """How much was written so far."""
+        """Number of bytes written so far."""
 
     @abstractmethod
     def write(self, chunk: Chunk) -> None:
-        """Append ``chunk``; ``Unavailable`` if the store is full or cannot be written."""
+        """Append ``chunk``. Raise ``Unavailable`` if the store is full or cannot be written."""
 
     @abstractmethod
     def commit(self) -> Stored:
@@ -56,7 +56,7 @@ class Draft(Protocol):
 
     @abstractmethod
     def abort(self) -> None:
-        """Remove what was written; nothing happens if the draft has ended already."""
+        """Discard what was written; a no-op if the draft has ended."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,69 +68,69 @@ class Draft(Protocol):
 
 
 class Store(Protocol):
-    """Bytes by digest. What is here is whole; what is read with a ``verified`` call is what its digest says."""
+    """Blobs by digest. A blob is complete if it exists; the ``verified`` methods also check its digest."""
 
     @abstractmethod
     def begin(self, hasher: Hasher | None = None) -> Draft:
-        """A new draft. Its digest is ``hasher``'s (fresh, nothing counted in yet), by default plain SHA-256."""
+        """Start a draft. ``hasher``, which must be unused, computes its digest; by default plain SHA-256."""
 
     @abstractmethod
     def open(self, digest: Digest) -> BinaryIO:
-        """The bytes as a seekable file, unverified, for ranges; ``NotFound`` (``bytes_gone``) if they are not here."""
+        """Open the blob as a seekable file, unverified, for ranges. Raise ``NotFound`` (``bytes_gone``) if absent."""
 
     @abstractmethod
-    def held(self, digest: Digest) -> Held | None:
-        """What the store says about these bytes, or None."""
+    def stat(self, digest: Digest) -> BlobStat | None:
+        """Return the size and the last upload time of a blob; ``None`` if it is absent."""
 
     @abstractmethod
     def digests(self) -> Iterator[Digest]:
-        """Every digest that is here, in ascending order."""
+        """Yield the digest of every blob in ascending order."""
 
     @abstractmethod
     def remove(self, digest: Digest) -> bool:
-        """Let the bytes go for good; whether they were here."""
+        """Delete the blob; return whether it existed."""
 
     def exists(self, digest: Digest) -> bool:
-        """Whether the bytes are here."""
-        return self.held(digest) is not None
+        """Return whether the blob exists."""
+        return self.stat(digest) is not None
 
     def size(self, digest: Digest) -> int:
-        """The size in bytes; ``NotFound`` (``bytes_gone``) if they are not here."""
-        held = self.held(digest)
-        if held is None:
-            raise gone(digest)
-        return held.size_bytes
+        """Return the size in bytes. Raise ``NotFound`` (``bytes_gone``) if the blob is absent."""
+        stat = self.stat(digest)
+        if stat is None:
+            raise bytes_gone(digest)
+        return stat.size_bytes
 
     def put(self, content: bytes) -> Stored:
-        """Keep ``content``."""
+        """Store ``content``."""
         with self.begin() as draft:
             draft.write(content)
             return draft.commit()
 
     def put_file(self, path: Path) -> Stored:
-        """Keep a copy of the file at ``path``."""
-        with naming_trouble(f"reading {path.name}"), path.open("rb") as source, self.begin() as draft:
+        """Store a copy of the file at ``path``."""
+        with os_errors_as_unavailable(f"reading {path.name}"), path.open("rb") as source, self.begin() as draft:
             while chunk := source.read(CHUNK_BYTES):
                 draft.write(chunk)
             return draft.commit()
 
     def verified_chunks(self, digest: Digest) -> Iterator[bytes]:
-        """The bytes in chunks. The last one is given only when all of them match, else ``Tampered`` is raised.
+        """Yield the blob in chunks. Before the last one, raise ``Tampered`` if the digest does not match.
 
         So the receiver never has a complete file that is wrong.
         """
         with self.open(digest) as source:
-            yield from checked(source, digest)
+            yield from verify_chunks(source, digest)
 
     def read_verified(self, digest: Digest) -> bytes:
-        """All the bytes at once; ``Tampered`` if they are not what the digest says."""
+        """Return the whole blob. Raise ``Tampered`` if its digest does not match."""
         return b"".join(self.verified_chunks(digest))
 
     def open_verified(self, digest: Digest) -> BinaryIO:
-        """The bytes as a seekable file at its beginning, read once and found right; ``Tampered`` otherwise."""
+        """Read and verify the blob, then return it as a seekable file at offset 0. Raise ``Tampered`` on a mismatch."""
         source = self.open(digest)
         try:
-            for _ in checked(source, digest):
+            for _ in verify_chunks(source, digest):
                 pass
             source.seek(0)
         except BaseException:
@@ -139,13 +139,13 @@ class Store(Protocol):
         return source
 
     def copy_out(self, digest: Digest, path: Path) -> int:
-        """Write the bytes to ``path``, replacing what is there, and give their size.
+        """Write the verified blob to ``path``, replacing an existing file; return its size in bytes.
 
-        They appear there whole and verified or not at all, under no lock and with no link to the store.
+        The file appears complete and verified or not at all; no lock is stat and no link to the store remains.
         """
         partial = path.with_name(f".{secrets.token_hex(8)}.part")
         size_bytes = 0
-        with naming_trouble(f"writing {path.name}"):
+        with os_errors_as_unavailable(f"writing {path.name}"):
             try:
                 with partial.open("xb") as target:
                     for chunk in self.verified_chunks(digest):
@@ -156,12 +156,12 @@ class Store(Protocol):
         return size_bytes
 
     def verify(self, digest: Digest) -> int:
-        """The size of the bytes, all of them read and found right; ``Tampered`` otherwise."""
+        """Read and verify the blob; return its size in bytes. Raise ``Tampered`` on a mismatch."""
         return sum(len(chunk) for chunk in self.verified_chunks(digest))
 
 
-def gone(digest: Digest) -> NotFound:
-    """The error for bytes that are not in the store."""
+def bytes_gone(digest: Digest) -> NotFound:
+    """Return the error for a blob that is not in the store."""
     return NotFound(
         f"The bytes of {digest} are gone: the store does not have them.",
         hint="What was recorded about them still holds. Upload the original file again to bring them back.",
@@ -169,11 +169,11 @@ def gone(digest: Digest) -> NotFound:
     )
 
 
-def checked(source: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    """The chunks of ``source``, each one late by one: the last is given only when all match, else ``Tampered``."""
+def verify_chunks(source: BinaryIO, digest: Digest) -> Iterator[bytes]:
+    """Yield the chunks of ``source``, one chunk delayed: raise ``Tampered`` before the last if the digest differs."""
     hasher = hashlib.sha256()
     before = b""
-    with naming_trouble(f"reading {digest}"):
+    with os_errors_as_unavailable(f"reading {digest}"):
         while chunk := source.read(CHUNK_BYTES):
             hasher.update(chunk)
             if before:

@@ -1,1 +1,1 @@
-"""The append-only log of what happened, and the bell that says there is more of it."""
+"""The append-only event log and its notifications."""

@@ -1,7 +1,7 @@
-"""Hears the bell of the log: one connection per process listens, and wakes every waiter.
+"""Listens for notifications of new events on one connection per process and wakes every waiter.
 
-The bell carries no data. A waiter reads the table from where it stopped, so an extra ring costs one read, and one ring
-after reconnecting makes up for all that were missed.
+A notification has no payload: a waiter reads the table from where it stopped. An extra notification costs one read, and
+the one that is sent after reconnecting makes up for all that were missed.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
 
-class Bell:
-    """Counts rings. ``run`` listens until it is cancelled; ``wait`` returns when the count has moved on."""
+class EventListener:
+    """Counts notifications. ``run`` listens until it is cancelled; ``wait`` returns when the count has changed."""
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
@@ -39,11 +39,11 @@ class Bell:
                 ) as conn:
                     await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
                     pause = _FIRST_PAUSE_S
-                    await self._ring()
+                    await self._wake_waiters()
                     while True:
                         async for _ in conn.notifies(timeout=_PROBE_S):
-                            await self._ring()
-                        # Silence may mean a connection that died without saying so: this finds out, now and then.
+                            await self._wake_waiters()
+                        # Without notifications the connection may have been lost silently: probe it.
                         await conn.execute("SELECT 1")
             except Exception as error:
                 if isinstance(error, (psycopg.Error, OSError)):
@@ -58,16 +58,18 @@ class Bell:
     async def close(self) -> None:
         """Wake every waiter and set ``closed``: later calls of ``wait`` return at once."""
         self.closed = True
-        await self._ring()
+        await self._wake_waiters()
 
     async def wait(self, last_count: int, within_s: float) -> int:
-        """Return the number of rings once it differs from ``last_count``, or the same after ``within_s`` seconds."""
+        """Return the number of notifications once it differs from ``last_count``, at the latest after ``within_s``
+        seconds.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s), self._changed:
                 await self._changed.wait_for(lambda: self.closed or self.count != last_count)
         return self.count
 
-    async def _ring(self) -> None:
+    async def _wake_waiters(self) -> None:
         async with self._changed:
             self.count += 1
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Appends to the log of events: the last thing a writing transaction does."""
+"""Appends to the event log, which is the last statement of a writing transaction."""
 
 from typing import Any, LiteralString
 
@@ -8,7 +8,7 @@ from genlock.db.connection import Conn, execute, scalar
 from genlock.model import Actor
 
 CHANNEL = "genlock_events"
-"""The channel that rings when a transaction with events commits; the table is the truth, this only the bell."""
+"""The notification channel. It only wakes readers; the events are in the table."""
 
 _LOCK = 0x6576656E7473  # "events": one appender at a time for the whole log
 
@@ -31,10 +31,10 @@ async def append(
     subject: str | None = None,
     data: dict[str, Any] | None = None,
 ) -> int:
-    """Append one event and give its id; visible, and rung, when the transaction commits.
+    """Append an event and return its id. It is visible, and readers are notified, when the transaction commits.
 
-    Call it last: from here to the commit the transaction holds the lock of the whole log. Without that lock an
-    event with a lower id could become visible after one with a higher id, and a reader's cursor would skip it.
+    Call it last: from here to the commit the transaction holds the lock of the whole log. Without that lock an event
+    with a lower id could become visible after one with a higher id, and a reader's cursor would skip it.
     """
     return await scalar(conn, _APPEND, **_event(verb, actor, project_id, subject, data))
 
@@ -42,7 +42,7 @@ async def append(
 async def send(
     conn: Conn, verb: str, actor: Actor, *, project_id: int | None, subject: str | None, data: dict[str, Any]
 ) -> None:
-    """Append one event like ``append``, also as the last statement; in a pipeline, without waiting for its id."""
+    """Append an event as ``append`` does, also last, but in a pipeline, without waiting for its id."""
     await execute(conn, _APPEND, **_event(verb, actor, project_id, subject, data))
 
 

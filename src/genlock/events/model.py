@@ -1,4 +1,4 @@
-"""What an event is."""
+"""Events."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from genlock.model import Model, Utc
 
 
 class Event(Model):
-    """One thing that happened. Ids grow in the order in which events became visible."""
+    """An event of the log. Ids increase in the order in which events became visible."""
 
     id: int
     at: Utc

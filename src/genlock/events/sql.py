@@ -1,4 +1,4 @@
-"""Read the event log."""
+"""Queries of the event log."""
 
 from genlock.db.connection import Conn, many, scalar
 from genlock.events.model import Event
@@ -10,7 +10,7 @@ async def after(
 ) -> tuple[Event, ...]:
     """Return up to ``limit`` events with an id above ``after_id``, oldest first; of one project if it is given.
 
-    Events about tokens are for administrators, as the list of tokens is.
+    Only administrators see events about tokens, as in the list of tokens.
     """
     if project_id is None:
         return await many(

@@ -5,7 +5,7 @@ a version is activated, a take selected ─▶ event ─▶ notification ─▶ 
 
 from genlock.background import repeat
 from genlock.db.connection import Conn, Database
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.regeneration.patrol import each_plan
 from genlock.regeneration.plans import plan_sql, progress, review_sql
 from genlock.regeneration.plans.apply import WORKER
@@ -15,13 +15,13 @@ _LEAST_PAUSE_S = 0.1
 
 
 class ReviewWatch:
-    """Continues plans in review whenever the bell of the event log rings, and at the latest after ``within_s``."""
+    """Continues plans in review on each notification of new events, and at the latest after ``within_s``."""
 
-    def __init__(self, db: Database, bell: Bell, within_s: float) -> None:
+    def __init__(self, db: Database, listener: EventListener, within_s: float) -> None:
         self._db = db
-        self._bell = bell
+        self._listener = listener
         self._within_s = within_s
-        self._rings = -1  # differs from every count: the first wait returns at once
+        self._notifications = -1  # differs from every count: the first wait returns at once
         self._event_id: int | None = None
 
     async def run(self) -> None:
@@ -29,12 +29,12 @@ class ReviewWatch:
         await repeat("continuing plans in review", self._wait_and_continue, every_s=_LEAST_PAUSE_S)
 
     async def _wait_and_continue(self) -> None:
-        rings = await self._bell.wait(self._rings, self._within_s)
+        notifications = await self._listener.wait(self._notifications, self._within_s)
         async with self._db.transaction() as conn:
             newest, is_decided = await review_sql.decided_since(conn, self._event_id)
         if is_decided:
             await continue_plans(self._db)
-        self._rings, self._event_id = rings, newest  # set last, so that a failure is tried again
+        self._notifications, self._event_id = notifications, newest  # set last, so that a failure is tried again
 
 
 async def continue_plans(db: Database) -> None:

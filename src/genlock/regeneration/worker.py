@@ -38,7 +38,7 @@ from genlock.db.refusals import DriverError
 from genlock.engines.model import Engine
 from genlock.engines.registry import engines_here
 from genlock.errors import GenlockError
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.regeneration import worker_sql
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.scratch import scratch_folder
@@ -105,7 +105,7 @@ async def run_worker(
             tick_s=pace.tick_s,
             fault=fault,
         )
-        bell = Bell(db.conninfo)
+        listener = EventListener(db.conninfo)
         await shop.health.probe(engines, engines.keys())
         worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.health.reachable(engines)))
         try:
@@ -118,8 +118,8 @@ async def run_worker(
                 ),
                 repeat("patrol for lost work", lambda: _patrol(shop, pace), every_s=pace.patrol_s),
                 shop.health.watch(engines, pace.patrol_s),
-                bell.run(),
-                ReviewWatch(db, bell, pace.patrol_s).run(),
+                listener.run(),
+                ReviewWatch(db, listener, pace.patrol_s).run(),
             ):
                 await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:

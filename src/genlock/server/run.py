@@ -25,7 +25,7 @@ from genlock.db.connection import Database
 from genlock.db.embedded import server as embedded
 from genlock.db.migrate import migrate
 from genlock.errors import GenlockError, Invalid, Unavailable
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.regeneration.housekeeping import housekeeping
 from genlock.regeneration.plans import plan_sql
 from genlock.sdk.local import Running, read_running
@@ -174,7 +174,7 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._ready = ready
-        self._bell: Bell = app.state.services.bell
+        self._listener: EventListener = app.state.services.event_listener
         self._db: Database = app.state.services.db
         self._metrics: RequestMetrics = app.state.metrics
         # A server that watches folders is never idle.
@@ -221,5 +221,5 @@ class HttpServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the event streams, then end as uvicorn does."""
-        await self._bell.close()
+        await self._listener.close()
         await super().shutdown(sockets)

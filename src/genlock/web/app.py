@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
 from genlock.web import problems
@@ -76,7 +76,7 @@ def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
     """Return the application over an open database and store. Its lifespan runs the listener of the event log."""
     app = assemble()
     scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
-    app.state.services = Services(db, store, settings, Bell(db.conninfo), scanner, FilesInPlace(db, settings))
+    app.state.services = Services(db, store, settings, EventListener(db.conninfo), scanner, FilesInPlace(db, settings))
     return app
 
 
@@ -102,12 +102,12 @@ def assemble() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     services: Services = app.state.services
-    listening = asyncio.create_task(services.bell.run())
+    listening = asyncio.create_task(services.event_listener.run())
     try:
         yield
     finally:
         await services.scanner.close()
-        await services.bell.close()
+        await services.event_listener.close()
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening

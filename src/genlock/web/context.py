@@ -8,7 +8,7 @@ from genlock.access.actions import authenticate
 from genlock.blobs.store import Store
 from genlock.db.connection import Database
 from genlock.errors import Denied
-from genlock.events.listen import Bell
+from genlock.events.listen import EventListener
 from genlock.model import Actor, Role
 from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
@@ -22,7 +22,7 @@ class Services:
     db: Database
     store: Store
     settings: Settings
-    bell: Bell
+    event_listener: EventListener
     scanner: Scanner
     files_in_place: FilesInPlace
 

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from fastapi import Request, Response
 
 from genlock.access import sql
-from genlock.access.model import RememberedAnswer
+from genlock.access.model import StoredResponse
 from genlock.db.connection import Conn
 from genlock.digest import Digest, digest_of, digest_of_json
 from genlock.errors import Conflict, Invalid
@@ -72,7 +72,7 @@ async def claim(request: Request, conn: Conn, request_digest: Digest | None) -> 
             hint="Wait for its response, then repeat the request to get the same response.",
             code="key_in_use",
         )
-    stored = await sql.remembered(conn, token_id, key)
+    stored = await sql.stored_response(conn, token_id, key)
     if stored is None:
         request.state.claimed_key = (token_id, key, request_digest)
     elif stored.request_digest != request_digest:
@@ -102,11 +102,11 @@ async def store_response(request: Request, conn: Conn, response: Response) -> No
     if claimed is None or response.status_code >= 300:
         return
     token_id, key, request_digest = claimed
-    await sql.remember(
+    await sql.store_response(
         conn,
         token_id,
         key,
-        RememberedAnswer(
+        StoredResponse(
             request_digest=request_digest,
             status=response.status_code,
             media_type=response.media_type,

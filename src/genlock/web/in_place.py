@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from genlock.blobs.store import CHUNK_BYTES, checked
+from genlock.blobs.store import CHUNK_BYTES, verify_chunks
 from genlock.db.connection import Database
 from genlock.digest import Digest
 from genlock.errors import Tampered
@@ -38,7 +38,7 @@ class VerifiedFile:
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield all bytes, hashed again on the way; the last chunk only when all of them match."""
-        return self._unchanged(checked(self.source, digest))
+        return self._unchanged(verify_chunks(self.source, digest))
 
     def range(self, length: int) -> Iterator[bytes]:
         """Yield ``length`` bytes from where the file stands."""
@@ -109,7 +109,7 @@ def range_of(source: BinaryIO, length: int) -> Iterator[bytes]:
 
 def _read_all(source: io.BufferedReader, digest: Digest) -> None:
     source.seek(0)
-    for _ in checked(source, digest):
+    for _ in verify_chunks(source, digest):
         pass
     source.seek(0)
 

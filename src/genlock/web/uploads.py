@@ -18,8 +18,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from genlock.blobs.model import Stored
+from genlock.blobs.os_errors import os_errors_as_unavailable
 from genlock.blobs.store import CHUNK_BYTES, Chunk, Draft, Hasher, Store
-from genlock.blobs.troubles import naming_trouble
 from genlock.digest import Digest, from_raw
 from genlock.errors import Invalid
 from genlock.model import Role
@@ -303,7 +303,7 @@ class Spool:
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
         # Opened for each chunk of a mebibyte, so that an upload that ends early leaves nothing open.
-        with naming_trouble("receiving a file"), self.path.open("ab") as target:
+        with os_errors_as_unavailable("receiving a file"), self.path.open("ab") as target:
             target.write(chunk)
 
     def digest(self) -> bytes:
@@ -312,6 +312,6 @@ class Spool:
 
     def whole(self) -> Digest:
         """The digest of the file, which is there from now on even if it is empty."""
-        with naming_trouble("receiving a file"):
+        with os_errors_as_unavailable("receiving a file"):
             self.path.touch()
         return from_raw(self._hash.digest())

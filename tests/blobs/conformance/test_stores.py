@@ -44,7 +44,7 @@ def test_what_goes_in_comes_out(specimen: Specimen, tmp_path: Path, content: byt
         assert (tmp_path / "out").read_bytes() == content
         with store.open_verified(stored.digest) as source:
             assert source.read() == content
-        held = store.held(stored.digest)
+        held = store.stat(stored.digest)
         assert held is not None
         assert (held.digest, held.size_bytes) == (stored.digest, len(content))
         assert held.written_at.tzinfo is not None
@@ -276,7 +276,7 @@ def test_uploading_the_original_again_repairs_it(specimen: Specimen) -> None:
 
 def test_missing_bytes_are_reported_as_gone(store: Store, tmp_path: Path) -> None:
     assert not store.exists(NOBODY)
-    assert store.held(NOBODY) is None
+    assert store.stat(NOBODY) is None
     for read in (store.open, store.open_verified, store.read_verified, store.verify, store.size):
         with pytest.raises(NotFound) as caught:
             read(NOBODY)
@@ -302,6 +302,6 @@ def test_removed_bytes_are_gone(specimen: Specimen) -> None:
     "text", ["", "sha256:", "sha256:../../../../etc/passwd", "sha256:" + "A" * 64, "md5:" + "0" * 32, "../x", "0" * 64]
 )
 def test_what_is_not_a_digest_is_refused(store: Store, text: str) -> None:
-    for call in (store.open, store.held, store.exists, store.remove, store.read_verified):
+    for call in (store.open, store.stat, store.exists, store.remove, store.read_verified):
         with pytest.raises(Invalid, match="not a digest"):
             call(text)

@@ -28,7 +28,7 @@ def fuzzed(postgres: str, template: str, tmp_path_factory: pytest.TempPathFactor
         LiveServer(conninfo, DiskStore(folder / "blobs"), Settings(data=folder)).serving() as server,
     ):
         assert server.app
-        server.app.state.services.bell.closed = True
+        server.app.state.services.event_listener.closed = True
         with server.client() as client:
             fill(client)
             # A token with a large id: deleting tokens with small ids must not end the test.

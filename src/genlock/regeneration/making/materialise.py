@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
+from genlock.blobs.os_errors import os_errors_as_unavailable
 from genlock.blobs.store import CHUNK_BYTES, Store
-from genlock.blobs.troubles import naming_trouble
 from genlock.digest import Digest, from_raw
 from genlock.engines.media import last_frame_of
 from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
@@ -92,7 +92,11 @@ def _suffix(filename: str | None) -> str:
 def _copy_in_place(source: Path, digest: Digest, path: Path) -> None:
     hasher = hashlib.sha256()
     try:
-        with open_in_place(source, None) as file, naming_trouble(f"reading {source.name}"), path.open("xb") as copy:
+        with (
+            open_in_place(source, None) as file,
+            os_errors_as_unavailable(f"reading {source.name}"),
+            path.open("xb") as copy,
+        ):
             while chunk := file.read(CHUNK_BYTES):
                 hasher.update(chunk)
                 copy.write(chunk)

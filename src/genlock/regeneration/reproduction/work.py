@@ -215,7 +215,7 @@ def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, 
     outputs += graphs + [Output(digest=picture, media_type=PNG) for picture in pictures if picture is not None]
     blobs: list[tuple[Digest, int, str]] = []
     for output in outputs:
-        held = store.held(output.digest)  # the digest of decoded frames has no stored bytes
+        held = store.stat(output.digest)  # the digest of decoded frames has no stored bytes
         if held is not None:
             blobs.append((output.digest, held.size_bytes, output.media_type or OCTETS))
     return blobs

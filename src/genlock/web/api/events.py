@@ -66,8 +66,8 @@ async def stream_events(
 
 async def _stream(services: Services, secret: str, last_id: int, project_id: int | None) -> AsyncIterator[str]:
     yield ": connected\n\n"
-    while not services.bell.closed:
-        count = services.bell.count  # before reading: what commits after the read rings again
+    while not services.event_listener.closed:
+        count = services.event_listener.count  # before reading: a later commit notifies again
         try:
             async with services.db.transaction() as conn:
                 reader = await authenticate(conn, secret)  # at every read: a revoked token gets no more events
@@ -77,5 +77,8 @@ async def _stream(services: Services, secret: str, last_id: int, project_id: int
         for event in events:
             yield f"id: {event.id}\nevent: {event.verb}\ndata: {event.model_dump_json()}\n\n"
             last_id = event.id
-        if len(events) < _AT_ONCE and await services.bell.wait(count, services.settings.events_keepalive_s) == count:
+        if (
+            len(events) < _AT_ONCE
+            and await services.event_listener.wait(count, services.settings.events_keepalive_s) == count
+        ):
             yield ": keep-alive\n\n"

@@ -1,4 +1,4 @@
-"""What the operating system refuses, said so that a person can act on it."""
+"""Converts errors of the operating system to ``Unavailable`` with a hint."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from genlock.errors import Unavailable
 from genlock.full_disk import is_full_disk
 
 
-def trouble(error: OSError, doing: str) -> Unavailable:
-    """The ``Unavailable`` that says what could not be done, and why."""
+def unavailable(error: OSError, doing: str) -> Unavailable:
+    """Return the ``Unavailable`` error for a failed file operation."""
     reason = error.strerror or str(error)
     if is_full_disk(error):
         return Unavailable(
@@ -24,9 +24,9 @@ def trouble(error: OSError, doing: str) -> Unavailable:
 
 
 @contextmanager
-def naming_trouble(doing: str) -> Generator[None]:
-    """Turn an ``OSError`` inside the block into the ``Unavailable`` that says what could not be done."""
+def os_errors_as_unavailable(doing: str) -> Generator[None]:
+    """Convert an ``OSError`` in the block to ``Unavailable``; ``doing`` is the operation, as "storing an upload"."""
     try:
         yield
     except OSError as error:
-        raise trouble(error, doing) from error
+        raise unavailable(error, doing) from error
