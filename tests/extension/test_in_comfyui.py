@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.comfyui import models
+from tests.comfyui.builds import chosen_build
 from tests.comfyui.studio import ComfyStudio
 from tests.comfyui.workflows import Graph, node
 from tests.conftest import LiveServer
@@ -55,7 +56,7 @@ def test_a_run_by_hand_is_one_take_with_one_complete_receipt(watched: Watched) -
     assert record["graph"] == graph, "exactly as it was sent"
     assert set(record["per_node_s"]) == set(graph)
     assert all(record["capture"]["sees"].values())
-    assert record["environment"]["comfyui"] == "0.3.75"
+    assert record["environment"]["comfyui"] == chosen_build().version
     (saved,) = record["outputs"]
     assert saved["digest"] == digest_of_file(base / "output" / saved["subfolder"] / saved["filename"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.comfyui import models
-from tests.comfyui.build import FOLDER, has_front_end
+from tests.comfyui.builds import chosen_build
 from tests.comfyui.server import ComfyServer, require
 from tests.comfyui.workflows import node
 from tests.conftest import LiveServer
@@ -23,13 +23,13 @@ STILL = "document.querySelectorAll('.p-toast-message').length && document.getAni
 @pytest.fixture
 def watched(tmp_path: Path, live_server: LiveServer) -> Generator[Watched]:
     """Start a ComfyUI with its page and the extension, connected to a Genlock with a project."""
-    require(has_front_end(), "there is no page of ComfyUI's here: run `make comfyui`")
+    require(chosen_build().has_front_end(), "there is no page of ComfyUI's here: run `make comfyui`")
     base = tmp_path / "comfyui"
     prepare(base)
     settings = base / "user" / "default" / "comfy.settings.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"Comfy.TutorialCompleted": True}))
-    comfy = ComfyServer(base, front_end=FOLDER / "front")
+    comfy = ComfyServer(base, front_end=chosen_build().front_end)
     watched_comfy = Watched(comfy, live_server)
     watched_comfy.connect()
     watched_comfy.film()

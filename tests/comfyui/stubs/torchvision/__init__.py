@@ -1,4 +1,5 @@
-"""Replaces torchvision, which ComfyUI imports for classes that the tests never use: nothing is in it."""
+"""Replaces torchvision: see ``absent``."""
 
-from torchvision import models as models
-from torchvision import transforms as transforms
+from absent import declare_absent
+
+declare_absent(__name__)

@@ -1,1 +1,0 @@
-"""No model is here: a node that asks for one fails, and says for what."""

@@ -1,1 +1,0 @@
-"""No transform is here: a node that asks for one fails, and says for what."""
