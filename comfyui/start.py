@@ -135,7 +135,7 @@ def notice_of(
     old = [f"{name} was replaced on disk: this run used the one that was loaded before" for name in replaced]
     return {
         "prompt_id": record.get("prompt_id"),
-        **{name: capture.get(name) for name in ("state", "receipt_id", "place", "why")},
+        **{name: capture.get(name) for name in ("state", "receipt_id", "place", "why", "for_review")},
         "warnings": [*(answer.get("warnings") or []), *old],
         "url": url,
     }

@@ -115,10 +115,13 @@ async def client(app: FastAPI, issue: Issue) -> AsyncGenerator[httpx.AsyncClient
         yield opened
 
 
-async def new_token(db: Database, role: Role) -> str:
+async def new_token(
+    db: Database, role: Role, *, name: str | None = None, projects: tuple[int, ...] | None = None
+) -> str:
     """Create a token and return its secret."""
+    new = NewToken(name=name or f"a {role}", role=role, projects=projects)
     async with db.transaction() as conn:
-        return (await create_token(conn, NewToken(name=f"a {role}", role=role), SYSTEM)).secret
+        return (await create_token(conn, new, SYSTEM)).secret
 
 
 @asynccontextmanager

@@ -9,10 +9,11 @@ const SHOWN_MS = 8000;
 function messageOf(notice) {
   const lines = [...notice.warnings];
   if (notice.state === "recorded") {
+    if (notice.for_review) lines.unshift(notice.why);
     const where = notice.place ? `${notice.place.project}/${notice.place.scene}/${notice.place.segment}` : "";
     return {
       severity: lines.length ? "warn" : "success",
-      summary: `Receipt ${notice.receipt_id}${where ? ` · ${where}` : ""}`,
+      summary: `Receipt ${notice.receipt_id}${where ? ` · ${where}` : ""}${notice.for_review ? " · for review" : ""}`,
       lines: lines.length ? lines : ["Genlock recorded this run."],
     };
   }

@@ -60,24 +60,38 @@ class Page(Model, Generic[T]):
 
 
 class Role(StrEnum):
-    """What a token may do; each role may do what the one before it may."""
+    """What a token may do. Viewer, creator, admin: each may do what the one before it may.
 
+    ``capture`` is apart from them: ComfyUI's extension sends runs with it, and it may call only the routes for that.
+    """
+
+    CAPTURE = "capture"
     VIEWER = "viewer"
     CREATOR = "creator"
     ADMIN = "admin"
 
     def includes(self, other: "Role") -> bool:
         """Whether this role may do what ``other`` may."""
+        if Role.CAPTURE in {self, other}:
+            return self is other
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 class Actor(Model):
-    """Who asks: a token's name and role. Every write carries one."""
+    """Who asks: a token's name and role. Every write carries one.
+
+    ``projects`` are the ids of the projects to which a token of the role ``capture`` is limited; None for no limit.
+    """
 
     token_id: int | None
     name: str
     role: Role
+    projects: tuple[int, ...] | None = None
+
+    def may_record_in(self, project_id: int | None) -> bool:
+        """Whether runs of this actor may become takes of a project; one that does not exist has the id None."""
+        return self.projects is None or project_id in self.projects
 
 
 class Kind(StrEnum):

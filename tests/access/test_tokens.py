@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from genlock.access import sql
 from genlock.access.actions import SYSTEM, authenticate, create_token, ensure_admin_token, revoke_token, secret_for_key
@@ -11,6 +12,8 @@ from genlock.access.model import NewToken
 from genlock.db.connection import Conn, Database, rows
 from genlock.errors import Denied, Invalid, NotFound
 from genlock.model import Actor, Role
+from genlock.timeline import actions as timeline
+from genlock.timeline.model import NewProject
 
 
 async def test_a_token_lets_its_holder_in(conn: Conn, actor: Actor) -> None:
@@ -102,3 +105,44 @@ async def _dump(conn: Conn, table: str) -> list[dict[str, object]]:
     if table == "tokens":
         return await rows(conn, "SELECT tokens::text, encode(digest, 'escape') AS raw FROM tokens")
     return await rows(conn, "SELECT events::text FROM events")
+
+
+async def test_a_token_of_the_extension_is_limited_to_projects(conn: Conn, actor: Actor) -> None:
+    for slug in ("rooftop", "cellar"):
+        await timeline.create_project(conn, NewProject(slug=slug, name=slug), actor)
+    issued = await create_token(conn, NewToken(name="c", role=Role.CAPTURE, projects=(2, 1, 2)), actor)
+    holder = await authenticate(conn, issued.secret)
+    assert issued.projects == holder.projects == (1, 2)
+    assert [holder.may_record_in(project_id) for project_id in (1, 2, 3, None)] == [True, True, False, False]
+    everywhere = await create_token(conn, NewToken(name="c", role=Role.CAPTURE), actor)
+    assert (await authenticate(conn, everywhere.secret)).may_record_in(3)
+    with pytest.raises(NotFound, match="no project 9"):
+        await create_token(conn, NewToken(name="c", role=Role.CAPTURE, projects=(1, 9)), actor)
+
+
+@pytest.mark.parametrize(
+    ("role", "projects"), [(Role.CREATOR, (1,)), (Role.ADMIN, (1,)), (Role.CAPTURE, ()), (Role.CAPTURE, (0,))]
+)
+def test_only_tokens_of_the_extension_are_limited_to_projects(role: Role, projects: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError):
+        NewToken(name="c", role=role, projects=projects)
+
+
+async def test_a_key_does_not_give_a_token_with_other_projects(conn: Conn, actor: Actor) -> None:
+    await timeline.create_project(conn, NewProject(slug="rooftop", name="Rooftop"), actor)
+    secret = secret_for_key("gl_holder", "key-1")
+    new = NewToken(name="c", role=Role.CAPTURE, projects=(1,))
+    first = await create_token(conn, new, actor, secret=secret)
+    assert await create_token(conn, new, actor, secret=secret) == first
+    with pytest.raises(Invalid):
+        await create_token(conn, NewToken(name="c", role=Role.CAPTURE), actor, secret=secret)
+
+
+def test_a_role_includes_those_before_it_and_the_extensions_role_only_itself() -> None:
+    including = {role: {other for other in Role if role.includes(other)} for role in Role}
+    assert including == {
+        Role.CAPTURE: {Role.CAPTURE},
+        Role.VIEWER: {Role.VIEWER},
+        Role.CREATOR: {Role.VIEWER, Role.CREATOR},
+        Role.ADMIN: {Role.VIEWER, Role.CREATOR, Role.ADMIN},
+    }

@@ -102,6 +102,42 @@ def test_a_good_installation_has_no_problems(installation: Installation) -> None
     assert installation.problems() == {}
 
 
+def test_the_extension_has_a_token_that_only_sends_runs(installation: Installation) -> None:
+    def holder() -> dict[str, Any]:
+        return installation.genlock("token", "list", "--json").document["items"][0]
+
+    install = ("comfyui", "install", str(installation.folder))
+    first = holder()
+    assert (first["role"], first["projects"], first["revoked_at"]) == ("capture", None, None)
+    assert installation.genlock("project", "add", "rooftop").code == 0
+    assert installation.genlock(*install, "--project", "rooftop").code == 0
+    limited = holder()
+    assert (limited["role"], limited["projects"]) == ("capture", [1])
+    assert installation.genlock(*install).code == 0
+    assert holder() == limited, "a limit stays until another is named"
+    tokens = {item["id"]: item for item in installation.genlock("token", "list", "--json").document["items"]}
+    assert tokens[first["id"]]["revoked_at"] is not None, "the token that was replaced"
+    installation.answer(code=code_of(installation.pack))
+    assert installation.problems() == {}
+    details = {item["what"]: item["detail"] for item in installation.last.document["items"]}
+    assert details["Genlock"].endswith("as capture, in 1 projects")
+
+
+def test_a_token_with_more_rights_is_replaced(installation: Installation) -> None:
+    broad = installation.genlock("token", "add", "mine", "--role", "creator", "--json").document
+    file = installation.pack / "genlock.json"
+    file.write_text(json.dumps({**installation.config(), "token": broad["secret"]}))
+    assert installation.problems() == {}
+    details = {item["what"]: item["detail"] for item in installation.last.document["items"]}
+    assert "which is more than it needs" in details["Genlock"]
+    assert installation.genlock("comfyui", "install", str(installation.folder)).code == 0
+    tokens = installation.genlock("token", "list", "--json").document["items"]
+    assert (tokens[0]["role"], tokens[1]["name"], tokens[1]["revoked_at"]) == ("capture", "mine", None)
+    viewer = installation.genlock("token", "add", "mine", "--role", "viewer", "--json").document
+    file.write_text(json.dumps({**installation.config(), "token": viewer["secret"]}))
+    assert "may not send runs" in installation.problems()["Genlock"]
+
+
 def test_a_missing_folder_or_extension_is_reported(genlock: Run, answering: Answering, tmp_path: Path) -> None:
     refused = genlock("comfyui", "doctor", str(tmp_path))
     assert (refused.code, "does not contain custom_nodes" in refused.err) == (1, True)

@@ -34,7 +34,7 @@ SHARED: Mapping[str, Any] = {
     actor created_by engine filename host importer in_place key kind last media_type name note path prompt
     prompt_id q queue reason refusal role run scene slug state task verdict why worker
     """: "a",
-    "archived as_planned cascade chained force review saved selected tokens whole": True,
+    "archived as_planned cascade chained for_review force review saved selected tokens whole": True,
     "digest effective graph inputs output request_digest skeleton video": DIGEST,
     """
     asset_ids assets contents derivations heights ids numbers positions projects receipts replaced

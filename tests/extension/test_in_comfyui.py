@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.capture import runs as capture_runs
 from tests.comfyui import models
 from tests.comfyui.builds import chosen_build
 from tests.comfyui.studio import ComfyStudio
@@ -198,6 +199,25 @@ def test_the_segment_of_a_run_comes_from_a_node_the_prefix_or_a_user(watched: Wa
     assert assigned.code == 0, assigned.err
     assert watched.take(3)["take"]["evidence"] == "recorded"
     assert watched.get("segments/1/takes")["items"] == []
+
+
+async def test_a_run_is_for_review_where_the_selected_take_is_from_elsewhere_and_limited_to_projects(
+    watched: Watched,
+) -> None:
+    content = capture_runs.video()
+    headers = {"Authorization": f"Bearer {watched.genlock.token}"}
+    async with httpx.AsyncClient(base_url=watched.genlock.url, headers=headers) as person:
+        assert (await capture_runs.send(person, capture_runs.run_record(content), content)).status_code == 201
+    capture = await asyncio.to_thread(watched.run, video(f"{PREFIX}/1", seed=1031))
+    assert (capture["state"], capture["for_review"], capture["segment_id"]) == ("recorded", True, 1)
+    assert [take["selected"] for take in watched.get("segments/1/takes")["items"]] == [False, True]
+    listed = watched.command("inbox", "list", "--state", "review", "--json").document
+    assert [item["id"] for item in listed["items"]] == [capture["id"]]
+    for words in (("project", "add", "cellar"), ("comfyui", "install", str(watched.comfy.base), "--project", "cellar")):
+        assert watched.command(*words).code == 0
+    refused = await asyncio.to_thread(watched.run, video(f"{PREFIX}/2", seed=1032))
+    assert refused["state"] == "inbox"
+    assert refused["why"].endswith("may not record in the project rooftop.")
 
 
 async def test_a_render_of_a_worker_does_not_wait_in_the_inbox(watched: Watched, tmp_path: Path) -> None:

@@ -131,6 +131,10 @@ def test_a_notice_has_the_receipt_and_the_warnings() -> None:
     answer = {"run": "a", "capture": {"state": "recorded", "receipt_id": 7, "place": None}, "warnings": ["one"]}
     notice = notice_of({"prompt_id": "p"}, answer, ["rain.safetensors"], "http://genlock")
     assert (notice["receipt_id"], notice["state"], notice["prompt_id"]) == (7, "recorded", "p")
+    assert notice["for_review"] is None
+    reviewed = {"capture": {"state": "recorded", "for_review": True, "why": "Take 2 is for review."}}
+    shown = notice_of({"prompt_id": "p"}, reviewed, [], "")
+    assert (shown["for_review"], shown["why"]) == (True, "Take 2 is for review.")
     assert notice["warnings"] == [
         "one",
         "rain.safetensors was replaced on disk: this run used the one that was loaded before",

@@ -8,7 +8,7 @@ from fastapi.routing import iter_route_contexts
 
 from genlock.model import Role
 from genlock.web.app import assemble
-from genlock.web.route import ROLE, ApiRoute
+from genlock.web.route import CAPTURES, ROLE, ApiRoute
 
 OPEN = {"/healthz", "/readyz"}
 _ANY_DIGEST = "sha256:" + "0" * 64
@@ -21,6 +21,7 @@ class Entry:
     method: str
     path: str
     role: Role | None
+    captures: bool
     is_guarded: bool
     takes_body: bool
 
@@ -44,6 +45,7 @@ def entries() -> list[Entry]:
                     method=method,
                     path=str(context.path),
                     role=Role(extra[ROLE]) if ROLE in extra else None,
+                    captures=bool(extra.get(CAPTURES)),
                     is_guarded=isinstance(context.original_route, ApiRoute),
                     takes_body=method in {"POST", "PUT", "PATCH", "DELETE"},
                 )

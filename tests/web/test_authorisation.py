@@ -11,6 +11,7 @@ from tests.web.route_table import GUARDED, OPEN, Entry, entries
 from genlock.model import Role
 
 _ANNOUNCED = 64 * 2**20
+FOR_CAPTURES = {"GET /api/v1/me", "GET /api/v1/blobs/{digest}", "POST /api/v1/captures"}
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -51,6 +52,10 @@ def test_reading_is_for_viewers_and_writing_for_creators_or_administrators() -> 
             assert entry.role in {Role.CREATOR, Role.ADMIN}, entry
 
 
+def test_a_token_of_the_extension_may_call_only_the_routes_that_it_needs() -> None:
+    assert {str(entry) for entry in GUARDED if entry.captures} == FOR_CAPTURES
+
+
 def test_every_route_refuses_missing_unknown_and_revoked_tokens(live_server: LiveServer) -> None:
     revoked = issue(live_server, Role.ADMIN)
     with live_server.client(revoked) as client:
@@ -67,7 +72,7 @@ def test_every_route_refuses_lower_roles_and_accepts_its_own(live_server: LiveSe
         assert entry.role is not None
         for role, secret in secrets.items():
             outcome = status_of(live_server, entry, secret)
-            if role.includes(entry.role):
+            if role.includes(entry.role) or (role is Role.CAPTURE and entry.captures):
                 assert outcome[0] not in {401, 403, 405} and outcome[0] < 500, (entry, role, outcome)
             else:
                 assert outcome == (403, "role_too_low"), (entry, role)
@@ -82,16 +87,21 @@ def test_every_other_method_is_refused(live_server: LiveServer) -> None:
             assert status_of(live_server, entry, live_server.token, method) == (405, "method_not_allowed"), entry
 
 
-@pytest.mark.parametrize("who", ["nobody", "revoked", "lower role", "too large"])
+@pytest.mark.parametrize("who", ["nobody", "revoked", "lower role", "extension", "too large"])
 def test_no_byte_of_a_refused_body_is_read(live_server: LiveServer, who: str) -> None:
     """The request is refused before its body is read, and the connection ends soon afterwards."""
-    secret = {"nobody": "gl_nobody", "lower role": issue(live_server, Role.VIEWER)}.get(who, live_server.token)
+    secrets = {
+        "nobody": "gl_nobody",
+        "lower role": issue(live_server, Role.VIEWER),
+        "extension": issue(live_server, Role.CAPTURE),
+    }
+    secret = secrets.get(who, live_server.token)
     if who == "revoked":
         secret = issue(live_server, Role.ADMIN)
         with live_server.client(secret) as client:
             client.delete(f"/api/v1/tokens/{client.get('/api/v1/me').json()['token_id']}")
     length = 2**50 if who == "too large" else _ANNOUNCED
-    refused = [entry for entry in GUARDED if entry.takes_body]
+    refused = [entry for entry in GUARDED if entry.takes_body and not (who == "extension" and entry.captures)]
     live_server.body_bytes_read = 0
 
     def refuse(entry: Entry) -> tuple[int, int]:
@@ -99,7 +109,7 @@ def test_no_byte_of_a_refused_body_is_read(live_server: LiveServer, who: str) ->
 
     with ThreadPoolExecutor(32) as pool:
         for entry, (status, sent) in zip(refused, pool.map(refuse, refused), strict=True):
-            assert status == {"lower role": 403, "too large": 413}.get(who, 401), entry
+            assert status == {"lower role": 403, "extension": 403, "too large": 413}.get(who, 401), entry
             assert sent < _ANNOUNCED, f"{entry}: the rest was swallowed"
     assert live_server.body_bytes_read == 0
 

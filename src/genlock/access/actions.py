@@ -36,24 +36,33 @@ async def create_token(conn: Conn, new: NewToken, actor: Actor, *, secret: str |
     """Create a token and return it with its secret, which is not stored and never shown again.
 
     ``secret`` is given when the caller can derive it again (``secret_for_key``): then a second request returns the
-    token of the first. ``Invalid`` if that one has another name or role.
+    token of the first. ``Invalid`` if that one has another name, role or projects. ``NotFound`` if a project to which
+    it is limited does not exist.
     """
+    unknown = await sql.unknown_projects(conn, new.projects or ())
+    if unknown:
+        raise NotFound(f"There is no project {unknown[0]}.", hint="`genlock project list` shows all projects.")
     secret = secret or PREFIX + secrets.token_urlsafe(32)
     digest = digest_of(secret.encode())
     token = await sql.insert_token(conn, new, digest, actor.name)
     if token is None:
         token = await sql.token_with_digest(conn, digest)
-        if token is None or (token.name, token.role) != (new.name, new.role):
+        if token is None or not _is_same(token, new):
             raise Invalid(
                 "This idempotency key was used for another token.",
                 hint="Use a new key for each new request.",
                 code="key_reused",
             )
     else:
-        await log.append(
-            conn, "token.created", actor, subject=f"token/{token.id}", data={"name": new.name, "role": new.role}
-        )
+        data = {"name": new.name, "role": new.role, "projects": token.projects}
+        await log.append(conn, "token.created", actor, subject=f"token/{token.id}", data=data)
     return IssuedToken(**token.model_dump(), secret=secret)
+
+
+def _is_same(token: Token, new: NewToken) -> bool:
+    projects = None if new.projects is None else frozenset(new.projects)
+    limits = None if token.projects is None else frozenset(token.projects)
+    return (token.name, token.role, limits) == (new.name, new.role, projects)
 
 
 def secret_for_key(holder_secret: str, key: str) -> str:

@@ -1,6 +1,12 @@
 """Access tokens and stored responses."""
 
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
 from genlock.model import Model, Name, Role, Utc
+
+MAX_PROJECTS = 1000
 
 
 class Token(Model):
@@ -9,6 +15,9 @@ class Token(Model):
     id: int
     name: str
     role: Role
+    projects: tuple[int, ...] | None = Field(
+        default=None, description="The projects in which its runs may become takes; null for every project."
+    )
     created_at: Utc
     created_by: str
     revoked_at: Utc | None
@@ -19,6 +28,17 @@ class NewToken(Model):
 
     name: Name
     role: Role
+    projects: (
+        Annotated[tuple[Annotated[int, Field(ge=1, le=2**63 - 1)], ...], Field(max_length=MAX_PROJECTS)] | None
+    ) = Field(default=None, description="The projects in which its runs may become takes, for the role capture.")
+
+    @model_validator(mode="after")
+    def _only_captures_are_limited(self) -> Self:
+        if self.projects is not None and self.role is not Role.CAPTURE:
+            raise ValueError("only a token of the role capture is limited to projects")
+        if self.projects is not None and not self.projects:
+            raise ValueError("name at least one project, or leave projects out for every project")
+        return self
 
 
 class IssuedToken(Token):

@@ -1,7 +1,9 @@
 """Queries of tokens and of responses stored for idempotency keys."""
 
+from collections.abc import Sequence
+
 from genlock.access.model import NewToken, StoredResponse, Token
-from genlock.db.connection import Conn, execute, many, maybe, scalar
+from genlock.db.connection import Conn, execute, many, maybe, rows, scalar
 from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.model import Actor, Page
@@ -15,7 +17,7 @@ async def holder_of(conn: Conn, secret_digest: Digest) -> Actor | None:
     return await maybe(
         conn,
         Actor,
-        "SELECT id AS token_id, name, role FROM tokens WHERE digest = %(digest)s AND revoked_at IS NULL",
+        "SELECT id AS token_id, name, role, projects FROM tokens WHERE digest = %(digest)s AND revoked_at IS NULL",
         digest=to_raw(secret_digest),
     )
 
@@ -26,16 +28,32 @@ async def insert_token(conn: Conn, new: NewToken, secret_digest: Digest, created
         conn,
         Token,
         """
-        INSERT INTO tokens (name, role, digest, created_by)
-        VALUES (%(name)s, %(role)s, %(digest)s, %(created_by)s)
+        INSERT INTO tokens (name, role, projects, digest, created_by)
+        VALUES (%(name)s, %(role)s, %(projects)s, %(digest)s, %(created_by)s)
         ON CONFLICT ON CONSTRAINT tokens_digest_unique DO NOTHING
-        RETURNING id, name, role, created_at, created_by, revoked_at
+        RETURNING id, name, role, projects, created_at, created_by, revoked_at
         """,
         name=new.name,
         role=new.role,
+        projects=None if new.projects is None else sorted(set(new.projects)),
         digest=to_raw(secret_digest),
         created_by=created_by,
     )
+
+
+async def unknown_projects(conn: Conn, projects: Sequence[int]) -> tuple[int, ...]:
+    """Return those ids of projects that do not exist."""
+    result = await rows(
+        conn,
+        """
+        SELECT requested.id
+          FROM unnest(%(projects)s::bigint[]) AS requested (id)
+         WHERE NOT EXISTS (SELECT FROM projects p WHERE p.id = requested.id)
+         ORDER BY requested.id
+        """,
+        projects=list(projects),
+    )
+    return tuple(row["id"] for row in result)
 
 
 async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
@@ -43,7 +61,7 @@ async def token_with_digest(conn: Conn, secret_digest: Digest) -> Token | None:
     return await maybe(
         conn,
         Token,
-        "SELECT id, name, role, created_at, created_by, revoked_at FROM tokens WHERE digest = %(digest)s",
+        "SELECT id, name, role, projects, created_at, created_by, revoked_at FROM tokens WHERE digest = %(digest)s",
         digest=to_raw(secret_digest),
     )
 
@@ -54,7 +72,7 @@ async def list_tokens(conn: Conn, *, after: str | None = None, limit: int = 100)
         conn,
         Token,
         """
-        SELECT id, name, role, created_at, created_by, revoked_at
+        SELECT id, name, role, projects, created_at, created_by, revoked_at
           FROM tokens
          WHERE %(before)s::bigint IS NULL OR id < %(before)s
          ORDER BY id DESC
@@ -74,7 +92,7 @@ async def revoke(conn: Conn, token_id: int) -> Token | None:
         """
         UPDATE tokens SET revoked_at = coalesce(revoked_at, now())
          WHERE id = %(token_id)s
-        RETURNING id, name, role, created_at, created_by, revoked_at
+        RETURNING id, name, role, projects, created_at, created_by, revoked_at
         """,
         token_id=token_id,
     )

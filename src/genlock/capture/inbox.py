@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from genlock.capture.run_record import RunPlace, RunRecord, RunStatus
 from genlock.digest import Digest
 from genlock.model import Model
@@ -32,6 +34,9 @@ class Capture(Model):
     status: RunStatus
     state: CaptureState
     why: str | None
+    for_review: bool = Field(
+        description="Whether its take is for review: not selected, because the selected one came from elsewhere."
+    )
     place: RunPlace | None
     segment_id: int | None
     receipt_id: int | None

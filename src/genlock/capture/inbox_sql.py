@@ -19,9 +19,9 @@ async def by_run(conn: Conn, run: str) -> Capture | None:
         conn,
         Capture,
         """
-        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
-               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
-          FROM captures
+        SELECT id, run, prompt_id, status, state, why, for_review, place, segment_id, receipt_id, video, graph,
+               started_at, duration_s, received_at, received_by
+          FROM capture_details
          WHERE run = %(run)s
         """,
         run=run,
@@ -35,9 +35,9 @@ async def get_capture(conn: Conn, capture_id: int) -> CaptureDetails:
         CaptureDetails,
         NotFound(f"There is no capture {capture_id}.", hint=_HINT),
         """
-        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
-               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by, record
-          FROM captures
+        SELECT id, run, prompt_id, status, state, why, for_review, place, segment_id, receipt_id, video, graph,
+               started_at, duration_s, received_at, received_by, record
+          FROM capture_details
          WHERE id = %(capture_id)s
         """,
         capture_id=capture_id,
@@ -51,21 +51,28 @@ async def lock_capture(conn: Conn, capture_id: int) -> CaptureDetails:
 
 
 async def captures(
-    conn: Conn, *, state: CaptureState | None, after: str | None = None, limit: int = 100
+    conn: Conn,
+    *,
+    state: CaptureState | None,
+    for_review: bool = False,
+    after: str | None = None,
+    limit: int = 100,
 ) -> Page[Capture]:
-    """Return a page of the captures in one state, or in any, newest first."""
+    """Return a page of the captures in one state, or in any, newest first; ``for_review`` gives only those."""
     page = await many(
         conn,
         Capture,
         """
-        SELECT id, run, prompt_id, status, state, why, place, segment_id, receipt_id, digest_text(video) AS video,
-               digest_text(graph) AS graph, started_at, duration_s, received_at, received_by
-          FROM captures
+        SELECT id, run, prompt_id, status, state, why, for_review, place, segment_id, receipt_id, video, graph,
+               started_at, duration_s, received_at, received_by
+          FROM capture_details
          WHERE (%(state)s::text IS NULL OR state = %(state)s) AND (%(before)s::bigint IS NULL OR id < %(before)s)
+           AND (NOT %(for_review)s OR for_review)
          ORDER BY id DESC
          LIMIT %(limit)s + 1
         """,
         state=state,
+        for_review=for_review,
         before=decode_key(after),
         limit=limit,
     )
@@ -80,9 +87,9 @@ async def insert_capture(
         conn,
         """
         INSERT INTO captures (run, prompt_id, status, state, place, video, graph, record, started_at, duration_s,
-                              received_by)
+                              received_by, token_id)
         VALUES (%(run)s, %(prompt_id)s, %(status)s, 'inbox', %(place)s, %(video)s, %(graph)s, %(record)s,
-                %(started_at)s, %(duration_s)s, %(actor)s)
+                %(started_at)s, %(duration_s)s, %(actor)s, %(token_id)s)
         ON CONFLICT ON CONSTRAINT captures_run_once DO NOTHING
         RETURNING id
         """,
@@ -96,6 +103,7 @@ async def insert_capture(
         started_at=record.started_at,
         duration_s=record.duration_s,
         actor=actor.name,
+        token_id=actor.token_id,
     )
 
 
@@ -107,13 +115,15 @@ async def set_outcome(
     *,
     segment_id: int | None = None,
     receipt_id: int | None = None,
+    for_review: bool = False,
 ) -> None:
     """Store the outcome of a capture."""
     await execute(
         conn,
         """
         UPDATE captures
-           SET state = %(state)s, why = %(why)s, segment_id = %(segment_id)s, receipt_id = %(receipt_id)s
+           SET state = %(state)s, why = %(why)s, segment_id = %(segment_id)s, receipt_id = %(receipt_id)s,
+               for_review = %(for_review)s
          WHERE id = %(capture_id)s
         """,
         capture_id=capture_id,
@@ -121,4 +131,5 @@ async def set_outcome(
         why=why,
         segment_id=segment_id,
         receipt_id=receipt_id,
+        for_review=for_review,
     )

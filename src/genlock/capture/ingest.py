@@ -3,7 +3,9 @@
     record ─┬─ rendered by Genlock itself ──────▶ dismissed: the worker that started it records its receipt
             ├─ failed, interrupted ─────────────▶ failed
             ├─ all from ComfyUI's cache ────────▶ repeated, next to the receipt of the cached run
-            ├─ its segment is named and exists ─▶ recorded: claim ─▶ take + receipt
+            ├─ its segment is named and exists, in a project where the sender may record
+            │                                   ─▶ recorded: claim ─▶ take + receipt; for review, not selected, if
+            │                                      the selected take is not one of this sender's runs
             └─ else ────────────────────────────▶ inbox, until a person assigns it
 
 A run is ingested once: the same run again returns its capture unchanged. Weights that no version has become assets
@@ -25,8 +27,9 @@ from genlock.capture.asset_matching import Candidates, basename
 from genlock.capture.asset_matching_sql import load_candidates
 from genlock.capture.claims import claim_from_run, graph_bytes, read_run, used_files
 from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
+from genlock.capture.ingest_sql import SelectedTake
 from genlock.capture.run_record import RunRecord, RunStatus, UsedFile, declared_segment, video_of, without_places
-from genlock.capture.segment_resolution import resolve_segment
+from genlock.capture.segment_resolution import segment_for
 from genlock.db.connection import Conn
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
@@ -100,7 +103,7 @@ async def register_weights(conn: Conn, run: RunRecord, actor: Actor) -> None:
     if run.status is not RunStatus.SUCCESS or run.rendered_by_genlock:
         return
     place = declared_segment(run).place
-    segment_id = None if place is None else await resolve_segment(conn, place)
+    segment_id = None if place is None else (await segment_for(conn, place, actor)).segment_id
     project_id = None if segment_id is None else (await timeline.get_segment(conn, segment_id)).project_id
     try:
         _, used = _read(run, None)
@@ -137,8 +140,7 @@ async def ingest_run(conn: Conn, run: RunRecord, stored: RunParts, actor: Actor)
         capture = await inbox_sql.get_capture(conn, capture_id)
         segment_id, why = None, declaration.why
         if declaration.place is not None:
-            segment_id = await resolve_segment(conn, declaration.place)
-            why = None if segment_id is not None else _no_segment(capture)
+            segment_id, why = await segment_for(conn, declaration.place, actor)
         warnings = await _record_or_queue(conn, capture, stored, segment_id, why, actor)
     capture = await inbox_sql.get_capture(conn, capture_id)
     await _publish(conn, capture, actor)
@@ -167,11 +169,21 @@ async def assign(conn: Conn, capture_id: int, assignment: Assignment, stored: Ru
 
 
 async def dismiss(conn: Conn, capture_id: int, actor: Actor) -> Capture:
-    """Remove a capture from the inbox; its record stays. Raises ``Conflict`` for a capture that is a take."""
+    """Remove a capture from the inbox; its record stays. A take for review stays unselected, and counts as reviewed.
+
+    Raises ``Conflict`` for a capture that is a take and not for review.
+    """
     capture = await inbox_sql.lock_capture(conn, capture_id)
-    if capture.state is CaptureState.RECORDED:
+    if capture.for_review:
+        why = f"{actor.name} reviewed the take and did not select it."
+        segment_id, receipt_id = capture.segment_id, capture.receipt_id
+        await inbox_sql.set_outcome(
+            conn, capture_id, CaptureState.RECORDED, why, segment_id=segment_id, receipt_id=receipt_id
+        )
+        await _publish(conn, await inbox_sql.get_capture(conn, capture_id), actor)
+    elif capture.state is CaptureState.RECORDED:
         raise Conflict(f"Capture {capture_id} is a take; takes stay.", hint="Select another take, or archive.")
-    if capture.state is not CaptureState.DISMISSED:
+    elif capture.state is not CaptureState.DISMISSED:
         why = f"Dismissed by {actor.name}."
         await inbox_sql.set_outcome(conn, capture_id, CaptureState.DISMISSED, why, receipt_id=capture.receipt_id)
         await _publish(conn, await inbox_sql.get_capture(conn, capture_id), actor)
@@ -239,7 +251,7 @@ async def _record_or_queue(
     if segment_id is not None:
         try:
             async with conn.transaction():
-                return await _record(conn, capture, stored, segment_id, actor, select=True)
+                return await _record(conn, capture, stored, segment_id, actor, select=None)
         except (Invalid, NotFound, Conflict) as refused:
             why = refused.message
     await inbox_sql.set_outcome(conn, capture.id, CaptureState.INBOX, why)
@@ -252,9 +264,12 @@ async def _record_or_queue(
 
 
 async def _record(
-    conn: Conn, capture: CaptureDetails, stored: RunParts, segment_id: int, actor: Actor, *, select: bool
+    conn: Conn, capture: CaptureDetails, stored: RunParts, segment_id: int, actor: Actor, *, select: bool | None
 ) -> tuple[str, ...]:
-    """Record the take and its receipt; return the warnings."""
+    """Record the take and its receipt; return the warnings.
+
+    ``select`` is whether to select the take; None selects it unless the selected take came from elsewhere.
+    """
     run = capture.record
     if stored.trouble is not None or not stored.parts.outputs:
         raise Conflict(stored.trouble or _NO_VIDEO, hint="Send the run again with its files, or render it again.")
@@ -262,9 +277,21 @@ async def _record(
     reading, used = _read(run, stored.video)
     candidates = await _load_candidates(conn, run, used, segment.project_id)
     claim = _claim(run, reading, used, candidates, stored)
-    recorded = await record.record_take(conn, segment_id, claim, stored.parts, actor, select=select)
-    receipt_id = recorded.receipt.id
-    await inbox_sql.set_outcome(conn, capture.id, CaptureState.RECORDED, segment_id=segment_id, receipt_id=receipt_id)
+    await timeline.lock_scene_of(conn, segment_id)  # so that no other take is selected meanwhile
+    rival = await ingest_sql.selected_from_elsewhere(conn, segment_id, actor) if select is None else None
+    recorded = await record.record_take(
+        conn, segment_id, claim, stored.parts, actor, select=rival is None if select is None else select
+    )
+    for_review = rival is not None and recorded.take.id != rival.take_id
+    await inbox_sql.set_outcome(
+        conn,
+        capture.id,
+        CaptureState.RECORDED,
+        _for_review(recorded.take.number, rival) if rival is not None and for_review else None,
+        segment_id=segment_id,
+        receipt_id=recorded.receipt.id,
+        for_review=for_review,
+    )
     return await _outdated(conn, used, candidates)
 
 
@@ -317,7 +344,12 @@ async def _publish(conn: Conn, capture: Capture, actor: Actor) -> None:
     project_id = None
     if capture.segment_id is not None:
         project_id = (await timeline.get_segment(conn, capture.segment_id)).project_id
-    data = {"state": capture.state.value, "prompt_id": capture.prompt_id, "receipt_id": capture.receipt_id}
+    data = {
+        "state": capture.state.value,
+        "prompt_id": capture.prompt_id,
+        "receipt_id": capture.receipt_id,
+        "for_review": capture.for_review,
+    }
     await log.append(
         conn, f"capture.{capture.state.value}", actor, project_id=project_id, subject=f"capture/{capture.id}", data=data
     )
@@ -327,9 +359,11 @@ def _without_record(capture: CaptureDetails) -> Capture:
     return Capture.model_construct(**{name: getattr(capture, name) for name in Capture.model_fields})
 
 
-def _no_segment(capture: CaptureDetails) -> str:
-    place = capture.place
-    return f"There is no segment {place.project}/{place.scene}/{place.segment}." if place is not None else ""
+def _for_review(number: int, rival: SelectedTake) -> str:
+    return (
+        f"Take {number} is for review: the selected take {rival.number} was recorded by {rival.recorded_by}, "
+        "not by this ComfyUI."
+    )
 
 
 def _asset_name(filename: str) -> str:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from genlock.db.connection import Conn, many, rows, scalar
 from genlock.digest import Digest, to_raw
+from genlock.model import Actor
 from genlock.takes.model import Receipt
 
 
@@ -69,6 +70,40 @@ async def receipts_by_id(conn: Conn, receipt_ids: Collection[int]) -> dict[int, 
         ids=list(receipt_ids),
     )
     return {receipt.id: receipt for receipt in receipts}
+
+
+class SelectedTake(NamedTuple):
+    """The selected take of a segment, and who recorded it."""
+
+    take_id: int
+    number: int
+    recorded_by: str
+
+
+async def selected_from_elsewhere(conn: Conn, segment_id: int, actor: Actor) -> SelectedTake | None:
+    """Return the selected take of a segment unless it is a run that the actor sent; None if it is, or there is none.
+
+    A run was sent by the actor if their token sent it, or a revoked one of the same name, which theirs replaces.
+    """
+    result = await rows(
+        conn,
+        """
+        SELECT t.id, t.number, t.recorded_by
+          FROM selected_takes s
+          JOIN takes t ON t.id = s.take_id
+         WHERE s.segment_id = %(segment_id)s
+           AND NOT EXISTS (
+               SELECT FROM captures c
+                 LEFT JOIN tokens k ON k.id = c.token_id
+                WHERE c.receipt_id = s.receipt_id AND c.state = 'recorded'
+                  AND (c.token_id = %(token_id)s
+                       OR (c.received_by = %(actor)s AND (c.token_id IS NULL OR k.revoked_at IS NOT NULL))))
+        """,
+        segment_id=segment_id,
+        token_id=actor.token_id,
+        actor=actor.name,
+    )
+    return SelectedTake(result[0]["id"], result[0]["number"], result[0]["recorded_by"]) if result else None
 
 
 class TakeName(NamedTuple):

@@ -41,6 +41,23 @@ class ResolvedSegment(Model):
     created: tuple[str, ...]
 
 
+class SegmentFor(NamedTuple):
+    """The segment in which a run may be recorded, or the reason why there is none."""
+
+    segment_id: int | None
+    why: str | None
+
+
+async def segment_for(conn: Conn, place: RunPlace, actor: Actor) -> SegmentFor:
+    """Return the segment that a run names, if it exists, is not archived, and the actor may record in its project."""
+    if not actor.may_record_in(await sql.project_of_slug(conn, place.project)):
+        return SegmentFor(None, f"The token of {actor.name!r} may not record in the project {place.project}.")
+    segment_id = await resolve_segment(conn, place)
+    if segment_id is None:
+        return SegmentFor(None, f"There is no segment {place.project}/{place.scene}/{place.segment}.")
+    return SegmentFor(segment_id, None)
+
+
 async def resolve_segment(conn: Conn, place: RunPlace) -> int | None:
     """Return the id of the segment that a run names; None if it does not exist or is archived."""
     scene_id = await sql.open_scene_at(conn, place.project, normalise_name(place.scene))

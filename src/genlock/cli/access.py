@@ -20,10 +20,16 @@ def add_token(
         str,
         typer.Argument(metavar="NAME", help="Whose token it is. All users see this name on what its holder does."),
     ],
-    role: Annotated[Role, typer.Option(help="viewer reads, creator writes, admin manages.")] = Role.CREATOR,
+    role: Annotated[
+        Role, typer.Option(help="viewer reads, creator writes, admin manages; capture only sends runs of ComfyUI.")
+    ] = Role.CREATOR,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PROJECT", help="Limit a capture token to this project; may be repeated."),
+    ] = None,
 ) -> None:
     """Create a token. Its secret is shown only once and is not stored."""
-    issued = session.gl.create_token(name, role)
+    issued = session.gl.create_token(name, role, projects=project or None)
     rows = [("token", issued.secret), ("name", issued.name), ("role", issued.role.value), ("server", session.gl.url)]
     session.show(issued, pairs(rows), "Use it with --token or GENLOCK_TOKEN. It is not shown again.")
 
@@ -37,6 +43,7 @@ def list_tokens(session: Session) -> None:
             token.id,
             token.name,
             token.role.value,
+            "" if token.projects is None else f"{len(token.projects)} only",
             token.created_by,
             ago(token.created_at),
             "revoked" if token.revoked_at else "",
@@ -45,7 +52,7 @@ def list_tokens(session: Session) -> None:
     ]
     session.show(
         {"items": all_tokens, "total": len(all_tokens)},
-        table(("id", "name", "role", "made by", "when", ""), rows, title_columns=2),
+        table(("id", "name", "role", "projects", "made by", "when", ""), rows, title_columns=2),
     )
 
 

@@ -17,7 +17,7 @@ from genlock.cli.session import Session
 from genlock.cli.tables import table
 from genlock.client import Genlock
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
-from genlock.model import Model, Role
+from genlock.model import Actor, Model, Role
 from genlock.private_file import write_private
 
 comfyui = group(
@@ -29,6 +29,7 @@ _PACK = "genlock"
 _CONFIG = "genlock.json"
 _MARK = "place.py"
 _HEADER = "X-Genlock-Secret"
+_NAME = "ComfyUI in "
 _WAIT_S = 10
 _UNAUTHORIZED = 401
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", _CONFIG)
@@ -63,8 +64,17 @@ def install(
     reach: Annotated[
         str | None, typer.Option(metavar="URL", help="Genlock's URL as ComfyUI reaches it, if it differs.")
     ] = None,
+    project: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROJECT", help="Let its runs become takes only in this project; may be repeated. Default: in all."
+        ),
+    ] = None,
 ) -> None:
-    """Install or update the extension in a ComfyUI, with its own token. Restart ComfyUI afterwards."""
+    """Install or update the extension in a ComfyUI, with its own token. Restart ComfyUI afterwards.
+
+    The token may send runs and nothing else. --project limits it further; without it, an installed limit stays.
+    """
     target = _pack_in(folder)
     if target.exists() and not (target / _MARK).is_file():
         raise Conflict(
@@ -74,16 +84,20 @@ def install(
         )
     url = reach or session.gl.url
     config = _config_of(target)
-    fresh = not _still_good(config, url)
+    holder = _holder_of(config, url)
+    projects = [session.gl.project(name).id for name in project or ()] or (holder and holder.projects)
+    fresh = holder is None or holder.role is not Role.CAPTURE or sorted(projects or ()) != sorted(holder.projects or ())
     if fresh:
-        name = f"ComfyUI in {folder.resolve().name}"
-        token = session.gl.create_token(name, Role.CREATOR).secret
+        name = f"{_NAME}{folder.resolve().name}"
+        token = session.gl.create_token(name, Role.CAPTURE, projects=projects or None).secret
         config = {"url": url, "token": token, "secret": config.get("secret") or secrets.token_urlsafe(32)}
     document = {**_read_config(target), **config}  # keeps what a user has added
     _copy(target)
     write_private(target / _CONFIG, json.dumps(document, indent=1) + "\n")
+    if fresh and holder is not None and holder.token_id is not None and holder.name.startswith(_NAME):
+        session.gl.revoke_token(holder.token_id)  # replaced, and known to no one else
     message = f"The extension is in {target}" + (", with its own token." if fresh else "; its token is unchanged.")
-    answer = {"folder": target, "url": url, "new_token": fresh}
+    answer = {"folder": target, "url": url, "new_token": fresh, "projects": projects}
     session.show(answer, f"{message}\nRestart ComfyUI, then: genlock comfyui doctor {folder}")
 
 
@@ -171,15 +185,15 @@ def _config_of(target: Path) -> dict[str, str]:
     return {name: str(config[name]) for name in ("url", "token", "secret") if config.get(name)}
 
 
-def _still_good(config: dict[str, str], url: str) -> bool:
-    """Return whether a configuration is still valid: for this server, with a token that it accepts."""
+def _holder_of(config: dict[str, str], url: str) -> Actor | None:
+    """Return the holder of a configuration's token; None if it is not for this server, or not accepted there."""
     if config.get("url") != url or not {"token", "secret"} <= config.keys():
-        return False
+        return None
     try:
         with Genlock(url, config["token"]) as gl:
-            return gl.me().role.includes(Role.CREATOR)
+            return gl.me()
     except GenlockError:
-        return False
+        return None
 
 
 def _look_at_files(target: Path, config: dict[str, str]) -> list[Finding]:
@@ -213,10 +227,14 @@ def _look_at_genlock(config: dict[str, str]) -> list[Finding]:
             me = gl.me()
     except GenlockError as error:
         return [(False, "Genlock", f"{error.message} {error.hint or ''}".strip())]
-    good = me.role.includes(Role.CREATOR)
-    return [
-        (good, "Genlock", f"{config['url']} accepts {me.name!r} as {me.role}" + ("" if good else ": creator is needed"))
-    ]
+    good = me.role is Role.CAPTURE or me.role.includes(Role.CREATOR)
+    detail = f"{config['url']} accepts {me.name!r} as {me.role}"
+    if me.projects is not None:
+        detail += f", in {len(me.projects)} projects"
+    if me.role is not Role.CAPTURE:
+        detail += ", which is more than it needs" if good else ", which may not send runs"
+        detail += ": genlock comfyui install"
+    return [(good, "Genlock", detail)]
 
 
 def _look_at_comfyui(url: str, config: dict[str, str], target: Path) -> list[Finding]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from genlock.capture.inbox import Capture, Captured
+from genlock.capture.inbox import Capture, Captured, CaptureState
 from genlock.cli.command import command, group
 from genlock.cli.formatting import seconds_word
 from genlock.cli.session import Session
@@ -18,12 +18,15 @@ class Shown(StrEnum):
     """Which runs are listed."""
 
     INBOX = "inbox"
+    REVIEW = "review"
     RECORDED = "recorded"
     REPEATED = "repeated"
     FAILED = "failed"
     DISMISSED = "dismissed"
     ALL = "all"
 
+
+_REVIEWS = "Some runs are takes for review: genlock inbox list --state review"
 
 CaptureArgument = Annotated[int, typer.Argument(metavar="ID", help="The run's id.")]
 
@@ -42,16 +45,19 @@ inbox = group(
 @command(inbox, "list", example="genlock inbox list --state failed")
 def list_inbox(
     session: Session,
-    state: Annotated[Shown, typer.Option(help="Only runs in this state; `all` for every state.")] = Shown.INBOX,
+    state: Annotated[
+        Shown, typer.Option(help="Only runs in this state; `review` for takes to review, `all` for every state.")
+    ] = Shown.INBOX,
 ) -> None:
     """List runs in the inbox, or in another state, newest first."""
     captures = session.gl.captures(state.value)
     rows = [
-        (capture.id, ago(capture.received_at), capture.state.value, _where(capture), capture.why or "")
+        (capture.id, ago(capture.received_at), _state(capture), _where(capture), capture.why or "")
         for capture in captures
     ]
     shown = table(("id", "arrived", "state", "where", "why"), rows)
-    session.show(captures, shown if rows else "No runs.")
+    reviews = state is Shown.INBOX and next(iter(session.gl.captures("review")), None) is not None
+    session.show(captures, shown if rows else "No runs.", *([_REVIEWS] if reviews else []))
 
 
 @command(inbox, "show", example="genlock inbox show 12")
@@ -62,7 +68,7 @@ def show_capture(session: Session, capture: CaptureArgument) -> None:
     unobserved = [name for name, works in run.capture.sees.items() if not works]
     files = [(file.node, file.name, file.digest or f"unknown: {file.missing}") for file in run.files]
     fields = [
-        ("state", shown.state.value),
+        ("state", _state(shown)),
         ("why", shown.why),
         ("where", _where(shown)),
         ("ended", shown.status.value),
@@ -88,13 +94,20 @@ def assign_capture(
 
 @command(inbox, "dismiss", example="genlock inbox dismiss 12")
 def dismiss_capture(session: Session, capture: CaptureArgument) -> None:
-    """Take a run out of the inbox. Its record stays, and it may still be assigned."""
-    session.show(session.gl.dismiss_capture(capture), f"Run {capture} is out of the inbox.")
+    """Take a run out of the inbox, or its take out of those for review. Its record and its take stay."""
+    dismissed = session.gl.dismiss_capture(capture)
+    is_take = dismissed.state is CaptureState.RECORDED
+    outcome = "is reviewed: its take stays, not selected" if is_take else "is out of the inbox"
+    session.show(dismissed, f"Run {capture} {outcome}.")
 
 
 def _assigned_text(captured: Captured, segment: str) -> str:
     lines = [f"Recorded for {segment}: receipt {captured.capture.receipt_id}.", *captured.warnings]
     return "\n".join(lines)
+
+
+def _state(capture: Capture) -> str:
+    return f"{capture.state.value}, for review" if capture.for_review else capture.state.value
 
 
 def _where(capture: Capture) -> str:

@@ -13,8 +13,8 @@ from genlock.sdk.names import SegmentLike
 class CapturesCalls(Calls):
     """ComfyUI runs and the inbox."""
 
-    def captures(self, state: CaptureState | Literal["all"] | str = CaptureState.INBOX) -> Listing[Capture]:
-        """List runs, newest first: by default those in the inbox; ``all`` for any state."""
+    def captures(self, state: CaptureState | Literal["review", "all"] | str = CaptureState.INBOX) -> Listing[Capture]:
+        """List runs, newest first: by default those in the inbox; ``review`` for takes to review, ``all`` for all."""
         return self._list(Page[Capture], "/captures", state=str(state))
 
     def capture(self, capture: Capture | int) -> CaptureDetails:
@@ -27,7 +27,7 @@ class CapturesCalls(Calls):
         return self._http.send(Captured, "POST", f"/captures/{_id(capture)}/assign", assignment)
 
     def dismiss_capture(self, capture: Capture | int) -> Capture:
-        """Remove a run from the inbox. Its record stays, and it can still be assigned."""
+        """Remove a run from the inbox, or its take from those for review. Its record and its take stay."""
         return self._http.send(Capture, "DELETE", f"/captures/{_id(capture)}")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -33,9 +33,16 @@ class SystemCalls(Calls):
         """Return the name and role of the token."""
         return self._http.get(Actor, "/me")
 
-    def create_token(self, name: str, role: Role | str) -> IssuedToken:
-        """Create a token. Its secret is returned only once."""
-        return self._http.send(IssuedToken, "POST", "/tokens", body_of(NewToken, name=name, role=role))
+    def create_token(
+        self, name: str, role: Role | str, *, projects: Sequence[ProjectLike] | None = None
+    ) -> IssuedToken:
+        """Create a token. Its secret is returned only once.
+
+        ``projects`` limits a token of the role capture: its runs become takes only there, by default in every project.
+        """
+        project_ids = None if projects is None else [self._names.project_id(project) for project in projects]
+        body = body_of(NewToken, name=name, role=role, projects=project_ids)
+        return self._http.send(IssuedToken, "POST", "/tokens", body)
 
     def tokens(self) -> Listing[Token]:
         """List all tokens, including revoked ones, without their secrets."""

@@ -45,12 +45,16 @@ def caller_of(request: Request) -> Caller:
     return request.state.caller
 
 
-async def authorize(request: Request, role: Role) -> Caller:
-    """Return the caller and attach it to the request. ``Denied``: 401 for an unknown token, 403 for a low role."""
+async def authorize(request: Request, role: Role, *, captures: bool = False) -> Caller:
+    """Return the caller and attach it to the request. ``Denied``: 401 for an unknown token, 403 for a low role.
+
+    ``captures``: tokens of the role capture may call it as well.
+    """
     secret = bearer_token(request)
     async with services_of(request).db.statements() as conn:
         actor = await authenticate(conn, secret)
-    require_role(actor, role)
+    if not (captures and actor.role is Role.CAPTURE):
+        require_role(actor, role)
     caller = Caller(actor, secret)
     request.state.caller = caller
     return caller

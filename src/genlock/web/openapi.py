@@ -17,6 +17,7 @@ _ABOUT = """Responses are JSON; times are RFC 3339 in UTC; digests are `sha256:<
 Lists are keyset pages: `{"items": […], "next": cursor|null, "total": n|null}`.
 Errors are problem documents (RFC 9457) with a `code` for programs and a `hint` for people.
 `x-genlock-role` is the lowest role that may call an operation: viewer < creator < admin.
+Tokens of the role capture, which ComfyUI's extension has, may call only the operations with `x-genlock-captures`.
 On a media type of a request body it is the role for sending that type."""
 
 

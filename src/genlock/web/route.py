@@ -24,6 +24,7 @@ from genlock.web.idempotency import HEADER, Replay, digest_body
 from genlock.web.parsing import MAX_LISTED_ERRORS
 
 ROLE = "x-genlock-role"
+CAPTURES = "x-genlock-captures"
 BODY_LIMIT = "x-genlock-body-limit"
 _LARGEST_ID = 2**63 - 1
 _READING = frozenset({"GET", "HEAD"})
@@ -39,6 +40,7 @@ class ApiRoute(APIRoute):
         inside = super().get_route_handler()
         extra = self.openapi_extra or {}
         role = Role(extra[ROLE])
+        captures = bool(extra.get(CAPTURES))
         streams = "requestBody" in extra
         body_type = None if self.body_field is None else self.body_field.field_info.annotation
         limit_setting: str = extra.get(BODY_LIMIT, MAX_BODY)
@@ -48,7 +50,7 @@ class ApiRoute(APIRoute):
         )
 
         async def handler(request: Request) -> Response:
-            await authorize(request, role)
+            await authorize(request, role, captures=captures)
             _refuse_unknown(request, allowed)
             limit = body_limit(services_of(request).settings, limit_setting)
             if request.method not in _READING:
@@ -139,29 +141,35 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Maximum number of 
 def readable_by(
     role: Role,
     *statuses: int,
+    captures: bool = False,
     form: dict[str, Any] | None = None,
     responses: dict[int, dict[str, Any]] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
     """Return the arguments of a route that ``role`` may call and that answers ``statuses`` besides its success.
 
-    ``form`` documents the body of a route that reads it as a stream; ``responses`` documents other successes.
+    ``captures``: tokens of the role capture may call it, too. ``form`` documents the body of a route that reads it as
+    a stream; ``responses`` documents other successes.
     """
-    always = (401, 422, 503) if role is Role.VIEWER else (401, 403, 422, 503)
+    always = (401, 422, 503) if role is Role.VIEWER and captures else (401, 403, 422, 503)
     openapi_extra: dict[str, Any] = {ROLE: role.value, "security": [{"token": []}], **extra}
+    if captures:
+        openapi_extra[CAPTURES] = True
     if form is not None:
         openapi_extra["requestBody"] = form
     problems = {status: problem_response(status) for status in sorted({*always, *statuses})}
     return {"openapi_extra": openapi_extra, "responses": (responses or {}) | problems}
 
 
-def writable_by(role: Role, *statuses: int, body_limit: str = MAX_BODY, **extra: Any) -> dict[str, Any]:
+def writable_by(
+    role: Role, *statuses: int, body_limit: str = MAX_BODY, captures: bool = False, **extra: Any
+) -> dict[str, Any]:
     """Return the arguments of a route that writes: with an idempotency key, and problems 409 and 413.
 
     ``body_limit`` is the setting that limits its body.
     """
     extra |= {BODY_LIMIT: MAX_UPLOAD if extra.get("form") else body_limit}
-    return readable_by(role, 409, 413, *statuses, parameters=[_KEY], **extra)
+    return readable_by(role, 409, 413, *statuses, captures=captures, parameters=[_KEY], **extra)
 
 
 def problem_response(status: int) -> dict[str, Any]:

@@ -14,7 +14,11 @@ from genlock.web.route import ApiRoute, Context, readable_by
 router = APIRouter(tags=["blobs"], route_class=ApiRoute)
 
 
-@router.get("/blobs/{digest}", response_class=Response, **readable_by(Role.VIEWER, 404, 409, 416, responses=RESPONSES))
+@router.get(
+    "/blobs/{digest}",
+    response_class=Response,
+    **readable_by(Role.VIEWER, 404, 409, 416, captures=True, responses=RESPONSES),
+)
 async def get_blob(request: Request, digest: Annotated[Digest, Path()], services: Context) -> Response:
     """Return the bytes with this digest. Supports ranges and ``If-None-Match``."""
     async with services.db.transaction() as conn:

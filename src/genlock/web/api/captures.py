@@ -36,7 +36,7 @@ _FORM = form_body(
     },
     encoding={"record": {"contentType": "application/json"}},
 )
-ListedState = CaptureState | Literal["all"]
+ListedState = CaptureState | Literal["review", "all"]
 
 
 @router.post(
@@ -44,7 +44,10 @@ ListedState = CaptureState | Literal["all"]
     status_code=201,
     response_model=Captured,
     **writable_by(
-        Role.CREATOR, form=_FORM, responses={200: {"model": Captured, "description": "It had arrived before."}}
+        Role.CREATOR,
+        captures=True,
+        form=_FORM,
+        responses={200: {"model": Captured, "description": "It had arrived before."}},
     ),
 )
 async def receive_run(request: Request, services: Context, actor: CurrentActor) -> Response:
@@ -67,13 +70,17 @@ async def receive_run(request: Request, services: Context, actor: CurrentActor) 
 @router.get("/captures", response_model=Page[Capture], **readable_by(Role.VIEWER))
 async def list_captures(
     conn: Transaction,
-    state: Annotated[ListedState, Query(description="Their state; `all` for any.")] = CaptureState.INBOX,
+    state: Annotated[
+        ListedState, Query(description="Their state; `review` for takes to review, `all` for any.")
+    ] = CaptureState.INBOX,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
     """List runs that arrived, newest first: by default those in the inbox."""
-    only = None if state == "all" else CaptureState(state)
-    return json_response(await inbox_sql.captures(conn, state=only, after=cursor, limit=limit))
+    only = None if state in {"review", "all"} else CaptureState(state)
+    return json_response(
+        await inbox_sql.captures(conn, state=only, for_review=state == "review", after=cursor, limit=limit)
+    )
 
 
 @router.get("/captures/{capture_id}", response_model=CaptureDetails, **readable_by(Role.VIEWER, 404))
@@ -98,7 +105,7 @@ async def assign_capture(
 
 @router.delete("/captures/{capture_id}", response_model=Capture, **writable_by(Role.CREATOR, 404))
 async def dismiss_capture(capture_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Remove a run from the inbox. Its record stays, and it may still be assigned."""
+    """Remove a run from the inbox, or from the takes for review. Its record and its take stay."""
     return json_response(await ingest.dismiss(conn, capture_id, actor))
 
 

@@ -22,13 +22,13 @@ from genlock.web.route import (
 router = APIRouter(tags=["access"], route_class=ApiRoute)
 
 
-@router.get("/me", response_model=Actor, **readable_by(Role.VIEWER))
+@router.get("/me", response_model=Actor, **readable_by(Role.VIEWER, captures=True))
 async def me(actor: CurrentActor) -> Response:
     """Return the name and role of the token."""
     return json_response(actor)
 
 
-@router.post("/tokens", status_code=201, response_model=IssuedToken, **writable_by(Role.ADMIN))
+@router.post("/tokens", status_code=201, response_model=IssuedToken, **writable_by(Role.ADMIN, 404))
 async def create_token(request: Request, new: NewToken, conn: Transaction, caller: CurrentCaller) -> Response:
     """Create a token. Its secret is returned only once."""
     key = request.headers.get(HEADER)
