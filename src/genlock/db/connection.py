@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any, LiteralString, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -233,7 +234,7 @@ async def rows(conn: Conn, query: LiteralString, **params: Any) -> list[dict[str
 async def ask(conn: Conn, query: LiteralString, **params: Any) -> SentQuery:
     """Send a query; ``fetchall`` waits for its rows. In a pipeline, the next query can be sent at once."""
     cursor = conn.cursor(row_factory=dict_row)
-    await cursor.execute(query, params)
+    await cursor.execute(unindented(query), params)
     return cursor
 
 
@@ -281,8 +282,14 @@ async def scalar(conn: Conn, query: LiteralString, **params: Any) -> Any:
 
 async def execute(conn: Conn, query: LiteralString, **params: Any) -> int:
     """Run a statement and return the number of affected rows."""
-    cursor = await conn.execute(query, params)
+    cursor = await conn.execute(unindented(query), params)
     return cursor.rowcount
+
+
+@cache
+def unindented(query: LiteralString) -> LiteralString:
+    """Return a statement without its indentation: psycopg parses one of more than 4,096 characters at every call."""
+    return "\n".join(line.strip() for line in query.splitlines())
 
 
 async def plan_once(conn: Conn) -> None:

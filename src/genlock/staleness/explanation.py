@@ -4,8 +4,8 @@ Which segment has which root is read from the judgement; ``origins`` finds where
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from genlock.model import Page
 from genlock.staleness import explanation_sql
 from genlock.staleness.arrays import Ints, integers
 from genlock.staleness.judge import Judged, Reason
-from genlock.staleness.model import Cause, CauseKind, GroupKind, PathStep, Root, RootKey, RootKind, Side
+from genlock.staleness.model import Cause, CauseKind, PathStep, Root, RootKey, RootKind, Side
 from genlock.staleness.origins import OwnCause, origins
 from genlock.staleness.outdated_versions import NOTHING
 from genlock.staleness.places_sql import JudgedSegments, judge_segments
@@ -25,6 +25,8 @@ from genlock.staleness.report import group_id, parse_group
 
 PATH_STEPS = 6
 """How many steps of a path come with a cause."""
+
+_REST = encode_cursor(PATH_STEPS)
 
 _DIRECT = {
     RootKind.ASSET: CauseKind.SUPERSEDED,
@@ -56,6 +58,22 @@ class _Facts:
     links: Mapping[int, Mapping[str, Any]]
     recordings: Mapping[int, Mapping[str, Any]]
     waivers: Mapping[tuple[int, int, int], int]  # by run index, position and binding
+    changes: dict[tuple[int, int], "_Change"] = field(default_factory=dict[tuple[int, int], "_Change"])
+
+    def change(self, at: _At) -> "_Change":
+        """What changed at the root of a cause. Many segments have causes with the same root and source."""
+        key = (at.root, at.origin.source)
+        if key not in self.changes:
+            self.changes[key] = _changed(at, self)
+        return self.changes[key]
+
+
+class _Change(NamedTuple):
+    """What changed at a root."""
+
+    root: Root
+    used: Side
+    expected: Side
 
 
 async def causes_of(conn: Conn, segments: JudgedSegments, segment_ids: Sequence[int]) -> dict[int, tuple[Cause, ...]]:
@@ -109,11 +127,10 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     own = np.flatnonzero(of_pairs & (judged.own.position <= last[judged.own.run]))
     used = np.unique(judged.own.source[own])
     used = used[used >= 0]
+    contents, scopes = np.unique(sources.content[used]).tolist(), np.unique(sources.scope[used]).tolist()
     concerned = np.flatnonzero(last)
     async with pipelined(conn):
-        asked_paths = await explanation_sql.ask_paths(
-            conn, np.unique(sources.content[used]).tolist(), np.unique(sources.scope[used]).tolist()
-        )
+        asked_paths = await explanation_sql.ask_paths(conn, contents, scopes)
         asked_members = await explanation_sql.ask_members(conn, runs.id[concerned].tolist(), last[concerned].tolist())
         paths, member_rows = await asked_paths.fetchall(), await asked_members.fetchall()
     index = judged.present.run_index(integers([row["run_id"] for row in member_rows])).tolist()
@@ -123,11 +140,11 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
         )
         for run, row in zip(index, member_rows, strict=True)
     }
-    waivers = _waivers(judged)
+    waivers = _waivers(judged, last)
     begun = _origins(judged, reasons, _own_causes(judged, own, paths, waivers), members, waivers)
     # Of a segment that was changed between two statements there is nothing to explain now.
     begun = [at for at in begun if (at.run, at.position) in members and (at.run, at.origin.position) in members]
-    begins = sorted({members[at.run, at.origin.position].id for at in begun})
+    begins = {kind: _begins(judged, begun, members, kind) for kind in RootKind}
     refs = {ref for at in begun for ref in at.origin.versions}
     for at in begun:
         root = judged.present.roots[at.root]
@@ -135,11 +152,13 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     assets = sorted({judged.present.roots[at.root].asset for at in begun} - {0})
     async with pipelined(conn):
         requests = (
-            await explanation_sql.ask_inputs(conn, begins),
+            await explanation_sql.ask_inputs(
+                conn, [number for numbers in begins.values() for number in numbers], contents
+            ),
             await explanation_sql.ask_versions(conn, sorted(ref for ref in refs if ref[0] and ref[1])),
-            await explanation_sql.ask_expectations(conn, runs.scene[concerned].tolist(), assets),
-            await explanation_sql.ask_link_changes(conn, begins),
-            await explanation_sql.ask_recordings(conn, begins),
+            await explanation_sql.ask_expectations(conn, np.unique(runs.scene[concerned]).tolist(), assets),
+            await explanation_sql.ask_link_changes(conn, begins[RootKind.CHAIN]),
+            await explanation_sql.ask_recordings(conn, begins[RootKind.UNMATCHED]),
         )
         input_rows, versions, expectations, links, recordings = [await answer.fetchall() for answer in requests]
     inputs: dict[int, list[Mapping[str, Any]]] = {}
@@ -164,17 +183,23 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     return facts, begun
 
 
-def _waivers(judged: Judged) -> dict[tuple[int, int, int], int]:
+def _begins(
+    judged: Judged, begun: Sequence[_At], members: Mapping[tuple[int, int], PathStep], kind: RootKind
+) -> list[int]:
+    """The segments where causes with a kind of root begin."""
+    roots = judged.present.roots
+    return sorted({members[at.run, at.origin.position].id for at in begun if roots[at.root].kind == kind})
+
+
+def _waivers(judged: Judged, last: Ints) -> dict[tuple[int, int, int], int]:
+    """The first waiver of each run index, position and binding, up to the ``last`` position of each run."""
     waivers = judged.present.waivers
-    keys = zip(
-        judged.present.run_index(waivers.run).tolist(),
-        waivers.position.tolist(),
-        judged.present.bindings[2].tolist(),
-        strict=True,
-    )
+    run = judged.present.run_index(waivers.run)
+    rows = np.flatnonzero(waivers.position <= last[run])
+    columns = (run, waivers.position, judged.present.bindings[2], waivers.id)
     first: dict[tuple[int, int, int], int] = {}
-    for key, waiver_id in zip(keys, waivers.id.tolist(), strict=True):  # by ascending id
-        first.setdefault(key, waiver_id)
+    for *key, waiver_id in zip(*(column[rows].tolist() for column in columns), strict=True):  # by ascending id
+        first.setdefault((key[0], key[1], key[2]), waiver_id)
     return first
 
 
@@ -271,31 +296,41 @@ def _causes(at: _At, segment_id: int, facts: _Facts, steps: int | None) -> Itera
 def _cause(at: _At, segment_id: int, role: str, ordinal: int, facts: _Facts, steps: int | None) -> Cause:
     root = facts.judged.present.roots[at.root]
     kind = RootKind(root.kind)
-    used, expected = root.used or None, _expected(facts.judged, at.origin) or None
+    change = facts.change(at)
     begins = facts.members[at.run, at.origin.position].id
     direct = at.origin.direct and at.origin.position == at.position
     path, total = _path(at, facts, steps)
-    change = _change(root, at.run, begins, facts)
+    decision = _decision(root, at.run, begins, facts)
     return Cause(
         kind=_DIRECT[kind] if direct else CauseKind.DERIVED,
         role=role,
         ordinal=ordinal,
         asset_id=root.asset or None,
-        **{"from": _side(root.asset, used, at.origin.digest, facts)},
-        to=_side(root.asset, expected, facts.judged.present.digests(at.origin.source)[1], facts),
+        **{"from": change.used},
+        to=change.expected,
         decided_by="effective_digest" if kind is RootKind.ASSET else "digest",
-        root=Root(kind=GroupKind(kind.group), asset_id=root.asset or None, used=used, expected=expected),
+        root=change.root,
         path=path,
         path_total=total,
-        path_rest=_rest(segment_id, root, len(path)) if len(path) < total else None,
-        since=change.get("since"),
-        moved_by=change.get("moved_by"),
+        path_rest=_rest(segment_id, root) if len(path) < total else None,
+        since=decision.get("since"),
+        moved_by=decision.get("moved_by"),
         waiver_id=facts.waivers.get((at.run, at.position, at.origin.binding)),
     )
 
 
-def _rest(segment_id: int, root: RootKey, steps: int) -> str:
-    return f"/api/v1/segments/{segment_id}/path?root={group_id(root)}&cursor={encode_cursor(steps)}"
+def _rest(segment_id: int, root: RootKey) -> str:
+    return f"/api/v1/segments/{segment_id}/path?root={group_id(root)}&cursor={_REST}"
+
+
+def _changed(at: _At, facts: _Facts) -> _Change:
+    root = facts.judged.present.roots[at.root]
+    used, expected = root.used or None, _expected(facts.judged, at.origin) or None
+    return _Change(
+        Root(kind=RootKind(root.kind).group, asset_id=root.asset or None, used=used, expected=expected),
+        _side(root.asset, used, at.origin.digest, facts),
+        _side(root.asset, expected, facts.judged.present.digests(at.origin.source)[1], facts),
+    )
 
 
 def _side(asset: int, number: int | None, digest: bytes, facts: _Facts) -> Side:
@@ -305,7 +340,7 @@ def _side(asset: int, number: int | None, digest: bytes, facts: _Facts) -> Side:
     return Side(version=number, digest=None if digest == NOTHING else from_raw(digest))
 
 
-def _change(root: RootKey, run: int, begins: int, facts: _Facts) -> Mapping[str, Any]:
+def _decision(root: RootKey, run: int, begins: int, facts: _Facts) -> Mapping[str, Any]:
     """Since when a cause holds, and who changed what."""
     if root.kind == RootKind.CHAIN:
         return facts.links.get(begins, {})

@@ -38,18 +38,20 @@ async def ask_members(conn: Conn, run_ids: Sequence[int], last: Sequence[int]) -
     )
 
 
-async def ask_inputs(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
-    """Request the judged inputs and the seed frames of the selected takes of some segments."""
+async def ask_inputs(conn: Conn, segment_ids: Sequence[int], content_ids: Sequence[int]) -> SentQuery:
+    """Request the judged inputs with some contents, and the seed frames, of the selected takes of some segments."""
     return await ask(
         conn,
         """
         SELECT t.segment_id, i.content_id, i.role, i.ordinal
           FROM judged_takes t JOIN resolved_inputs i ON i.receipt_id = t.receipt_id
          WHERE t.segment_id = ANY(%(segments)s::bigint[])
+           AND (i.role = 'seed_frame' OR i.content_id = ANY(%(contents)s::bigint[]))
            AND (i.role = 'seed_frame' OR i.via IS NULL OR (i.via = 'seed_frame' AND t.via_judged))
          ORDER BY t.segment_id, i.role, i.ordinal
         """,
         segments=list(segment_ids),
+        contents=list(content_ids),
     )
 
 

@@ -221,14 +221,15 @@ def open_causes(judged: Judged, roots: Sequence[int], marked: Bools) -> OpenCaus
 
 def judge(present: Present, world: int = BOTH) -> Judged:
     """Judge every segment of some runs as it is in a world."""
-    own = _sorted(present, present.own(world))
+    own = present.own(world)
+    if not len(own.run):
+        return _nothing(present, own)
+    own = _sorted(present, own)
     bindings, waivers = _waiver_keys(present, own)
     waived = np.isin(_key(present, bindings, own.run, own.binding, own.position), waivers)
     begins = np.ones(len(own.run), np.bool_)
     begins[1:] = np.diff(_order(present, own)) > 0
     starts = np.flatnonzero(begins)
-    if not len(starts):
-        return _nothing(present, own)
     # One row for each run, root and position from here on: a take can have several own causes with the same root.
     run, root, start = own.run[starts], own.root[starts], own.position[starts]
     all_waived = np.logical_and.reduceat(waived, starts)

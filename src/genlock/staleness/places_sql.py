@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genlock.db.connection import Conn, SentQuery, ask, pipelined, rows
-from genlock.staleness.arrays import Bools, Ints, integers
+from genlock.db.connection import Conn, pipelined, rows
+from genlock.staleness.arrays import Bools, Ints, integers, read_integers
 from genlock.staleness.judge import Judged, judge
 from genlock.staleness.model import State
-from genlock.staleness.present_sql import AskedPresent, ask_present, receive_present
+from genlock.staleness.present_sql import AskedPresent, Placed, ask_present, receive_present
 
 
 class Place(NamedTuple):
@@ -35,13 +35,6 @@ class JudgedSegments(NamedTuple):
         return {segment_id: judged.get(segment_id, State.EMPTY) for segment_id in segment_ids}
 
 
-class AskedSegments(NamedTuple):
-    """Segments whose judgement was requested."""
-
-    places: SentQuery
-    present: AskedPresent
-
-
 class Member(NamedTuple):
     """A segment at a place of a judgement, with its run's id and its scene."""
 
@@ -50,38 +43,22 @@ class Member(NamedTuple):
     scene_id: int
 
 
-async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedSegments:
+async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> AskedPresent:
     """Request the judgement of some segments; for ``receive_segments``."""
-    present = await ask_present(conn, segments=segment_ids)
-    places = await ask(
-        conn,
-        """
-        SELECT segment_id, run_id, run_position FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])
-         UNION ALL
-        SELECT segment_id, segment_id, 1 FROM archived_takes WHERE segment_id = ANY(%(segments)s::bigint[])
-        """,
-        segments=list(segment_ids),
-    )
-    return AskedSegments(places, present)
+    return await ask_present(conn, segments=segment_ids)
 
 
-async def receive_segments(request: AskedSegments) -> JudgedSegments:
+async def receive_segments(request: AskedPresent) -> JudgedSegments:
     """Wait for segments that were requested, and judge their runs."""
-    places = await request.places.fetchall()
-    present = (await receive_present(request.present)).present
-    run_ids, positions = (integers([row[name] for row in places]) for name in ("run_id", "run_position"))
-    existing = present.runs.hold(run_ids, positions)
-    columns = (present.run_index(run_ids[existing]), positions[existing])
-    segment_ids = integers([row["segment_id"] for row in places])[existing]
-    return JudgedSegments(
-        judge(present),
-        {
-            segment_id: Place(run, position)
-            for segment_id, run, position in zip(
-                segment_ids.tolist(), *(column.tolist() for column in columns), strict=True
-            )
-        },
-    )
+    loaded = await receive_present(request)
+    return at_places(judge(loaded.present), loaded.placed)
+
+
+def at_places(judged: Judged, placed: Placed) -> JudgedSegments:
+    """Return some segments in a judgement of their runs."""
+    run = judged.present.run_index(placed.run).tolist()
+    places = zip(placed.segment.tolist(), run, placed.position.tolist(), strict=True)
+    return JudgedSegments(judged, {segment_id: Place(run, position) for segment_id, run, position in places})
 
 
 async def judge_segments(conn: Conn, segment_ids: Sequence[int]) -> JudgedSegments:
@@ -129,26 +106,32 @@ class Ordered(NamedTuple):
     run_position: Ints
 
 
-async def segments_of_scenes(conn: Conn, scene_ids: Sequence[int], after: tuple[int, int]) -> Ordered:
-    """Return the segments of some scenes in order, those after a scene position and position; run 0 without a take."""
+async def segments_of_scenes(
+    conn: Conn, scene_ids: Sequence[int], after: tuple[int, int], limit: int | None
+) -> Ordered:
+    """Return segments of some scenes in order, those after a scene position and position; run 0 without a take."""
     return _ordered(
         await rows(
             conn,
             """
-            SELECT array_agg(g.id ORDER BY s.position, g.position) AS segment_id,
-                   array_agg(s.position ORDER BY s.position, g.position) AS scene_position,
-                   array_agg(g.position ORDER BY s.position, g.position) AS position,
-                   array_agg(coalesce(t.run_id, 0) ORDER BY s.position, g.position) AS run_id,
-                   array_agg(coalesce(t.run_position, 0) ORDER BY s.position, g.position) AS run_position
-              FROM scenes s
-              JOIN segments g ON g.scene_id = s.id AND g.position IS NOT NULL
+            SELECT array_send(array_agg(g.id)) AS segment_id,
+                   array_send(array_agg(g.scene_position)) AS scene_position,
+                   array_send(array_agg(g.position)) AS position,
+                   array_send(array_agg(coalesce(t.run_id, 0))) AS run_id,
+                   array_send(array_agg(coalesce(t.run_position, 0))) AS run_position
+              FROM (SELECT g.id, s.position AS scene_position, g.position
+                      FROM scenes s
+                      JOIN segments g ON g.scene_id = s.id AND g.position IS NOT NULL
+                     WHERE s.id = ANY(%(scenes)s::bigint[])
+                       AND (s.position, g.position) > (%(after_scene)s, %(after_position)s)
+                     ORDER BY s.position, g.position
+                     LIMIT %(limit)s) AS g
               LEFT JOIN selected_takes t ON t.segment_id = g.id
-             WHERE s.id = ANY(%(scenes)s::bigint[])
-               AND (s.position, g.position) > (%(after_scene)s, %(after_position)s)
             """,
             scenes=list(scene_ids),
             after_scene=after[0],
             after_position=after[1],
+            limit=limit,
         )
     )
 
@@ -159,11 +142,11 @@ async def segments_named(conn: Conn, project_id: int, scene_id: int | None, q: s
         await rows(
             conn,
             """
-            SELECT array_agg(g.id ORDER BY s.position, g.position) AS segment_id,
-                   array_agg(s.position ORDER BY s.position, g.position) AS scene_position,
-                   array_agg(g.position ORDER BY s.position, g.position) AS position,
-                   array_agg(coalesce(t.run_id, 0) ORDER BY s.position, g.position) AS run_id,
-                   array_agg(coalesce(t.run_position, 0) ORDER BY s.position, g.position) AS run_position
+            SELECT array_send(array_agg(g.id)) AS segment_id,
+                   array_send(array_agg(s.position)) AS scene_position,
+                   array_send(array_agg(g.position)) AS position,
+                   array_send(array_agg(coalesce(t.run_id, 0))) AS run_id,
+                   array_send(array_agg(coalesce(t.run_position, 0))) AS run_position
               FROM segments g
               JOIN scenes s ON s.id = g.scene_id AND s.archived_at IS NULL
               JOIN projects p ON p.id = g.project_id AND p.archived_at IS NULL
@@ -180,9 +163,11 @@ async def segments_named(conn: Conn, project_id: int, scene_id: int | None, q: s
     )
 
 
-def _ordered(arrays: Sequence[dict[str, list[int] | None]]) -> Ordered:
+def _ordered(arrays: Sequence[dict[str, bytes | None]]) -> Ordered:
     (row,) = arrays
-    return Ordered(*(integers(values or ()) for values in row.values()))
+    ordered = Ordered(*map(read_integers, row.values()))
+    order = np.lexsort((ordered.position, ordered.scene_position))
+    return Ordered(*(column[order] for column in ordered))
 
 
 async def places_using(

@@ -7,12 +7,13 @@ created for each number.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, LiteralString, NamedTuple
 
 import numpy as np
 from psycopg.rows import dict_row
 
-from genlock.db.connection import Conn, SentQuery, pipelined, plan_once
+from genlock.db.connection import Conn, SentQuery, pipelined, plan_once, unindented
 from genlock.staleness.arrays import Ints, integers, read_integers, read_pairs
 from genlock.staleness.outdated_versions import Outdated
 from genlock.staleness.present import (
@@ -30,7 +31,13 @@ from genlock.staleness.present import (
 )
 
 _RUNS: LiteralString = """
-WITH run AS (
+WITH place AS MATERIALIZED (
+    SELECT segment_id, run_id, run_position FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])
+), archived AS MATERIALIZED (
+    SELECT segment_id, project_id, scene_id, unknown, workload_id
+      FROM archived_takes
+     WHERE segment_id = ANY(%(segments)s::bigint[])
+), run AS (
     SELECT run_id, project_id, scene_id, length, unknown_from, workload_id
       FROM runs
      WHERE %(segments)s::bigint[] IS NULL AND %(scenes)s::bigint[] IS NULL
@@ -42,17 +49,15 @@ WITH run AS (
      UNION ALL
     SELECT run_id, project_id, scene_id, length, unknown_from, workload_id
       FROM runs
-     WHERE run_id = ANY(ARRAY(SELECT run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])))
+     WHERE run_id = ANY(ARRAY(SELECT run_id FROM place))
      UNION ALL
-    SELECT segment_id, project_id, scene_id, 1, CASE WHEN unknown THEN 1 END, workload_id
-      FROM archived_takes
-     WHERE segment_id = ANY(%(segments)s::bigint[])
+    SELECT segment_id, project_id, scene_id, 1, CASE WHEN unknown THEN 1 END, workload_id FROM archived
 ), project AS MATERIALIZED (
     SELECT unnest(%(projects)s::bigint[]) AS id
      UNION
     SELECT project_id FROM segments WHERE id = ANY(%(segments)s::bigint[])
 )
-SELECT now() AS as_of, r.*,
+SELECT now() AS as_of, r.*, p.*,
        (SELECT json_agg(json_build_array(id, project_id, scene_id))
           FROM scopes WHERE project_id IN (SELECT id FROM project)) AS scopes,
        (SELECT json_agg(json_build_array(project_id, scene_id, asset_id))
@@ -64,7 +69,10 @@ SELECT now() AS as_of, r.*,
                array_send(array_agg(run_id) FILTER (WHERE unknown_from IS NOT NULL)) AS unknown_run,
                array_send(array_agg(unknown_from) FILTER (WHERE unknown_from IS NOT NULL)) AS unknown_from,
                array_send(array_agg(coalesce(workload_id, 0))) AS workload
-          FROM run) AS r
+          FROM run) AS r,
+       (SELECT array_send(array_agg(segment_id)) AS place_segment, array_send(array_agg(run_id)) AS place_run,
+               array_send(array_agg(run_position)) AS place_position
+          FROM (SELECT * FROM place UNION ALL SELECT segment_id, segment_id, 1 FROM archived) AS p) AS p
 """
 
 # Whole projects: the contents that they use, then where those that are out of date are used. Single runs: the contents
@@ -76,14 +84,14 @@ WITH project AS MATERIALIZED (
     SELECT project_id FROM segments WHERE id = ANY(%(segments)s::bigint[])
 ), scope AS MATERIALIZED (
     SELECT 0::bigint AS id UNION ALL SELECT id FROM scopes WHERE project_id IN (SELECT id FROM project)
-), segment AS MATERIALIZED (
+), segment AS (
     SELECT segment_id, run_id, run_position
       FROM selected_takes
      WHERE scene_id = ANY(%(scenes)s::bigint[])
         OR run_id = ANY(ARRAY(SELECT run_id FROM selected_takes WHERE segment_id = ANY(%(segments)s::bigint[])))
      UNION ALL
     SELECT segment_id, segment_id, 1 FROM archived_takes WHERE segment_id = ANY(%(segments)s::bigint[])
-), input AS MATERIALIZED (
+), input AS (
     SELECT i.content_id, s.run_id, s.run_position
       FROM segment s
      CROSS JOIN LATERAL (SELECT content_id FROM current_inputs WHERE segment_id = s.segment_id AND judged OFFSET 0) AS i
@@ -101,7 +109,7 @@ WITH project AS MATERIALIZED (
       FROM (SELECT content_id AS id FROM used UNION SELECT content_id FROM input) AS c
      CROSS JOIN LATERAL (SELECT * FROM stale_contents WHERE content_id = c.id OFFSET 0) AS o
      WHERE o.scope_id IN (SELECT id FROM scope) AND o.asset_id <> ALL(%(replaced)s::bigint[])
-), stale AS MATERIALIZED (
+), stale AS (
     SELECT content_id FROM source UNION SELECT unnest(%(contents)s::bigint[])
 ), use AS MATERIALIZED (
     SELECT content_id, run_id, run_position FROM input WHERE content_id IN (SELECT content_id FROM stale)
@@ -149,7 +157,7 @@ SELECT * FROM
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instead:
     """What is out of date among the contents of some assets in two worlds, in place of what the database says."""
 
@@ -157,6 +165,7 @@ class Instead:
     before: frozenset[Outdated] = frozenset()
     after: frozenset[Outdated] = frozenset()
 
+    @cached_property
     def sources(self) -> Sources:
         """The rows of both worlds, each marked with the world in which it holds."""
         rows = [
@@ -177,11 +186,23 @@ class Instead:
         )
 
 
+_AS_IT_IS = Instead()
+
+
+class Placed(NamedTuple):
+    """Where segments are: their ids, the ids of their runs, and their positions in them."""
+
+    segment: Ints
+    run: Ints
+    position: Ints
+
+
 class Loaded(NamedTuple):
-    """The present at a time."""
+    """The present at a time, and the places of the segments whose runs were requested."""
 
     as_of: datetime
     present: Present
+    placed: Placed
 
 
 class AskedPresent(NamedTuple):
@@ -222,8 +243,8 @@ async def ask_present(
     }
     whole = scenes is None and segments is None
     runs = await _ask(conn, _RUNS, params)
-    worlds = instead or Instead()
-    sources = worlds.sources()
+    worlds = instead or _AS_IT_IS
+    sources = worlds.sources
     causes = await _ask(
         conn,
         _CAUSES,
@@ -251,7 +272,8 @@ async def receive_present(request: AskedPresent) -> Loaded:
         scopes=[Scoped(*scope) for scope in row["scopes"] or ()],
         pins=[Pinned(*pin) for pin in row["pins"] or ()],
     )
-    return Loaded(row["as_of"], present)
+    placed = Placed(**_in_runs(runs, row, "place", Placed._fields))
+    return Loaded(row["as_of"], present, placed)
 
 
 async def ask_takes_of(conn: Conn, run_ids: Sequence[int]) -> SentQuery:
@@ -276,7 +298,7 @@ async def receive_arrays(request: SentQuery) -> tuple[Ints, ...]:
 
 async def _ask(conn: Conn, query: LiteralString, params: Mapping[str, Any]) -> SentQuery:
     cursor = conn.cursor(row_factory=dict_row, binary=True)
-    await cursor.execute(query, params)
+    await cursor.execute(unindented(query), params)
     return cursor
 
 

@@ -15,16 +15,17 @@ async def provenance(conn: Conn, segment_id: int) -> Provenance:
     async with pipelined(conn):
         asked_judgement = await places_sql.ask_segments(conn, [segment_id])  # first: the others are planned once, too
         asked_segment = await timeline_sql.ask_segments(conn, [segment_id])
-        asked_selected = await take_sql.ask_selected(conn, [segment_id])
         asked_takes = await take_sql.ask_page(conn, segment_id, limit=TAKES)
         asked_receipt = await receipt_sql.ask_receipt_of_selected(conn, segment_id)
         segment = await asked_segment.fetchone()
         judged = await places_sql.receive_segments(asked_judgement)
-        take = await asked_selected.fetchone()
         takes = await take_sql.receive_page(asked_takes)
         receipt = await asked_receipt.fetchone()
     if segment is None:
         raise timeline_sql.no_segment(segment_id)
+    take = next((take for take in takes.items if take.selected), None)
+    if take is None and takes.next is not None:  # an old one may be selected
+        take = (await take_sql.selected_takes_of(conn, [segment_id])).get(segment_id)
     return Provenance(
         segment=segment,
         state=judged.states([segment_id])[segment_id],

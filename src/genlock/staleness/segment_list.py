@@ -4,19 +4,18 @@ counts by scene ─▶ the scenes that hold the page ─▶ their segments in or
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from genlock.db.connection import Conn
+from genlock.db.connection import Conn, pipelined
 from genlock.db.pages import decode_cursor, encode_cursor
-from genlock.model import Model
 from genlock.staleness import places_sql, segment_list_sql
 from genlock.staleness.arrays import Bools, Ints
 from genlock.staleness.judge import STATES, Judged, judge
 from genlock.staleness.model import RootKey, State
-from genlock.staleness.places_sql import Ordered
-from genlock.staleness.present_sql import load_projects, load_scenes
+from genlock.staleness.places_sql import JudgedSegments, Ordered
+from genlock.staleness.present_sql import Placed, ask_present, load_projects, load_scenes, receive_present
 from genlock.staleness.segment_list_sql import SceneOrder
 from genlock.staleness.tally import StateCounts, counts_by_project, counts_by_scene
 from genlock.timeline.model import Counts
@@ -26,12 +25,16 @@ _NO_COUNTS = Counts(segments=0, fresh=0, stale=0, waived=0, unknown=0, empty=0)
 _START = (0, 0)
 
 
-class SegmentPage(Model):
-    """A page of segment ids in the order of their project, with the exact total."""
+class SegmentPage(NamedTuple):
+    """A page of segment ids in the order of their project, with the exact total.
+
+    ``judged`` is the judgement that the page was filtered by; nothing where states did not matter.
+    """
 
     segment_ids: tuple[int, ...]
     next: str | None
     total: int
+    judged: JudgedSegments | None
 
 
 async def list_segments(
@@ -54,17 +57,17 @@ async def list_segments(
         return _page(plain.segments, limit, plain.total)
     if q is not None:
         named = await places_sql.segments_named(conn, project_id, scene_id, q)
-        named = _filtered(named, _with_state(await _judged(conn, project_id, scene_id), state)(named))
+        judged = await _judged(conn, project_id, scene_id)
+        named = _filtered(named, _with_state(judged, state)(named))
         rest = (named.scene_position > key[0]) | ((named.scene_position == key[0]) & (named.position > key[1]))
-        return _page(_filtered(named, rest), limit, len(named.segment_id))
-    scenes = await segment_list_sql.scene_order(conn, project_id, scene_id)
-    judged = await _judged(conn, project_id, scene_id)
+        return _page(_filtered(named, rest), limit, len(named.segment_id), judged)
+    scenes, judged = await _judged_in_order(conn, project_id, scene_id)
     if state is State.EMPTY:
         matches = scenes.segments - _by_scene(scenes, judged.present.runs.scene, judged.present.runs.length)
     else:
         in_runs = judged.counts(STATES.index(state))
         matches = _by_scene(scenes, judged.present.runs.scene, in_runs)
-    return await _page_of_scenes(conn, scenes, matches, _with_state(judged, state), key, limit)
+    return await _page_of_scenes(conn, scenes, matches, judged, _with_state(judged, state), key, limit)
 
 
 async def group_segments(
@@ -72,11 +75,10 @@ async def group_segments(
 ) -> SegmentPage:
     """Return a page of the segments that are stale because of a root."""
     key = decode_cursor(after, int, int) or _START
-    judged = await _judged(conn, project_id, None)
+    scenes, judged = await _judged_in_order(conn, project_id, None)
     stale = judged.stale_by(judged.root_indices([root]))
-    scenes = await segment_list_sql.scene_order(conn, project_id, None)
     matches = _by_scene(scenes, judged.present.runs.scene, judged.sums(stale))
-    return await _page_of_scenes(conn, scenes, matches, _at_places(judged, stale), key, limit)
+    return await _page_of_scenes(conn, scenes, matches, judged, _at_places(judged, stale), key, limit)
 
 
 async def project_counts(conn: Conn, project_ids: Sequence[int]) -> dict[int, Counts]:
@@ -102,16 +104,44 @@ async def _judged(conn: Conn, project_id: int, scene_id: int | None) -> Judged:
     return judge((await load_scenes(conn, project_id, [scene_id])).present)
 
 
+async def _judged_in_order(conn: Conn, project_id: int, scene_id: int | None) -> tuple[SceneOrder, Judged]:
+    """The scenes of a project, or one of them, and a judgement that holds them."""
+    if scene_id is None:
+        async with pipelined(conn):
+            request = await ask_present(conn, projects=[project_id])
+            scenes = await segment_list_sql.scene_order(conn, project_id)
+            return scenes, judge((await receive_present(request)).present)
+    scenes = await segment_list_sql.scene_order(conn, project_id)
+    listed = scenes.id == scene_id
+    # Each segment of a scene is looked up, which takes twice as long as reading it with its project.
+    mostly = 2 * scenes.segments[listed].sum() > scenes.segments.sum()
+    judged = await _judged(conn, project_id, None if mostly else scene_id)
+    return SceneOrder(*(column[listed] for column in scenes)), judged
+
+
 async def _page_of_scenes(
-    conn: Conn, scenes: SceneOrder, matches: Ints, keep: Callable[[Ordered], Bools], key: tuple[Any, ...], limit: int
+    conn: Conn,
+    scenes: SceneOrder,
+    matches: Ints,
+    judged: Judged,
+    keep: Callable[[Ordered], Bools],
+    key: tuple[Any, ...],
+    limit: int,
 ) -> SegmentPage:
     """The page after ``key``: only the segments of the scenes that hold it are loaded. ``matches`` is by scene."""
     after = np.flatnonzero((scenes.position >= key[0]) & (matches > 0))
     # How many of the scene that the cursor is in come after it is not known: it does not count.
     sure = np.cumsum(np.where(scenes.position[after] > key[0], matches[after], 0))
-    needed = scenes.id[after[: np.searchsorted(sure, limit + 1) + 1]]
-    ordered = await places_sql.segments_of_scenes(conn, needed.tolist(), (key[0], key[1]))
-    return _page(_filtered(ordered, keep(ordered)), limit, int(matches.sum()))
+    needed = after[: np.searchsorted(sure, limit + 1) + 1]
+    ids, place = scenes.id[needed].tolist(), (key[0], key[1])
+    # As many as hold the page if matches are spread evenly, and some more; all if they are not.
+    enough = limit + int((limit + 1) * scenes.segments[needed].sum() / max(matches[needed].sum(), 1))
+    ordered = await places_sql.segments_of_scenes(conn, ids, place, enough)
+    matching = _filtered(ordered, keep(ordered))
+    if len(matching.segment_id) <= limit and len(ordered.segment_id) == enough:
+        ordered = await places_sql.segments_of_scenes(conn, ids, place, None)
+        matching = _filtered(ordered, keep(ordered))
+    return _page(matching, limit, int(matches.sum()), judged)
 
 
 def _by_scene(scenes: SceneOrder, scene_of_run: Ints, numbers: Ints) -> Ints:
@@ -146,7 +176,7 @@ def _filtered(ordered: Ordered, matching: Bools) -> Ordered:
     return Ordered(*(column[matching] for column in ordered))
 
 
-def _page(rest: Ordered, limit: int, total: int) -> SegmentPage:
+def _page(rest: Ordered, limit: int, total: int, judged: Judged | None = None) -> SegmentPage:
     """The first ``limit`` of the remaining segments."""
     count = len(rest.segment_id)
     last = min(limit, count) - 1
@@ -155,7 +185,13 @@ def _page(rest: Ordered, limit: int, total: int) -> SegmentPage:
         segment_ids=tuple(rest.segment_id[:limit].tolist()),
         next=encode_cursor(int(rest.scene_position[last]), int(rest.position[last])) if more else None,
         total=total,
+        judged=judged and places_sql.at_places(judged, _placed(Ordered(*(column[:limit] for column in rest)))),
     )
+
+
+def _placed(ordered: Ordered) -> Placed:
+    taken = ordered.run_id > 0
+    return Placed(ordered.segment_id[taken], ordered.run_id[taken], ordered.run_position[taken])
 
 
 def _counts(segments: int, taken: StateCounts) -> Counts:

@@ -25,20 +25,19 @@ class PlainPage(NamedTuple):
     total: int
 
 
-async def scene_order(conn: Conn, project_id: int, scene_id: int | None) -> SceneOrder:
-    """Return a project's scenes, or one of them, in order; none of an archived project, no archived scene."""
+async def scene_order(conn: Conn, project_id: int) -> SceneOrder:
+    """Return a project's scenes in order; none of an archived project, no archived scene."""
     (row,) = await rows(
         conn,
         """
-        SELECT array_send(array_agg(s.id ORDER BY s.position)) AS id,
-               array_send(array_agg(s.position ORDER BY s.position)) AS position,
-               array_send(array_agg(s.segments_total ORDER BY s.position)) AS segments
-          FROM scenes s JOIN projects p ON p.id = s.project_id
-         WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
-           AND (%(scene_id)s::bigint IS NULL OR s.id = %(scene_id)s)
+        SELECT array_send(array_agg(id)) AS id, array_send(array_agg(position)) AS position,
+               array_send(array_agg(segments_total)) AS segments
+          FROM (SELECT s.id, s.position, s.segments_total
+                  FROM scenes s JOIN projects p ON p.id = s.project_id
+                 WHERE s.project_id = %(project_id)s AND s.archived_at IS NULL AND p.archived_at IS NULL
+                 ORDER BY s.position) AS ordered
         """,
         project_id=project_id,
-        scene_id=scene_id,
     )
     return SceneOrder(*(read_integers(values) for values in row.values()))
 

@@ -8,7 +8,7 @@ from genlock.staleness import places_sql
 from genlock.staleness.explanation import causes_of
 from genlock.staleness.model import Cause, SegmentView, State
 from genlock.staleness.places_sql import JudgedSegments
-from genlock.staleness.segment_list import list_segments
+from genlock.staleness.segment_list import SegmentPage, list_segments
 from genlock.takes import take_sql
 from genlock.takes.model import Take
 from genlock.timeline import pin_sql
@@ -19,15 +19,20 @@ TAKES = 100
 """The newest takes that come with a single segment; the others are a page away."""
 
 
-async def segment_views(conn: Conn, segment_ids: Sequence[int]) -> tuple[SegmentView, ...]:
-    """Return segments in the given order without their takes, except the selected one; for pages of up to 500."""
+async def segment_views(
+    conn: Conn, segment_ids: Sequence[int], judged: JudgedSegments | None = None
+) -> tuple[SegmentView, ...]:
+    """Return segments in the given order without their takes, except the selected one; for pages of up to 500.
+
+    ``judged`` is their judgement, where it is known already.
+    """
     async with pipelined(conn):
-        asked_judgement = await places_sql.ask_segments(conn, segment_ids)  # first: the others are planned once, too
+        request = judged or await places_sql.ask_segments(conn, segment_ids)  # first: the others are planned once, too
         asked_segments = await timeline_sql.ask_segments(conn, segment_ids)
         asked_takes = await take_sql.ask_selected(conn, segment_ids)
         asked_pins = await pin_sql.ask_pins(conn, segment_ids)
         segments = {segment.id: segment for segment in await asked_segments.fetchall()}
-        judged = await places_sql.receive_segments(asked_judgement)
+        judged = request if isinstance(request, JudgedSegments) else await places_sql.receive_segments(request)
         selected = {take.segment_id: take for take in await asked_takes.fetchall()}
         pins = await pin_sql.receive_pins(asked_pins)
     states = judged.states(segment_ids)
@@ -65,8 +70,15 @@ async def list_views(
     limit: int = 100,
 ) -> Page[SegmentView]:
     """Return a page of a project's segments in order, with the exact total."""
-    page = await list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=after, limit=limit)
-    return Page(items=await segment_views(conn, page.segment_ids), next=page.next, total=page.total)
+    return await views_of(
+        conn, await list_segments(conn, project_id, state=state, scene_id=scene_id, q=q, after=after, limit=limit)
+    )
+
+
+async def views_of(conn: Conn, page: SegmentPage) -> Page[SegmentView]:
+    """Return a page of segments as they are shown."""
+    items = await segment_views(conn, page.segment_ids, page.judged)
+    return Page[SegmentView](items=items, next=page.next, total=page.total)
 
 
 async def segment_view(conn: Conn, segment_id: int) -> SegmentView:

@@ -19,7 +19,7 @@ class AskedPage(NamedTuple):
     """A page of takes that was requested."""
 
     takes: SentQueryFor[Take]
-    total: SentQuery
+    total: SentQuery | None
     limit: int
 
 
@@ -41,16 +41,21 @@ async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, lim
         before=decode_key(after) or 2**31 - 1,
         limit=limit + 1,
     )
-    # Numbers have no gaps: the counter changes in the transaction that writes the take.
-    total = await ask(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
+    total = None
+    if after is not None:
+        total = await ask(conn, "SELECT last FROM take_counters WHERE segment_id = %(id)s", id=segment_id)
     return AskedPage(takes, total, limit)
 
 
 async def receive_page(request: AskedPage) -> Page[Take]:
     """Wait for a page of takes that was requested."""
     takes = tuple(await request.takes.fetchall())
-    counter = await request.total.fetchone()
-    return page_of(takes, request.limit, lambda last: (last.number,), total=counter["last"] if counter else 0)
+    # Numbers have no gaps: the counter changes in the transaction that writes the take, and the newest take has it.
+    total = takes[0].number if takes else 0
+    if request.total is not None:
+        counter = await request.total.fetchone()
+        total = counter["last"] if counter else 0
+    return page_of(takes, request.limit, lambda last: (last.number,), total=total)
 
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:

@@ -14,7 +14,7 @@ from genlock.staleness.explanation import PATH_STEPS, causes_of, path_of
 from genlock.staleness.model import Cause, Group, Impact, RootKey, State, Totals
 from genlock.staleness.places_sql import judge_segments, states_of
 from genlock.staleness.report import group_id, reports
-from genlock.staleness.segment_view import segment_views
+from genlock.staleness.segment_view import segment_views, views_of
 
 
 async def compare(conn: Conn) -> World:
@@ -118,7 +118,7 @@ async def _same_lists(
     example = world.segment(ordered[turn % len(ordered)])
     of_scene = {segment_id for segment_id in ordered if world.segment(segment_id).scene_id == example.scene_id}
     named = {segment_id for segment_id in ordered if world.segment(segment_id).name.startswith(example.name[:1])}
-    combinations = (
+    combinations: tuple[tuple[dict[str, Any], set[int]], ...] = (
         ({"state": state}, set(ordered)),
         ({"state": state, "scene_id": example.scene_id}, of_scene),
         ({"state": state, "q": example.name[:1]}, named),
@@ -128,6 +128,8 @@ async def _same_lists(
     expected = by_state[state] if "state" in filters else ordered
     listed = await _listed(conn, project_id, **filters)
     assert listed == [segment_id for segment_id in expected if segment_id in matching]
+    page = await segment_list.list_segments(conn, project_id, limit=5, **filters)
+    assert (await views_of(conn, page)).items == await segment_views(conn, page.segment_ids)
 
 
 async def _listed(conn: Conn, project_id: int, **filters: Any) -> list[int]:

@@ -77,8 +77,7 @@ async def list_group_segments(
 ) -> Response:
     """List the segments of one group of the report, each with its causes."""
     page = await report.segments_of_group(conn, project_id, group, after=cursor, limit=limit)
-    items = await segment_view.segment_views(conn, page.segment_ids)
-    return json_response(Page[SegmentView](items=items, next=page.next, total=page.total))
+    return json_response(await segment_view.views_of(conn, page))
 
 
 @router.get("/segments/{segment_id}", response_model=SegmentView, **readable_by(Role.VIEWER, 404))
