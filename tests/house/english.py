@@ -10,7 +10,7 @@ import re
 import sys
 import tokenize
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +55,11 @@ def findings_of(path: Path) -> list[Finding]:
     """Return the findings of a file in the order of its lines."""
     if path.suffix == ".py":
         source = path.read_text(encoding="utf-8")
-        module = ast.parse(source)
+        nodes = tuple(ast.walk(ast.parse(source)))
         listed = [
             *(Finding(path, 1, name, plain) for name in [path.stem] if (plain := plain_name(name))),
-            *(Finding(path, line, name, plain) for line, name in bound_names(module) if (plain := plain_name(name))),
-            *(each for line, text in python_prose(path, source, module) for each in phrases(path, line, text)),
+            *(Finding(path, line, name, plain) for line, name in bound_names(nodes) if (plain := plain_name(name))),
+            *(each for line, text in python_prose(path, source, nodes) for each in phrases(path, line, text)),
         ]
     elif path.suffix in PROSE:
         listed = list(phrases(path, 1, path.read_text(encoding="utf-8")))
@@ -83,9 +83,9 @@ def plain_name(name: str) -> str | None:
     return NAMES.get(words) or next(iter(replacements), None)
 
 
-def bound_names(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield each name that a module binds, with its line: definitions, parameters, variables, attributes, aliases."""
-    for node in ast.walk(module):
+def bound_names(nodes: Iterable[ast.AST]) -> Iterator[tuple[int, str]]:
+    """Yield each name that nodes bind, with its line: definitions, parameters, variables, attributes, aliases."""
+    for node in nodes:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.lineno, node.name
@@ -105,10 +105,10 @@ def bound_names(module: ast.Module) -> Iterator[tuple[int, str]]:
                 pass
 
 
-def python_prose(path: Path, source: str, module: ast.Module) -> Iterator[tuple[int, str]]:
+def python_prose(path: Path, source: str, nodes: Sequence[ast.AST]) -> Iterator[tuple[int, str]]:
     """Yield docstrings, comments and messages with their lines; of SQL its comments, of tests no messages."""
-    docstrings = {id(node) for node in _docstrings(module)}
-    for node in ast.walk(module):
+    docstrings = {id(node) for node in _docstrings(nodes)}
+    for node in nodes:
         if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
             continue
         if id(node) in docstrings:
@@ -124,8 +124,8 @@ def python_prose(path: Path, source: str, module: ast.Module) -> Iterator[tuple[
             yield token.start[0], token.string
 
 
-def _docstrings(module: ast.Module) -> Iterator[ast.Constant]:
-    for node in ast.walk(module):
+def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[ast.Constant]:
+    for node in nodes:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             match node.body:
                 case [ast.Expr(value=ast.Constant(value=str()) as docstring), *_]:

@@ -36,10 +36,10 @@ def test_every_room_is_in_plain_english(findings: dict[str, list[english.Finding
 
 def test_names_and_prose_of_a_python_file_are_read() -> None:
     path = ROOT / "src" / "genlock" / "sample.py"  # not written: only its place counts
-    module = ast.parse(SAMPLE)
-    names = {name for _, name in english.bound_names(module) if english.plain_name(name)}
+    nodes = tuple(ast.walk(ast.parse(SAMPLE)))
+    names = {name for _, name in english.bound_names(nodes) if english.plain_name(name)}
     assert names == {"Shelf", "json_said", "one", "found", "seen", "these", "known"}
-    prose = english.python_prose(path, SAMPLE, module)
+    prose = english.python_prose(path, SAMPLE, nodes)
     matches = [(finding.line, finding.text) for line, text in prose for finding in english.phrases(path, line, text)]
     assert sorted(matches) == [
         (2, "told of"),
