@@ -47,9 +47,29 @@ def webp(path: Path, exif_texts: dict[int, str], *, shade: int = 1, animated: bo
     return path
 
 
+def apng(path: Path, tags: Tags, *, shade: int = 1, before: bool = False) -> Path:
+    """Write an animated PNG with its tags as ComfyUI writes them, behind the pictures; or as texts ``before`` them."""
+    info = PngInfo()
+    for key, text in tags.items():
+        if before:
+            info.add_text(key, text)
+        else:
+            info.add(b"comf", key.encode() + b"\0" + text.encode(), after_idat=True)
+    first, *others = (Image.fromarray(frame) for frame in frames(shade))
+    first.save(path, "PNG", pnginfo=info, save_all=True, append_images=others, duration=125)
+    return path
+
+
+def gif(path: Path, *, shade: int = 1) -> Path:
+    """Write a GIF, which has no tags."""
+    first, *others = (Image.fromarray(frame) for frame in frames(shade))
+    first.save(path, "GIF", save_all=True, append_images=others, duration=120, loop=0)
+    return path
+
+
 def video(path: Path, tags: Tags, *, shade: int = 1) -> Path:
-    """Write an MP4 or WEBM, by its extension, with its tags on the container."""
-    is_mp4 = path.suffix == ".mp4"
+    """Write an MP4, MOV, WEBM or MKV, by its extension, with its tags on the container."""
+    is_mp4 = path.suffix in {".mp4", ".mov"}
     options = {"movflags": "use_metadata_tags"} if is_mp4 else {}
     with av.open(str(path), "w", options=options) as container:
         for key, text in tags.items():
@@ -74,7 +94,9 @@ def save(path: Path, graph: dict[str, Any], *, shade: int = 1) -> Path:
     tags = comfyui_tags(graph)
     if path.suffix == ".png":
         return png(path, tags, shade=shade)
+    if path.suffix == ".apng":
+        return apng(path, tags, shade=shade)
     if path.suffix == ".webp":
         return webp(path, {0x0110: f"prompt:{tags['prompt']}", 0x010F: f"workflow:{tags['workflow']}"}, shade=shade)
-    upper = path.suffix == ".webm"
+    upper = path.suffix in {".webm", ".mkv"}
     return video(path, {key.upper() if upper else key: text for key, text in tags.items()}, shade=shade)

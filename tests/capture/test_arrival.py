@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.capture.files import apng, gif, png
 from tests.capture.runs import digest, files, graph, run_record, send, video
+
+from genlock.digest import digest_of
+from genlock.engines.media import frames_digest
 
 
 @pytest.fixture
@@ -57,6 +62,28 @@ async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_rece
     }
     stored = await rooftop.get(f"/api/v1/blobs/{document['graph']}")
     assert stored.json() == graph()
+
+
+async def test_an_animated_png_is_a_video_and_a_first_frame_next_to_a_video_is_not(
+    rooftop: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """SaveAnimatedPNG names its files like SaveImage; other savers write a PNG with the graph next to their video."""
+    first_frame = png(tmp_path / "a.png", {}).read_bytes()
+    for number, moving in enumerate((apng(tmp_path / "b.png", {}), gif(tmp_path / "b.gif")), 1):
+        contents = {"image/png": first_frame, f"image/{moving.suffix[1:]} moving": moving.read_bytes()}
+        outputs = [
+            {
+                **{"node": "8", "filename": f"walk_{place:05}_.x", "media_type": media_type.partition(" ")[0]},
+                **{"digest": digest_of(content), "size_bytes": len(content)},
+            }
+            for place, (media_type, content) in enumerate(contents.items())
+        ]
+        place = {"project": "rooftop", "scene": "night", "segment": str(number)}
+        result = await captured(rooftop, run_record(outputs=outputs, place=place), *contents.values())
+        assert result["capture"]["state"] == "recorded", result["capture"]["why"]
+        document = (await get(rooftop, f"receipts/{result['capture']['receipt_id']}"))["document"]
+        assert document["outputs"]["video"]["digest"] == digest_of(moving.read_bytes())
+        assert document["outputs"]["frames"]["digest"] == frames_digest(moving)
 
 
 async def test_a_run_that_genlock_rendered_itself_makes_no_second_take(rooftop: httpx.AsyncClient) -> None:

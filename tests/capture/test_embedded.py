@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tests.capture.corpus.cases import image_to_video
-from tests.capture.files import comfyui_tags, frames, png, save, video
+from tests.capture.files import apng, comfyui_tags, frames, png, save, video
 
 from genlock.capture.metadata.embedded import Embedded, read_embedded
 from genlock.capture.metadata.tags import MAX_TEXT_BYTES, tags_of
@@ -29,10 +29,15 @@ def _read(path: Path) -> Embedded:
     return read_embedded(tags_of(path, path.name), path.name)
 
 
-@pytest.mark.parametrize("extension", ["png", "webp", "mp4", "webm"])
+@pytest.mark.parametrize("extension", ["png", "apng", "webp", "mp4", "mov", "webm", "mkv"])
 def test_the_graph_is_found_in_every_container(tmp_path: Path, extension: str) -> None:
     """As ComfyUI writes it: text chunks, EXIF with a prefix, tags, tags in upper case."""
     assert _read(save(tmp_path / f"walk.{extension}", GRAPH)).graph == GRAPH
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_graph_is_found_in_an_animated_png(tmp_path: Path, before: bool) -> None:
+    assert _read(apng(tmp_path / "walk.png", comfyui_tags(GRAPH), before=before)).graph == GRAPH
 
 
 @pytest.mark.parametrize(("packed", "international"), [(True, False), (False, True), (True, True)])
@@ -43,7 +48,7 @@ def test_every_kind_of_text_chunk_is_read(tmp_path: Path, packed: bool, internat
     assert _read(path).graph == graph
 
 
-@pytest.mark.parametrize("extension", ["mp4", "webm"])
+@pytest.mark.parametrize("extension", ["mp4", "mov", "webm", "mkv"])
 @pytest.mark.parametrize("as_text", [True, False])
 def test_the_graph_in_the_comment_of_another_saver_is_read(tmp_path: Path, extension: str, as_text: bool) -> None:
     """One tag holds everything; the graph in it is either encoded as text again, or not."""

@@ -7,16 +7,18 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from tests.capture.files import png, save, video
+from tests.capture.files import FRAMES, apng, comfyui_tags, gif, png, save, video
 from tests.capture.importing import counts, graph_of, register, register_all, send, start_image
 from tests.capture.test_embedded import TEXT
 from tests.library.identity.files import safetensors, tensor
 
 from genlock.blobs.disk import DiskStore
 from genlock.digest import digest_of
+from genlock.engines.media import examine
+from genlock.sdk.old_work import Pattern, find_old_work
 
 
-@pytest.mark.parametrize("extension", ["mp4", "webm", "webp", "png"])
+@pytest.mark.parametrize("extension", ["mp4", "mov", "webm", "mkv", "webp", "apng", "png"])
 async def test_a_file_of_comfyui_becomes_an_explained_take(
     client: httpx.AsyncClient, store: DiskStore, tmp_path: Path, extension: str
 ) -> None:
@@ -120,6 +122,29 @@ async def test_one_stem_in_several_containers_is_one_take(client: httpx.AsyncCli
     receipt = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()
     outputs = {part: it["digest"] for part, it in receipt["document"]["outputs"].items()}
     assert outputs["video"] == digest_of(silent.read_bytes()) and outputs["png"] == digest_of(telling.read_bytes())
+
+
+@pytest.mark.parametrize("extension", ["gif", "mov", "png"])
+async def test_a_moving_picture_has_all_its_frames_and_its_graph(
+    client: httpx.AsyncClient, tmp_path: Path, extension: str
+) -> None:
+    """A GIF has no metadata, and some videos have none: their graph is in the PNG of the first frame next to them."""
+    path = tmp_path / f"walk_00001.{extension}"
+    if extension == "png":
+        files = [apng(path, comfyui_tags(graph_of()))]
+    else:
+        files = [
+            png(tmp_path / "walk_00001.png", comfyui_tags(graph_of())),
+            gif(path) if extension == "gif" else video(path, {}),
+        ]
+    work = find_old_work(tmp_path, Pattern("{segment}", project="rooftop", scene="night"))
+    assert [sorted(take.files) for take in work.takes] == [sorted(file.suffix[1:] for file in files)]
+    imported = await send(client, *files, status=201)
+    assert (imported["source"], imported["take"]) == ("graph", 1)
+    document = (await client.get(f"/api/v1/receipts/{imported['receipt_id']}")).json()["document"]
+    assert (document["parameters"]["frames"], document["parameters"]["seed"]) == (FRAMES, "42")
+    assert document["outputs"]["video"]["digest"] == digest_of(path.read_bytes())
+    assert examine(path).facts.frames == FRAMES
 
 
 async def test_takes_of_a_segment_are_numbered_in_the_order_of_import(

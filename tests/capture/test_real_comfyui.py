@@ -34,6 +34,10 @@ SAVERS = {
         **{"images": ["11", 0], "filename_prefix": "rooftop/night/webp", "fps": 8.0, "lossless": True},
         **{"quality": 80, "method": "default"},
     ),
+    "apng": node(
+        "SaveAnimatedPNG",
+        **{"images": ["11", 0], "filename_prefix": "rooftop/night/apng", "fps": 8.0, "compress_level": 4},
+    ),
     "png": node("SaveImage", images=["14", 0], filename_prefix="rooftop/night/png"),
 }
 
@@ -78,7 +82,7 @@ def test_what_a_real_comfyui_saved_is_explained(
         _run(comfyui_server, _graph(seed))
     output = comfyui_server.base / "output"
     assert sorted(path.name for path in (output / "rooftop" / "night").iterdir()) == sorted(
-        f"{container}_{number:05}_.{container}" for container in SAVERS for number in (1, 2)
+        f"{container}_{number:05}_.{container.removeprefix('a')}" for container in SAVERS for number in (1, 2)
     )
     with Genlock(live_server.url, live_server.token) as gl:
         for kind, name in FILES.items():
@@ -90,7 +94,7 @@ def test_what_a_real_comfyui_saved_is_explained(
         gl.add_version(gl.create_asset("workflow", "night"), workflow)
 
         work = gl.find_old_work(output, DEFAULT_PATTERN)
-        assert len(work.takes) == 8
+        assert len(work.takes) == 10
         dry = [take.imported for take in gl.import_work(work, dry_run=True)]
         assert all(take is not None and take.take_id is None for take in dry)
         recorded = [item.imported for item in gl.import_work(work)]
@@ -111,6 +115,7 @@ def test_what_a_real_comfyui_saved_is_explained(
                 number % 2 + 1,
             )
             document = gl.receipt(take.receipt_id).document
+            assert document["parameters"]["frames"] == (1 if take.segment == "png" else 9)
             parameters = document["parameters"]
             assert parameters["seed"] == ("1", str(2**53 + 1))[number % 2]
             assert (parameters["prompt"], parameters["negative_prompt"], parameters["cfg"]) == (

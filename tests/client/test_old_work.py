@@ -84,14 +84,20 @@ def test_one_stem_in_several_containers_is_one_take(tmp_path: Path) -> None:
         tmp_path,
         *(f"rooftop/night/walk_00010_.{extension}" for extension in ("png", "MP4")),
         *(f"rooftop/night/walk_00002_.{extension}" for extension in ("webm", "webp", "png")),
+        *(f"rooftop/night/run_00001.{extension}" for extension in ("png", "gif")),
+        *(f"rooftop/night/run_00002.{extension}" for extension in ("mov", "gif", "png")),
         "rooftop/night/sit_00001_.png",
     )
     assert _takes_of(work) == [
+        ("rooftop", "night", "run", 1, ["gif", "png"]),
+        ("rooftop", "night", "run", 2, ["gif", "mov", "png"]),
         ("rooftop", "night", "sit", 1, ["png"]),
         ("rooftop", "night", "walk", 2, ["png", "webm", "webp"]),
         ("rooftop", "night", "walk", 10, ["mp4", "png"]),
     ]
     assert [take.name.rpartition("/")[2] for take in work.takes] == [
+        "run_00001.gif",
+        "run_00002.mov",
         "sit_00001_.png",
         "walk_00002_.webm",
         "walk_00010_.MP4",
@@ -125,7 +131,7 @@ def test_files_that_are_not_imported_are_listed(tmp_path: Path) -> None:
     )
     assert _takes_of(work) == [("a", "b", "ok", None, ["webm"])]
     assert {file.name: file.why for file in work.skipped} == {
-        "rooftop/night/notes.txt": "only mp4, webm, webp, png are read",
+        "rooftop/night/notes.txt": "only mp4, mov, webm, mkv, webp, gif, apng, png are read",
         "walk.mp4": "its path does not have the form of the pattern",
     }
 

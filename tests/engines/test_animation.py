@@ -1,11 +1,15 @@
-"""Animated WEBP: read like every other video, with a different decoder."""
+"""Animated WEBP: read like every other video, with a different decoder; and animated PNG."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.capture.files import FRAMES, apng, png
+from tests.capture.files import frames as moving
 
+from genlock.engines.animation import is_animated_png
 from genlock.engines.media import Limits, decoded, examine
 from genlock.engines.pictures import Pixels
 from genlock.errors import Invalid
@@ -28,6 +32,25 @@ def test_a_lossless_animation_decodes_to_its_frames(tmp_path: Path) -> None:
     assert all(np.array_equal(shown, frame) for shown, frame in zip(decoded(path), frames, strict=True))
     facts = examine(path).facts
     assert (facts.width, facts.height, facts.frames, facts.fps) == (48, 32, 3, 8.0)
+
+
+@pytest.mark.parametrize("text_bytes", [0, 100_000, 3_000_000])
+def test_an_animated_png_decodes_to_its_frames_however_long_its_prompt_is(tmp_path: Path, text_bytes: int) -> None:
+    path = apng(tmp_path / "walk.png", {"prompt": "x" * text_bytes}, before=True)
+    assert [frame.tolist() for frame in decoded(path)] == [frame.tolist() for frame in moving(1)]
+    facts = examine(path).facts
+    assert (facts.frames, facts.fps) == (FRAMES, 8)
+    for part in (200, (path.stat().st_size - text_bytes) // 2):
+        path.with_name("cut.png").write_bytes(path.read_bytes()[: part + text_bytes])
+        with pytest.raises(Invalid):
+            examine(path.with_name("cut.png"))
+
+
+def test_a_still_png_is_one_frame(tmp_path: Path) -> None:
+    path = png(tmp_path / "walk.png", {"prompt": "x" * 100_000})
+    assert examine(path).facts.frames == 1
+    for content in (b"", path.read_bytes()[:8], path.read_bytes()[:20], b"\x89PNG\r\n\x1a\n" + b"\xff" * 100):
+        assert not is_animated_png(io.BytesIO(content))
 
 
 def test_the_digest_is_of_the_frames_alone(tmp_path: Path) -> None:

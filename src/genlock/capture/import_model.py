@@ -12,8 +12,11 @@ from genlock.takes.claim import Evidence
 from genlock.takes.receipt import Input
 from genlock.timeline.model import Slug
 
-CONTAINERS = ("mp4", "webm", "webp", "png")
-"""The formats that are read, best first: the first that a take has is its video, the others are stored with it."""
+CONTAINERS = ("mp4", "mov", "webm", "mkv", "webp", "gif", "apng", "png")
+"""The formats that are read, best first: the first that a take has is its video, the others are stored with it.
+
+A PNG is last: next to another file it is the first frame, which savers write for the graph; alone it may be animated.
+"""
 
 NOT_COUNTED = frozenset({"engine.version"})
 """What a receipt may lack and still explain its take: no file contains it."""

@@ -32,6 +32,8 @@ from genlock.capture.run_record import RunRecord, RunStatus, UsedFile, declared_
 from genlock.capture.segment_resolution import segment_for
 from genlock.db.connection import Conn
 from genlock.digest import Digest
+from genlock.engines.animation import is_animated_png
+from genlock.engines.media import PNG
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
 from genlock.graphs.uses import Reading
@@ -85,7 +87,9 @@ def collect_parts(store: Store, run: RunRecord) -> RunParts:
     blob = store.put(graph_bytes(run.graph))
     graph = Output(digest=blob.digest, media_type=JSON, size_bytes=blob.size_bytes)
     generated = {run.outputs[number].digest for number in run.generated}
-    video = video_of(run, {digest for digest in generated if digest is not None and store.exists(digest)})
+    kept = {digest for digest in generated if digest is not None and store.exists(digest)}
+    pictures = {output.digest for output in run.outputs if output.media_type == PNG} & kept
+    video = video_of(run, kept, {digest for digest in pictures if _is_animated(store, digest)})
     if video is None or video.digest is None:
         return RunParts(graph.digest, Parts({}, graph))
     try:
@@ -93,6 +97,11 @@ def collect_parts(store: Store, run: RunRecord) -> RunParts:
     except Invalid as damaged:
         return RunParts(graph.digest, Parts({}, graph), video.digest, trouble=damaged.message)
     return RunParts(graph.digest, Parts(outputs, graph, video=facts), video.digest)
+
+
+def _is_animated(store: Store, digest: Digest) -> bool:
+    with store.open(digest) as source:
+        return is_animated_png(source)
 
 
 async def register_weights(conn: Conn, run: RunRecord, actor: Actor) -> None:

@@ -194,11 +194,17 @@ def place_by_prefix(output: RunOutput) -> RunPlace | None:
     return RunPlace(project=folder[1], scene=folder[2], segment=file[1])
 
 
-def video_of(record: RunRecord, stored: Collection[Digest]) -> RunOutput | None:
-    """Return the file that shows what a run generated, among the stored ones: the most video-like, then the first."""
-    generated = [record.outputs[number] for number in record.generated]
-    videos = [output for output in generated if output.digest in stored and output.media_type in _BEST_FIRST]
-    return min(videos, key=lambda output: _BEST_FIRST.index(output.media_type), default=None)
+def video_of(
+    record: RunRecord, stored: Collection[Digest], animated: Collection[Digest] = frozenset()
+) -> RunOutput | None:
+    """Return the file that shows what a run generated, among the stored ones: the most video-like, then the first.
+
+    A PNG is a video only if it is ``animated``; another is a picture, or the first frame that is saved next to a video.
+    """
+    generated = [record.outputs[number] for number in record.generated if record.outputs[number].digest in stored]
+    videos = [output for output in generated if output.media_type in _BEST_FIRST or output.digest in animated]
+    ranks = {media_type: rank for rank, media_type in enumerate(_BEST_FIRST)}
+    return min(videos, key=lambda output: ranks.get(output.media_type, len(ranks)), default=None)
 
 
 def without_places(graph: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def import_folder(
 ) -> None:
     """Record takes made before Genlock, from the metadata of their files. Repeating it adds nothing.
 
-    PNG, WEBP, MP4 and WEBM are read. The same name in several of them is one take; counters (`walk_00003_`) are takes
-    of one segment, unless the pattern has {counter}: then each counter is its own segment.
+    MP4, MOV, WEBM, MKV, WEBP, GIF and PNG, animated or not, are read. The same name in several of them is one take;
+    counters (`walk_00003_`) are takes of one segment, unless the pattern has {counter}: then each counter is its own
+    segment.
     """
     work = session.gl.find_old_work(folder, pattern, project=project, scene=scene)
     done: list[ImportedFile] = []

@@ -1,11 +1,13 @@
-"""Animated WEBP, frame by frame: the one form of moving pictures that ComfyUI writes and FFmpeg does not read.
+"""Animated pictures, told from still ones; and animated WEBP frame by frame, which FFmpeg does not read.
 
 RIFF | size | WEBP | VP8X flags …            bit 1 of the flags: it is animated (WebP container specification)
+PNG | IHDR … acTL … IDAT …                   acTL before the first IDAT: it is animated (PNG specification, 11.3.2.1)
 """
 
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -16,6 +18,8 @@ MAX_FILE_BYTES = 512 * 2**20
 """The decoder holds the whole file in memory."""
 
 _ANIMATED = 0b10
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 10_000
 
 
 def is_animated_webp(path: Path) -> bool:
@@ -26,6 +30,20 @@ def is_animated_webp(path: Path) -> bool:
     except OSError:
         return False
     return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & _ANIMATED)
+
+
+def is_animated_png(source: BinaryIO) -> bool:
+    """Return whether a file says that it is an animated PNG, however much text comes before its pictures."""
+    if source.read(len(_PNG)) != _PNG:
+        return False
+    for _ in range(_MOST_CHUNKS):
+        head = source.read(8)
+        if len(head) < 8 or head[4:] == b"IDAT":
+            return False
+        if head[4:] == b"acTL":
+            return True
+        source.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
 
 
 def animation_frames(

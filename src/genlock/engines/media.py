@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from genlock.digest import PREFIX, Digest, canonical, digest_of
-from genlock.engines.animation import animation_frames, is_animated_webp
+from genlock.engines.animation import animation_frames, is_animated_png, is_animated_webp
 from genlock.engines.pictures import MAX_PICTURE_PIXELS, Pixels, png_of
 from genlock.errors import Invalid, Unavailable
 from genlock.model import Model
@@ -203,7 +203,11 @@ def _opened(path: Path, limits: Limits, name: str) -> Generator[tuple[InputConta
     """A video file and its first video stream; FFmpeg's errors inside become ``Invalid``."""
     try:
         options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-        with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
+        # By itself FFmpeg takes an animated PNG for a still one if its texts are longer than what it looks at.
+        form = "apng" if _is_animated_png(path) else None
+        with av.open(
+            f"file:{path.absolute()}", "r", format=form, options=options, metadata_errors="replace"
+        ) as container:
             if not container.streams.video:
                 raise _unreadable(name, "it holds no video stream")
             stream = container.streams.video[0]
@@ -255,6 +259,11 @@ def _require_size(width: int, height: int, name: str, limits: Limits) -> None:
             too_large=True,
             code="video_too_large",
         )
+
+
+def _is_animated_png(path: Path) -> bool:
+    with path.open("rb") as source:
+        return is_animated_png(source)
 
 
 def _require_whole(stream: VideoStream, path: Path, name: str) -> None:

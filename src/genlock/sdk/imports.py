@@ -49,7 +49,7 @@ class ImportCalls(Calls):
         dry_run: bool = False,
         on_progress: Progress | None = None,
     ) -> Imported:
-        """Import files, by container (``mp4``, ``webm``, ``webp``, ``png``), as one take. Known bytes are not sent."""
+        """Import files, by container (such as ``mp4``, ``gif``, ``png``), as one take. Known bytes are not sent."""
         ordered = {container: Path(files[container]) for container in CONTAINERS if container in files}
         if not ordered:
             raise Invalid("There is no file to import.", hint=f"Give one of {', '.join(CONTAINERS)}.", code="no_file")

@@ -24,14 +24,22 @@ from genlock.takes.parts import media_type_at
 
 _MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {
     "mp4": ("video/mp4", "video/quicktime"),
+    "mov": ("video/quicktime", "video/mp4"),
     "webm": ("video/webm", "video/x-matroska"),
+    "mkv": ("video/x-matroska", "video/webm"),
     "webp": ("image/webp",),
+    "gif": ("image/gif",),
+    "apng": ("image/png",),
     "png": ("image/png",),
 }
 _WRITERS: Mapping[str, re.Pattern[str]] = {
     "mp4": re.compile(r"Video", re.IGNORECASE),
+    "mov": re.compile(r"Video", re.IGNORECASE),
     "webm": re.compile(r"WEBM|Video", re.IGNORECASE),
+    "mkv": re.compile(r"Video", re.IGNORECASE),
     "webp": re.compile(r"WEBP|Image|Video", re.IGNORECASE),
+    "gif": re.compile(r"GIF|Image|Video", re.IGNORECASE),
+    "apng": re.compile(r"PNG|Image|Video", re.IGNORECASE),
     "png": re.compile(r"PNG|Image|Video", re.IGNORECASE),
 }
 """Classes that write such files, by their names; VHS_VideoCombine writes a PNG next to its video."""

@@ -1,7 +1,9 @@
 """Reads the texts that programs wrote into a picture or video, from the structure of the file.
 
-    PNG   tEXt, zTXt, iTXt            WEBP, JPEG's way   EXIF Make, Model, ImageDescription, UserComment
-    MP4, WEBM                         tags of the container
+    PNG   tEXt, zTXt, iTXt, and comf, which ComfyUI writes behind the pictures of an animated one
+    WEBP  EXIF Make, Model, ImageDescription, UserComment
+    MP4, MOV, WEBM, MKV               tags of the container
+    GIF   nothing: savers write a PNG next to it
 
 Files are not trusted. Nothing is unpacked or held beyond ``MAX_TEXT_BYTES``, and a file with an inconsistent structure
 yields no text rather than a wrong one.
@@ -26,6 +28,7 @@ MAX_TEXT_BYTES = 16 * 2**20
 """How much text is read from one file: graphs with an editor's additions have a few hundred KiB."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt", b"comf")
 _MOST_CHUNKS = 100_000
 
 
@@ -51,7 +54,7 @@ def _png_texts(source: BinaryIO, name: str) -> Iterator[tuple[str, str]]:
         if len(head) < 8 or head[4:] == b"IEND":
             return
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+        if kind not in _TEXT_CHUNKS:
             source.seek(length + 4, 1)
             continue
         if length > left:
@@ -105,7 +108,7 @@ def _webp_texts(source: BinaryIO, name: str) -> dict[str, str]:
 
 
 def _container_texts(path: Path, name: str) -> dict[str, str]:
-    """Return the tags of an MP4 or WEBM: of the file, and of its streams for keys that the file does not have."""
+    """Return the tags of a video: of the file, and of its streams for keys that the file does not have."""
     try:
         options = {"format_whitelist": "mov,mp4,matroska,webm", "protocol_whitelist": "file"}
         with av.open(f"file:{path.absolute()}", "r", options=options, metadata_errors="replace") as container:
