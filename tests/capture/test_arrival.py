@@ -64,6 +64,34 @@ async def test_a_run_whose_prefix_names_a_segment_is_a_take_with_a_complete_rece
     assert stored.json() == graph()
 
 
+@pytest.mark.parametrize("has_words", [True, False])
+async def test_the_lora_of_a_language_model_is_not_the_pictures_lora(
+    rooftop: httpx.AsyncClient, has_words: bool
+) -> None:
+    """Where the words that it wrote are recorded, they are what made the picture; else it is an input as well."""
+    content = video()
+    record = run_record(content)
+    record["resolved"] = record["resolved"] if has_words else {}
+    record["graph"]["3"]["inputs"]["text"] = ["21", 0]
+    record["graph"]["20"] = {
+        "class_type": "LoraLoader",
+        "inputs": {"model": ["1", 0], "clip": ["1", 1], "lora_name": "writer.safetensors", "strength_model": 1.0},
+    }
+    record["graph"]["21"] = {"class_type": "TextGenerate", "inputs": {"clip": ["20", 1], "prompt": "walk"}}
+    loaded = {"node": "20", "input": "lora_name", "category": "loras", "name": "writer.safetensors", "size_bytes": 100}
+    record["files"] += [{**loaded, "digest": digest("writer v1")}]
+    capture = (await captured(rooftop, record, content))["capture"]
+    document = (await get(rooftop, f"receipts/{capture['receipt_id']}"))["document"]
+    assert document["parameters"].get("prompt") == ("she walks through the rain" if has_words else None)
+    used = {(line["role"], line["name"]): line.get("version") for line in document["inputs"]}
+    writer = {} if has_words else {("other", "writer"): 1}
+    assert used == {("model", "wan"): 1, ("lora", "rain"): 1, ("source_image", "portrait.png"): None} | writer
+    kinds = [asset["kind"] for asset in (await get(rooftop, "assets"))["items"] if asset["name"] == "writer"]
+    assert kinds == ["lora"], "with its asset, whatever the role of the input"
+    provenance = await get(rooftop, "segments/1/provenance")
+    assert provenance["take"]["unregistered"] == ["source_image[0]"]
+
+
 async def test_an_animated_png_is_a_video_and_a_first_frame_next_to_a_video_is_not(
     rooftop: httpx.AsyncClient, tmp_path: Path
 ) -> None:

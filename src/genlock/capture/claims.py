@@ -19,7 +19,7 @@ from genlock.digest import Digest
 from genlock.errors import Invalid
 from genlock.graphs.reading import read_uses
 from genlock.graphs.uses import FileUse, Reading, Side
-from genlock.kinds import kind_in_folder
+from genlock.kinds import WEIGHTS, kind_in_folder
 from genlock.model import InputRole
 from genlock.takes.claim import MAX_INPUTS, Claim, ClaimEngine, ClaimInput, Evidence, Observed, Parameters, Recorder
 
@@ -55,13 +55,14 @@ def used_files(reading: Reading, graph: Mapping[str, Any], loaded: Sequence[Load
         staged = _STAGED.search(use.name)
         used.append(
             UsedFile(
-                role=use.role,
+                role=kind_in_folder(use.category, use.name).value if use.node in reading.prompt_only else use.role,
                 name=use.name,
                 digest=match.digest if match is not None else None,
                 digest_prefix=staged["prefix"] if staged and (match is None or match.digest is None) else None,
                 strength_model=use.strength_model.value if use.strength_model else None,
                 strength_clip=use.strength_clip.value if use.strength_clip else None,
                 as_loaded=match is not None,
+                prompt_only=use.node in reading.prompt_only,
             )
         )
     calls = [UsedFile(role="other", name=name, is_stem="." not in name) for name in reading.embeddings]
@@ -69,7 +70,11 @@ def used_files(reading: Reading, graph: Mapping[str, Any], loaded: Sequence[Load
     # Files that a node loads without naming them, or that were loaded by nodes created while the graph ran.
     used += [
         UsedFile(
-            role=kind_in_folder(file.category, file.name).value, name=file.name, digest=file.digest, as_loaded=True
+            role=kind_in_folder(file.category, file.name).value,
+            name=file.name,
+            digest=file.digest,
+            as_loaded=True,
+            prompt_only=file.node in reading.prompt_only,
         )
         for file in left
         if file.node not in graph or file.node in reading.nodes
@@ -175,8 +180,9 @@ def _input(used: UsedFile, candidates: Candidates) -> tuple[ClaimInput, bool]:
     if is_frame:
         return ClaimInput(role=InputRole.SEED_FRAME, digest=used.digest, name=name), False
     number = match.number if match is not None else None
+    role = InputRole(match.kind.value if match is not None else used.role)
     claim_input = ClaimInput(
-        role=InputRole(match.kind.value if match is not None else used.role),
+        role=InputRole.OTHER if used.prompt_only and role.value in WEIGHTS else role,
         asset=match.asset_id if match is not None else None,
         version=number,
         digest=used.digest if number is None else None,

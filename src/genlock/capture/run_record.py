@@ -54,7 +54,7 @@ class UsedFile(Model):
 
     ``digest`` is that of its bytes as they were used, ``digest_prefix`` the first hexadecimal digits where only these
     are known. ``as_loaded``: the recorder hashed the loaded files, or tried to, so a name alone proves nothing.
-    ``is_stem``: the name comes without its extension.
+    ``is_stem``: the name comes without its extension. ``prompt_only``: it only served to write a prompt.
     """
 
     role: str
@@ -65,6 +65,7 @@ class UsedFile(Model):
     strength_clip: float | None = None
     as_loaded: bool = False
     is_stem: bool = False
+    prompt_only: bool = False
 
 
 class RunStatus(StrEnum):

@@ -14,6 +14,7 @@ from typing import Any
 from genlock.errors import Invalid
 from genlock.graphs.files import files_of
 from genlock.graphs.meanings import word_for
+from genlock.graphs.prompt_writers import prompt_only
 from genlock.graphs.texts import side_of, takes_text, texts_at, texts_of_sampling
 from genlock.graphs.uses import (
     FileUse,
@@ -26,6 +27,8 @@ from genlock.graphs.uses import (
     Unresolved,
 )
 from genlock.graphs.wiring import Unknown, Wiring, is_sampler
+from genlock.kinds import WEIGHTS
+from genlock.model import Kind
 
 _ON_SAMPLERS: Mapping[str, str] = {
     "seed": "seed",
@@ -70,7 +73,8 @@ def read_uses(
     """
     wiring = Wiring(graph, output, name)
     unresolved: list[Unresolved] = []
-    files = _files(wiring, server_files or {}, unresolved, name)
+    for_prompts = prompt_only(wiring)
+    files = _files(wiring, server_files or {}, unresolved, name, for_prompts)
     samplers: list[SamplerUse] = []
     texts: list[TextUse] = []
     for key, node in wiring.nodes.items():
@@ -100,17 +104,24 @@ def read_uses(
         nodes=frozenset(wiring.nodes),
         embeddings=embeddings,
         seeds=_other_seeds(wiring, samplers),
+        prompt_only=for_prompts,
     )
 
 
 def _files(
-    wiring: Wiring, server_files: Mapping[str, Collection[str]], unresolved: list[Unresolved], name: str
+    wiring: Wiring,
+    server_files: Mapping[str, Collection[str]],
+    unresolved: list[Unresolved],
+    name: str,
+    for_prompts: frozenset[str],
 ) -> tuple[FileUse, ...]:
     counted: Counter[str] = Counter()
     files: list[FileUse] = []
     for key in wiring.nodes:
         for use, unknown in files_of(wiring, key, server_files):
             _require_few(len(files) + 1, name)
+            if key in for_prompts and use.role in WEIGHTS:
+                use = use._replace(role=Kind.OTHER.value)
             files.append(use._replace(ordinal=counted[use.role]))
             counted[use.role] += 1
             unresolved += unknown

@@ -99,6 +99,8 @@ class Reading(NamedTuple):
     ``sizes`` maps ``width``, ``height``, ``frames`` and ``fps`` to the values set for each. ``nodes`` are the ids of
     all nodes that act, ``embeddings`` the names of textual inversions that prompts call by ``embedding:name``, and
     ``seeds`` are of nodes that draw by themselves and do not sample: noise over a picture, words out of a list.
+    ``prompt_only`` are the ids of nodes that only serve to write a prompt; the weights that they load have the role
+    ``other``.
     """
 
     files: tuple[FileUse, ...]
@@ -111,6 +113,7 @@ class Reading(NamedTuple):
     nodes: frozenset[str]
     embeddings: tuple[str, ...] = ()
     seeds: tuple[Setting, ...] = ()
+    prompt_only: frozenset[str] = frozenset()
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
         """Return the files in a role, in order."""
