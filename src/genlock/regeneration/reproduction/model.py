@@ -75,7 +75,9 @@ class ReproductionRun(Model):
 class ReproductionResult(Model):
     """The result of a reproduction, written once.
 
-    ``comparison`` compares the first run with the receipt's outputs, ``noise`` the second run with the first;
+    ``comparison`` compares a run with the receipt's outputs: the first, or the second if only that is not different;
+    ``noise`` compares the second run with the first. There is a second run if it was requested, or to confirm that
+    frames differ;
     ``within_noise``: whether the original differs from a run at most as much as two runs differ from each other.
     ``surroundings``: differences in the engine's version, its environment and the graph that ran.
     """

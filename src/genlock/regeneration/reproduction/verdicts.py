@@ -1,10 +1,10 @@
 """Verdicts on two outputs. Pure.
 
 same bytes ─▶ identical      same frames ─▶ same_frames      every frame over both thresholds ─▶ visually_equal
-anything else ─▶ different
+anything else ─▶ different, once a second run differs as well
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from genlock.digest import Digest
 from genlock.engines.comparison import Likeness
@@ -56,6 +56,25 @@ def unseen(part: str) -> Comparison:
         verdict=Verdict.DIFFERENT,
         why=f"The digests differ; by how much is unknown, because the bytes of the original {part} are gone.",
     )
+
+
+def needs_confirmation(comparison: Comparison) -> bool:
+    """Return whether a second run may have another verdict: frames differ, and neither their size nor their number."""
+    measured = len(comparison.psnr_db)
+    same_shape = measured == comparison.frames == comparison.other_frames
+    return comparison.verdict is Verdict.DIFFERENT and (same_shape or comparison.frames is None)
+
+
+def of_runs(comparisons: Sequence[Comparison]) -> Comparison:
+    """Return the verdict of several runs of one receipt: the best, because an encoder may differ once in a while."""
+    best = min(comparisons, key=lambda comparison: _rank(comparison.verdict))
+    if len(comparisons) == 1:
+        return best
+    if best.verdict is Verdict.DIFFERENT:
+        return best.model_copy(update={"why": f"{best.why} {len(comparisons)} runs agree."})
+    if any(each.verdict is Verdict.DIFFERENT for each in comparisons):
+        return best.model_copy(update={"why": f"{best.why} Another of the {len(comparisons)} runs differed."})
+    return comparisons[0]
 
 
 def within_noise(comparison: Comparison, noise: Comparison) -> bool:

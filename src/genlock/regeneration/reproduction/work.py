@@ -1,7 +1,8 @@
 """Runs a receipt again: what a worker does with a reproduction.
 
     claim ─▶ lay out ─▶ render, once or twice ─▶ compare with the original (and with each other) ─▶ one transaction:
-                                                                                       result, written once, and event
+                           ▲                         │                                 result, written once, and event
+                           └── frames differ, once ──┘
 
 No transaction is open while an engine renders or frames are compared. If a process is killed, one result is recorded.
 """
@@ -33,7 +34,13 @@ from genlock.regeneration.recipe import Recipe
 from genlock.regeneration.reproduction import sql as reproduce_sql
 from genlock.regeneration.reproduction import verdicts
 from genlock.regeneration.reproduction.asking import outputs_of, recipe_of, refs_of, runnable
-from genlock.regeneration.reproduction.model import Comparison, ReproductionResult, ReproductionRun, Thresholds
+from genlock.regeneration.reproduction.model import (
+    Comparison,
+    ReproductionResult,
+    ReproductionRun,
+    Thresholds,
+    Verdict,
+)
 from genlock.regeneration.reproduction.sql import ClaimedReproduction
 from genlock.takes import receipt_sql
 from genlock.takes.claim import Output
@@ -96,13 +103,18 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
         )
     info = await engine.describe()
     ran: list[_Ran] = []
-    for number in range(claimed.runs):
-        run = await _run(shop, claimed, engine, laid, folder, number)
+    result: ReproductionResult | None = None
+    while result is None:
+        run = await _run(shop, claimed, engine, laid, folder, len(ran))
         if run is None:  # stopped: its result is discarded, and another worker starts over
             await patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed))
             return
         ran.append(run)
-    result = await asyncio.to_thread(_judge, shop.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder)
+        if len(ran) >= claimed.runs:
+            judged = await asyncio.to_thread(
+                _judge, shop.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder
+            )
+            result = None if len(ran) == 1 and verdicts.needs_confirmation(judged.comparison) else judged
     shop.fault("stored")
     await patiently(shop.db, lambda conn: _record(conn, shop, claimed, result))
     shop.fault("recorded")
@@ -136,7 +148,8 @@ async def _run(
 
     async def still_ours(progress: float) -> bool:
         async with shop.db.transaction() as conn:
-            return await reproduce_sql.keep_alive(conn, claimed, share * (number + progress))
+            # A run that confirms a difference was not expected: the progress waits for it.
+            return await reproduce_sql.keep_alive(conn, claimed, min(share * (number + progress), 1 - _COMPARING))
 
     rendered = await render_watched(shop, engine, spec, laid.files, still_ours)
     if rendered is None:
@@ -156,13 +169,16 @@ def _judge(
     least: Thresholds,
     folder: Path,
 ) -> ReproductionResult:
-    """Return the result: the first run compared with the original, the second with the first. Blocks."""
+    """Return the result: runs compared with the original until one is not different, and with each other. Blocks."""
     first, *others = ran
     part = recipe.produces
-    comparison = _compared(store, outputs_of(receipt), None, first, recipe, least, folder)
+    comparisons = [_compared(store, outputs_of(receipt), None, first, recipe, least, folder)]
     noise = None
     for other in others:
         noise = _compared(store, first.digests, first.path, other, recipe, least, folder)
+        if comparisons[-1].verdict is Verdict.DIFFERENT:
+            comparisons.append(_compared(store, outputs_of(receipt), None, other, recipe, least, folder))
+    comparison = verdicts.of_runs(comparisons)
     engine = {"name": recipe.engine, "version": info.version, "environment": dict(first.rendered.environment)}
     logger.info("Receipt %d run again: the %s is %s.", receipt.id, part, comparison.verdict.value)
     return ReproductionResult(
