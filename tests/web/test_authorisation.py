@@ -11,7 +11,13 @@ from tests.web.route_table import GUARDED, OPEN, Entry, entries
 from genlock.model import Role
 
 _ANNOUNCED = 64 * 2**20
-FOR_CAPTURES = {"GET /api/v1/me", "GET /api/v1/blobs/{digest}", "POST /api/v1/captures"}
+FOR_CAPTURES = {
+    "GET /api/v1/me",
+    "GET /api/v1/blobs/{digest}",
+    "POST /api/v1/captures",
+    "POST /api/v1/captures:check",
+    "GET /api/v1/captures/by-prompt/{prompt_id}",
+}
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 

@@ -8,6 +8,8 @@ from pydantic import Field
 from genlock.capture.run_record import RunPlace, RunRecord, RunStatus
 from genlock.digest import Digest
 from genlock.model import Model
+from genlock.staleness.model import Cause, State
+from genlock.takes.model import Receipt, Take
 
 
 class CaptureState(StrEnum):
@@ -67,3 +69,13 @@ class Assignment(Model):
 
     segment_id: int
     select: bool = True
+
+
+class RunReceipt(Model):
+    """A run, and its receipt once it is recorded. ``state`` and ``causes`` are given while its take is selected."""
+
+    capture: Capture
+    receipt: Receipt | None = None
+    take: Take | None = None
+    state: State | None = None
+    causes: tuple[Cause, ...] = ()

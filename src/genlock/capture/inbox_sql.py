@@ -4,7 +4,8 @@ from psycopg.types.json import Jsonb
 
 from genlock.capture.inbox import Capture, CaptureDetails, CaptureState
 from genlock.capture.run_record import RunPlace, RunRecord
-from genlock.db.connection import Conn, execute, many, maybe, scalar, single
+from genlock.capture.sender import Sender
+from genlock.db.connection import Conn, execute, many, maybe, rows, scalar, single
 from genlock.db.pages import decode_key, page_of
 from genlock.digest import Digest, to_raw
 from genlock.errors import NotFound
@@ -25,6 +26,32 @@ async def by_run(conn: Conn, run: str) -> Capture | None:
          WHERE run = %(run)s
         """,
         run=run,
+    )
+
+
+async def by_prompt(conn: Conn, prompt_id: str) -> tuple[tuple[Capture, Sender], ...]:
+    """Return the captures of a prompt, newest first, each with its sender. A prompt has one run, rarely a few."""
+    result = await rows(
+        conn,
+        """
+        SELECT d.id, d.run, d.prompt_id, d.status, d.state, d.why, d.for_review, d.place, d.segment_id, d.receipt_id,
+               d.video, d.graph, d.started_at, d.duration_s, d.received_at, d.received_by,
+               c.token_id, k.revoked_at IS NOT NULL AS is_revoked
+          FROM captures c
+          JOIN capture_details d ON d.id = c.id
+          LEFT JOIN tokens k ON k.id = c.token_id
+         WHERE c.prompt_id = %(prompt_id)s
+         ORDER BY c.id DESC
+         LIMIT 100
+        """,
+        prompt_id=prompt_id,
+    )
+    return tuple(
+        (
+            Capture.model_validate({name: row[name] for name in Capture.model_fields}),
+            Sender(row["token_id"], row["received_by"], row["is_revoked"]),
+        )
+        for row in result
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from genlock.capture.sender import Sender
 from genlock.db.connection import Conn, many, rows, scalar
 from genlock.digest import Digest, to_raw
 from genlock.model import Actor
@@ -81,29 +82,27 @@ class SelectedTake(NamedTuple):
 
 
 async def selected_from_elsewhere(conn: Conn, segment_id: int, actor: Actor) -> SelectedTake | None:
-    """Return the selected take of a segment unless it is a run that the actor sent; None if it is, or there is none.
-
-    A run was sent by the actor if their token sent it, or a revoked one of the same name, which theirs replaces.
-    """
+    """Return the selected take of a segment unless it is a run that the actor sent; None if it is, or there is none."""
     result = await rows(
         conn,
         """
-        SELECT t.id, t.number, t.recorded_by
+        SELECT t.id, t.number, t.recorded_by, c.token_id, c.received_by, k.revoked_at IS NOT NULL AS is_revoked
           FROM selected_takes s
           JOIN takes t ON t.id = s.take_id
+          LEFT JOIN captures c ON c.receipt_id = s.receipt_id AND c.state = 'recorded'
+          LEFT JOIN tokens k ON k.id = c.token_id
          WHERE s.segment_id = %(segment_id)s
-           AND NOT EXISTS (
-               SELECT FROM captures c
-                 LEFT JOIN tokens k ON k.id = c.token_id
-                WHERE c.receipt_id = s.receipt_id AND c.state = 'recorded'
-                  AND (c.token_id = %(token_id)s
-                       OR (c.received_by = %(actor)s AND (c.token_id IS NULL OR k.revoked_at IS NOT NULL))))
         """,
         segment_id=segment_id,
-        token_id=actor.token_id,
-        actor=actor.name,
     )
-    return SelectedTake(result[0]["id"], result[0]["number"], result[0]["recorded_by"]) if result else None
+    senders = [
+        Sender(row["token_id"], row["received_by"], row["is_revoked"])
+        for row in result
+        if row["received_by"] is not None
+    ]
+    if not result or any(sender.is_same_as(actor) for sender in senders):
+        return None
+    return SelectedTake(result[0]["id"], result[0]["number"], result[0]["recorded_by"])
 
 
 class TakeName(NamedTuple):

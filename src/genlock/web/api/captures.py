@@ -3,10 +3,13 @@
 import asyncio
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from genlock.capture import inbox_sql, ingest
-from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
+from genlock.capture.checked_graph import CheckedGraph, GraphToCheck
+from genlock.capture.graph_check import check_graph
+from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState, RunReceipt
+from genlock.capture.run_receipt import receipt_of_run
 from genlock.capture.run_record import MOST_OUTPUTS, RunRecord
 from genlock.digest import Digest
 from genlock.errors import Invalid
@@ -81,6 +84,22 @@ async def list_captures(
     return json_response(
         await inbox_sql.captures(conn, state=only, for_review=state == "review", after=cursor, limit=limit)
     )
+
+
+@router.get(
+    "/captures/by-prompt/{prompt_id}", response_model=RunReceipt, **readable_by(Role.VIEWER, 404, captures=True)
+)
+async def get_run_receipt(
+    prompt_id: Annotated[str, Path(min_length=1, max_length=200)], conn: Transaction, actor: CurrentActor
+) -> Response:
+    """Return the receipt of a run by ComfyUI's prompt id, with what is out of date today."""
+    return json_response(await receipt_of_run(conn, prompt_id, actor))
+
+
+@router.post("/captures:check", response_model=CheckedGraph, **writable_by(Role.CREATOR, captures=True))
+async def check_open_graph(new: GraphToCheck, conn: Transaction, actor: CurrentActor) -> Response:
+    """Check which files of an open graph are out of date, by node. Nothing is recorded."""
+    return json_response(await check_graph(conn, new, actor))
 
 
 @router.get("/captures/{capture_id}", response_model=CaptureDetails, **readable_by(Role.VIEWER, 404))
