@@ -107,12 +107,13 @@ async def test_the_pins_of_the_named_segment_count_where_the_token_may_record(st
     if named_by == "node":
         body["place"] = PLACE
     is_pinned = named_by != "nothing"
-    here, elsewhere = ("current", 1, 1), ("superseded", 1, 2)
-    assert (await check(await studio.comfyui(), **body))["2.lora_name"] == (here if is_pinned else elsewhere)
-    assert (await check(await studio.comfyui("other", projects=(2,)), **body))["2.lora_name"] == elsewhere
+    pinned_state, active_state = ("current", 1, 1), ("superseded", 1, 2)
+    assert (await check(await studio.comfyui(), **body))["2.lora_name"] == (pinned_state if is_pinned else active_state)
+    assert (await check(await studio.comfyui("other", projects=(2,)), **body))["2.lora_name"] == active_state
 
 
 async def test_what_cannot_be_checked_is_refused(studio: Studio) -> None:
     desk = await studio.comfyui()
-    for body in ({}, {"graph": []}, {"graph": {"1": 5}}, {"graph": graph(), "files": files() * 400}):
+    bodies: list[Any] = [{}, {"graph": []}, {"graph": {"1": 5}}, {"graph": graph(), "files": files() * 400}]
+    for body in bodies:
         assert (await desk.post("/api/v1/captures:check", json=body)).status_code == 422, body

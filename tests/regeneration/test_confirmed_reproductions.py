@@ -92,7 +92,7 @@ async def test_a_difference_that_two_runs_have_is_reported_after_both(studio: St
 
 
 async def test_what_no_second_run_can_change_runs_once(studio: Studio, tmp_path: Path) -> None:
-    """Another number of frames is no chance, and what is visually equal is not different."""
+    """Another number of frames is certain, and what is visually equal is not different."""
     (segment,) = await studio.shoot("A", 1, **LARGER)
     receipt = await receipt_of(studio, segment)
     frames = list(decoded(original_video(studio, receipt, tmp_path)))

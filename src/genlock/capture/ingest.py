@@ -87,9 +87,9 @@ def collect_parts(store: Store, run: RunRecord) -> RunParts:
     blob = store.put(graph_bytes(run.graph))
     graph = Output(digest=blob.digest, media_type=JSON, size_bytes=blob.size_bytes)
     generated = {run.outputs[number].digest for number in run.generated}
-    kept = {digest for digest in generated if digest is not None and store.exists(digest)}
-    pictures = kept & {output.digest for output in run.outputs if output.media_type == PNG}
-    video = video_of(run, kept, {digest for digest in pictures if _is_animated(store, digest)})
+    stored_digests = {digest for digest in generated if digest is not None and store.exists(digest)}
+    pictures = stored_digests & {output.digest for output in run.outputs if output.media_type == PNG}
+    video = video_of(run, stored_digests, {digest for digest in pictures if _is_animated(store, digest)})
     if video is None or video.digest is None:
         return RunParts(graph.digest, Parts({}, graph))
     try:

@@ -1,4 +1,4 @@
-"""The receipt of one run of ComfyUI, for whoever started it: its capture, its take, and what is out of date today."""
+"""The receipt of one run of ComfyUI, for its client: its capture, its take, and what is out of date today."""
 
 from genlock.capture import inbox_sql
 from genlock.capture.inbox import RunReceipt
