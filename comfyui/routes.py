@@ -50,18 +50,18 @@ def add_routes(
     @routes.get("/genlock/health")
     @_guarded(config)
     async def get_health(request: Any) -> Any:
-        return _json(health())
+        return json_response(health())
 
     @routes.post("/genlock/have")
     @_guarded(config)
     async def post_have(request: Any) -> Any:
         digests = (await _body(request)).get("digests")
         if not isinstance(digests, list) or len(digests) > _MOST_DIGESTS:  # pyright: ignore[reportUnknownArgumentType]
-            return _refused(400, f"`digests` must be a list of at most {_MOST_DIGESTS} digests")
+            return refused(400, f"`digests` must be a list of at most {_MOST_DIGESTS} digests")
         names = [str(digest) for digest in digests]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         paths = {digest: files.find(digest) for digest in names}
         categories = folders()
-        return _json({"have": {key: name_in(path, categories) for key, path in paths.items() if path}})
+        return json_response({"have": {key: name_in(path, categories) for key, path in paths.items() if path}})
 
     @routes.post("/genlock/stage")
     @_guarded(config)
@@ -69,12 +69,14 @@ def add_routes(
         body = await _body(request)
         texts = [body.get(name) for name in ("category", "digest", "name")]
         if not all(isinstance(text, str) for text in texts):
-            return _refused(400, "`category`, `digest` and `name` must be strings")
+            return refused(400, "`category`, `digest` and `name` must be strings")
         category, digest, name = (str(text) for text in texts)
         try:
-            return _json(await asyncio.get_running_loop().run_in_executor(None, stage_file, category, digest, name))
+            return json_response(
+                await asyncio.get_running_loop().run_in_executor(None, stage_file, category, digest, name)
+            )
         except Unstaged as why:
-            return _refused(409, str(why))
+            return refused(409, str(why))
 
     del get_health, post_have, post_stage  # the table holds them
 
@@ -96,7 +98,7 @@ def _guarded(config: ConfigFile) -> Callable[[Handler], Handler]:
             secret = config.now().secret
             shown = request.headers.get(HEADER, "")
             if not secret or not hmac.compare_digest(shown.encode(), secret.encode()):
-                return _refused(401, f"send the secret in the header {HEADER}")
+                return refused(401, f"send the secret in the header {HEADER}")
             return await handler(request)
 
         return guarded
@@ -112,10 +114,12 @@ async def _body(request: Any) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
-def _refused(status: int, why: str) -> Any:
-    return _json({"error": why}, status)
+def refused(status: int, why: str) -> Any:
+    """Return a refusal as JSON."""
+    return json_response({"error": why}, status)
 
 
-def _json(value: Any, status: int = 200) -> Any:
+def json_response(value: Any, status: int = 200) -> Any:
+    """Return a response of JSON."""
     web: Any = importlib.import_module("aiohttp.web")
     return web.json_response(value, status=status)

@@ -16,6 +16,7 @@ from .delivery import Delivery
 from .environment import environment
 from .files import Files
 from .hooks import Hooks
+from .page_routes import add_page_routes
 from .quiet import log_once
 from .routes import add_routes
 from .runs import VERSION, Finished
@@ -95,6 +96,10 @@ def start() -> None:
         categories = {name: list(entry[0]) for name, entry in folder_paths.folder_names_and_paths.items()}
         return {**categories, INPUT: [folder_paths.get_input_directory()]}
 
+    def every_folder() -> Mapping[str, Sequence[str]]:
+        media = {name: folder_paths.get_directory_by_type(name) for name in ("output", "temp")}
+        return {**folders(), **{name: [folder] for name, folder in media.items() if folder}}
+
     def health() -> Mapping[str, Any]:
         return {
             "extension": VERSION,
@@ -116,6 +121,7 @@ def start() -> None:
 
     tidying = Tidying(home / "staged.json", queued)
     add_routes(server.routes, config, files, tidying, folders, health)
+    add_page_routes(server.routes, config, files, every_folder)
     delivery.start()
 
 
