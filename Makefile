@@ -13,7 +13,7 @@ JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings mutants comfyui test-comfyui demo-comfyui
+.PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings bench-editor mutants comfyui test-comfyui demo-comfyui
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench: setup ## run the benchmarks; SCALE=10k|100k|1M, writes bench-report.json
 
 bench-bindings: setup ## measure bindings on a folder of real workflows; FOLDER=…
 	$(BIN)/python -m benchmarks.bindings $(FOLDER)
+
+bench-editor: setup ## compare workflows saved by ComfyUI's page, converted, with its own exports; FOLDER=…
+	$(BIN)/python -m benchmarks.editor_conversion $(FOLDER)
 
 mutants: setup ## seed faults into the SQL and check that the tests catch each
 	$(BIN)/python -m tests.mutants

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from genlock.errors import Invalid
 from genlock.graphs.graph import MAX_EXACT
+from genlock.graphs.json_parts import as_list, as_object
 from genlock.graphs.node_definition import Choice, Growth, NodeDefinition, NodeInput, NodeOutput, Option
 
 CHOICE, GROWING, MATCHING = "COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3", "COMFY_MATCHTYPE_V3"
@@ -59,8 +60,8 @@ def read_definitions(object_info: Any) -> Mapping[str, NodeDefinition]:
 def read_definition(class_type: str, entry: Any) -> NodeDefinition:
     """Return one class of ``/object_info``; raise ``Invalid``, naming the class, if it cannot be read."""
     try:
-        fields = _object(entry)
-        hidden = _object(_object(fields.get("input")).get("hidden"))
+        fields = as_object(entry)
+        hidden = as_object(as_object(fields.get("input")).get("hidden"))
         return NodeDefinition(
             class_type=_text(class_type),
             display_name=_text(fields.get("display_name") or class_type),
@@ -112,11 +113,11 @@ def _inputs(fields: Mapping[str, Any], key: str, budget: _Budget, depth: int = 0
     """Return the inputs under ``key`` of a class, a choice or a template, in the order of ``input_order`` if given."""
     if depth > _MAX_DEPTH:
         raise ValueError("its inputs are nested too deeply")
-    sections, orders = _object(fields.get(key)), _object(fields.get("input_order"))
+    sections, orders = as_object(fields.get(key)), as_object(fields.get("input_order"))
     inputs: list[NodeInput] = []
     for section in ("required", "optional"):
-        specs = _object(sections.get(section))
-        first = [name for name in _list(orders.get(section)) if isinstance(name, str) and name in specs]
+        specs = as_object(sections.get(section))
+        first = [name for name in as_list(orders.get(section)) if isinstance(name, str) and name in specs]
         for name in dict.fromkeys([*first, *specs]):
             budget.spend()
             inputs.append(_input(_text(name), specs[name], section == "required", budget, depth))
@@ -124,15 +125,15 @@ def _inputs(fields: Mapping[str, Any], key: str, budget: _Budget, depth: int = 0
 
 
 def _input(name: str, spec: Any, required: bool, budget: _Budget, depth: int) -> NodeInput:
-    parts = _list(spec)
+    parts = as_list(spec)
     if not parts or (len(parts) > 1 and not isinstance(parts[1], dict)):
         raise ValueError(f"its input {name[:80]!r} has no type")
-    settings = _object(parts[1]) if len(parts) > 1 else {}
+    settings = as_object(parts[1]) if len(parts) > 1 else {}
     kind, options = parts[0], None
     if isinstance(kind, list) or kind == "COMBO":
         options = _options(settings.get("options") or [] if kind == "COMBO" else kind)
         kind = "COMBO"
-    template = _object(settings.get("template"))
+    template = as_object(settings.get("template"))
     default = _json(settings.get("default"))
     choices = _choices(settings, budget, depth) if kind == CHOICE else ()
     offered = options if options is not None else tuple(choice.key for choice in choices)
@@ -147,7 +148,7 @@ def _input(name: str, spec: Any, required: bool, budget: _Budget, depth: int) ->
         step=_number(settings.get("step")),
         round_to=_number(settings.get("round")),
         display=_optional_text(settings.get("display")),
-        flags=frozenset(flag for flag in _FLAGS if settings.get(flag) is True),
+        flags=frozenset(flag for flag in _FLAGS if settings.get(flag) is True) | _remote(settings),
         control=_control(settings.get("control_after_generate")),
         upload=next((upload for upload in _UPLOADS if settings.get(upload) is True), None),
         widget_type=_optional_text(settings.get("widgetType")),
@@ -158,8 +159,15 @@ def _input(name: str, spec: Any, required: bool, budget: _Budget, depth: int) ->
     )
 
 
+def _remote(settings: Mapping[str, Any]) -> frozenset[str]:
+    """Return ``refresh_button`` if the page fetches the options, with a button that fetches them again."""
+    remote = settings.get("remote")
+    fetched = isinstance(remote, dict) and cast(dict[str, Any], remote).get("refresh_button") is True
+    return frozenset(["refresh_button"]) if fetched else frozenset()
+
+
 def _choices(settings: Mapping[str, Any], budget: _Budget, depth: int) -> tuple[Choice, ...]:
-    options = [_object(option) for option in _list(settings.get("options"))]
+    options = [as_object(option) for option in as_list(settings.get("options"))]
     return tuple(Choice(_text(option.get("key")), _inputs(option, "inputs", budget, depth + 1)) for option in options)
 
 
@@ -167,7 +175,7 @@ def _growth(template: Mapping[str, Any], budget: _Budget, depth: int) -> Growth:
     inputs = _inputs(template, "input", budget, depth + 1)
     if not inputs:
         raise ValueError("a growing input of it has no type")
-    names = tuple(map(_text, _list(template["names"]))) if template.get("names") is not None else None
+    names = tuple(map(_text, as_list(template["names"]))) if template.get("names") is not None else None
     most = len(names) if names is not None else _count(template.get("max"), 100)
     if most > MAX_INPUTS:
         raise ValueError("an input of it grows without bound")
@@ -175,10 +183,10 @@ def _growth(template: Mapping[str, Any], budget: _Budget, depth: int) -> Growth:
 
 
 def _outputs(fields: Mapping[str, Any]) -> tuple[NodeOutput, ...]:
-    types = _list(fields.get("output"))
+    types = as_list(fields.get("output"))
     if len(types) > MAX_INPUTS:
         raise ValueError("it has too many outputs")
-    names, lists, matches = (_list(fields.get(key)) for key in ("output_name", "output_is_list", "output_matchtypes"))
+    names, lists, matches = (as_list(fields.get(key)) for key in ("output_name", "output_is_list", "output_matchtypes"))
     outputs: list[NodeOutput] = []
     for index, kind in enumerate(types):
         kind = "COMBO" if isinstance(kind, list) else "*" if kind == MATCHING else _text(kind)
@@ -195,7 +203,7 @@ def _outputs(fields: Mapping[str, Any]) -> tuple[NodeOutput, ...]:
 
 
 def _options(given: Any) -> tuple[Option, ...]:
-    options = _list(given)
+    options = as_list(given)
     if len(options) > MAX_OPTIONS:
         raise ValueError(f"a list of it has more than {MAX_OPTIONS:,} options")
     # Some packs list null or an object among their options: the page cannot select those.
@@ -204,9 +212,9 @@ def _options(given: Any) -> tuple[Option, ...]:
 
 def _control(given: Any) -> str | None:
     """Return the name of the widget that changes a value after each run: true, or a text that is its name."""
-    if given is True:
-        return "control_after_generate"
-    return _text(given) if isinstance(given, str) and given else None
+    if isinstance(given, bool):
+        return "control_after_generate" if given else ""
+    return _text(given) if isinstance(given, str) else None
 
 
 def _shortened(entry: NodeInput) -> NodeInput:
@@ -257,7 +265,9 @@ def _input_json(entry: NodeInput) -> list[Any]:
         "display_name": entry.display_name,
         "options": list(entry.options) if entry.options is not None else None,
     }
-    settings |= dict.fromkeys(entry.flags, True)
+    settings |= dict.fromkeys(entry.flags - {"refresh_button"}, True)
+    if "refresh_button" in entry.flags:
+        settings["remote"] = {"refresh_button": True}
     if entry.upload is not None:
         settings[entry.upload] = True
     if entry.matches is not None:
@@ -273,22 +283,6 @@ def _input_json(entry: NodeInput) -> list[Any]:
     elif kind == CHOICE:
         settings["options"] = [{"key": choice.key} | _inputs_json(choice.inputs, "inputs") for choice in entry.choices]
     return [kind, {name: value for name, value in settings.items() if value is not None}]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError("a part of it is not an object")
-    return cast(dict[str, Any], value)
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise ValueError("a part of it is not a list")
-    return cast(list[Any], value)
 
 
 def _refused(reason: str) -> Invalid:
