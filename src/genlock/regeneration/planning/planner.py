@@ -19,7 +19,9 @@ those of an existing take when it starts, it is cut off.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
+from genlock.digest import Digest, digest_of_json
 from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
 from genlock.regeneration.planning.draft import Ask, Draft, DraftStep, Expectation
@@ -182,7 +184,7 @@ class _Walk:
                 self._left_out[segment.segment_id] = Reason.MATCHING if behind_change else Reason.UPSTREAM
                 return _Predecessor(segment, gap=behind_gap)
             earlier = self._situation.earlier_takes.get(segment.segment_id, ())
-            restored = _match(earlier, remedy.recipe) if request is not None and earlier else None
+            restored = _match(earlier, request, remedy.recipe.graph) if request is not None and earlier else None
         if restored:
             self._remember(segment, remedy, before)
             position = self._add_segment(segment, take, remedy, StepKind.RESTORE, restored.take_id, before)
@@ -329,12 +331,12 @@ class _Predecessor:
         return Frame(self.segment.take.take_id, self.segment.take.outputs)
 
 
-def _match(earlier_takes: Iterable[EarlierTake], recipe: Recipe) -> EarlierTake | None:
-    """Return the newest earlier take that was made from these inputs."""
-    digest = recipes.inputs_digest(recipe)
-    return next(
-        (take for take in earlier_takes if take.inputs_digest == digest and recipe.graph in (None, take.graph)), None
-    )
+def _match(
+    earlier_takes: Iterable[EarlierTake], request: Mapping[str, Any], graph: Digest | None
+) -> EarlierTake | None:
+    """Return the newest earlier take that was made from the same request, by a graph if one is given."""
+    digest = digest_of_json(request)
+    return next((take for take in earlier_takes if take.inputs_digest == digest and graph in (None, take.graph)), None)
 
 
 def _runs(segments: Iterable[PlannedSegment]) -> list[int]:

@@ -73,8 +73,13 @@ class Judgement:
 
     def keeps(self, line: Input) -> bool:
         """Return whether an input stays unchanged because all its causes are waived."""
-        causes = [cause for cause in self.own if (cause.asset, cause.digest) == (line.asset, line.digest)]
-        return bool(causes) and all(cause.waived for cause in causes)
+        all_waived = False
+        for cause in self.own:
+            if cause.asset == line.asset and cause.digest == line.digest:
+                if not cause.waived:
+                    return False
+                all_waived = True
+        return all_waived
 
 
 FRESH = Judgement()
