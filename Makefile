@@ -8,9 +8,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Tests marked long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 # Each process starts its own PostgreSQL. Tests wait a third of their time, so three processes keep two cores busy. Long
-# tests run in one process.
+# tests start servers, workers and ComfyUIs of their own: two processes do, each with whole files, whose tests share one.
 JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
+LONG   := $(PYTEST) -m long -n 2 --dist loadfile --durations=10
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up test test-all test-pg15 check format docs bench bench-bindings bench-editor mutants comfyui test-comfyui demo-comfyui
@@ -41,7 +42,7 @@ test: setup ## run the essential tests, in a few minutes; prints the ten slowest
 	$(FAST) tests
 
 test-all: test comfyui ## run all tests: `make test`, then the long state machine, stress, kills, a real ComfyUI
-	$(PYTEST) -m long tests
+	$(LONG) tests
 
 test-pg15: setup ## run the database tests on Debian's PostgreSQL 15
 	$(BIN)/python -m tests.stock_postgres $(FAST) \
