@@ -39,6 +39,7 @@ def test_status_imports_only_the_calls_that_it_makes() -> None:
     modules = loaded_modules("status", "--help")
     assert "genlock.sdk.staleness" in modules
     assert not {"genlock.client", "genlock.cli.demo.command", "genlock.regeneration.model"} & modules
+    assert not {"click", "rich.progress"} & modules, "httpx imports its own command line"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
