@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Tests marked long run in `make test-all` only.
 PYTEST := $(BIN)/python -m pytest -q -p no:cacheprovider
 # Each process starts its own PostgreSQL. Tests wait a third of their time, so three processes keep two cores busy. Long
-# tests start servers, workers and ComfyUIs of their own: two processes do, each with whole files, whose tests share one.
+# tests start servers, workers and ComfyUIs as well: two processes do, each with whole files, which share one.
 JOBS   ?= 3
 FAST   := $(PYTEST) -m "not long" -n $(JOBS) --dist worksteal --durations=10
 LONG   := $(PYTEST) -m long -n 2 --dist loadfile --durations=10
