@@ -1,4 +1,4 @@
-"""Genlock from Python: ``Genlock()`` speaks with a server over HTTP, and gives the same frozen values as it.
+"""The Python client: ``Genlock()`` calls a server over HTTP and returns frozen values.
 
     from genlock.client import Genlock
 
@@ -6,10 +6,10 @@
     for segment in gl.segments("rooftop", state="stale"):
         print(segment.name, segment.causes)
 
-Without arguments it means ``GENLOCK_URL`` and ``GENLOCK_TOKEN``, or else this machine's own server, which is started
-when it does not run. Projects, scenes, segments and assets are named by references (``rooftop/night/3``,
-``lora:rain@2``), ids, or the objects themselves. Lists are read page by page as they are iterated over. What fails
-raises one of the six errors of ``genlock.errors``, with a message and a hint.
+Without arguments it uses ``GENLOCK_URL`` and ``GENLOCK_TOKEN``, or else this machine's own server, which is started if
+it is not running. Projects, scenes, segments and assets are named by references (``rooftop/night/3``, ``lora:rain@2``),
+ids, or the objects themselves. Lists are fetched page by page during iteration. Failures raise one of the six errors of
+``genlock.errors``, with a message and a hint.
 """
 
 from genlock.sdk.captures import CapturesCalls

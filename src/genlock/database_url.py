@@ -1,4 +1,4 @@
-"""Passwords in database URLs: kept off command lines, and out of messages and logs."""
+"""Passwords in database URLs: refused on command lines, redacted in messages and logs."""
 
 import re
 
@@ -15,7 +15,7 @@ def redact(text: str) -> str:
 
 
 def refuse_password_argument(url: str | None) -> None:
-    """Raise ``Invalid`` if a database URL from a command line holds a password.
+    """Raise ``Invalid`` if a database URL on a command line has a password.
 
     Every user of the machine can read command lines.
     """

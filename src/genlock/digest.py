@@ -18,7 +18,7 @@ _PATTERN = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def check_digest(text: str) -> str:
-    """``text`` if it is a well-formed digest; ``ValueError`` otherwise."""
+    """Return ``text``. Raise ``ValueError`` if it is not a well-formed digest."""
     if _PATTERN.fullmatch(text) is None:
         raise ValueError("a digest is written sha256: followed by 64 lower-case hexadecimal digits")
     return text
@@ -33,34 +33,34 @@ Digest = Annotated[
 
 
 def digest_of(content: bytes) -> Digest:
-    """The digest of some bytes."""
+    """Return the digest of some bytes."""
     return PREFIX + hashlib.sha256(content).hexdigest()
 
 
 def to_raw(digest: Digest) -> bytes:
-    """The 32 bytes of a digest, as the database keeps them."""
+    """Return the 32 bytes of a digest, as stored in the database."""
     return bytes.fromhex(check_digest(digest).removeprefix(PREFIX))
 
 
 def to_hex(digest: Digest) -> str:
-    """The bytes of a digest as PostgreSQL reads them out of JSON: ``\\x…``."""
+    """Return the bytes of a digest as PostgreSQL reads them from JSON: ``\\x…``."""
     return "\\x" + digest.removeprefix(PREFIX)
 
 
 def from_raw(raw: bytes) -> Digest:
-    """The text of a digest from its 32 bytes."""
+    """Return the digest with these 32 bytes, as text."""
     return PREFIX + raw.hex()
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785 canonical JSON of ``value``.
+    """Return the canonical JSON (RFC 8785) of ``value``.
 
-    Raises ``Invalid`` for what has no canonical form: NaN, infinities, integers beyond 2^53, lone surrogates.
+    Raise ``Invalid`` for values without a canonical form: NaN, infinities, integers beyond 2^53, lone surrogates.
     """
     try:
         return to_json(_plain(value))
-    except (_OutOfTheOrdinary, PydanticSerializationError, RecursionError):
-        pass  # the reference implementation, ten times slower, knows every rule
+    except (_NeedsReference, PydanticSerializationError, RecursionError):
+        pass  # fall through to the reference implementation, which is complete and ten times slower
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
@@ -70,21 +70,21 @@ def canonical(value: Any) -> bytes:
 _EXACT = 2**53
 
 
-class _OutOfTheOrdinary(Exception):
-    """A value that pydantic would not write as RFC 8785 does."""
+class _NeedsReference(Exception):
+    """A value that pydantic would not serialise as RFC 8785 does."""
 
 
 def _ordered(value: dict[str, Any]) -> dict[str, Any]:
-    """A JSON object so that pydantic writes it as RFC 8785 does: keys sorted, whole floats as integers.
+    """Return a JSON object that pydantic serialises as RFC 8785 does: keys sorted, whole floats as integers.
 
-    Both write the shortest digits that give a float back; they differ in where an exponent begins. Code points, by
-    which Python sorts, are in the order of UTF-16 units for ASCII.
+    Both write the shortest digits that round-trip; they differ in when they use an exponent. Python sorts keys by code
+    point, which for ASCII is the order of UTF-16 units.
     """
     try:
         if not "".join(value).isascii():
-            raise _OutOfTheOrdinary
+            raise _NeedsReference
     except TypeError as error:  # a key that is not a string
-        raise _OutOfTheOrdinary from error
+        raise _NeedsReference from error
     ordered: dict[str, Any] = {}
     for key in sorted(value):
         item = value[key]
@@ -93,7 +93,7 @@ def _ordered(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(item: Any) -> Any:
-    """The same for any JSON value."""
+    """Return the same for any JSON value."""
     kind = cast("type[object]", type(item))
     if kind is str or kind is bool or item is None or (kind is int and -_EXACT < item < _EXACT):
         return item
@@ -106,7 +106,7 @@ def _plain(item: Any) -> Any:
             return int(item)
         if abs(item) >= 1e-4:
             return item
-    raise _OutOfTheOrdinary
+    raise _NeedsReference
 
 
 def _not_canonical(error: Exception) -> Invalid:
@@ -118,5 +118,5 @@ def _not_canonical(error: Exception) -> Invalid:
 
 
 def digest_of_json(value: Any) -> Digest:
-    """The digest of the canonical JSON of ``value``."""
+    """Return the digest of the canonical JSON of ``value``."""
     return digest_of(canonical(value))

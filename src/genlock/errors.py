@@ -1,14 +1,14 @@
 """The six errors, by what the caller can do about them.
 
     GenlockError
-    ├── Invalid       422  change what was sent
-    ├── Denied        401  bring a token · 403 bring a stronger one
+    ├── Invalid       422  correct the request
+    ├── Denied        401  send a token · 403 send one with a higher role
     ├── NotFound      404  name something that exists
-    ├── Conflict      409  look at what is there now, then decide again
+    ├── Conflict      409  read the current state, then decide again
     ├── Unavailable   503  wait, or start what is missing
     └── Tampered      409  do not trust the bytes; restore them
 
-Every error says what happened, with the name, and carries a hint that says what to do.
+Every error states what failed, with its name, and has a hint: what to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 
 class GenlockError(Exception):
-    """Something the caller can understand and act on.
+    """An error that the caller can understand and act on.
 
-    ``message`` says what happened; ``hint`` says what to do; ``code`` is a stable word for programs;
-    ``fields`` lists single fields of a request that were refused.
+    ``message`` states what failed, ``hint`` what to do; ``code`` is a stable identifier for programs; ``fields`` lists
+    the refused fields of a request.
     """
 
     status: ClassVar[int] = 500
@@ -42,12 +42,12 @@ class GenlockError(Exception):
 
     @property
     def http_status(self) -> int:
-        """The HTTP status that answers this error."""
+        """The HTTP status of this error."""
         return self.status
 
 
 class Invalid(GenlockError):
-    """What was sent cannot be accepted as it is."""
+    """The request is not acceptable."""
 
     status = 422
     title = "Invalid request"
@@ -59,12 +59,12 @@ class Invalid(GenlockError):
 
     @property
     def http_status(self) -> int:
-        """413 when a limit on size was passed, else 422."""
+        """413 if a size limit is exceeded, else 422."""
         return 413 if self.too_large else 422
 
 
 class Denied(GenlockError):
-    """No token, a revoked token, or a role that is too low."""
+    """The token is missing, revoked, or has too low a role."""
 
     status = 403
     title = "Not allowed"
@@ -81,7 +81,7 @@ class Denied(GenlockError):
 
 
 class NotFound(GenlockError):
-    """The named thing does not exist."""
+    """The named object does not exist."""
 
     status = 404
     title = "Not found"
@@ -89,7 +89,7 @@ class NotFound(GenlockError):
 
 
 class Conflict(GenlockError):
-    """The request contradicts what is there now."""
+    """The request conflicts with the current state."""
 
     status = 409
     title = "Conflict"
@@ -97,7 +97,7 @@ class Conflict(GenlockError):
 
 
 class Unavailable(GenlockError):
-    """Something that is needed is not there at the moment."""
+    """A required service or resource is not available at the moment."""
 
     status = 503
     title = "Unavailable"
@@ -105,7 +105,7 @@ class Unavailable(GenlockError):
 
 
 class Tampered(GenlockError):
-    """Stored bytes are not what their digest says."""
+    """Stored bytes do not match their digest."""
 
     status = 409
     title = "Stored bytes do not match their digest"

@@ -15,7 +15,7 @@ class Content(StrEnum):
     WEIGHTS = "weights"
     """safetensors by their own rule, everything else (pickles above all) as bytes that are never loaded."""
     PICTURE = "picture"
-    """PNG, JPEG or WebP, decoded once to see that they are whole."""
+    """PNG, JPEG or WebP, decoded once to check that they are complete."""
     WORKFLOW = "workflow"
     """An API-format graph, equal by its skeleton."""
     TEXT = "text"
@@ -26,12 +26,12 @@ class Content(StrEnum):
 
 @dataclass(frozen=True)
 class KindRule:
-    """What holds for the files of one kind.
+    """The rules for the files of one kind.
 
     ``extensions`` are the usual ones, for pickers and completion; the content decides, not the name.
-    ``also_in_comfyui``: extensions that ComfyUI loads as this kind and Genlock does not register.
-    ``model_folders``: the folders below ComfyUI's ``models`` that hold this kind, first the one where Genlock puts it.
-    ``in_sentences``: whether a sentence writes the file's extension (``clothed_v1.png``, but ``rain_v1``).
+    ``also_in_comfyui`` are extensions that ComfyUI loads as this kind and Genlock does not register. ``model_folders``
+    are the folders below ComfyUI's ``models`` for this kind; Genlock places files in the first. ``in_sentences`` is
+    whether sentences include the file's extension (``clothed_v1.png``, but ``rain_v1``).
     """
 
     content: Content
@@ -65,7 +65,7 @@ RULES: Mapping[Kind, KindRule] = MappingProxyType(
         Kind.PROMPT: KindRule(Content.TEXT, (".txt", ".md")),
         Kind.AUDIO: KindRule(Content.BYTES, (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a"), in_sentences=True),
         Kind.VIDEO: KindRule(Content.BYTES, (".mp4", ".webm", ".mov", ".mkv"), (".avi",), in_sentences=True),
-        # Embeddings, upscalers and the like are safetensors too, and do not have a kind.
+        # Embeddings, upscalers and similar files are safetensors too, but have no kind.
         Kind.OTHER: KindRule(
             Content.WEIGHTS,
             model_folders=(
@@ -137,7 +137,7 @@ def extension_of(filename: str) -> str:
 
 
 def folder_for(kind: Kind) -> str:
-    """Return the folder of ComfyUI's where a file of a kind is put; what is not known as a model goes to ``input``."""
+    """Return the ComfyUI folder for files of a kind; ``input`` for kinds without a model folder."""
     folders = RULES[kind].model_folders
     return folders[0] if folders and kind is not Kind.OTHER else INPUT_FOLDER
 

@@ -1,4 +1,4 @@
-"""The frozen model that every value of Genlock is, and the words that several rooms share."""
+"""The frozen base model of all values of Genlock, and types shared by several rooms."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -26,33 +26,33 @@ def _fail_fast(schema: Any) -> None:
             pending += cast("list[Any]", node)
         elif isinstance(node, dict):
             part = cast("dict[str, Any]", node)
-            kind = part.get("type")  # a schema's type is text; a field may be named type as well
+            kind = part.get("type")  # a schema's type is a string; a field may also be named type
             if kind == "model" and part is not schema:
-                continue  # it has done so itself
+                continue  # it is already fail-fast
             if isinstance(kind, str) and kind in _COLLECTIONS:
                 part["fail_fast"] = True
             pending += [value for key, value in part.items() if key not in _VALUES or not isinstance(kind, str)]
 
 
 class Model(BaseModel):
-    """A frozen value that refuses fields it does not know: row, domain value, API body and SDK result at once."""
+    """A frozen value that refuses unknown fields: row, domain value, API body and SDK result at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Refuse a collection at its first wrong item, so that a body of wrong items has few errors, not millions."""
+        """Validate collections fail-fast, so that a body of invalid items has few errors, not millions."""
         schema = handler(source)
         _fail_fast(schema)
         return schema
 
     def _repr_html_(self) -> str:
-        """A small table, which notebooks show."""
+        """Return a small table for notebooks."""
         return card_of(self)
 
 
 class Page(Model, Generic[T]):
-    """One keyset page. ``next`` is the cursor of the page after it; ``total`` is exact where it is given."""
+    """A keyset page. ``next`` is the cursor of the next page; ``total`` is exact if it is given."""
 
     items: tuple[T, ...]
     next: str | None = None
@@ -95,7 +95,7 @@ class Actor(Model):
 
 
 class Kind(StrEnum):
-    """What an asset is."""
+    """The kind of an asset."""
 
     SOURCE_IMAGE = "source_image"
     VARIANT = "variant"
@@ -112,11 +112,11 @@ class Kind(StrEnum):
 
 
 SEED_FRAME = "seed_frame"
-"""The one role that is not also a kind: the last frame of the take before, where a chain continues."""
+"""The only role that is not a kind: the last frame of the previous take, which a chain continues."""
 
 
 class InputRole(StrEnum):
-    """What an input was for: every kind, and the frame that a chain continues."""
+    """The role of an input: its kind, or the frame that a chain continues."""
 
     SOURCE_IMAGE = "source_image"
     VARIANT = "variant"
@@ -145,7 +145,9 @@ NamePrefix = Annotated[str, AfterValidator(normalise_name), Field(max_length=MAX
 
 
 def check_seed(text: str) -> str:
-    """``text`` if it is a seed: an unsigned 64-bit integer in decimal, without sign, exponent or leading zero."""
+    """Return ``text``. Raise ``ValueError`` unless it is an unsigned 64-bit decimal without sign, exponent or leading
+    zero.
+    """
     if not (text.isascii() and text.isdigit()) or (text[0] == "0" and text != "0") or len(text) > 20:
         raise ValueError('a seed is a string of decimal digits without a leading zero, such as "42"')
     if int(text) > MAX_SEED:
@@ -159,7 +161,7 @@ Seed = Annotated[
 """An unsigned 64-bit seed; always a string, so that no JSON parser rounds it."""
 
 Note = Annotated[str, Field(max_length=4000)]
-"""Free text that a person wrote."""
+"""Free text written by a user."""
 
 Utc = datetime
 """A point in time, always with an offset; RFC 3339 in UTC on the wire."""

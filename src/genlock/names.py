@@ -1,6 +1,6 @@
-"""Names of projects, scenes, segments, assets and tokens: what they may contain, and the one form they have. Pure.
+"""Names of projects, scenes, segments, assets and tokens: allowed characters and normalisation. Pure.
 
-Two names that look the same are the same: Unicode is normalised to NFC, and what cannot be seen is refused.
+Names that look the same are the same: Unicode is normalised to NFC, and invisible characters are refused.
 """
 
 import unicodedata
@@ -31,21 +31,21 @@ _INVISIBLE_RANGES = (
     (0xE0000, 0xE0FFF),
 )
 _INVISIBLE = frozenset(chr(code) for first, last in _INVISIBLE_RANGES for code in range(first, last + 1))
-# Persian, Hindi and emoji are written with these: they change how the character before them looks.
+# Persian, Hindi and emoji need these: they change the appearance of the preceding character.
 _JOINERS = frozenset("\u200c\u200d")
 _VARIATION_SELECTORS = frozenset(chr(code) for code in range(0xFE00, 0xFE10))
 
 
 def normalise_name(text: str) -> str:
-    """Return ``text`` in the form that names have: Unicode's NFC."""
+    """Return ``text`` in the normal form of names, Unicode NFC."""
     return unicodedata.normalize("NFC", text)
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` normalised; raise ``ValueError`` if it may not name anything.
+    """Return ``name`` normalised. Raise ``ValueError`` if it is not a valid name.
 
-    A name has 1 to 200 characters of any script, none of them a control, invisible or ``/ \\ @ :``, and no blank at its
-    beginning or end.
+    A name has 1 to 200 characters of any script, none of them a control, invisible or ``/ \\ @ :``, and no leading or
+    trailing blank.
     """
     name = normalise_name(name)
     if not 1 <= len(name) <= MAX_NAME:
@@ -69,9 +69,9 @@ def check_name(name: str) -> str:
 
 
 def name_from(text: str, suffix: str = "") -> str:
-    """Return a name made from any text, such as a file's stem, and a suffix; empty if nothing of them may be in one.
+    """Return a name made from any text, such as a file's stem, and a suffix; empty if no character is allowed.
 
-    Separators and controls become ``_``, invisible characters are left out, and the text makes room for the suffix.
+    Separators and controls become ``_``, invisible characters are removed, and the text is truncated to fit the suffix.
     """
     suffix = _allowed(suffix)
     name = (_allowed(text).strip()[: MAX_NAME - len(suffix)] + suffix).strip()
@@ -90,7 +90,7 @@ def _allowed(text: str) -> str:
 
 
 def _is_invisible(before: str, character: str) -> bool:
-    """Return whether a character cannot be seen after ``before``, nor changes how that looks."""
+    """Return whether a character is invisible after ``before`` and does not change how that looks."""
     if character not in _INVISIBLE:
         return False
     if character not in _JOINERS and character not in _VARIATION_SELECTORS:

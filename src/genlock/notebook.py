@@ -1,4 +1,4 @@
-"""Shows frozen values as small HTML tables, for notebooks. Every text is escaped; nothing of it can act."""
+"""Renders frozen values as small HTML tables for notebooks. All text is escaped."""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -13,10 +13,10 @@ _DIGEST_DIGITS = 12
 
 
 def table_of(items: Sequence[Any], footer: str = "") -> str:
-    """A table with a row for each item and a column for each of their fields that has something to show."""
+    """Return a table with a row per item and a column per field that is set in any item."""
     if not items:
         return "<p><i>nothing</i></p>"
-    names = [name for name in _fields(items[0]) if any(_says_something(getattr(item, name)) for item in items)]
+    names = [name for name in _fields(items[0]) if any(_is_set(getattr(item, name)) for item in items)]
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     rows = "".join(_row(_cell(getattr(item, name)) for name in names) for item in items)
     below = f"<p>{html.escape(footer)}</p>" if footer else ""
@@ -24,11 +24,11 @@ def table_of(items: Sequence[Any], footer: str = "") -> str:
 
 
 def card_of(item: BaseModel) -> str:
-    """Return a table with a row for each field of a value; lists of values in it become nested tables."""
+    """Return a table with a row per field of a value; lists of values become nested tables."""
     rows: list[str] = []
     for name in _fields(item):
         value = getattr(item, name)
-        if _says_something(value):
+        if _is_set(value):
             rows.append(f"<tr><th>{html.escape(name)}</th><td>{_inner(value)}</td></tr>")
     return f"<table><caption>{html.escape(type(item).__name__)}</caption><tbody>{''.join(rows)}</tbody></table>"
 
@@ -50,7 +50,7 @@ def _fields(item: Any) -> tuple[str, ...]:
     return tuple(type(item).model_fields) if isinstance(item, BaseModel) else ()
 
 
-def _says_something(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     return value is not None and value != () and value != {} and value != ""
 
 
@@ -59,7 +59,7 @@ def _cell(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """One line for any value: digests, times and long texts shortened, lists counted."""
+    """Return a value as one line: digests, times and long texts shortened, lists as their length."""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S %Z}"
     if isinstance(value, Enum):

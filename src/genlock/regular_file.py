@@ -1,7 +1,7 @@
 """Opens files in folders that others write to: regular files only, and never blocking on a pipe or a device.
 
-    open_regular(path)         follows links: the user who runs this program chose the path
-    open_below(path, roots)    follows none below the root: another process may replace a part of the path meanwhile
+    open_regular(path)         follows links: the user who runs the program chose the path
+    open_below(path, roots)    follows none below the root: another process may replace a component meanwhile
 
 ``open_below`` opens one component after the other, each relative to the folder before it (``openat``), so that nothing
 can change between a check and its use. Below a root a file with several hard links must belong to the root's owner:
@@ -19,26 +19,27 @@ from pathlib import Path
 from genlock.errors import Denied, Invalid
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-# A folder that may be entered but not listed is enough for reaching a file in it.
-_ENTER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_DIRECTORY
+# A folder with search but no read permission suffices to reach a file in it.
+_SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC | os.O_DIRECTORY
 _LINK_ERRORS = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EMLINK})
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """Open the regular file at ``path``. ``Invalid`` for folders, devices and pipes; ``OSError`` as usual."""
+    """Open the regular file at ``path``. Raise ``Invalid`` for folders, devices and pipes; ``OSError`` as usual."""
     return os.fdopen(_open_regular(str(path), path.name), "rb")
 
 
 def open_below(path: Path, roots: Sequence[Path] | None) -> io.BufferedReader:
     """Open the regular file at ``path``, an absolute path below one of ``roots``, without following links.
 
-    Without ``roots`` it may lie anywhere, for callers that check the digest of what they read. ``Denied`` outside of
-    them, behind a link, or for a hard link to another user's file; ``Invalid`` and ``OSError`` as ``open_regular``.
+    Without ``roots`` any path is allowed, for callers that verify the digest of what they read. Raise ``Denied``
+    outside of the roots, behind a link, or for a hard link to another user's file; ``Invalid`` and ``OSError`` as
+    ``open_regular``.
     """
     root = Path(path.anchor) if roots is None else _root_of(path, roots)
     if path == root:
         raise _not_regular(path.name)
-    with _entered(path.parent, root) as (folder, owner):
+    with _open_folder(path.parent, root) as (folder, owner):
         descriptor = _open_regular(path.name, path.name, folder, os.O_NOFOLLOW)
     status = os.fstat(descriptor)
     if roots is not None and status.st_nlink > 1 and status.st_uid != owner:
@@ -53,8 +54,8 @@ def open_below(path: Path, roots: Sequence[Path] | None) -> io.BufferedReader:
 
 @contextmanager
 def open_folder_below(path: Path, roots: Sequence[Path]) -> Generator[int]:
-    """A descriptor of the folder at ``path``, for ``os.scandir``; refusals as in ``open_below``."""
-    with _entered(path, _root_of(path, roots)) as (folder, _):
+    """Open the folder at ``path``; yield its descriptor for ``os.scandir``. Raise as ``open_below`` does."""
+    with _open_folder(path, _root_of(path, roots)) as (folder, _):
         descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY, dir_fd=folder)
     try:
         yield descriptor
@@ -63,7 +64,7 @@ def open_folder_below(path: Path, roots: Sequence[Path]) -> Generator[int]:
 
 
 def is_regular(path: Path) -> bool:
-    """Return whether a regular file, and no link to one, is at ``path``."""
+    """Return whether a regular file, not a link to one, is at ``path``."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
@@ -81,7 +82,7 @@ def _not_regular(name: str) -> Invalid:
 
 
 def _root_of(path: Path, roots: Sequence[Path]) -> Path:
-    """Return the root above ``path``, its own links followed; of several the innermost."""
+    """Return the root above ``path`` with its links resolved; the innermost of several."""
     above = [root for root in {root.resolve() for root in roots} if path.is_relative_to(root)]
     if not above or ".." in path.parts:
         raise Denied(
@@ -93,14 +94,14 @@ def _root_of(path: Path, roots: Sequence[Path]) -> Path:
 
 
 @contextmanager
-def _entered(path: Path, root: Path) -> Generator[tuple[int, int]]:
-    """A descriptor of the folder at ``path``, reached from ``root`` without links, and the owner of ``root``."""
-    descriptor = os.open(root, _ENTER)
+def _open_folder(path: Path, root: Path) -> Generator[tuple[int, int]]:
+    """Open the folder at ``path`` from ``root`` without links; yield its descriptor and the owner of ``root``."""
+    descriptor = os.open(root, _SEARCH)
     try:
         owner = os.fstat(descriptor).st_uid
         for name in path.relative_to(root).parts:
-            with _naming_links(name, descriptor):
-                inner = os.open(name, _ENTER | os.O_NOFOLLOW, dir_fd=descriptor)
+            with _links_as_denied(name, descriptor):
+                inner = os.open(name, _SEARCH | os.O_NOFOLLOW, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
         yield descriptor, owner
@@ -110,8 +111,8 @@ def _entered(path: Path, root: Path) -> Generator[tuple[int, int]]:
 
 def _open_regular(path: str, name: str, folder: int | None = None, flags: int = 0) -> int:
     """Return a descriptor of a regular file; messages call it ``name``."""
-    with _naming_links(path, folder):
-        # Opening a device can have effects, so look before. What is opened is checked again: it may be another file.
+    with _links_as_denied(path, folder):
+        # Opening a device can have side effects, so check first; check again afterwards: it may be another file.
         before = os.stat(path, dir_fd=folder, follow_symlinks=not flags & os.O_NOFOLLOW)
         if not stat.S_ISLNK(before.st_mode):
             require_regular(before, name)
@@ -125,8 +126,8 @@ def _open_regular(path: str, name: str, folder: int | None = None, flags: int = 
 
 
 @contextmanager
-def _naming_links(name: str, folder: int | None) -> Generator[None]:
-    """Turn the error for a link that was not followed into ``Denied``."""
+def _links_as_denied(name: str, folder: int | None) -> Generator[None]:
+    """Convert the error for a link that was not followed to ``Denied``."""
     try:
         yield
     except OSError as error:

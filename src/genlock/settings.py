@@ -1,6 +1,6 @@
-"""Settings: read from ``GENLOCK_…`` variables once, at the edge, and handed down from there.
+"""Settings: read once from ``GENLOCK_…`` variables at startup and passed on from there.
 
-Every setting is described in ``docs/reference/settings.md``, which a test holds complete.
+Every setting is described in ``docs/reference/settings.md``; a test checks that none is missing.
 """
 
 import os
@@ -26,9 +26,9 @@ def default_data_folder() -> Path:
 
 
 class Settings(BaseModel):
-    """Everything that can be set. Arguments win over variables, variables over the defaults here."""
+    """All settings. Arguments override variables, variables override the defaults here."""
 
-    # Fields with repr=False are secrets: they appear in no repr and no message.
+    # Fields with repr=False are secrets: they appear in no repr or message.
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # who asks
@@ -118,7 +118,7 @@ class Settings(BaseModel):
         return self.data / "server.json"
 
     def as_environment(self) -> dict[str, str]:
-        """Return the environment that gives another process the same settings; secrets stay out of command lines.
+        """Return the environment that gives another process the same settings; secrets stay off command lines.
 
         A setting that is unset here is unset there too, independent of this process's variables.
         """

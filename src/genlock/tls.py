@@ -1,6 +1,6 @@
-"""Whether a client has to load certificates: that takes longer than most requests, and plain HTTP has none. Pure."""
+"""Decides whether a client must load certificates, which takes longer than most requests. Pure."""
 
 
 def needs_certificates(url: str) -> bool:
-    """Return what ``verify`` of an HTTP client should be for the servers at ``url``."""
+    """Return the argument ``verify`` of an HTTP client for the servers at ``url``."""
     return url.lower().startswith("https:")

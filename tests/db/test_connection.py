@@ -5,7 +5,7 @@ import asyncio
 import psycopg
 import pytest
 
-from genlock.db.connection import Conn, Database, execute, hand_over, pipelined, scalar
+from genlock.db.connection import Conn, Database, execute, flush, pipelined, scalar
 from genlock.errors import NotFound
 
 PREPARED = "SELECT count(*) FROM pg_prepared_statements"
@@ -90,7 +90,7 @@ async def test_a_large_statement_that_was_handed_over_is_carried_out_while_nothi
         pipelined(conn),
     ):
         await execute(conn, "SELECT pg_advisory_xact_lock(length(%(text)s))", text="x" * LENGTH)
-        await hand_over(conn)
+        await flush(conn)
         for _ in range(600):
             if await _is_locked(other):
                 break

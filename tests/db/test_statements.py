@@ -44,7 +44,7 @@ SHARED: Mapping[str, Any] = {
     "engines filenames folders kinds names paths tasks types verbs whys": ["a", "b"],
     "digests highs lows outputs": [DIGEST, DIGEST],
     "answer bindings details error expected notes place record result selection": Jsonb({}),
-    "judged links named": Json([]),
+    "judged links references": Json([]),
 }
 
 EXAMPLES: Mapping[str, Any] = {

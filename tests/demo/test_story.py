@@ -69,7 +69,7 @@ def test_only_what_the_plan_names_changes(gl: Genlock, database: str, tmp_path: 
     assert new and new <= digests_of_takes(database, story.affected)
 
     story.compare()
-    story.ask()
+    story.query_provenance()
     story.relabel()
     story.revert()
     assert rows_outside(database, story.affected) == outside

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlock.engines.comparison import AMPLIFIED, Likeness, compare_frames
+from genlock.engines.comparison import AMPLIFICATION, Likeness, compare_frames
 from genlock.engines.metrics import psnr
 from genlock.engines.pictures import Pixels, read_picture
 from genlock.regeneration.reproduction import verdicts
@@ -56,7 +56,7 @@ def test_the_first_different_frame_is_counted_from_one_and_shown() -> None:
     assert picture is not None
     shown = read_picture(picture, "difference")
     assert np.array_equal(shown[:, :24], original[1]) and np.array_equal(shown[:, 24:48], other[1])
-    assert (shown[:, 48:] == AMPLIFIED).all()
+    assert (shown[:, 48:] == AMPLIFICATION).all()
 
 
 CASES: dict[str, tuple[Callable[[], list[Pixels]], int]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from genlock.blobs import sql as blobs_sql
 from genlock.blobs.disk import DiskStore
 from genlock.db.connection import Database, rows
-from genlock.engines.registry import engines_here
+from genlock.engines.registry import configured_engines
 from genlock.library import actions as library
 from genlock.library import sql as library_sql
 from genlock.library.identify import identify_file
@@ -229,7 +229,7 @@ class Studio:
 
     async def work(self, **rest: Any) -> None:
         """Run a worker until there is no work."""
-        engines = engines_here(Settings())
+        engines = configured_engines(Settings())
         await run_worker(self.db, self.store, engines=engines, until_idle=True, pace=QUICK, **rest)
 
     async def plan(self, **selection: Any) -> Plan:

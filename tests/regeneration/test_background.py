@@ -14,7 +14,7 @@ from tests.regeneration.studio import QUICK, Studio
 from genlock.background import alongside, repeat
 from genlock.db.connection import Database, execute, rows
 from genlock.engines.model import Engine, EngineInfo, Rendered, RenderSpec, Report
-from genlock.engines.registry import engines_here
+from genlock.engines.registry import configured_engines
 from genlock.errors import Conflict
 from genlock.regeneration.making.health import EngineHealth
 from genlock.regeneration.model import PlanState
@@ -93,7 +93,7 @@ async def test_a_render_is_recorded_though_its_engine_cannot_be_stopped(studio: 
     """The step is asked to stop when the worker ends; the engine does not stop and finishes the render."""
     await studio.scene("A", 1)
     plan = await studio.start_render("A", **SLOW)
-    sketch = engines_here(Settings())["sketch"]
+    sketch = configured_engines(Settings())["sketch"]
     stop = asyncio.Event()
 
     def fault(point: str) -> None:
@@ -128,7 +128,7 @@ async def test_a_plan_that_cannot_be_read_stops_neither_patrol_nor_heartbeat(
     _as_owner(studio.db, UNREADABLE, plan=unreadable.id)
     stop = asyncio.Event()
     work = asyncio.create_task(
-        run_worker(studio.db, studio.store, stop=stop, engines=engines_here(Settings()), pace=QUICK)
+        run_worker(studio.db, studio.store, stop=stop, engines=configured_engines(Settings()), pace=QUICK)
     )
     try:
         async with asyncio.timeout(60):

@@ -16,7 +16,7 @@ from genlock.errors import Conflict
 from genlock.model import Kind
 from genlock.regeneration.model import Plan, PlanState, StepKind
 from genlock.regeneration.planning import choose_sql, situation_sql
-from genlock.regeneration.planning.draft import Ask
+from genlock.regeneration.planning.draft import PlanRequest
 from genlock.regeneration.planning.planner import plan
 from genlock.regeneration.planning.restorable import with_restorable
 from genlock.staleness.model import State
@@ -151,7 +151,7 @@ async def _require_counts(studio: Studio, history: History) -> None:
         groups = await with_restorable(conn, studio.project_id, page.groups, judged)
         for group in groups:
             reported = await choose_sql.reported(conn, studio.project_id, [parse_group(group.id)])
-            draft = plan(situation, Ask(selected=frozenset(reported.stale), engines=frozenset(engine_names())))
+            draft = plan(situation, PlanRequest(selected=frozenset(reported.stale), engines=frozenset(engine_names())))
             restored = sum(step.kind is StepKind.RESTORE for step in draft.steps)
             assert (group.id, group.restorable) == (group.id, restored), history.log
 

@@ -13,7 +13,7 @@ from genlock.digest import digest_of
 from genlock.model import InputRole, Kind
 from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import Reason, StepKind
-from genlock.regeneration.planning.draft import Ask, Draft
+from genlock.regeneration.planning.draft import Draft, PlanRequest
 from genlock.regeneration.planning.planner import plan
 from genlock.regeneration.planning.situation import (
     AssetFact,
@@ -143,7 +143,7 @@ def _stale(situation: Situation) -> frozenset[int]:
 
 
 def _left_out_of(situation: Situation, selected: frozenset[int]) -> Mapping[int, Reason]:
-    return plan(situation, Ask(selected=selected, engines=ENGINES)).left_out
+    return plan(situation, PlanRequest(selected=selected, engines=ENGINES)).left_out
 
 
 def _stale_after(situation: Situation, draft: Draft) -> set[int]:
@@ -179,7 +179,7 @@ def _stale_after(situation: Situation, draft: Draft) -> set[int]:
 @given(scenes)
 def test_a_plan_of_everything_leaves_only_the_announced_segments_stale(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(selected=_stale(situation), engines=ENGINES))
+    draft = plan(situation, PlanRequest(selected=_stale(situation), engines=ENGINES))
     planned = {step.segment_id for step in draft.steps}
     after = _stale_after(situation, draft)
     assert len(after) <= draft.downstream_stale
@@ -193,7 +193,9 @@ def test_a_draft_contains_every_segment_once_and_in_order(drawn: list[list[Drawn
     selected = frozenset(data.draw(st.sets(st.sampled_from(sorted(_all_segments(situation))))))
     draft = plan(
         situation,
-        Ask(selected=selected, cascade=data.draw(st.booleans()), force=data.draw(st.booleans()), engines=ENGINES),
+        PlanRequest(
+            selected=selected, cascade=data.draw(st.booleans()), force=data.draw(st.booleans()), engines=ENGINES
+        ),
     )
     planned = [step.segment_id for step in draft.steps if step.segment_id is not None]
     assert len(planned) == len(set(planned))
@@ -212,7 +214,7 @@ def test_a_draft_contains_every_segment_once_and_in_order(drawn: list[list[Drawn
 @given(scenes)
 def test_force_renders_every_selected_segment(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(selected=_all_segments(situation), force=True, engines=ENGINES))
+    draft = plan(situation, PlanRequest(selected=_all_segments(situation), force=True, engines=ENGINES))
     taken = {segment.segment_id for segment in situation.segments if segment.take is not None}
     assert {step.segment_id for step in draft.steps} == taken
     assert {step.kind for step in draft.steps} <= {StepKind.RENDER}
@@ -223,18 +225,18 @@ def test_force_renders_every_selected_segment(drawn: list[list[Drawn]]) -> None:
 @given(scenes)
 def test_a_take_of_an_unavailable_engine_can_be_restored_but_not_rendered(drawn: list[list[Drawn]]) -> None:
     situation = _situation(drawn)
-    draft = plan(situation, Ask(selected=_stale(situation), engines=frozenset()))
+    draft = plan(situation, PlanRequest(selected=_stale(situation), engines=frozenset()))
     assert StepKind.RENDER not in {step.kind for step in draft.steps}
     blocked = [step for step in draft.steps if step.kind is StepKind.BLOCKED]
     assert all(step.why and step.recipe is None for step in blocked)
-    again = plan(situation, Ask(selected=_stale(situation), engines=ENGINES))
+    again = plan(situation, PlanRequest(selected=_stale(situation), engines=ENGINES))
     assert [step.segment_id for step in draft.steps] == [step.segment_id for step in again.steps]
 
 
 def test_a_waived_input_is_unchanged() -> None:
     situation = _situation([[Drawn(1, False, True, False, False)]])
-    assert plan(situation, Ask(selected=frozenset({101}), engines=ENGINES)).left_out == {101: Reason.WAIVED}
-    (step,) = plan(situation, Ask(selected=frozenset({101}), force=True, engines=ENGINES)).steps
+    assert plan(situation, PlanRequest(selected=frozenset({101}), engines=ENGINES)).left_out == {101: Reason.WAIVED}
+    (step,) = plan(situation, PlanRequest(selected=frozenset({101}), force=True, engines=ENGINES)).steps
     assert step.recipe is not None
     assert [line.version for line in step.recipe.inputs] == [1]
     assert step.substitutes == ()

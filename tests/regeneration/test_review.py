@@ -11,7 +11,7 @@ from tests.regeneration.processes import SLOW
 from tests.regeneration.studio import Studio
 
 from genlock.db.connection import scalar
-from genlock.engines.registry import engines_here
+from genlock.engines.registry import configured_engines
 from genlock.errors import Conflict
 from genlock.model import Kind
 from genlock.regeneration import actions
@@ -119,7 +119,7 @@ async def test_changes_without_a_worker_are_noticed_at_its_start(engine_studio: 
 @asynccontextmanager
 async def _worker(studio: Studio, concurrency: int = 1, pace: Pace = DEAF) -> AsyncGenerator[None]:
     stop = asyncio.Event()
-    engines = engines_here(Settings())
+    engines = configured_engines(Settings())
     work = asyncio.create_task(
         run_worker(studio.db, studio.store, stop=stop, engines=engines, pace=pace, concurrency=concurrency)
     )

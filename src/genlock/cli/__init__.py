@@ -1,1 +1,1 @@
-"""The command line: each command asks the SDK, shows what it answers, and says how it went by its exit code."""
+"""The command line: each command calls the SDK, shows the result, and reports success by its exit code."""

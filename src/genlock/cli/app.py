@@ -36,7 +36,7 @@ def root(
     token: Annotated[str | None, typer.Option("--token", help="Access token.")] = None,
     print_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Collect the common options that are given before the command."""
+    """Collect the common options given before the command."""
     if print_version:
         number = version("genlock")
         typer.echo(json.dumps({"version": number}, indent=2) if as_json else f"genlock {number}")

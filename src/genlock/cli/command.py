@@ -21,8 +21,8 @@ F = TypeVar("F", bound=Callable[..., None])
 def command(app: typer.Typer, name: str, *, example: str, ignores_url: str | None = None) -> Callable[[F], F]:
     """Register a function as a command of ``app``.
 
-    The function takes ``session`` first. Typer sees its other parameters and the common options. ``ignores_url`` says
-    why the command does not use the server that ``--url`` or ``GENLOCK_URL`` names.
+    The function takes ``session`` first. Typer sees its other parameters and the common options. ``ignores_url`` is the
+    reason why the command does not use the server of ``--url`` or ``GENLOCK_URL``.
     """
 
     def register(function: F) -> F:
@@ -76,13 +76,13 @@ def group(text: str, *, example: str, default: Callable[[Session], None] | None 
 
 
 def _take_common_options(ctx: typer.Context, arguments: dict[str, Any]) -> CommonOptions:
-    """Remove the common options from ``arguments`` and return them over those of the parent command."""
+    """Remove the common options from ``arguments``; return them merged over those of the parent command."""
     options = CommonOptions(*(arguments.pop(parameter.name) for parameter in _common_parameters()))
     return options.override(ctx.obj or CommonOptions())
 
 
 def _check_ignored_url(session: Session, command_path: str, reason: str) -> None:
-    """Refuse a server given as an option, and report one given in the environment, for a command that ignores it."""
+    """For a command that ignores it, refuse a server given as an option, and report one given in the environment."""
     if session.options.url is not None or session.options.token is not None:
         raise Invalid(
             f"`{command_path}` does not use --url or --token: {reason}.", hint="Leave them out.", code=BAD_SETTING

@@ -1,4 +1,4 @@
-"""How errors are printed: a message and a hint for people, one JSON document with ``--json``."""
+"""Prints errors: a message and a hint for people, one JSON document with ``--json``."""
 
 import sys
 import tempfile
@@ -23,7 +23,7 @@ def print_error(session: Session, error: GenlockError) -> None:
 
 
 def print_unexpected(session: Session) -> None:
-    """Print that a defect of Genlock was hit, and save the traceback of the current exception."""
+    """Report a defect of Genlock, and save the traceback of the current exception."""
     with tempfile.NamedTemporaryFile("w", prefix="genlock-", suffix=".log", delete=False, encoding="utf-8") as file:
         traceback.print_exc(file=file)
     kind, error, _ = sys.exc_info()

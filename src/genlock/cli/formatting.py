@@ -1,4 +1,4 @@
-"""How values are shown: as words for people, as one JSON document for programs."""
+"""Formats values: words for people, one JSON document for programs."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def console(*, stderr: bool) -> Console:
-    """Return a console without markup. It is as wide as its terminal, or ``COLUMNS``; else lines are not wrapped."""
+    """Return a console without markup, as wide as its terminal or ``COLUMNS``; else lines are not wrapped."""
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = shutil.get_terminal_size((_WIDE, 0)).columns

@@ -64,14 +64,14 @@ def import_folder(
 
 
 def sentence(explained: int, total: int) -> str:
-    """Return how many of the takes can be explained, in percent; rounded down, so 100 % means all."""
+    """Return the percentage of takes that can be explained; rounded down, so 100 % means all."""
     if not total:
         return "No takes were found."
     return f"{100 * explained // total} % of {many(total, 'take')} can be explained"
 
 
 def reasons(imported: Sequence[Imported]) -> list[tuple[str, int]]:
-    """Return why takes cannot be explained, each reason with its number of takes, the most frequent first."""
+    """Return the reasons why takes cannot be explained, each with its number of takes, the most frequent first."""
     counted: Counter[str] = Counter()
     for take in imported:
         unmatched = [used for used in take.inputs if used.version is None and used.role is not InputRole.SEED_FRAME]

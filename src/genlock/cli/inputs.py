@@ -1,4 +1,4 @@
-"""Parse the inputs and parameters of a render: ``lora:rain=0.8`` and ``seed=42``. Pure."""
+"""Parses the inputs and parameters of a render: ``lora:rain=0.8`` and ``seed=42``. Pure."""
 
 import json
 import math
@@ -26,7 +26,7 @@ class RenderInputText(Model):
 
 
 def parse_input(text: str) -> RenderInputText:
-    """Parse ``kind:name[@N][=strength[,strength for CLIP]]``. Raises ``Invalid``."""
+    """Parse ``kind:name[@N][=strength[,strength for CLIP]]``. Raise ``Invalid``."""
     match = _STRENGTHS.fullmatch(text)
     if match is None:
         parse_asset(text)

@@ -15,9 +15,9 @@ from genlock.lazy_import import load
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """Where a command or group is defined, and what the list of commands shows of it.
+    """The location of a command or group, and its line in the list of commands.
 
-    ``module`` has a ``typer.Typer`` named ``attribute``: the group itself, or one that holds the command.
+    ``module`` has a ``typer.Typer`` named ``attribute``: the group itself, or one that has the command.
     """
 
     module: str
@@ -37,7 +37,7 @@ class LazyGroup(TyperGroup):
             self.add_command(TyperCommand(name, help=entry.help, rich_help_panel=entry.panel), name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Find the command that ``args`` name and import it."""
+        """Find the command named by ``args`` and import it."""
         name, command, rest = super().resolve_command(ctx, args)
         return name, command if name is None else self.load(name), rest
 

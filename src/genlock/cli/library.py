@@ -63,7 +63,7 @@ def add_assets(
     added: list[VersionAdded] = []
     given_bindings = None if bindings is None else read_bindings(bindings)
     for file in files:
-        size_of(file)  # refuses folders and missing files before an asset is created
+        size_of(file)  # raises for folders and missing files before an asset is created
     for file in files:
         with (
             session.gl.asset_for_upload(kind, name or asset_name(file), project=project) as asset,
@@ -124,7 +124,7 @@ def show_asset(session: Session, asset: AssetArgument, project: InProject = None
     rows = [
         (
             f"v{version.number}",
-            _standing(version),
+            _version_state(version),
             version.filename,
             size_word(version.size_bytes),
             short(version.digest),
@@ -162,7 +162,7 @@ def show_history(session: Session, asset: AssetArgument, project: InProject = No
 
 @command(assets, "activate", example="genlock asset activate lora:rain@1 --note 'back to the first'")
 def activate(session: Session, version: VersionArgument, note: Note = "", project: InProject = None) -> None:
-    """Make a version the active one. Shows what becomes stale and what becomes fresh again."""
+    """Activate a version. Shows what becomes stale and what becomes fresh again."""
     activated = session.gl.activate(version, note=note, project=project)
     was = "" if activated.previous is None else f" (was v{activated.previous})"
     session.show(activated, f"v{activated.active} is active{was}.", *_impact(session, activated.report, would=False))
@@ -202,7 +202,7 @@ def rename(
 
 @command(assets, "archive", example="genlock asset archive lora:rain")
 def archive(session: Session, asset: AssetArgument, project: InProject = None) -> None:
-    """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
+    """Archive an asset, hiding it from new work. Nothing is deleted, and takes that used it are still judged."""
     session.show(session.gl.archive_asset(asset, project=project), f"{asset} is archived.")
 
 
@@ -263,7 +263,7 @@ def _added_lines(session: Session, asset: Asset, added: VersionAdded) -> list[Re
     return [headline, *_impact(session, added.report, would=False)] if added.report.projects else [headline]
 
 
-def _standing(version: Version) -> Text:
+def _version_state(version: Version) -> Text:
     """Return whether a version is active, and whether its bytes are gone."""
     shown = Text("active" if version.active else "", style="bold green")
     if version.gone_since is not None:

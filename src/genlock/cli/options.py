@@ -13,7 +13,7 @@ Data = Annotated[Path | None, typer.Option("--data", help="Data folder whose ser
 Url = Annotated[str | None, typer.Option("--url", help="Server URL.", rich_help_panel=_PANEL)]
 Token = Annotated[str | None, typer.Option("--token", help="Access token.", rich_help_panel=_PANEL)]
 
-# Of commands that do not use them: accepted only to refuse them with a reason.
+# For commands that do not use them: accepted only to refuse them with a reason.
 HiddenUrl = Annotated[str | None, typer.Option("--url", hidden=True)]
 HiddenToken = Annotated[str | None, typer.Option("--token", hidden=True)]
 

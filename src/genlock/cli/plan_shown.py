@@ -1,4 +1,4 @@
-"""Show a plan, and follow it until it ends."""
+"""Shows a plan, and follows it until it ends."""
 
 from collections import Counter
 
@@ -55,7 +55,7 @@ class StepNames:
 
 
 def follow_to_its_end(session: Session, started: Plan, follow: bool) -> None:
-    """Follow a plan until it ends. Exits with 1 if it failed or was cancelled."""
+    """Follow a plan until it ends. Exit with 1 if it failed or was cancelled."""
     ended = started
     if follow:
         names = StepNames(session.gl)
@@ -93,7 +93,7 @@ def _show_ended(session: Session, ended: Plan) -> None:
 
 
 def show_plan(session: Session, shown: Plan) -> None:
-    """Show a plan with its steps and the segments it leaves out."""
+    """Show a plan with its steps and the segments that it leaves out."""
     if session.as_json:
         parts = {"steps": list(session.gl.steps(shown)), "left_out": list(session.gl.left_out(shown))}
         session.show({**shown.model_dump(mode="json"), **parts})

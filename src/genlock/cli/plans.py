@@ -48,7 +48,7 @@ def start_plan(
     ] = False,
     follow: Follow = True,
 ) -> None:
-    """Start a plan that was shown."""
+    """Start a draft plan."""
     plan_shown.follow_to_its_end(session, session.gl.start_plan(plan_id, as_planned=as_planned), follow)
 
 
@@ -60,7 +60,7 @@ def follow_plan(session: Session, plan_id: PlanArgument) -> None:
 
 @command(plans, "cancel", example="genlock plans cancel 12")
 def cancel_plan(session: Session, plan_id: PlanArgument) -> None:
-    """Cancel a plan at once; finished steps stay."""
+    """Cancel a plan at once; finished steps are kept."""
     session.show(session.gl.cancel_plan(plan_id), f"Plan {plan_id} is cancelled. Finished steps stay.")
 
 
@@ -72,6 +72,6 @@ def retry_plan(session: Session, plan_id: PlanArgument, follow: Follow = True) -
 
 @command(plans, "accept", example="genlock plans accept 12")
 def accept_plan(session: Session, plan_id: PlanArgument) -> None:
-    """Select every take that a plan in review made."""
+    """Select every take made by a plan in review."""
     accepted = session.gl.accept_plan(plan_id)
     session.show(accepted, f"The takes of plan {plan_id} are selected.")

@@ -144,7 +144,7 @@ def diff(session: Session, before: ReceiptArgument, after: ReceiptArgument) -> N
 
 
 def find_take(gl: Genlock, segment: str, number: int) -> Take:
-    """Return a segment's take by its number. Raises ``NotFound``."""
+    """Return a segment's take by its number. Raise ``NotFound``."""
     takes = gl.takes(segment)
     take = next((take for take in takes if take.number == number), None)
     if take is None:

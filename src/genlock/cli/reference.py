@@ -65,7 +65,7 @@ def _walk(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Write the page into the file named as the argument."""
+    """Write the page to the file named by the argument."""
     parser = argparse.ArgumentParser(description="Writes the reference of the command line.")
     parser.add_argument("file", type=Path, help="where to write it, such as docs/reference/cli.md")
     path: Path = parser.parse_args().file

@@ -1,4 +1,4 @@
-"""Show the report of a project, and the impact of an activation."""
+"""Shows the report of a project, and the impact of an activation."""
 
 from collections.abc import Iterable
 

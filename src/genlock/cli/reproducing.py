@@ -148,7 +148,7 @@ def _follow(session: Session, started: Reproduction) -> Reproduction:
 
 
 def _receipt(session: Session, what: str, take: int | None) -> int:
-    """Return the id of a receipt that is named by its id or by a segment and a take."""
+    """Return the id of a receipt given by its id, or by a segment and a take."""
     if what.isdecimal():
         if take is not None:
             raise Invalid(

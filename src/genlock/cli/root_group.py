@@ -1,4 +1,4 @@
-"""The root group: how wrong usage, closed pipes and full disks end a command line."""
+"""The root group: handles wrong usage, closed pipes and full disks."""
 
 import itertools
 import json
@@ -31,7 +31,7 @@ class RootGroup(LazyGroup):
         sys.exit(code or 0)
 
     def _run(self, arguments: list[str], *positional: Any, **keywords: Any) -> Any:
-        """Run a command line, or report what is wrong with it, and return the exit code."""
+        """Run a command line and return the exit code; report wrong usage."""
         try:
             code = super().main(arguments, *positional, **{**keywords, "standalone_mode": False})
         except TyperException as error:
@@ -40,7 +40,7 @@ class RootGroup(LazyGroup):
         except typer.Abort:
             typer.echo("Aborted.", err=True)
             code = FAILED
-        if sys.stdout is not None:  # a process may be started without one  # pyright: ignore[reportUnnecessaryComparison]
+        if sys.stdout is not None:  # a process may have none  # pyright: ignore[reportUnnecessaryComparison]
             sys.stdout.flush()
         return code
 
@@ -63,7 +63,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _print_usage_error(error: TyperException, *, as_json: bool) -> None:
-    message = error.format_message().replace("Value error, ", "")  # how pydantic marks what a parser raised
+    message = error.format_message().replace("Value error, ", "")  # pydantic's prefix of errors raised by a parser
     if not message:  # no arguments: the help has been printed
         return
     context: typer.Context | None = getattr(error, "ctx", None)

@@ -23,7 +23,7 @@ _LONGEST_PAUSE_S = 30.0
 _NOTHING = "The folder gives the kind, as in ComfyUI: models/loras, models/vae, input. Else: genlock asset add FILE."
 _IDLE_SCANS = 60
 _NOT_ALLOWED = frozenset({"outside_roots", "role_too_low"})
-_TROUBLES = frozenset({ScanOutcome.REFUSED, ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
+_FAILURES = frozenset({ScanOutcome.REFUSED, ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
 _LOST = frozenset({ScanOutcome.GONE})
 
 RunScan = Callable[[], Scan]
@@ -56,12 +56,12 @@ def scan(
         _until_interrupted(session, run_scan)
     document = last.model_copy(update={"changes": tuple(reported)})
     session.show(document, *_summary(document))
-    if any(file.outcome in _TROUBLES for file in reported) or last.remaining:
+    if any(file.outcome in _FAILURES for file in reported) or last.remaining:
         raise typer.Exit(FAILED)
 
 
 def _choose_scan(session: Session, folders: Sequence[Path], keep: bool | None) -> RunScan:
-    """Return how to scan: on the server, or on this machine, which uploads new files."""
+    """Return the scan to run: on the server, or on this machine, which uploads new files."""
 
     def by_server() -> Scan:
         return session.gl.scan(*folders, keep=keep)
@@ -108,7 +108,7 @@ def _until_interrupted(session: Session, run_scan: RunScan) -> None:
             session.note(f"{error.message} Retrying in {pause_s:.0f} s.")
             continue
         pause_s = (
-            min(2 * pause_s, _LONGEST_PAUSE_S) if any(file.outcome in _TROUBLES for file in scan.changes) else _PAUSE_S
+            min(2 * pause_s, _LONGEST_PAUSE_S) if any(file.outcome in _FAILURES for file in scan.changes) else _PAUSE_S
         )
         _print_files(session, scan.changes)
 
@@ -117,7 +117,7 @@ def _print_files(session: Session, files: Sequence[ScannedFile]) -> None:
     """Print files as they are scanned; with ``--json`` to standard error, since the document comes at the end."""
     to = session.err if session.as_json else session.out
     for file in files:
-        style = "red" if file.outcome in _TROUBLES else "yellow" if file.outcome in _LOST or file.becomes_stale else ""
+        style = "red" if file.outcome in _FAILURES else "yellow" if file.outcome in _LOST or file.becomes_stale else ""
         to.print(Text(clean(line_of(file)), style=style), soft_wrap=True)
 
 

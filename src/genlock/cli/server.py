@@ -84,7 +84,7 @@ def down(session: Session) -> None:
 )
 def worker(session: Session, database_url: DatabaseUrl = None, blobs: Blobs = None) -> None:
     """Run a worker in the foreground. On another machine, name the server's database and blob store."""
-    settings = choices.recalled(_settings(session, database_url=database_url, blobs=blobs))
+    settings = choices.with_stored_values(_settings(session, database_url=database_url, blobs=blobs))
     local.check_installed()
     session.note("The worker renders steps of running plans. Press Ctrl-C to stop.")
     _become(_WORKER, settings)
@@ -96,14 +96,14 @@ def _settings(session: Session, **overrides: Any) -> Settings:
 
 
 def _become(arguments: list[str], settings: Settings) -> None:
-    """Replace this process by another, so that signals to this process reach it."""
+    """Replace this process by another, which then receives its signals."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(arguments[0], arguments, settings.as_environment())  # noqa: S606 - without a shell
 
 
 def _announced(session: Session, settings: Settings) -> None:
-    """Run the server with its output on standard error, and print its address as JSON once it is ready."""
+    """Run the server with its output on standard error, and print its address as JSON when it is ready."""
     process = subprocess.Popen(
         local.server_command(), stdout=sys.stderr.fileno(), stdin=subprocess.DEVNULL, env=settings.as_environment()
     )

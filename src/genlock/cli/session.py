@@ -1,4 +1,4 @@
-"""What a command works with: the client, the settings, the two consoles and the output format."""
+"""The context of a command: the client, the settings, the two consoles and the output format."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ class Session:
 
     @functools.cached_property
     def gl(self) -> "Genlock":
-        """The client with all calls. Its first request starts the data folder's server where none runs."""
+        """The client with all calls. Its first request starts the data folder's server if none is running."""
         return self.connect(load("genlock.client", "Genlock"))
 
     def connect(self, client_class: type[C]) -> C:

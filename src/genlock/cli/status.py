@@ -18,7 +18,7 @@ app = typer.Typer()
 
 
 class StatusClient(TimelineCalls, StalenessCalls, Connection):
-    """The calls that ``status`` needs; importing all of them takes twice as long."""
+    """The calls that ``status`` needs; importing all calls takes twice as long."""
 
 
 @command(app, "status", example="genlock status rooftop")

@@ -1,4 +1,4 @@
-"""Lists of records: a table where the columns fit, and a few lines for each record in a narrow terminal."""
+"""Lists of records: a table if the columns fit, else a few lines per record in a narrow terminal."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ class RecordTable:
         self._title_columns = title_columns
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield a table if every column keeps its words whole, else the records one below the other."""
+        """Yield a table if every column keeps its words whole, else one record below the other."""
         widths = [self._minimum_width(column) for column in range(len(self._headings))]
         if sum(widths) + _COLUMN_GAP * (len(widths) - 1) <= options.max_width:
             yield self._table(widths)
@@ -58,7 +58,7 @@ class RecordTable:
         return table
 
     def _record(self, row: Sequence[Text], width: int) -> RenderResult:
-        """Yield the title of a record, and its other values with their headings in as few lines as fit."""
+        """Yield the title of a record, and its other values with their headings in as few lines as possible."""
         title = [cell for cell in row[: self._title_columns] if cell.plain]
         yield Text(" " * _ITEM_GAP).join(title)
         lines: list[Text] = []
@@ -75,9 +75,9 @@ class RecordTable:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, title_columns: int = 1) -> RecordTable:
-    """Return records as a table: numbers to the right, ``None`` as a dash, without columns that are empty throughout.
+    """Return records as a table: numbers right-aligned, ``None`` as a dash, without empty columns.
 
-    ``title_columns`` are the leading columns that identify a record; they head it where the table is too wide.
+    ``title_columns`` are the leading columns that identify a record; they are its heading if the table is too wide.
     """
     rows = [list(row) for row in rows]
     used = [column for column in range(len(headings)) if not rows or any(row[column] != "" for row in rows)]
@@ -88,7 +88,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, title_colum
 
 
 def pairs(rows: Iterable[tuple[str, Any]]) -> Table:
-    """Return names and their values, one a line, without those that have no value."""
+    """Return names and values, one pair per line, without absent values."""
     table = Table(box=None, show_header=False, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")

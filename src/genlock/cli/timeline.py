@@ -74,14 +74,14 @@ def show_project(session: Session, project: ProjectArgument) -> None:
 
 @command(projects, "rename", example="genlock project rename rooftop 'Above the city'")
 def rename_project(session: Session, project: ProjectArgument, name: NewNameArgument) -> None:
-    """Rename a project; its slug stays."""
+    """Rename a project; its slug does not change."""
     renamed = session.gl.rename_project(project, name)
     session.show(renamed, f"{renamed.slug} is renamed to {renamed.name}.")
 
 
 @command(projects, "archive", example="genlock project archive rooftop")
 def archive_project(session: Session, project: ProjectArgument) -> None:
-    """Hide a project from lists, counts and reports. Nothing is deleted."""
+    """Archive a project: it leaves lists, counts and reports. Nothing is deleted."""
     hidden = session.gl.archive_project(project)
     session.show(hidden, f"{hidden.slug} is archived. To restore it: genlock project restore {hidden.slug}")
 
@@ -140,7 +140,7 @@ def rename_scene(session: Session, scene: SceneArgument, name: NewNameArgument) 
 
 @command(scenes, "archive", example="genlock scene archive rooftop/night")
 def archive_scene(session: Session, scene: SceneArgument) -> None:
-    """Hide a scene from lists, counts and reports. Nothing is deleted."""
+    """Archive a scene: it leaves lists, counts and reports. Nothing is deleted."""
     session.show(session.gl.archive_scene(scene), f"{scene} is archived. To restore it: genlock scene restore {scene}")
 
 
@@ -162,7 +162,7 @@ def add_segments(
     position: Annotated[int | None, typer.Option(min=1, help="Position of the first; by default at the end.")] = None,
     chained: Annotated[bool, typer.Option(help="Each continues the previous segment.")] = True,
 ) -> None:
-    """Add segments to a scene. Later segments move."""
+    """Add segments to a scene. Later segments shift."""
     created = session.gl.create_segments(scene, count, name=name, position=position, chained=chained)
     places = [segment.position for segment in created if segment.position is not None]
     where = f"{places[0]}" if len(places) == 1 else f"{places[0]} to {places[-1]}" if places else ""
@@ -241,7 +241,7 @@ def _segment_table(views: list[SegmentView], names: dict[int, str]) -> Renderabl
 
 
 def because(causes: Iterable[Cause], unknown: Iterable[str] = ()) -> list[str]:
-    """Return the reasons for a segment's state, in a few words for each cause."""
+    """Return the reasons for a segment's state, in a few words per cause."""
     words = [
         f"{cause.path[0].name if cause.path else cause.role} v{cause.root.used} → v{cause.root.expected}"
         if cause.root.used and cause.root.expected

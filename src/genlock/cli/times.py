@@ -1,4 +1,4 @@
-"""Points in time on the command line: read with their offset from UTC, shown in local time with its offset."""
+"""Times on the command line: parsed with their UTC offset, shown in local time with its offset."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ import typer
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that ``text`` names; a usage error without an offset, since it would mean several times."""
+    """Parse a time. Raise a usage error without an offset, because the time would be ambiguous."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError as error:

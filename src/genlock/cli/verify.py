@@ -21,7 +21,7 @@ from genlock.takes.receipt import SCHEMA, Input, inputs_digest
 
 
 class Finding(Model):
-    """A check, and whether it holds."""
+    """A check and its result."""
 
     what: str
     holds: bool

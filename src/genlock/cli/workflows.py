@@ -40,7 +40,7 @@ def show_workflow(
 
 
 def read_bindings(path: Path) -> dict[str, Any]:
-    """Read the JSON object in a file. Raises ``Invalid``."""
+    """Read the JSON object in a file. Raise ``Invalid``."""
     try:
         bindings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

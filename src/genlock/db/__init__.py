@@ -1,1 +1,1 @@
-"""How rows are kept: the connection, the embedded server, the migrations."""
+"""The database: connections, the embedded server, the migrations."""

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: one pool, one transaction per request or step, SQL in and frozen values out."""
+"""Connections to PostgreSQL: one pool, one transaction per request or step, rows as frozen values."""
 
 import logging
 import math
@@ -25,27 +25,27 @@ from genlock.errors import GenlockError, Invalid, Unavailable
 
 T = TypeVar("T")
 Conn = psycopg.AsyncConnection[Any]
-"""A connection inside a transaction that the caller opened and will end."""
+"""A connection in a transaction that the caller has opened and will end."""
 
 SentQuery = psycopg.AsyncCursor[dict[str, Any]]
-"""A query that was sent, and whose rows have not been read."""
+"""A query that was sent and whose rows were not read yet."""
 
 SentQueryFor = psycopg.AsyncCursor
-"""A query that was sent, whose rows become values of a class."""
+"""A query that was sent and whose rows become instances of a class."""
 
 APPLICATION_ROLE = "genlock_app"
 # Statements here are short and their plans wide: compiling one takes a hundred times as long as running it. A plan for
 # all parameters may start a parallel worker for what one of them never reads, which takes longer than the statement.
 _OPTIONS = "-c search_path=genlock,queue,pg_catalog -c timezone=UTC -c jit=off -c max_parallel_workers_per_gather=0"
-_TRUSTED_S = 30.0  # so long a connection that lies in the pool is believed to be there, if nothing says otherwise
+_TRUSTED_IDLE_S = 30.0  # for this long an idle connection counts as alive unless its socket is readable
 logger = logging.getLogger(__name__)
 
 
 class Database:
-    """A pool of connections that act as the application's role.
+    """A pool of connections with the application's role.
 
-    ``restricted`` says whether that role could be taken: without it the tables still refuse changes by trigger,
-    but the login role may own them, which ``/readyz`` warns about.
+    ``restricted`` is whether that role could be set: without it the triggers still refuse changes, but the login role
+    may own the tables, which ``/readyz`` warns about.
     """
 
     def __init__(self, conninfo: str, *, min_size: int = 1, max_size: int = 10, application: str = "genlock") -> None:
@@ -64,7 +64,7 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Open the pool and wait for its first connection; ``Unavailable`` when there is none."""
+        """Open the pool and wait for its first connection. Raise ``Unavailable`` if it cannot be made."""
         try:
             await self._pool.open(wait=True, timeout=30)
         except PoolTimeout as error:
@@ -78,7 +78,7 @@ class Database:
         await self._pool.close()
 
     async def ping(self) -> None:
-        """Run a statement; raise ``Unavailable`` if the server does not answer."""
+        """Run a statement. Raise ``Unavailable`` if the server does not answer."""
         async with self.transaction() as conn:
             await conn.execute("SELECT")
 
@@ -101,20 +101,20 @@ class Database:
             await conn.set_autocommit(False)
 
     async def _check(self, conn: Conn) -> None:
-        """Raise for a connection that was lost while it lay in the pool.
+        """Raise for a connection that was lost while idle in the pool.
 
-        A server that ends a connection, or dies, leaves something to be read on it: the end, or why. Where nothing is,
-        and it was used just now, no round trip is spent on asking; longer silence may be that of a network.
+        A server that ends a connection, or dies, makes its socket readable. If it is not, and the connection was used
+        recently, no round trip is spent on a probe; after a longer silence the network may have dropped it.
         """
-        lay_s = time.monotonic() - self._last_used_s.get(conn, -math.inf)
-        if lay_s > _TRUSTED_S or _has_something_to_read(conn):
+        idle_s = time.monotonic() - self._last_used_s.get(conn, -math.inf)
+        if idle_s > _TRUSTED_IDLE_S or _is_readable(conn):
             await AsyncConnectionPool.check_connection(conn)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Conn]:
-        """One transaction: committed when the block ends, rolled back when it raises.
+        """Open a transaction: committed when the block ends, rolled back if it raises.
 
-        Database errors come out as one of Genlock's six.
+        Database errors are raised as one of Genlock's six.
         """
         try:
             async with self._pool.connection() as conn:
@@ -173,7 +173,7 @@ def checked_conninfo(conninfo: str) -> str:
         malformed = True
     else:
         malformed = False
-    if malformed:  # outside of the except block: the cause quotes the string, and tracebacks print causes
+    if malformed:  # outside the except block: the cause quotes the string, and tracebacks print causes
         raise Invalid(
             "The database URL is malformed.",
             hint="Write postgresql://USER@HOST:PORT/NAME in GENLOCK_DATABASE_URL, special characters percent-encoded.",
@@ -182,8 +182,8 @@ def checked_conninfo(conninfo: str) -> str:
     return conninfo
 
 
-def _has_something_to_read(conn: Conn) -> bool:
-    """Whether anything waits on a connection's socket; always, on systems that cannot tell."""
+def _is_readable(conn: Conn) -> bool:
+    """Return whether a connection's socket is readable; true on systems without ``poll``."""
     if not hasattr(select, "poll"):
         return True
     waiting = select.poll()
@@ -192,7 +192,7 @@ def _has_something_to_read(conn: Conn) -> bool:
 
 
 async def _end_reading(conn: Conn) -> None:
-    """End a read-only transaction, refused or not, by COMMIT, after which psycopg keeps its prepared statements.
+    """End a read-only transaction, failed or not, by COMMIT, after which psycopg keeps its prepared statements.
 
     After a ROLLBACK it would prepare, and PostgreSQL plan, every statement of the connection again.
     """
@@ -239,7 +239,7 @@ async def ask(conn: Conn, query: LiteralString, **params: Any) -> SentQuery:
 
 
 async def ask_many(conn: Conn, cls: type[T], query: LiteralString, **params: Any) -> SentQueryFor[T]:
-    """Send a query whose rows become a ``cls``."""
+    """Send a query whose rows become instances of ``cls``."""
     cursor = conn.cursor(row_factory=class_row(cls))
     await cursor.execute(query, params)
     return cursor
@@ -258,10 +258,11 @@ async def pipelined(conn: Conn) -> AsyncGenerator[None]:
             yield
 
 
-async def hand_over(conn: Conn) -> None:
-    """Wait until PostgreSQL has received everything that was sent in a pipeline: it works on complete statements.
+async def flush(conn: Conn) -> None:
+    """Wait until PostgreSQL has received everything that was sent in a pipeline, so that it starts on complete
+    statements.
 
-    Psycopg sends as much as fits, and keeps the rest of a large statement until its next call.
+    Psycopg sends what fits into the buffer, and keeps the rest of a large statement until its next call.
     """
     await conn.wait(_flushing(conn.pgconn))
 
@@ -293,8 +294,8 @@ def unindented(query: LiteralString) -> LiteralString:
 
 
 async def plan_once(conn: Conn) -> None:
-    """Let the rest of the transaction use generic plans, which are made once for each connection.
+    """Use generic plans, which are made once per connection, for the rest of the transaction.
 
-    For large statements whose plan does not depend on their parameters: planning them costs more than running them.
+    For large statements whose plan does not depend on their parameters: planning them takes longer than running them.
     """
     await conn.execute("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")

@@ -1,4 +1,4 @@
-"""Brings a database to the newest revision; safe when several processes start at once."""
+"""Migrates a database to the newest revision; safe when several processes start at once."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +19,9 @@ _LOCK = 0x67656E6C6F636B  # "genlock": one migration at a time per database
 def migrate(conninfo: str, *, migrations: Path = MIGRATIONS) -> None:
     """Apply every revision that the database at ``conninfo`` lacks, under an advisory lock.
 
-    ``conninfo`` is a psycopg connection string of a role that may create schemas.
-    Raises ``Invalid`` for a malformed string, ``Unavailable`` when the server cannot be reached or is older than
-    PostgreSQL 15, ``Conflict`` when a newer version of Genlock has written the database.
+    ``conninfo`` is a psycopg connection string of a role that may create schemas. Raise ``Invalid`` for a malformed
+    string, ``Unavailable`` if the server cannot be reached or is older than PostgreSQL 15, ``Conflict`` if a newer
+    version of Genlock has written the database.
     """
     with _connected(conninfo) as lock:
         if lock.info.server_version < MINIMUM_SERVER:
@@ -33,14 +33,14 @@ def migrate(conninfo: str, *, migrations: Path = MIGRATIONS) -> None:
         revision = _revision(lock)
         _require_known(revision)
         if revision != revisions(migrations)[-1]:
-            # Alembic takes longer to import than the rest of a start, and most starts have nothing to change.
+            # Importing Alembic takes longer than the rest of a start, and most starts have nothing to migrate.
             load("genlock.db.upgrade", "upgrade")(conninfo, migrations)
 
 
 def require_current(conninfo: str) -> None:
-    """Raise ``Conflict`` unless the database is at the newest revision that this version of Genlock knows.
+    """Raise ``Conflict`` unless the database is at the newest revision that this version of Genlock has.
 
-    For processes that use a database and do not migrate it.
+    For processes that use a database without migrating it.
     """
     with _connected(conninfo) as conn:
         revision = _revision(conn)
@@ -55,7 +55,7 @@ def require_current(conninfo: str) -> None:
 
 
 def revisions(migrations: Path = MIGRATIONS) -> tuple[str, ...]:
-    """Return the revisions that this version of Genlock knows, oldest first."""
+    """Return the revisions of this version of Genlock, oldest first."""
     return tuple(sorted(path.stem.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")))
 
 
@@ -71,7 +71,7 @@ def _connected(conninfo: str) -> psycopg.Connection[Any]:
 
 
 def _revision(conn: psycopg.Connection[Any]) -> str | None:
-    """Return the revision of a database; ``None`` for one that Genlock has not used."""
+    """Return the revision of a database; ``None`` if Genlock has not used it."""
     table = conn.execute("SELECT to_regclass('genlock.alembic_version') IS NOT NULL").fetchone()
     if table is None or not table[0]:
         return None

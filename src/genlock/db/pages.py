@@ -1,4 +1,4 @@
-"""Keyset cursors: the sort keys of a page's last row, opaque to the caller."""
+"""Keyset cursors: the sort keys of a page's last row, opaque to the client."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ def encode_cursor(*keys: int | str | None) -> str:
 
 
 def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
-    """Return the sort keys in a cursor, checked against ``types``; ``None`` for no cursor. Raises ``Invalid``."""
+    """Return the sort keys in a cursor, checked against ``types``; ``None`` without a cursor. Raise ``Invalid``."""
     if cursor is None:
         return None
     try:
@@ -42,7 +42,7 @@ def decode_cursor(cursor: str | None, *types: type) -> tuple[Any, ...] | None:
 
 
 def decode_key(cursor: str | None) -> int | None:
-    """Return the number in a cursor of a list sorted by a number; ``None`` for no cursor. Raises ``Invalid``."""
+    """Return the number in a cursor of a list sorted by a number; ``None`` without a cursor. Raise ``Invalid``."""
     keys = decode_cursor(cursor, int)
     return keys[0] if keys else None
 

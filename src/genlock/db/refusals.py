@@ -1,4 +1,4 @@
-"""Turns database errors into Genlock's errors, by constraint name: the only place that does."""
+"""Converts database errors to Genlock's errors, by constraint name: the only place that does."""
 
 import psycopg
 from psycopg import errors
@@ -50,7 +50,7 @@ _MISSING = {
 
 
 def as_genlock_error(error: psycopg.Error) -> GenlockError:
-    """Return the error that tells the caller what a database error means."""
+    """Return the Genlock error for a database error."""
     name = error.diag.constraint_name or ""
     if isinstance(error, errors.IntegrityError):
         if name in _MISSING:
@@ -71,5 +71,5 @@ def as_genlock_error(error: psycopg.Error) -> GenlockError:
 
 
 def is_lost_connection(error: GenlockError) -> bool:
-    """Return whether an error means that the database was not reached or that the connection to it was lost."""
+    """Return whether an error means that the database could not be reached or the connection was lost."""
     return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout))

@@ -8,5 +8,5 @@ from pydantic_core import to_json
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> Json:
-    """Rows as such a parameter, written by pydantic's JSON: it takes a quarter of the time of Python's."""
+    """Return rows as such a parameter, serialised by pydantic, which takes a quarter of the time of ``json``."""
     return Json(rows, dumps=to_json)

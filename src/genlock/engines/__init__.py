@@ -1,1 +1,1 @@
-"""Engines: a spec and input files in, output files out; they know no database, no project and no receipt."""
+"""Engines: a spec and input files in, output files out, without database, projects or receipts."""

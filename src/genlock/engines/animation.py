@@ -23,7 +23,7 @@ _MOST_CHUNKS = 10_000
 
 
 def is_animated_webp(path: Path) -> bool:
-    """Whether a file says that it is an animated WEBP. One that cannot be opened does not; its reader says why."""
+    """Return whether a file has the header of an animated WEBP; false if it cannot be opened."""
     try:
         with path.open("rb") as source:
             head = source.read(21)
@@ -49,9 +49,9 @@ def is_animated_png(source: BinaryIO) -> bool:
 def animation_frames(
     path: Path, name: str, *, frame_pixels: int = MAX_PICTURE_PIXELS, most: int
 ) -> Iterator[tuple[Pixels, int]]:
-    """The frames of an animated WEBP, each with how many milliseconds it is shown; ``Invalid`` for a damaged one.
+    """Yield the frames of an animated WEBP with their durations in milliseconds. Raise ``Invalid`` if it is damaged.
 
-    ``name`` is what errors call it.
+    Errors call it ``name``.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise Invalid(

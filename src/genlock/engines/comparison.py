@@ -1,7 +1,7 @@
-"""Compares what two runs show, frame by frame: how alike each pair is, and where the first difference lies.
+"""Compares two videos frame by frame: the similarity of each pair, and the first frame that differs.
 
     one.mp4   ▢ ▢ ▢ ▢        psnr  ∞   ∞   41  38 dB
-    two.mp4   ▢ ▢ ▣ ▣   ──▶  ssim  1   1  .99 .98       first different: frame 3, with a picture of it
+    two.mp4   ▢ ▢ ▣ ▣   ──▶  ssim  1   1  .99 .98       first difference: frame 3, with a picture of it
 
 Two frames are in memory at a time.
 """
@@ -18,15 +18,15 @@ from genlock.engines.model import IMAGE, Produces
 from genlock.engines.pictures import Pixels, png_of, read_picture
 from genlock.model import Model
 
-AMPLIFIED = 8
-"""How many times a difference is enlarged in the picture of it, so that an eye sees what a number says."""
+AMPLIFICATION = 8
+"""The factor by which differences are amplified in their picture, to make them visible."""
 
 
 class Likeness(Model):
-    """How alike two videos are, or two pictures, which are videos of one frame here.
+    """The similarity of two videos, or of two pictures, which are treated as videos of one frame.
 
-    ``psnr_db`` (null where the frames are equal) and ``ssim`` have one number for each frame that both have and that
-    are of one size. ``first_different`` counts from 1; null when all frames are equal.
+    ``psnr_db`` (null where frames are equal) and ``ssim`` have a number for each frame that both have in the same size.
+    ``first_different`` counts from 1; null if all frames are equal.
     """
 
     frames: int
@@ -38,7 +38,7 @@ class Likeness(Model):
 
     @property
     def comparable(self) -> bool:
-        """Whether every frame has a counterpart to be compared with."""
+        """Whether every frame has a counterpart to compare with."""
         return self.same_size and self.frames == self.other_frames
 
     @property
@@ -53,16 +53,16 @@ class Likeness(Model):
 
 
 def compare(first: Path, second: Path, produces: Produces) -> tuple[Likeness, bytes | None]:
-    """Return how similar two outputs are, and a picture of the first frame that differs (PNG). Blocks.
+    """Compare two outputs; return their similarity and a picture of the first frame that differs (PNG). Blocks.
 
-    The picture shows that frame of ``first``, the same of ``second``, and their difference, enlarged, side by side.
-    Raises ``Invalid`` for an output that cannot be decoded.
+    The picture shows that frame of ``first`` and of ``second``, and their amplified difference, side by side. Raise
+    ``Invalid`` for an output that cannot be decoded.
     """
     return compare_frames(_frames(first, produces), _frames(second, produces))
 
 
 def compare_frames(before_frames: Iterable[Pixels], after_frames: Iterable[Pixels]) -> tuple[Likeness, bytes | None]:
-    """Compare frames like ``compare``: height × width × 3, eight bits."""
+    """Compare frames as ``compare`` does: height × width × 3, eight bits."""
     noise: list[float | None] = []
     structure: list[float] = []
     counts = [0, 0]
@@ -106,5 +106,5 @@ def _similarity(before: Pixels, after: Pixels) -> float:
 
 
 def _shown(before: Pixels, after: Pixels) -> bytes:
-    difference = np.abs(before.astype(np.int16) - after.astype(np.int16)) * AMPLIFIED
+    difference = np.abs(before.astype(np.int16) - after.astype(np.int16)) * AMPLIFICATION
     return png_of(np.concatenate([before, after, difference.clip(0, 255).astype(np.uint8)], axis=1))

@@ -1,4 +1,4 @@
-"""Reads an engine's inputs whole, within a limit."""
+"""Reads the input files of an engine completely, within a size limit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,9 +8,9 @@ from genlock.errors import Invalid, Unavailable
 
 
 def read_workflow(spec: RenderSpec, inputs: Mapping[str, Path], largest: int) -> bytes:
-    """The graph to run: the one of the spec, or else the file of its only workflow.
+    """Return the graph to run: that of the spec, or the file of its only workflow, of at most ``largest`` bytes.
 
-    Raises what ``read_input`` does, and ``Invalid`` where there is no graph and not exactly one workflow.
+    Raise the errors of ``read_input``, and ``Invalid`` without a graph and exactly one workflow.
     """
     if spec.graph is not None:
         return spec.graph
@@ -25,9 +25,9 @@ def read_workflow(spec: RenderSpec, inputs: Mapping[str, Path], largest: int) ->
 
 
 def read_input(item: EngineInput, inputs: Mapping[str, Path], largest: int) -> bytes:
-    """The bytes of an input, refused before they are read if there are more than ``largest``.
+    """Return the bytes of an input, at most ``largest``, which are checked before reading them.
 
-    ``Unavailable`` where they are not there, ``Invalid`` where they are too many.
+    Raise ``Unavailable`` if the file is missing, ``Invalid`` if it is too large.
     """
     path = inputs.get(item.key)
     try:

@@ -1,10 +1,10 @@
-"""Video: written bit-identically, decoded frame by frame within limits, and digested by what it shows.
+"""Video: encoding with reproducible bytes, decoding frame by frame within limits, digests of decoded frames.
 
-What is read may come from anybody. Only container formats that hold their own frames are opened (a playlist could
-name other files), sizes are checked before the first frame is decoded, and the decoder itself gets the same limit.
+Input is untrusted. Only container formats that embed their frames are opened (a playlist could name other files), sizes
+are checked before the first frame is decoded, and the decoder gets the same limit.
 """
 
-# PyAV's stubs leave the stream type of a packet and the keyword arguments of add_stream open.
+# PyAV's stubs do not type the stream of a packet and the keyword arguments of add_stream.
 # pyright: reportUnknownMemberType=false
 
 import hashlib
@@ -39,7 +39,7 @@ _BYTES_PER_SAMPLE = {
     **dict.fromkeys(("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "yuva420p", "gray"), 1),
     **dict.fromkeys(("yuv420p10le", "yuv422p10le", "yuv444p10le", "yuv420p12le", "yuv444p12le", "gray10le"), 2),
 }
-"""Pixel formats of separate planes, whose bytes are digested as they were decoded."""
+"""Planar pixel formats, whose bytes are digested as decoded."""
 
 
 _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
@@ -53,14 +53,14 @@ _X264 = {
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a video is read before it is refused."""
+    """The limits beyond which a video is refused."""
 
     frame_pixels: int = MAX_PICTURE_PIXELS
     frames: int = 200_000
 
 
 class VideoFacts(Model):
-    """What a video's container says about its pictures; ``frames`` is counted, not believed."""
+    """The facts of a video. ``frames`` is counted, not read from the container."""
 
     width: int
     height: int
@@ -69,7 +69,7 @@ class VideoFacts(Model):
 
 
 class Examined(Model):
-    """A video's facts, the digest of what it shows, and its last frame as PNG."""
+    """A video's facts, the digest of its frames, and its last frame as PNG."""
 
     facts: VideoFacts
     frames_digest: Digest
@@ -77,10 +77,10 @@ class Examined(Model):
 
 
 def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
-    """Write ``frames`` as H.264 in MP4 and give their number; the same frames always make the same bytes.
+    """Write ``frames`` as H.264 in MP4 and return their number; equal frames always give equal bytes.
 
-    Colours are converted here in whole numbers, since the converter in FFmpeg differs between processors. Width and
-    height must be even.
+    Colours are converted here with integers, because FFmpeg's converter differs between processors. Width and height
+    must be even.
     """
     written = 0
     try:
@@ -111,7 +111,7 @@ def encode_video(path: Path, frames: Iterable[Pixels], fps: float) -> int:
 
 
 def examine(path: Path, limits: Limits | None = None, *, name: str | None = None) -> Examined:
-    """Return a video's facts and digest, in one pass over its frames; ``Invalid`` if it does not decode to its end.
+    """Return a video's facts and digest, in one pass. Raise ``Invalid`` if it cannot be decoded to its end.
 
     ``name`` is its name in errors, if the client does not know its path.
     """
@@ -138,7 +138,7 @@ def examine(path: Path, limits: Limits | None = None, *, name: str | None = None
 
 
 def _examined_animation(path: Path, limits: Limits, name: str) -> Examined:
-    """An animated WEBP, its frames digested as RGB: its own colours are converted by the decoder itself."""
+    """Examine an animated WEBP; its frames are digested as RGB, because the decoder converts the colours itself."""
     digest = hashlib.sha256()
     frames = shown_ms = 0
     last: Pixels | None = None
@@ -159,29 +159,28 @@ def _examined_animation(path: Path, limits: Limits, name: str) -> Examined:
 
 
 def probe(path: Path, limits: Limits | None = None) -> VideoFacts:
-    """Return width, height, number of frames and frames per second; ``Invalid`` if the file is not a whole video."""
+    """Return width, height, number of frames and frames per second. Raise ``Invalid`` for an incomplete video."""
     return examine(path, limits).facts
 
 
 def frames_digest(path: Path, limits: Limits | None = None) -> Digest:
-    """Return the digest of a video's frames, independent of its container, its tags and its timing.
+    """Return the digest of a video's frames, independent of its container, tags and timing.
 
-    SHA-256 over all frames in the order they are shown; for each, the canonical JSON
-    ``{"height":…,"pixel_format":…,"width":…}``, one line feed, and then the samples as the decoder gave them: plane
-    by plane (Y, U, V), row by row, without padding. H.264 and VP9 define these bytes exactly, so every right decoder
-    agrees on them. Frames in other pixel formats than planes of 8, 10 or 12 bits are converted to RGB first and
-    called ``rgb24``. Time stamps are not digested.
+    SHA-256 over all frames in display order; for each, the canonical JSON ``{"height":…,"pixel_format":…,"width":…}``,
+    one line feed, and the decoded samples: plane by plane (Y, U, V), row by row, without padding. H.264 and VP9 define
+    these bytes exactly, so all correct decoders agree. Frames in pixel formats other than planes of 8, 10 or 12 bits
+    are first converted to RGB, as ``rgb24``. Timestamps are not digested.
     """
     return examine(path, limits).frames_digest
 
 
 def last_frame_of(path: Path, limits: Limits | None = None) -> bytes:
-    """The last frame of a video as PNG: what a chain continues from when a take came without one."""
+    """Return the last frame of a video as PNG, for takes that were recorded without one."""
     return examine(path, limits).last_frame
 
 
 def decoded(path: Path, limits: Limits | None = None) -> Iterator[Pixels]:
-    """The frames of a video in the order they are shown, as RGB, one at a time."""
+    """Yield the frames of a video in display order as RGB."""
     if is_animated_webp(path):
         within = limits or Limits()
         for pixels, _ in animation_frames(path, path.name, frame_pixels=within.frame_pixels, most=within.frames):
@@ -193,14 +192,14 @@ def decoded(path: Path, limits: Limits | None = None) -> Iterator[Pixels]:
 
 
 def picture_digest(pixels: Pixels) -> Digest:
-    """The digest of one picture's pixels: ``frames_digest`` of a video of this one frame in RGB."""
+    """Return the digest of a picture's pixels: ``frames_digest`` of a video of this one frame in RGB."""
     height, width, _ = pixels.shape
     return digest_of(_frame_header(width, height, "rgb24") + np.ascontiguousarray(pixels).tobytes())
 
 
 @contextmanager
 def _opened(path: Path, limits: Limits, name: str) -> Generator[tuple[InputContainer, VideoStream]]:
-    """A video file and its first video stream; FFmpeg's errors inside become ``Invalid``."""
+    """Open a video file; yield its container and first video stream. FFmpeg's errors inside become ``Invalid``."""
     try:
         options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
         # By itself FFmpeg takes an animated PNG for a still one if its texts are longer than what it looks at.
@@ -211,13 +210,13 @@ def _opened(path: Path, limits: Limits, name: str) -> Generator[tuple[InputConta
             if not container.streams.video:
                 raise _unreadable(name, "it holds no video stream")
             stream = container.streams.video[0]
-            # Against what its stubs say, PyAV has no codec context where FFmpeg has no decoder.
+            # Contrary to its stubs, PyAV has no codec context if FFmpeg has no decoder.
             context = cast(VideoCodecContext | None, stream.codec_context)
             if context is None:
                 raise _unreadable(name, "its codec is unknown here")
             _require_size(context.width, context.height, name, limits)
             _require_whole(stream, path, name)
-            # The decoder counts rows with their padding: twice the limit, and frames are measured again afterwards.
+            # The decoder counts padded rows: allow twice the limit; frames are measured again afterwards.
             context.options = {"max_pixels": str(2 * limits.frame_pixels)}
             yield container, stream
     except (FileNotFoundError, PermissionError) as error:
@@ -233,7 +232,7 @@ def _opened(path: Path, limits: Limits, name: str) -> Generator[tuple[InputConta
 
 
 def _frames(container: InputContainer, stream: VideoStream, name: str, limits: Limits) -> Iterator[VideoFrame]:
-    """Every frame of the stream; ``Invalid`` at a damaged packet or past a limit."""
+    """Yield every frame of the stream. Raise ``Invalid`` at a damaged packet or beyond a limit."""
     count = 0
     for packet in container.demux(stream):
         if packet.is_corrupt:
@@ -267,9 +266,9 @@ def _is_animated_png(path: Path) -> bool:
 
 
 def _require_whole(stream: VideoStream, path: Path, name: str) -> None:
-    """``Invalid`` if the index names samples behind the end of the file.
+    """Raise ``Invalid`` if the index refers to samples beyond the end of the file.
 
-    A file that is cut exactly between two samples otherwise decodes without complaint, only shorter.
+    Otherwise a file that is cut off exactly between two samples would decode as a shorter video.
     """
     end = max((entry.pos + entry.size for entry in stream.index_entries), default=0)
     if end > path.stat().st_size:
@@ -293,7 +292,7 @@ def _digest_frame(update: Callable[[bytes], None], frame: VideoFrame) -> None:
         return
     update(_frame_header(frame.width, frame.height, frame.format.name))
     for plane in frame.planes:
-        # The cast is for the checker: a plane offers its bytes through the buffer protocol.
+        # The cast is for the type checker: a plane supports the buffer protocol.
         rows = np.frombuffer(cast(bytes, plane), dtype=np.uint8).reshape(-1, plane.line_size)
         update(np.ascontiguousarray(rows[: plane.height, : plane.width * size]).tobytes())
 
@@ -307,12 +306,12 @@ def _to_rgb(frame: VideoFrame) -> Pixels:
 
 
 def _rate(fps: float) -> Fraction:
-    """Frames per second as FFmpeg counts them: 23.976 is 24000/1001."""
+    """Return frames per second as FFmpeg writes them: 23.976 is 24000/1001."""
     return Fraction(fps).limit_denominator(1001)
 
 
 def _to_yuv(pixels: Pixels) -> Pixels:
-    """RGB as planar YUV 4:2:0, BT.709 in limited range, in whole numbers of 2^-16; the planes stacked for FFmpeg."""
+    """Convert RGB to planar YUV 4:2:0, BT.709 limited range, in integers of 2^-16; the planes stacked for FFmpeg."""
     height, width, _ = pixels.shape
     if height % 2 or width % 2:
         raise Invalid(
@@ -329,5 +328,5 @@ def _to_yuv(pixels: Pixels) -> Pixels:
 
 
 def _quarters(channel: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The sums of 2 × 2 pixels."""
+    """Return the sums of 2 × 2 pixels."""
     return channel[0::2, 0::2] + channel[0::2, 1::2] + channel[1::2, 0::2] + channel[1::2, 1::2]

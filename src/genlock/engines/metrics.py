@@ -16,7 +16,8 @@ def ssim(first: Pixels, second: Pixels) -> float:
     """Return the mean structural similarity of two pictures of the same size: 1 for equal, near 0 for unrelated ones.
 
     Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural similarity",
-    2004; on BT.709 luma, with even windows of 8 × 8. ``ValueError`` for pictures of different or too small sizes.
+    2004; on BT.709 luma, with uniform windows of 8 × 8. Raise ``ValueError`` for pictures of different or too small
+    sizes.
     """
     if first.shape != second.shape or min(first.shape[:2]) < WINDOW:
         raise ValueError(f"cannot compare pictures of {first.shape} and {second.shape}")
@@ -33,7 +34,7 @@ def ssim(first: Pixels, second: Pixels) -> float:
 def psnr(first: Pixels, second: Pixels) -> float:
     """Return the peak signal-to-noise ratio of two pictures of the same size, over all channels, in decibels.
 
-    ``ValueError`` for pictures of different sizes, and for equal ones, which have no noise to compare with.
+    Raise ``ValueError`` for pictures of different sizes, and for equal ones, which have no noise.
     """
     if first.shape != second.shape:
         raise ValueError(f"cannot compare pictures of {first.shape} and {second.shape}")
@@ -50,7 +51,7 @@ def _luma(picture: Pixels) -> NDArray[np.float64]:
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of every window, by sums over the rectangle before it."""
+    """Return the mean of every window, from a summed-area table."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = np.cumsum(np.cumsum(values, axis=0), axis=1)
     inside = sums[WINDOW:, WINDOW:] - sums[:-WINDOW, WINDOW:] - sums[WINDOW:, :-WINDOW] + sums[:-WINDOW, :-WINDOW]

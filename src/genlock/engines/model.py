@@ -1,7 +1,7 @@
-"""What every engine takes and returns: the spec, the result, and the protocol.
+"""The interface of engines: the spec, the result, and the protocol.
 
-An engine never sees an asset, a version or a segment. It gets a frozen ``RenderSpec`` and a mapping from each
-input's key to a file whose bytes the caller has verified; it writes files into ``spec.workdir`` and names them.
+An engine never sees an asset, a version or a segment. It gets a frozen ``RenderSpec`` and a mapping from each input's
+key to a file whose bytes the caller has verified; it writes files into ``spec.workdir`` and names them.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from genlock.digest import Digest
 from genlock.model import SEED_FRAME, Kind, Model
 
 Produces = Literal["video", "image"]
-"""What a run makes: ``video`` for a segment, ``image`` for a new version of a variant."""
+"""The output of a run: ``video`` for a segment, ``image`` for a new version of a variant."""
 
 VIDEO = "video"
 IMAGE = "image"
@@ -33,7 +33,7 @@ LOST = "run_lost"
 
 
 class EngineInput(Model):
-    """One input of a run. ``key`` finds its file; ``role`` and ``ordinal`` say where it goes."""
+    """An input of a run. ``key`` identifies its file; ``role`` and ``ordinal`` its use."""
 
     key: str
     role: str
@@ -59,9 +59,9 @@ class RenderSpec(Model):
     """Everything that determines a run.
 
     ``graph`` is the exact graph to run; without it the file of the input in the role ``workflow`` is read.
-    ``parameters`` are the words of a receipt (``prompt``, ``cfg``, ``seed`` as a string, …) and override the graph.
-    ``work`` and ``attempt`` identify the attempt: an engine that outlives its callers stops the runs that earlier
-    attempts, whose caller was killed, have left there.
+    ``parameters`` are named as in receipts (``prompt``, ``cfg``, ``seed`` as a string, …) and override the graph.
+    ``work`` and ``attempt`` identify the attempt: an engine that outlives its callers stops the runs of earlier
+    attempts whose caller was killed.
     """
 
     run: str = Field(min_length=1, max_length=200)
@@ -133,7 +133,7 @@ class EngineInfo(Offer):
 
 
 class Report(Protocol):
-    """Receives a run's progress: ``progress`` from 0 to 1, never falling, on the event loop's thread.
+    """Receives a run's progress: ``progress`` from 0 to 1, never decreasing, on the event loop's thread.
 
     It must return at once and must not raise.
     """
@@ -144,21 +144,21 @@ class Report(Protocol):
 
 
 class Engine(Protocol):
-    """Turns a spec and input files into output files. Knows no database, no project, no receipt."""
+    """Renders a spec and input files to output files. Independent of database, projects and receipts."""
 
     @property
     def name(self) -> str:
-        """The engine's name, as receipts and requests write it."""
+        """The engine's name in receipts and requests."""
         ...
 
     async def describe(self) -> EngineInfo:
-        """Return the engine's present state; raise ``Unavailable`` if it cannot be reached."""
+        """Return the engine's present state. Raise ``Unavailable`` if it cannot be reached."""
         ...
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
         """Run ``spec`` and return its outputs.
 
-        Raises ``Invalid`` if the spec cannot be bound or read, ``Unavailable`` for files missing on this machine,
+        Raise ``Invalid`` if the spec cannot be bound or read, ``Unavailable`` for files missing on this machine,
         ``Conflict`` with the code ``cancelled`` after ``cancel``, ``Conflict`` if the run is already in progress.
         """
         ...

@@ -17,7 +17,9 @@ def engine_names() -> tuple[str, ...]:
 
 
 def offer_of(name: str) -> Offer:
-    """Return what an engine understands, whether it is reachable or not; ``NotFound`` with all names for others."""
+    """Return what an engine understands, even if it is not reachable. Raise ``NotFound`` with all names for unknown
+    ones.
+    """
     offer = OFFERS.get(name)
     if offer is None:
         raise NotFound(

@@ -1,4 +1,4 @@
-"""Single pictures: read bounded, fitted to a size, written losslessly; Pillow behind one small door."""
+"""Single pictures: reads them within limits, fits them to a size, and encodes them."""
 
 import io
 import struct
@@ -15,16 +15,16 @@ Pixels = NDArray[np.uint8]
 """Height × width × 3, red, green, blue."""
 
 MAX_PICTURE_PIXELS: Final = 8192 * 8192
-"""Unpacked, this is 192 MiB; a larger picture would cost more memory than a worker should risk."""
+"""192 MiB decoded; a larger picture could exhaust a worker's memory."""
 
 POSTER_SIDE: Final = 320
 _FORMATS = ("PNG", "JPEG", "WEBP")
 
 
 def read_picture(content: bytes, label: str) -> Pixels:
-    """The pixels of a PNG, JPEG or WebP file, turned upright, transparency laid on white.
+    """Return the pixels of a PNG, JPEG or WebP file, EXIF orientation applied, transparency composited onto white.
 
-    ``Invalid`` if it is none of these, is cut short, or would unpack to more than ``MAX_PICTURE_PIXELS``.
+    Raise ``Invalid`` if it has another format, is cut off, or has more than ``MAX_PICTURE_PIXELS``.
     """
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
@@ -50,7 +50,7 @@ def read_picture(content: bytes, label: str) -> Pixels:
 
 
 def fit(picture: Pixels, width: int, height: int) -> Pixels:
-    """The picture at exactly ``width`` × ``height``: scaled to cover it, and cut evenly on both sides."""
+    """Scale the picture to cover ``width`` × ``height`` and crop it to that size, centred."""
     if picture.shape[:2] == (height, width):
         return picture
     fitted = ImageOps.fit(Image.fromarray(picture), (width, height), method=Image.Resampling.LANCZOS)
@@ -58,14 +58,14 @@ def fit(picture: Pixels, width: int, height: int) -> Pixels:
 
 
 def png_of(picture: Pixels) -> bytes:
-    """The picture as PNG, lossless."""
+    """Return the picture as PNG, lossless."""
     written = io.BytesIO()
     Image.fromarray(picture).save(written, "PNG", compress_level=6)
     return written.getvalue()
 
 
 def poster_of(picture: Pixels) -> bytes:
-    """A small JPEG of the picture, its longer side at most ``POSTER_SIDE``."""
+    """Return a small JPEG of the picture, its longer side at most ``POSTER_SIDE``."""
     image = Image.fromarray(picture)
     image.thumbnail((POSTER_SIDE, POSTER_SIDE), Image.Resampling.LANCZOS)
     written = io.BytesIO()
@@ -74,7 +74,7 @@ def poster_of(picture: Pixels) -> bytes:
 
 
 def as_rgb(image: Image.Image) -> Pixels:
-    """The pixels of an opened picture, transparency laid on white."""
+    """Return the pixels of an opened picture, transparency composited onto white."""
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
         layered = image.convert("RGBA")
         ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))

@@ -29,12 +29,12 @@ _MAKERS: Mapping[str, Callable[[Settings], Engine]] = {ComfyUIEngine.name: _comf
 
 
 def engine_named(name: str, settings: Settings) -> Engine:
-    """Return a new engine; ``NotFound`` for an unknown name, ``Unavailable`` if the settings lack its address."""
+    """Create an engine. Raise ``NotFound`` for an unknown name, ``Unavailable`` if the settings lack its address."""
     return _MAKERS[offer_of(name).name](settings)
 
 
-def engines_here(settings: Settings, names: Iterable[str] | None = None) -> dict[str, Engine]:
-    """Return the engines of these names; without names, all whose address the settings have."""
+def configured_engines(settings: Settings, names: Iterable[str] | None = None) -> dict[str, Engine]:
+    """Create the engines of these names; without names, all whose address the settings have."""
     if names is None:
         names = [name for name in engine_names() if name != ComfyUIEngine.name or settings.comfyui_url is not None]
     return {name: engine_named(name, settings) for name in names}

@@ -18,7 +18,7 @@ E = TypeVar("E", bound=Settable)
 
 
 class Stops(Generic[E]):
-    """The runs of an engine that are in progress, each with the event that stops it."""
+    """The runs of an engine in progress, each with the event that stops it."""
 
     def __init__(self, event: Callable[[], E]) -> None:
         self._event = event
@@ -26,7 +26,7 @@ class Stops(Generic[E]):
 
     @contextmanager
     def under_way(self, run: str) -> Generator[E]:
-        """Yield the event that stops this run while it is in progress; raise ``Conflict`` if it already is."""
+        """Yield the event that stops this run while it is in progress. Raise ``Conflict`` if it already is."""
         if run in self._by_run:
             raise Conflict(f"The run {run} is already in progress.", hint="Give each run its own name.")
         stop = self._by_run[run] = self._event()

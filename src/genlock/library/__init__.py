@@ -1,1 +1,1 @@
-"""What goes in: assets, their versions and derivations, active versions, and the identity of files."""
+"""The library: assets, their versions and derivations, active versions, and the identity of files."""

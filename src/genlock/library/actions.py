@@ -1,4 +1,4 @@
-"""Decisions about assets and versions. Their effect on segments is decided in ``staleness``."""
+"""Writes of assets and versions. Their effect on segments is decided in ``staleness``."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from genlock.model import Actor
 
 
 async def create_asset(conn: Conn, new: NewAsset, actor: Actor) -> Asset:
-    """A new asset without versions. ``Conflict`` when its kind and name are taken there."""
+    """Create an asset without versions. Raise ``Conflict`` if its kind and name are taken."""
     asset_id = await sql.insert_asset(conn, new, actor)
     await log.append(
         conn, "asset.created", actor, project_id=new.project_id, subject=f"asset/{asset_id}", data={"name": new.name}
@@ -20,10 +20,10 @@ async def create_asset(conn: Conn, new: NewAsset, actor: Actor) -> Asset:
 
 
 async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) -> Added:
-    """Register bytes that are already stored as a version of an asset.
+    """Register stored bytes as a version of an asset, unless the asset has them already.
 
-    Bytes that the asset already has make no new version. The caller holds the library's lock.
-    Raises ``NotFound`` for unknown sources and ``Conflict`` when a version would become its own ancestor.
+    The caller holds the library's lock. Raise ``NotFound`` for unknown sources and ``Conflict`` when a version would
+    become its own ancestor.
     """
     asset = await sql.lock_asset(conn, asset_id)
     if asset.archived:
@@ -54,7 +54,7 @@ async def add_version(conn: Conn, asset_id: int, new: NewVersion, actor: Actor) 
 async def activate(
     conn: Conn, asset_id: int, number: int, actor: Actor, note: str = ""
 ) -> tuple[int | None, int | None]:
-    """Make a version the active one: (the version before, the log line's id, or ``None`` if it was active already).
+    """Activate a version; return the previous one and the id of the log entry, ``None`` if it was already active.
 
     The caller holds the library's lock.
     """
@@ -69,7 +69,7 @@ async def activate(
 
 
 async def rename_asset(conn: Conn, asset_id: int, name: str, actor: Actor) -> Asset:
-    """An asset under another name; receipts keep the one they were written with. ``Conflict`` when it is taken."""
+    """Rename an asset; receipts keep the name they were written with. Raise ``Conflict`` if the name is taken."""
     before = await sql.lock_asset(conn, asset_id)
     if before.name != name:
         await sql.rename_asset(conn, asset_id, name)
@@ -83,7 +83,7 @@ async def archive_asset(conn: Conn, asset_id: int, actor: Actor) -> Asset:
 
 
 async def restore_asset(conn: Conn, asset_id: int, actor: Actor) -> Asset:
-    """Bring an archived asset back."""
+    """Restore an archived asset."""
     return await _set_archived(conn, asset_id, False, actor)
 
 
@@ -100,7 +100,7 @@ async def _append_event(conn: Conn, verb: str, asset: Asset, actor: Actor, data:
 
 
 async def _require_bindings(conn: Conn, asset: Asset, number: int, bindings: dict[str, Any]) -> None:
-    """Refuse other bindings for bytes that are registered: what is recorded of a version does not change."""
+    """Raise ``Invalid`` if bytes that are registered are sent with other bindings: those of a version are immutable."""
     if (await sql.get_version(conn, asset.id, number)).bindings != bindings:
         raise Conflict(
             f"{asset.name} v{number} has these bytes already, with other bindings.",

@@ -1,13 +1,13 @@
-"""The identity of a file: both digests, its size and what it is, from reading it once.
+"""Identifies a file in one pass: its digest, effective digest, size, media type and details.
 
-An ``Identifier`` is fed the bytes as they come and keeps none of them beyond a header, a picture or a graph. It is
-also a ``blobs.store.Hasher``, so that an upload is written, hashed and understood in one pass::
+An ``Identifier`` consumes the bytes as a stream and buffers at most a header, a picture or a graph. It is also a
+``blobs.store.Hasher``, so that an upload is written, hashed and parsed in one pass::
 
     identifier = Identifier(kind, filename)
     with store.begin(identifier) as draft:
         for chunk in body:
             draft.write(chunk)
-        identity = identifier.finish()      refuses what is not sound, before anything is visible
+        identity = identifier.finish()      refuses an invalid file before anything is visible
         draft.commit()
 """
 
@@ -33,10 +33,10 @@ MAX_READINGS = 5
 
 
 class Identifier:
-    """Takes the bytes of one file in order, then says what it is.
+    """Identifies one file from its bytes in order.
 
-    ``update`` and ``finish`` raise ``Invalid``, naming the file, as soon as it cannot be what it should be. Chunks of
-    about a mebibyte let the second digest run on its own thread; the chunk may be used again when ``update`` returns.
+    ``update`` and ``finish`` raise ``Invalid``, naming the file, as soon as it is known to be invalid. With chunks of
+    about one MiB the effective digest is computed on its own thread; the chunk may be reused when ``update`` returns.
     """
 
     def __init__(self, kind: Kind, filename: str) -> None:
@@ -46,7 +46,7 @@ class Identifier:
         self._reader = reader_for(RULES[kind].content, kind, filename, self._name)
 
     def update(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Count ``chunk`` in."""
+        """Append ``chunk``."""
         view = memoryview(chunk)
         self._size_bytes += view.nbytes
         self._reader.feed(view)
@@ -56,28 +56,28 @@ class Identifier:
     feed = update
 
     def digest(self) -> bytes:
-        """The SHA-256 of everything so far: 32 bytes."""
+        """Return the 32-byte SHA-256 of everything so far."""
         return self._whole.digest()
 
     def finish(self) -> Identity:
-        """The identity of the whole file."""
+        """Return the identity of the whole file."""
         if not self._size_bytes:
             raise Invalid(
                 f"{self._name} is empty.", hint="It has zero bytes; save or download it again.", code="empty_file"
             )
         digest = from_raw(self._whole.digest())
-        findings = self._reader.finish()
+        facts = self._reader.finish()
         return Identity(
             digest=digest,
-            effective_digest=findings.effective_digest or digest,
+            effective_digest=facts.effective_digest or digest,
             size_bytes=self._size_bytes,
-            media_type=findings.media_type,
-            details=findings.details,
+            media_type=facts.media_type,
+            details=facts.details,
         )
 
 
 def identify_file(path: Path, kind: Kind) -> Identity:
-    """Return what the file at ``path`` is; read again if it changes meanwhile, ``Conflict`` if it never rests."""
+    """Identify the file at ``path``; read it again if it changes meanwhile. Raise ``Conflict`` if it keeps changing."""
     return identify_stamped(path, kind)[1]
 
 
@@ -89,10 +89,10 @@ def identify_stamped(
     store: Store | None = None,
     checkpoint: Callable[[], None] = lambda: None,
 ) -> tuple[FileStamp, Identity]:
-    """Return the stamp and the identity of the file at ``path``; with a ``store`` its bytes are kept.
+    """Return the stamp and the identity of the file at ``path``; with a ``store``, also store its bytes.
 
-    With ``roots`` the file must lie below one of them without any link in its path (``regular_file.open_below``).
-    ``checkpoint`` is called for every mebibyte, and may raise to break off.
+    With ``roots`` the file must be below one of them without any link in its path (``regular_file.open_below``).
+    ``checkpoint`` is called for every MiB and may raise to stop.
     """
     for _ in range(MAX_READINGS):
         source, before = _open(path, roots)
@@ -108,7 +108,7 @@ def identify_stamped(
         try:
             replacement, at_path = _open(path, roots)
         except NotFound:
-            continue  # it is being replaced by unlinking it first; the next reading shows whether it came back
+            continue  # replaced by unlinking it first: the next attempt finds the new file
         replacement.close()
         if before == after == at_path:
             if identity is not None:
@@ -123,7 +123,7 @@ def identify_stamped(
 
 
 def _open(path: Path, roots: Sequence[Path] | None) -> tuple[io.BufferedReader, FileStamp]:
-    """Return the open file and its stamp. ``NotFound`` if there is none, ``Unavailable`` if it cannot be opened."""
+    """Open the file; return it with its stamp. Raise ``NotFound`` if it does not exist, else ``Unavailable``."""
     try:
         source = open_regular(path) if roots is None else open_below(path, roots)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -148,16 +148,16 @@ def _read_once(
     store: Store | None,
     checkpoint: Callable[[], None],
 ) -> tuple[FileStamp, Identity]:
-    """Return the identity of what is read now, with the stamp that the file has afterwards."""
+    """Read the file once; return the identity of the bytes and the stamp after reading."""
     identifier = Identifier(kind, filename)
     buffer = memoryview(bytearray(READ_BYTES))
     with ExitStack() as stack:
         draft = None if store is None else stack.enter_context(store.begin(identifier))
-        take = identifier.update if draft is None else draft.write
+        append = identifier.update if draft is None else draft.write
         left = before.size_bytes
-        # A file that grows as fast as it is read would never end: what is behind its size makes it another file anyway.
+        # Stop after the size at opening: a file that grows while it is read counts as changed anyway.
         while left >= 0 and (count := source.readinto(buffer)):
-            take(buffer[:count])
+            append(buffer[:count])
             left -= count
             checkpoint()
         stamp = stamp_from(os.fstat(source.fileno()), filename)

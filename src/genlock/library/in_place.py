@@ -1,7 +1,7 @@
-"""Files that stay where they lie instead of being copied into the store: only below configured folders, without links.
+"""Files registered in place instead of being copied into the store: only below configured folders, without links.
 
-Registering follows links once and records the path that they lead to (``resolve_below``). Afterwards nothing follows a
-link: what is opened is the recorded path itself (``open_in_place``).
+Registering resolves links once and records the resolved path (``resolve_below``). Afterwards links are never
+followed: only the recorded path itself is opened (``open_in_place``).
 """
 
 import io
@@ -13,7 +13,7 @@ from genlock.regular_file import open_below
 
 
 def resolve_below(path: str, roots: Sequence[Path]) -> Path:
-    """Return the file that ``path`` leads to, links followed. ``Denied`` (403) outside of ``roots``."""
+    """Resolve the links of ``path``. Raise ``Denied`` (403) if the file is outside of ``roots``."""
     if "\x00" in path or not Path(path).is_absolute():
         raise Invalid(
             f"{path[:200]!r} is not an absolute path.", hint="Send the path from the root of the server's disk."
@@ -33,9 +33,10 @@ def resolve_below(path: str, roots: Sequence[Path]) -> Path:
 
 
 def open_in_place(path: Path, roots: Sequence[Path] | None) -> io.BufferedReader:
-    """Open the file of a version at ``path``; without ``roots`` anywhere, for callers that check what they read.
+    """Open the file of a version at ``path``; without ``roots`` anywhere, for callers that verify what they read.
 
-    ``NotFound`` (``bytes_gone``) if it is no longer there, ``Tampered`` if something else is there, such as a link.
+    Raise ``NotFound`` (``bytes_gone``) if it no longer exists, ``Tampered`` if it is not a regular file, such as a
+    link.
     """
     try:
         return open_below(path, roots)

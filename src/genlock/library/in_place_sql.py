@@ -1,4 +1,4 @@
-"""Rows about files in place: where a version's bytes lie outside the store, and under which stamps they were read."""
+"""Queries of files in place: paths of versions outside the store, and the stamps under which they were verified."""
 
 from genlock.db.connection import Conn, execute, scalar
 from genlock.digest import Digest, to_raw
@@ -6,7 +6,7 @@ from genlock.library.stamps import FileStamp
 
 
 async def in_place_path(conn: Conn, asset_id: int, number: int) -> str | None:
-    """Return where the bytes of a version lie, if they are outside the store."""
+    """Return the path of a version's file in place; ``None`` if its bytes are in the store."""
     return await scalar(
         conn,
         """
@@ -21,7 +21,7 @@ async def in_place_path(conn: Conn, asset_id: int, number: int) -> str | None:
 
 
 async def is_verified(conn: Conn, host: str, path: str, stamp: FileStamp, digest: Digest) -> bool:
-    """Return whether a file with this stamp was read, by a verification or a scan, and had this digest."""
+    """Return whether a verification or a scan found this digest in the file with this stamp."""
     return await scalar(
         conn,
         """
@@ -45,7 +45,7 @@ async def is_verified(conn: Conn, host: str, path: str, stamp: FileStamp, digest
 
 
 async def note_verified(conn: Conn, host: str, path: str, stamp: FileStamp, digest: Digest) -> None:
-    """Record that a file with this stamp was read and had this digest; what was recorded of the path before goes."""
+    """Record that the file with this stamp has this digest, replacing the earlier record of the path."""
     await execute(
         conn,
         """

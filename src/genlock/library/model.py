@@ -1,4 +1,4 @@
-"""What goes in: assets, their versions, and what each version was made from."""
+"""Assets, their versions and derivations."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from genlock.model import Kind, Model, Name
 
 
 class UsedBy(Model):
-    """How many segments use something now, and how many of those are stale."""
+    """Number of segments that use an asset or version now, and how many of them are stale."""
 
     segments: int
     stale: int
@@ -27,7 +27,7 @@ UsedByOrNot = Annotated[
 
 
 class Asset(Model):
-    """A named thing that goes into a generation. ``project_id`` is null when all projects share it."""
+    """A named input of generation. ``project_id`` is null if all projects share it."""
 
     id: int
     project_id: int | None
@@ -42,7 +42,7 @@ class Asset(Model):
 
 
 class NewAsset(Model):
-    """What a caller says of an asset that does not exist yet."""
+    """An asset to create."""
 
     kind: Kind
     name: Name
@@ -50,14 +50,14 @@ class NewAsset(Model):
 
 
 class VersionRef(Model):
-    """One version of one asset."""
+    """A version of an asset."""
 
     asset_id: int
     number: int
 
 
 class Derivation(Model):
-    """One act of making: the version was made from these sources, by a receipt or as declared at upload."""
+    """A derivation: the version was made from these sources, by a receipt or as declared at upload."""
 
     id: int
     sources: tuple[VersionRef, ...]
@@ -68,9 +68,9 @@ class Derivation(Model):
 class Version(Model):
     """The immutable content of an asset, numbered from 1.
 
-    ``digest`` is of the bytes; ``effective_digest`` decides equality. ``equivalent_to`` names the earlier
-    version that is equal to this one although its bytes differ. ``gone_since``: when its bytes were
-    first missing, as when a file registered in place was overwritten; null while they are there.
+    ``digest`` is of the bytes; ``effective_digest`` decides equality. ``equivalent_to`` is the earlier version that is
+    equal to this one although its bytes differ. ``gone_since`` is when its bytes were first missing, as when a file
+    registered in place was overwritten; null while they exist.
     """
 
     asset_id: int
@@ -94,7 +94,7 @@ class Version(Model):
 
 
 class Identity(Model):
-    """What a file is: ``details`` are JSON; the effective digest is the digest where the kind has no rule."""
+    """The identity of a file. ``details`` are JSON; the effective digest is the digest for kinds without a rule."""
 
     digest: Digest
     effective_digest: Digest
@@ -104,7 +104,7 @@ class Identity(Model):
 
 
 class NewVersion(Model):
-    """A version about to be registered: what its bytes are, and what the caller says of it."""
+    """A version to register: the identity of its bytes, and its note, sources and bindings."""
 
     digest: Digest
     effective_digest: Digest
@@ -127,7 +127,7 @@ class Outcome(StrEnum):
 
 
 class Added(Model):
-    """An upload's outcome, and the version that has its bytes."""
+    """The outcome of an upload, and the version that has its bytes."""
 
     outcome: Outcome
     version: Version
@@ -135,7 +135,7 @@ class Added(Model):
 
 
 class Activation(Model):
-    """One line of the activation log: who moved the active version, when, from where to where."""
+    """An entry of the activation log: the change of the active version, its time and its author."""
 
     id: int
     asset_id: int

@@ -1,4 +1,4 @@
-"""What a picture is: its size, format and mode, read by decoding it once."""
+"""Reads pictures: size, format and mode, from decoding the file completely."""
 
 import io
 import struct
@@ -14,16 +14,16 @@ from genlock.model import Model
 
 MAX_PICTURE_BYTES = 48 * 2**20
 MAX_PIXELS = 8192 * 8192
-"""Decoding needs up to four bytes a pixel: 256 MiB at this limit."""
+"""Decoding needs up to four bytes per pixel: 256 MiB at this limit."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
-    # MPO is how phones write a JPEG with a second picture behind it; every reader shows it as a JPEG.
+    # MPO is a JPEG with a second picture appended, as phones write it; viewers show it as a JPEG.
     {"PNG": "image/png", "JPEG": "image/jpeg", "MPO": "image/jpeg", "WEBP": "image/webp"}
 )
 _EXPORT = "Export it again as PNG, JPEG or WebP."
 
-# Whatever a decoder raises on bytes that are not a picture; all of it means the same to the caller.
+# What decoders raise on bytes that are not a picture.
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -40,7 +40,7 @@ _BROKEN = (
 
 
 class Picture(Model):
-    """One picture: ``width`` and ``height`` in pixels, ``format`` and ``mode`` in Pillow's words, its frames."""
+    """A picture: ``width`` and ``height`` in pixels, Pillow's ``format`` and ``mode``, number of frames."""
 
     width: int
     height: int
@@ -50,27 +50,27 @@ class Picture(Model):
     media_type: str
 
     def details(self) -> dict[str, Any]:
-        """What a version shows of it."""
+        """Return the details of a version."""
         return self.model_dump(exclude={"media_type"})
 
 
-def look_at(content: bytes | bytearray, name: str) -> Picture:
-    """The picture in ``content``; ``Invalid``, naming ``name``, if it is not one, not whole, or too large to decode."""
+def read_picture(content: bytes | bytearray, name: str) -> Picture:
+    """Decode the picture in ``content``. Raise ``Invalid``, naming ``name``, if it is broken, cut off or too large."""
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             picture = _describe(opened)
             _require_decodable(picture, name)
             if picture.format == "PNG":
-                opened.verify()  # every checksum up to the end; spends the image
+                opened.verify()  # every checksum up to the end; the image cannot be used afterwards
         _require_ending(content, picture)
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             if picture.media_type == "image/jpeg":
-                opened.draft(None, (picture.width // 8, picture.height // 8))  # all bytes are read, few pixels kept
+                opened.draft(None, (picture.width // 8, picture.height // 8))  # reads all bytes but keeps few pixels
             opened.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels(name) from None
     except UnidentifiedImageError as error:
-        # Pillow names the object it was given, which is ours and says nothing to anybody.
+        # Pillow's message names our BytesIO object, which means nothing to a user.
         raise Invalid(
             f"{name} is not a whole picture: it does not begin like a PNG, JPEG or WebP.",
             hint=_EXPORT,
@@ -108,13 +108,13 @@ def _too_many_pixels(name: str) -> Invalid:
 
 
 def _require_ending(content: bytes | bytearray, picture: Picture) -> None:
-    """Raise ``ValueError`` where the decoder would be content with less than the whole file."""
+    """Raise ``ValueError`` if the file is cut off where the decoder would not notice it."""
     if not _ENDINGS[picture.format](content):
         raise ValueError("its end is missing")
 
 
 def _png_ends(content: bytes | bytearray) -> bool:
-    """Whether the chunks (length, name, content, checksum) go on to a whole IEND."""
+    """Return whether the chunks (length, name, content, checksum) extend to a complete IEND."""
     place, name = 8, b""
     while name != b"IEND" and place < len(content):
         name = bytes(content[place + 4 : place + 8])
@@ -123,12 +123,12 @@ def _png_ends(content: bytes | bytearray) -> bool:
 
 
 def _jpeg_ends(content: bytes | bytearray) -> bool:
-    """Whether an end marker follows the start of the first scan. Cameras write more behind it."""
+    """Return whether an end marker follows the start of the first scan. Cameras append more data to it."""
     return content.find(b"\xff\xd9", content.find(b"\xff\xda")) >= 0
 
 
 def _webp_ends(content: bytes | bytearray) -> bool:
-    """Whether as many bytes are there as the container announces."""
+    """Return whether the file has as many bytes as its container declares."""
     return int.from_bytes(content[4:8], "little") + 8 <= len(content)
 
 

@@ -1,7 +1,7 @@
-"""Readers: each follows the bytes of a file as they stream by, and says at the end what they are.
+"""Readers: parse a file while it streams by, and report its effective digest, media type and details.
 
-A reader keeps at most a header, a picture or a graph. ``feed`` may leave work running on another thread, on the same
-bytes; ``settle`` waits for it.
+A reader buffers at most a header, a picture or a graph. ``feed`` may leave work running on another thread that reads
+the same bytes; ``drain`` waits for it.
 """
 
 import codecs
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from genlock.digest import Digest, from_raw
 from genlock.errors import Invalid
 from genlock.kinds import JSON, OCTETS, SAFETENSORS_EXTENSIONS, TEXT, Content, extension_of, media_type_of
-from genlock.library.pictures import MAX_PICTURE_BYTES, look_at
+from genlock.library.pictures import MAX_PICTURE_BYTES, read_picture
 from genlock.library.safetensors_header import (
     LENGTH_BYTES,
     MAX_HEADER_BYTES,
@@ -25,12 +25,12 @@ from genlock.library.skeleton import MAX_WORKFLOW_BYTES, read_workflow
 from genlock.model import Kind
 
 MAX_TEXT_BYTES = 2**20
-WORTH_A_THREAD_BYTES = 2**17
-"""Below this, handing a chunk to another thread takes about as long as hashing it."""
+MIN_THREADED_BYTES = 2**17
+"""For smaller chunks, submitting to another thread takes about as long as hashing."""
 
 
-class Findings(NamedTuple):
-    """What a reader found; ``effective_digest`` is None where equality goes by the bytes."""
+class FileFacts(NamedTuple):
+    """The result of a reader. ``effective_digest`` is ``None`` if equality is by bytes."""
 
     effective_digest: Digest | None
     media_type: str
@@ -38,65 +38,65 @@ class Findings(NamedTuple):
 
 
 class Reader(Protocol):
-    """Follows one file."""
+    """Parses one file."""
 
     def feed(self, view: memoryview) -> None:
-        """Take the next bytes; ``Invalid`` as soon as they cannot be what they should."""
+        """Parse the next bytes. Raise ``Invalid`` as soon as the file is known to be invalid."""
         ...
 
     def drain(self) -> None:
-        """Return when the bytes last fed are no longer needed."""
+        """Wait until the bytes last fed are no longer read."""
         ...
 
-    def finish(self) -> Findings:
-        """What the file is; ``Invalid`` if it is not whole."""
+    def finish(self) -> FileFacts:
+        """Return the facts about the file. Raise ``Invalid`` if it is incomplete."""
         ...
 
 
 def reader_for(content: Content, kind: Kind, filename: str, name: str) -> Reader:
-    """The reader for what files of ``kind`` contain; ``name`` is what messages call the file."""
+    """Return the reader for the content of ``kind``; messages call the file ``name``."""
     match content:
         case Content.WEIGHTS:
             return WeightsReader(extension_of(filename) in SAFETENSORS_EXTENSIONS, name)
         case Content.PICTURE:
-            return WholeReader(name, MAX_PICTURE_BYTES, lambda held: _picture(held, name))
+            return WholeReader(name, MAX_PICTURE_BYTES, lambda content: _picture(content, name))
         case Content.WORKFLOW:
-            return WholeReader(name, MAX_WORKFLOW_BYTES, lambda held: _workflow(held, name))
+            return WholeReader(name, MAX_WORKFLOW_BYTES, lambda content: _workflow(content, name))
         case Content.TEXT:
             return TextReader(name)
         case Content.BYTES:
             return BytesReader(media_type_of(kind, filename))
 
 
-def _picture(held: bytearray, name: str) -> Findings:
-    picture = look_at(held, name)
-    return Findings(None, picture.media_type, picture.details())
+def _picture(content: bytearray, name: str) -> FileFacts:
+    picture = read_picture(content, name)
+    return FileFacts(None, picture.media_type, picture.details())
 
 
-def _workflow(held: bytearray, name: str) -> Findings:
-    workflow = read_workflow(held, name)
-    return Findings(workflow.skeleton_digest, JSON, workflow.details())
+def _workflow(content: bytearray, name: str) -> FileFacts:
+    workflow = read_workflow(content, name)
+    return FileFacts(workflow.skeleton_digest, JSON, workflow.details())
 
 
 class BytesReader:
-    """Looks at nothing."""
+    """Accepts any bytes without parsing them."""
 
     def __init__(self, media_type: str) -> None:
         self._media_type = media_type
 
     def feed(self, view: memoryview) -> None:
-        """Let the bytes pass."""
+        """Ignore the bytes."""
 
     def drain(self) -> None:
         """Return at once: nothing runs in the background."""
 
-    def finish(self) -> Findings:
-        """The media type alone."""
-        return Findings(None, self._media_type, {})
+    def finish(self) -> FileFacts:
+        """Return the media type only."""
+        return FileFacts(None, self._media_type, {})
 
 
 class TextReader:
-    """Follows UTF-8 text, which a prompt is."""
+    """Parses UTF-8 text, such as a prompt."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -105,7 +105,7 @@ class TextReader:
         self._characters = 0
 
     def feed(self, view: memoryview) -> None:
-        """Refuse what is not UTF-8, holds a NUL, or is far too long for a prompt."""
+        """Raise ``Invalid`` if the text is not UTF-8, contains a NUL or is too long for a prompt."""
         self._size_bytes += view.nbytes
         if self._size_bytes > MAX_TEXT_BYTES:
             raise too_large(self._name, "text", MAX_TEXT_BYTES)
@@ -114,10 +114,10 @@ class TextReader:
     def drain(self) -> None:
         """Return at once: nothing runs in the background."""
 
-    def finish(self) -> Findings:
-        """How many characters there are."""
+    def finish(self) -> FileFacts:
+        """Return the number of characters."""
         self._decode(b"", final=True)
-        return Findings(None, TEXT, {"characters": self._characters})
+        return FileFacts(None, TEXT, {"characters": self._characters})
 
     def _decode(self, content: bytes, *, final: bool) -> None:
         try:
@@ -130,40 +130,40 @@ class TextReader:
 
 
 class WholeReader:
-    """Holds a small file whole, and gives it to ``read`` at the end."""
+    """Buffers a small file and passes it to ``read`` at the end."""
 
-    def __init__(self, name: str, limit_bytes: int, read: Callable[[bytearray], Findings]) -> None:
+    def __init__(self, name: str, limit_bytes: int, read: Callable[[bytearray], FileFacts]) -> None:
         self._name = name
         self._limit_bytes = limit_bytes
         self._read = read
-        self._held = bytearray()
+        self._content = bytearray()
 
     def feed(self, view: memoryview) -> None:
-        """Hold the bytes; ``Invalid`` (413) beyond the limit."""
-        if len(self._held) + view.nbytes > self._limit_bytes:
+        """Buffer the bytes. Raise ``Invalid`` (413) beyond the limit."""
+        if len(self._content) + view.nbytes > self._limit_bytes:
             raise too_large(self._name, "file of this kind", self._limit_bytes)
-        self._held += view
+        self._content += view
 
     def drain(self) -> None:
         """Return at once: nothing runs in the background."""
 
-    def finish(self) -> Findings:
-        """What ``read`` says."""
-        return self._read(self._held)
+    def finish(self) -> FileFacts:
+        """Return the result of ``read``."""
+        return self._read(self._content)
 
 
 class WeightsReader:
-    """Follows weights. safetensors get their effective digest; a file of another format passes by unread.
+    """Parses weights: computes the effective digest of safetensors and skips other formats.
 
-    The content tells: by a plausible length followed by ``{`` and a sound header. A name that ends in
-    ``.safetensors`` is a claim, and what does not keep it is refused.
+    The content decides: a plausible length followed by ``{`` and a valid header is safetensors. A file whose name ends
+    in ``.safetensors`` is refused if it is not.
     """
 
     def __init__(self, claimed: bool, name: str) -> None:
         self._claimed = claimed
         self._name = name
         self._head: bytearray | None = bytearray()
-        self._wanted_bytes = LENGTH_BYTES + 1
+        self._head_bytes = LENGTH_BYTES + 1
         self._header: Header | None = None
         self._effective = hashlib.sha256()
         self._data_bytes = 0
@@ -171,15 +171,15 @@ class WeightsReader:
         self._running: Future[None] | None = None
 
     def feed(self, view: memoryview) -> None:
-        """Gather the header, then count the data into the effective digest."""
+        """Buffer the header, then hash the data into the effective digest."""
         while self._head is not None and view:
-            taken = view[: self._wanted_bytes - len(self._head)]
+            taken = view[: self._head_bytes - len(self._head)]
             self._head += taken
             view = view[taken.nbytes :]
-            if len(self._head) == self._wanted_bytes:
-                self._look_at_head(self._head)
+            if len(self._head) == self._head_bytes:
+                self._parse_head(self._head)
         if self._header is not None and view:
-            self._count(view, self._header)
+            self._hash(view, self._header)
 
     def drain(self) -> None:
         """Wait for the second thread."""
@@ -187,29 +187,29 @@ class WeightsReader:
             self._running.result()
             self._running = None
 
-    def finish(self) -> Findings:
-        """The effective digest and what the header says, or nothing for other formats."""
+    def finish(self) -> FileFacts:
+        """Return the effective digest and the header's details; neither for other formats."""
         if self._thread is not None:
             self._thread.shutdown()
         if self._header is None:
             if self._head is not None:
                 self._refuse(unsound(self._name, "it ends before its header does"))
-            return Findings(None, OCTETS, {})
+            return FileFacts(None, OCTETS, {})
         if self._data_bytes != self._header.data_bytes:
             missing = self._header.data_bytes - self._data_bytes
             self._refuse(unsound(self._name, f"its last {missing:,} bytes are missing: it was cut off"))
-            return Findings(None, OCTETS, {})
-        return Findings(from_raw(self._effective.digest()), OCTETS, self._header.details())
+            return FileFacts(None, OCTETS, {})
+        return FileFacts(from_raw(self._effective.digest()), OCTETS, self._header.details())
 
-    def _look_at_head(self, head: bytearray) -> None:
-        """Decide, once nine bytes are here, whether to go on; once the header is here, whether it is sound."""
+    def _parse_head(self, head: bytearray) -> None:
+        """Check the length after nine bytes, and parse the header once it is complete."""
         length = int.from_bytes(head[:LENGTH_BYTES], "little")
         if len(head) == LENGTH_BYTES + 1:
             if not 2 <= length <= MAX_HEADER_BYTES or head[LENGTH_BYTES] != ord("{"):
                 self._refuse(_no_header(head, length, self._name))
                 self._head = None
                 return
-            self._wanted_bytes = LENGTH_BYTES + length
+            self._head_bytes = LENGTH_BYTES + length
             return
         self._head = None
         try:
@@ -220,25 +220,25 @@ class WeightsReader:
             return
         self._effective.update(self._header.canonical)
 
-    def _count(self, view: memoryview, header: Header) -> None:
+    def _hash(self, view: memoryview, header: Header) -> None:
         self._data_bytes += view.nbytes
         if self._data_bytes > header.data_bytes:
             self._refuse(unsound(self._name, f"bytes follow after the last tensor (byte {header.data_bytes:,})"))
             self._header = None
-        elif view.nbytes < WORTH_A_THREAD_BYTES:
+        elif view.nbytes < MIN_THREADED_BYTES:
             self._effective.update(view)
         else:
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="effective-digest")
             self._running = self._thread.submit(self._effective.update, view)
 
     def _refuse(self, error: Invalid) -> None:
-        """Raise ``error`` if the name claims safetensors; otherwise it is merely another format."""
+        """Raise ``error`` if the name claims safetensors; otherwise the file merely has another format."""
         if self._claimed:
             raise error
 
 
 def _no_header(head: bytearray, length: int, name: str) -> Invalid:
-    """The error for a file that does not begin as safetensors do, with a guess at what it is instead."""
+    """Return the error for a file that does not begin like safetensors, with a guess at its actual format."""
     for beginning, guess in _LOOKALIKES:
         if head.startswith(beginning):
             return unsound(name, f"it is {guess}")
@@ -257,7 +257,7 @@ _LOOKALIKES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
 
 
 def too_large(name: str, what: str, limit_bytes: int) -> Invalid:
-    """The error (413) for a file that is larger than its kind ever is."""
+    """Return the error (413) for a file that exceeds the limit of its kind."""
     return Invalid(
         f"{name} is larger than a {what} may be ({limit_bytes:,} bytes).",
         hint="Check that it is the right file and the right kind.",
@@ -267,6 +267,6 @@ def too_large(name: str, what: str, limit_bytes: int) -> Invalid:
 
 
 def shown_name(filename: str) -> str:
-    """``filename`` as messages write it: quoted, and without characters that could steer a terminal."""
+    """Return ``filename`` as shown in messages: quoted, without characters that could control a terminal."""
     plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in filename[:255])
     return f"'{plain}'"

@@ -1,8 +1,8 @@
-"""The header of a safetensors file: read strictly, checked against the data, and written canonically.
+"""Parses the header of a safetensors file strictly, checks it against the data, and serialises it canonically.
 
-Layout of the format: eight bytes, the header's length as an unsigned little-endian integer; the header, one JSON
-object ``{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}``, padded with spaces; the
-data, whose every byte belongs to exactly one tensor. Nothing of a file is ever executed or unpickled.
+The format: eight bytes with the header's length as an unsigned little-endian integer; the header, one JSON object
+``{name: {dtype, shape, data_offsets: [begin, end]}, "__metadata__": {text: text}}``, padded with spaces; the data,
+whose every byte belongs to exactly one tensor. Nothing of a file is executed or unpickled.
 """
 
 import json
@@ -18,7 +18,7 @@ from genlock.graphs.strict_json import read_json
 
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 * 2**20
-"""The format allows 100 MB. Real headers stay below 2 MB, and one is held in memory while its file streams by."""
+"""The format allows 100 MB. Real headers are below 2 MB; one is kept in memory while its file is read."""
 MAX_DIMENSIONS = 32
 MAX_INTEGER = 2**53 - 1
 
@@ -33,14 +33,14 @@ BITS: Mapping[str, int] = MappingProxyType(
         "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "F16": 16, "BF16": 16, "F32": 32, "F64": 64, "C64": 64,
     }
 )  # fmt: skip
-"""Size in bits of one element of each dtype that the format has."""
+"""Bits per element of each dtype of the format."""
 
 MAX_METADATA_KEYS = 64
 MAX_METADATA_TEXT = 400
 
 
 class Tensor(NamedTuple):
-    """What the header says of one tensor; ``begin`` and ``end`` are offsets into the data."""
+    """A tensor of the header; ``begin`` and ``end`` are offsets into the data in bytes."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -49,14 +49,14 @@ class Tensor(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """How many numbers it holds."""
+        """Number of elements."""
         return prod(self.shape)
 
 
 class Header(NamedTuple):
-    """A header whose tensors cover ``data_bytes`` bytes without a hole or an overlap.
+    """A header whose tensors cover ``data_bytes`` bytes without gaps or overlaps.
 
-    ``canonical`` is RFC 8785 of the header without ``__metadata__``: what the effective digest begins with.
+    ``canonical`` is RFC 8785 of the header without ``__metadata__``; the effective digest begins with it.
     """
 
     tensors: Mapping[str, Tensor]
@@ -65,7 +65,7 @@ class Header(NamedTuple):
     canonical: bytes
 
     def details(self) -> dict[str, Any]:
-        """What a version shows of its weights: counts, dtypes, ranks of a LoRA, and the metadata's beginning."""
+        """Return the details of a version: counts, dtypes, ranks of a LoRA, and the metadata, truncated."""
         ranks = {tensor.shape[0] for name, tensor in self.tensors.items() if _is_lora_down(name) and tensor.shape}
         shown = {_plain(key): _plain(self.metadata[key]) for key in sorted(self.metadata)[:MAX_METADATA_KEYS]}
         cut = len(shown) < len(self.metadata) or any(
@@ -83,18 +83,18 @@ class Header(NamedTuple):
 
 
 def read_header(content: bytes | bytearray, name: str) -> Header:
-    """The header in ``content`` (without the length before it); ``Invalid``, naming ``name``, if it is not sound."""
+    """Parse the header in ``content`` (without its length). Raise ``Invalid``, naming ``name``, if it is not valid."""
     if not content.startswith(b"{"):
         raise unsound(name, "its header is not a JSON object")
     header: dict[str, Any] = read_json(content, f"The header of {name}")
     metadata = _metadata(header.pop(_METADATA, None), name)
-    # One at a time out of what was parsed: a header of many tensors is not held twice.
+    # Popped one at a time, so that a header of many tensors is not in memory twice.
     tensors = {key: _tensor(header.pop(key), key, name) for key in tuple(header)}
     return Header(tensors, metadata, _covered(tensors, name), _canonical(tensors, name))
 
 
 def unsound(name: str, reason: str, hint: str = _EXPORT) -> Invalid:
-    """The error for a file that is not the safetensors file it should be."""
+    """Return the error for an invalid safetensors file."""
     return Invalid(f"{name} is not a sound safetensors file: {reason}.", hint=hint, code="bad_safetensors")
 
 
@@ -131,9 +131,9 @@ def _tensor(value: Any, key: str, name: str) -> Tensor:
 
 
 def _canonical(tensors: Mapping[str, Tensor], name: str) -> bytes:
-    """RFC 8785 of the tensors. Headers have thousands of them, for which ``rfc8785`` would take longer than a hash.
+    """Return RFC 8785 of the tensors. Headers have thousands, for which ``rfc8785`` would be slower than hashing.
 
-    For these types the two differ in one thing, the order of keys, which RFC 8785 takes from their UTF-16.
+    For these types ``json`` differs only in the order of keys, which RFC 8785 sorts as UTF-16.
     """
     try:
         ordered = {
@@ -154,7 +154,7 @@ def _naturals(value: Any) -> tuple[int, ...] | None:
 
 
 def _covered(tensors: Mapping[str, Tensor], name: str) -> int:
-    """How many bytes of data the tensors cover, one after the other; ``Invalid`` on holes and overlaps."""
+    """Return the number of data bytes that the tensors cover. Raise ``Invalid`` on gaps and overlaps."""
     ordered = sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end))
     if ordered and ordered[0][1].begin != 0:
         raise unsound(name, f"its data begins with {ordered[0][1].begin} bytes that belong to no tensor")
@@ -167,11 +167,11 @@ def _covered(tensors: Mapping[str, Tensor], name: str) -> int:
 
 
 def _is_lora_down(key: str) -> bool:
-    """Whether the tensor is the narrow half of a low-rank pair: its first dimension is the rank."""
+    """Return whether the tensor is the down projection of a LoRA pair, whose first dimension is the rank."""
     return key.endswith((".lora_down.weight", ".lora_A.weight", ".lora_A.default.weight", ".lora.down.weight"))
 
 
 def _plain(text: str) -> str:
-    """``text`` cut to what is shown, without what a database or a terminal cannot take."""
+    """Return ``text`` truncated for display, without characters that a database or a terminal cannot handle."""
     cut = text if len(text) <= MAX_METADATA_TEXT else text[: MAX_METADATA_TEXT - 1] + "…"
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in cut)

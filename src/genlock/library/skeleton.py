@@ -1,14 +1,12 @@
-"""The skeleton of a workflow: what stays of its graph when titles, ids, order, and what receipts record are taken away.
+"""The skeleton of a workflow: its graph without titles, ids, order, and the values that receipts record.
 
-Pure. Two graphs with one skeleton are versions of the same workflow to every judgement. The digest is taken of
-RFC 8785 of
+Pure. Two graphs with the same skeleton are equal versions of a workflow. The digest is of RFC 8785 of
 
     {"skeleton": 1, "nodes": [{"class_type": …, "inputs": {name: …}}, …]}
 
-where an input is ``{"value": v}`` or ``{"link": [place of the node in this list, output]}``, and the list is in
-canonical order. A value that a receipt records is left out, so that it is also the same whether a graph states it or
-leaves the default. One loader that feeds two nodes is not the same as two loaders that look alike: the second could
-load another file.
+where an input is ``{"value": v}`` or ``{"link": [index of the node in this list, output]}``, and the list is in
+canonical order. Values that a receipt records are left out, so a graph that states one equals a graph that uses the
+default. One loader that feeds two nodes is not equal to two identical loaders: the second could load another file.
 """
 
 from collections import Counter, defaultdict
@@ -36,12 +34,12 @@ class Workflow(Model):
     outputs: tuple[str, ...]
 
     def details(self) -> dict[str, Any]:
-        """What a version shows of it."""
+        """Return the details of a version."""
         return {"nodes": self.nodes, "classes": self.classes, "outputs": list(self.outputs)}
 
 
 def read_workflow(content: bytes | bytearray, name: str) -> Workflow:
-    """What the API-format graph in ``content`` is; ``Invalid``, naming ``name``, if it is not one."""
+    """Parse the API-format graph in ``content``. Raise ``Invalid``, naming ``name``, if it is not one."""
     nodes = _reaching(read_graph(read_json(content, name), name), name)
     taken_from = {link.source for node in nodes.values() for link in node.links}
     return Workflow(
@@ -53,12 +51,12 @@ def read_workflow(content: bytes | bytearray, name: str) -> Workflow:
 
 
 def skeleton_digest(graph: Any, name: str = "The graph") -> Digest:
-    """The digest of the skeleton of a graph that was parsed already; ``Invalid`` if it is not one."""
+    """Return the digest of a parsed graph's skeleton. Raise ``Invalid`` if the graph is not one in API format."""
     return _digest(_reaching(read_graph(graph, name), name), name)
 
 
 def skeleton(graph: Any, name: str = "The graph") -> dict[str, Any]:
-    """The skeleton itself, as the JSON that is digested."""
+    """Return the skeleton as the JSON that is digested."""
     return _skeleton(_reaching(read_graph(graph, name), name))
 
 
@@ -70,14 +68,14 @@ def _digest(nodes: Mapping[str, Node], name: str) -> Digest:
 
 
 def _skeleton(nodes: Mapping[str, Node]) -> dict[str, Any]:
-    """The skeleton of nodes that all reach an output."""
-    primitives = _words_of_primitives(nodes)
-    inputs = {key: _plain_inputs(node, primitives.get(key)) for key, node in nodes.items()}
+    """Return the skeleton of nodes that all reach an output."""
+    primitives = _primitive_parameters(nodes)
+    inputs = {key: _unrecorded_inputs(node, primitives.get(key)) for key, node in nodes.items()}
     labels = {key: canonical([node.class_type, inputs[key]]).decode() for key, node in nodes.items()}
     try:
         order = canonical_order(labels, {key: node.links for key, node in nodes.items()})
     except TooSymmetric:
-        # The safe side: under its own ids, the graph is equal to fewer others than it might be, never to more.
+        # Ordered by its own ids, the graph may equal fewer others than it should, but never more.
         order = tuple(sorted(nodes))
     places = {key: place for place, key in enumerate(order)}
     return {
@@ -93,8 +91,8 @@ def _skeleton(nodes: Mapping[str, Node]) -> dict[str, Any]:
     }
 
 
-def _plain_inputs(node: Node, primitive: str | None) -> dict[str, Any]:
-    """The values of a node's inputs, without those that a receipt records and those that only an editor reads."""
+def _unrecorded_inputs(node: Node, primitive: str | None) -> dict[str, Any]:
+    """Return the values of a node's inputs, without those that a receipt records or only an editor reads."""
     return {
         name: {"value": value}
         for name, value in node.values.items()
@@ -104,8 +102,8 @@ def _plain_inputs(node: Node, primitive: str | None) -> dict[str, Any]:
     }
 
 
-def _words_of_primitives(nodes: Mapping[str, Node]) -> dict[str, str]:
-    """What receipts record the values of primitives as: what all who take from one record, if they agree."""
+def _primitive_parameters(nodes: Mapping[str, Node]) -> dict[str, str]:
+    """Return the parameter that each primitive's value is recorded as, if all its consumers agree."""
     words: defaultdict[str, set[str | None]] = defaultdict(set)
     for node in nodes.values():
         for link in node.links:
@@ -115,9 +113,9 @@ def _words_of_primitives(nodes: Mapping[str, Node]) -> dict[str, str]:
 
 
 def _reaching(nodes: Mapping[str, Node], name: str) -> dict[str, Node]:
-    """The nodes that reach an output; ``Invalid`` if there is none.
+    """Return the nodes that reach an output. Raise ``Invalid`` if there are none.
 
-    Without the server's word, an output is a node that nothing takes from, unless its class is known to make nothing.
+    Without the server's node list, an output is a node without consumers, unless its class is known to have no effect.
     """
     consumers: defaultdict[str, set[str]] = defaultdict(set)
     for key, node in nodes.items():

@@ -1,4 +1,4 @@
-"""The library's rows: assets, versions, derivations, the activation log."""
+"""Queries of assets, versions, derivations and the activation log."""
 
 from psycopg.types.json import Jsonb
 
@@ -18,7 +18,7 @@ async def lock(conn: Conn) -> None:
 
 
 async def get_asset(conn: Conn, asset_id: int) -> Asset:
-    """An asset by id; ``NotFound`` when there is none."""
+    """Return an asset by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Asset,
@@ -34,7 +34,7 @@ async def get_asset(conn: Conn, asset_id: int) -> Asset:
 
 
 async def assets_named(conn: Conn, refs: list[tuple[Kind, str]], project_id: int | None) -> tuple[Asset, ...]:
-    """For each (kind, name) the project's own asset, else the shared one; unknown ones are absent."""
+    """Return for each (kind, name) the project's own asset, else the shared one; unknown ones are omitted."""
     return await many(
         conn,
         Asset,
@@ -54,7 +54,7 @@ async def assets_named(conn: Conn, refs: list[tuple[Kind, str]], project_id: int
 
 
 async def assets_by_id(conn: Conn, asset_ids: list[int]) -> tuple[Asset, ...]:
-    """The assets with these ids, in no order; unknown ones are absent."""
+    """Return the assets with these ids, unordered; unknown ones are omitted."""
     return await many(
         conn,
         Asset,
@@ -79,7 +79,7 @@ async def list_assets(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[Asset]:
-    """Assets by name. ``project_id`` keeps those a project can use: its own and the shared ones."""
+    """Return assets by name. ``project_id`` restricts them to those it can use: its own and the shared ones."""
     key = decode_cursor(after, str, int)
     assets = await many(
         conn,
@@ -119,7 +119,7 @@ async def list_assets(
 
 
 async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
-    """One version of an asset, with its derivations; ``NotFound`` when there is none."""
+    """Return a version of an asset, with its derivations. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Version,
@@ -136,7 +136,7 @@ async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
 
 
 async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Version]:
-    """An asset's versions, newest first, with the exact total."""
+    """Return an asset's versions, newest first, with the exact total."""
     versions = await many(
         conn,
         Version,
@@ -157,7 +157,7 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
 
 
 async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None, limit: int = 100) -> Page[Activation]:
-    """The activation log of an asset, newest first."""
+    """Return the activation log of an asset, newest first."""
     activations = await many(
         conn,
         Activation,
@@ -176,13 +176,13 @@ async def activations_of(conn: Conn, asset_id: int, *, after: str | None = None,
 
 
 async def lock_asset(conn: Conn, asset_id: int) -> Asset:
-    """An asset, held against other writers until the transaction ends; ``NotFound`` when there is none."""
+    """Return an asset, locked until the transaction ends. Raise ``NotFound`` if it does not exist."""
     await execute(conn, "SELECT 1 FROM assets WHERE id = %(asset_id)s FOR NO KEY UPDATE", asset_id=asset_id)
     return await get_asset(conn, asset_id)
 
 
 async def insert_asset(conn: Conn, new: NewAsset, actor: Actor) -> int:
-    """A new asset without versions; its id."""
+    """Insert an asset without versions; return its id."""
     return await scalar(
         conn,
         """
@@ -198,7 +198,7 @@ async def insert_asset(conn: Conn, new: NewAsset, actor: Actor) -> int:
 
 
 async def version_with_digest(conn: Conn, asset_id: int, digest: Digest) -> int | None:
-    """The number of the version that has these bytes, if one has."""
+    """Return the number of the version that has these bytes; ``None`` if none has."""
     return await scalar(
         conn,
         "SELECT version FROM contents WHERE asset_id = %(asset_id)s AND digest = %(digest)s",
@@ -208,7 +208,7 @@ async def version_with_digest(conn: Conn, asset_id: int, digest: Digest) -> int 
 
 
 async def first_equal(conn: Conn, asset_id: int, effective_digest: Digest) -> int | None:
-    """The lowest version of an asset with this effective digest, if there is one."""
+    """Return the lowest version of an asset with this effective digest; ``None`` if there is none."""
     return await scalar(
         conn,
         "SELECT min(version) FROM contents WHERE asset_id = %(asset_id)s AND effective_digest = %(effective)s",
@@ -218,7 +218,7 @@ async def first_equal(conn: Conn, asset_id: int, effective_digest: Digest) -> in
 
 
 async def insert_version(conn: Conn, asset_id: int, new: NewVersion, equivalent_to: int | None, actor: Actor) -> int:
-    """The next version of an asset, filling in the content row that may have been named before; its number."""
+    """Insert the next version of an asset, completing a content row that receipts may have named; return its number."""
     return await scalar(
         conn,
         """
@@ -254,7 +254,7 @@ async def insert_version(conn: Conn, asset_id: int, new: NewVersion, equivalent_
 
 
 async def insert_derivation(conn: Conn, version: VersionRef, sources: tuple[VersionRef, ...], actor: Actor) -> int:
-    """One derivation with its set of sources; its id."""
+    """Insert a derivation with its sources; return its id."""
     return await scalar(
         conn,
         """
@@ -277,9 +277,9 @@ async def insert_derivation(conn: Conn, version: VersionRef, sources: tuple[Vers
 
 
 async def descends_from(conn: Conn, sources: tuple[VersionRef, ...], asset_id: int, effective: Digest) -> bool:
-    """Whether one of ``sources`` is, or was made from, a version of the asset with this effective digest.
+    """Return whether any of ``sources`` is, or derives from, a version of the asset with this effective digest.
 
-    Equal versions of an asset share their derivations, so ancestry is judged by effective digest.
+    Equal versions of an asset share their derivations, so ancestry is by effective digest.
     """
     return await scalar(
         conn,
@@ -306,7 +306,7 @@ async def descends_from(conn: Conn, sources: tuple[VersionRef, ...], asset_id: i
 
 
 async def move_active(conn: Conn, asset_id: int, previous: int | None, number: int, actor: Actor, note: str) -> int:
-    """Make a version the active one and log the move; the log line's id."""
+    """Activate a version and log it; return the id of the log entry."""
     return await scalar(
         conn,
         """
@@ -326,7 +326,7 @@ async def move_active(conn: Conn, asset_id: int, previous: int | None, number: i
 
 
 async def set_archived(conn: Conn, asset_id: int, archived: bool) -> None:
-    """Hide an asset from new work, or bring it back."""
+    """Archive or restore an asset."""
     await execute(
         conn,
         """
@@ -339,12 +339,12 @@ async def set_archived(conn: Conn, asset_id: int, archived: bool) -> None:
 
 
 async def rename_asset(conn: Conn, asset_id: int, name: str) -> None:
-    """Give an asset another name."""
+    """Rename an asset."""
     await execute(conn, "UPDATE assets SET name = %(name)s WHERE id = %(id)s", name=name, id=asset_id)
 
 
 async def missing_versions(conn: Conn, refs: tuple[VersionRef, ...]) -> tuple[VersionRef, ...]:
-    """Those of ``refs`` that name no version."""
+    """Return those of ``refs`` that do not exist."""
     return await many(
         conn,
         VersionRef,

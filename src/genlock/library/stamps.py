@@ -1,4 +1,4 @@
-"""The stamp of a file: what ``stat`` says, by which a file that has not changed is recognised without reading it."""
+"""The stamp of a file: the part of ``stat`` that identifies an unchanged file without reading it."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,11 @@ from genlock.model import Model
 from genlock.regular_file import require_regular
 
 SETTLED_NS = 2_000_000_000
-"""Two seconds: the coarsest clock that a common file system writes its times with."""
+"""Two seconds: the coarsest timestamps of a common file system."""
 
 
 class FileStamp(Model):
-    """Device, inode, size and both times. Equal stamps that are settled mean equal bytes."""
+    """Device, inode, size and both times. Equal settled stamps mean equal bytes."""
 
     device: int
     inode: int
@@ -21,15 +21,15 @@ class FileStamp(Model):
     ctime_ns: int
 
     def is_settled(self, now_ns: int, for_ns: int = SETTLED_NS) -> bool:
-        """Whether the last change lies so far back that one more would have moved the times.
+        """Return whether the last change is so old that another one would have changed the times.
 
-        Do not remember a file by a stamp that is not: a second write within one tick of the clock leaves it as it is.
+        An unsettled stamp must not be stored: a second write within one tick of the clock does not change it.
         """
         return now_ns - max(self.mtime_ns, self.ctime_ns) > for_ns
 
 
 def stamp_of(path: Path) -> FileStamp:
-    """The stamp of the regular file at ``path`` (of what a link points to); ``NotFound`` or ``Invalid`` otherwise."""
+    """Return the stamp of the file at ``path``, links followed. Raise ``NotFound`` or ``Invalid`` for no file."""
     try:
         return stamp_from(path.stat(), path.name)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -42,7 +42,7 @@ def no_file(name: str) -> NotFound:
 
 
 def stamp_from(status: os.stat_result, name: str) -> FileStamp:
-    """The stamp in a ``stat`` result; ``Invalid`` for folders, devices and pipes."""
+    """Return the stamp in a ``stat`` result. Raise ``Invalid`` for folders, devices and pipes."""
     require_regular(status, name)
     return FileStamp(
         device=status.st_dev,

@@ -1,1 +1,1 @@
-"""Make only that again: plans, their steps, and the worker that renders them."""
+"""Regeneration: plans, their steps, and the worker that renders them."""

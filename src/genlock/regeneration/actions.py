@@ -1,10 +1,4 @@
-"""Decisions about plans: create, start, cancel, retry, accept.
-
-draft ──start──▶ running ──▶ succeeded · failed
-  │                 │ ▲ └──▶ review ──accept──▶ succeeded
-  └────cancel───────┴─┼────▶ cancelled
-                      └─────retry── failed · cancelled
-"""
+"""Writes of plans: create, start, cancel, retry, accept."""
 
 import secrets
 
@@ -15,7 +9,7 @@ from genlock.events import log
 from genlock.model import MAX_SEED, Actor
 from genlock.regeneration.model import NewPlan, Plan, PlanState, Reason, Selection
 from genlock.regeneration.planning import choose_sql, outside, situation_sql
-from genlock.regeneration.planning.draft import Ask
+from genlock.regeneration.planning.draft import PlanRequest
 from genlock.regeneration.planning.planner import plan as plan_of
 from genlock.regeneration.plans import (
     draft_sql,
@@ -41,13 +35,13 @@ _RETRIED = frozenset({PlanState.FAILED, PlanState.CANCELLED})
 async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
     """Create a plan in the state draft and return it: it is shown before anything runs.
 
-    Raises ``NotFound`` for a segment, scene or group that is not in the project, ``Conflict`` for an archived project.
+    Raise ``NotFound`` for a segment, scene or group that is not in the project, ``Conflict`` for an archived project.
     """
     project = await open_project(conn, new.project_id)
     selected, aside = await _choose(conn, project.id, new.selection)
     scenes, _ = await choose_sql.scenes_with(conn, project.id, sorted({*selected, *aside}))
     situation = await situation_sql.load(conn, project.id, scenes)
-    ask = Ask(
+    plan_request = PlanRequest(
         selected=frozenset(selected),
         aside=aside,
         cascade=new.cascade,
@@ -55,7 +49,7 @@ async def create(conn: Conn, new: NewPlan, actor: Actor) -> Plan:
         new_seed=_new_seed if new.seed == "new" else None,
         engines=frozenset(engine_names()),
     )
-    draft = plan_of(situation, ask)
+    draft = plan_of(situation, plan_request)
     notes = (*draft.notes, *await outside.consequences(conn, situation, draft))
     header = Header(
         project_id=project.id,

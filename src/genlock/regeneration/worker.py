@@ -36,14 +36,14 @@ from genlock.db.embedded import server as embedded
 from genlock.db.migrate import require_current
 from genlock.db.refusals import DriverError
 from genlock.engines.model import Engine
-from genlock.engines.registry import engines_here
+from genlock.engines.registry import configured_engines
 from genlock.errors import GenlockError
 from genlock.events.listen import EventListener
 from genlock.regeneration import worker_sql
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.scratch import scratch_folder
 from genlock.regeneration.making.work import do_step
-from genlock.regeneration.making.workshop import Workshop, no_fault
+from genlock.regeneration.making.worker_context import WorkerContext, no_fault
 from genlock.regeneration.patrol import patrol
 from genlock.regeneration.plans import queue_sql
 from genlock.regeneration.reproduction.work import do_reproduction
@@ -95,7 +95,7 @@ async def run_worker(
         orphaned.set()
     name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
     with scratch_folder() as scratch:
-        shop = Workshop(
+        context = WorkerContext(
             db=db,
             store=store,
             engines=engines,
@@ -106,49 +106,51 @@ async def run_worker(
             fault=fault,
         )
         listener = EventListener(db.conninfo)
-        await shop.health.probe(engines, engines.keys())
-        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, shop.health.reachable(engines)))
+        await context.health.probe(engines, engines.keys())
+        worker_id = await patiently(db, lambda conn: worker_sql.enter(conn, name, context.health.reachable(engines)))
         try:
             async with alongside(
                 repeat(
                     "heartbeat of the worker",
-                    lambda: _heartbeat(shop, worker_id),
+                    lambda: _heartbeat(context, worker_id),
                     every_s=pace.patrol_s,
                     longest_pause_s=pace.patrol_s,
                 ),
-                repeat("patrol for lost work", lambda: _patrol(shop, pace), every_s=pace.patrol_s),
-                shop.health.watch(engines, pace.patrol_s),
+                repeat("patrol for lost work", lambda: _patrol(context, pace), every_s=pace.patrol_s),
+                context.health.watch(engines, pace.patrol_s),
                 listener.run(),
                 ReviewWatch(db, listener, pace.patrol_s).run(),
             ):
-                await _work(shop, stop or asyncio.Event(), orphaned, concurrency, pace)
+                await _work(context, stop or asyncio.Event(), orphaned, concurrency, pace)
         finally:
             with contextlib.suppress(GenlockError):
                 async with db.transaction() as conn:
                     await worker_sql.leave(conn, worker_id)
 
 
-async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, concurrency: int, pace: Pace) -> None:
+async def _work(
+    context: WorkerContext, stop: asyncio.Event, orphaned: asyncio.Event, concurrency: int, pace: Pace
+) -> None:
     """Run procrastinate's worker in a loop: it ends when it loses the database."""
     app = App(connector=PsycopgConnector())
 
     @app.task(name=queue_sql.TASK)
     async def step(step_id: int) -> None:  # pyright: ignore[reportUnusedFunction] - procrastinate calls it by name
-        await do_step(shop, step_id)
+        await do_step(context, step_id)
 
     @app.task(name=queue_sql.REPRODUCE)
     async def reproduce(reproduction_id: int) -> None:  # pyright: ignore[reportUnusedFunction] - as above
-        await do_reproduction(shop, reproduction_id)
+        await do_reproduction(context, reproduction_id)
 
     pause_s = _FIRST_PAUSE_S
-    async with app.open_async(pool=shop.db.pool):
+    async with app.open_async(pool=context.db.pool):
         while not stop.is_set():
             to_the_end = orphaned.is_set()
-            shop.health.changed.clear()
+            context.health.changed.clear()
             queue = Worker(
                 app,
-                queues=queue_sql.queues_of(shop.health.reachable(shop.engines)),
-                name=shop.name,
+                queues=queue_sql.queues_of(context.health.reachable(context.engines)),
+                name=context.name,
                 concurrency=concurrency,
                 wait=not to_the_end,
                 fetch_job_polling_interval=pace.poll_s,
@@ -159,7 +161,7 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
                 install_signal_handlers=False,
             )
             try:
-                await _run(queue, shop, stop, orphaned, pace)
+                await _run(queue, context, stop, orphaned, pace)
             except (ProcrastinateException, DriverError, OSError) as error:
                 logger.warning("The queue is unreachable, trying again in %.1f s: %s", pause_s, error)
                 with contextlib.suppress(TimeoutError):
@@ -168,14 +170,14 @@ async def _work(shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, co
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
             pause_s = _FIRST_PAUSE_S
-            if to_the_end and not shop.health.changed.is_set():
+            if to_the_end and not context.health.changed.is_set():
                 return
 
 
-async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
+async def _run(queue: Worker, context: WorkerContext, stop: asyncio.Event, orphaned: asyncio.Event, pace: Pace) -> None:
     """Run the queue's worker until it ends or an event stops it, and then until its steps are done."""
     running = asyncio.create_task(queue.run())
-    events = [asyncio.create_task(stop.wait()), asyncio.create_task(shop.health.changed.wait())]
+    events = [asyncio.create_task(stop.wait()), asyncio.create_task(context.health.changed.wait())]
     if not orphaned.is_set():
         events.append(asyncio.create_task(orphaned.wait()))
     try:
@@ -185,20 +187,20 @@ async def _run(queue: Worker, shop: Workshop, stop: asyncio.Event, orphaned: asy
             await asyncio.wait({running, events[0]}, return_when=asyncio.FIRST_COMPLETED)
         if not running.done():
             await asyncio.wait({running}, timeout=pace.grace_s)
-            shop.ending.set()  # unfinished steps go back into the queue
+            context.ending.set()  # unfinished steps go back into the queue
         await running
     finally:
         for event in events:
             event.cancel()
 
 
-async def _heartbeat(shop: Workshop, worker_id: int) -> None:
-    async with shop.db.transaction() as conn:
-        await worker_sql.heartbeat(conn, worker_id, shop.health.reachable(shop.engines))
+async def _heartbeat(context: WorkerContext, worker_id: int) -> None:
+    async with context.db.transaction() as conn:
+        await worker_sql.heartbeat(conn, worker_id, context.health.reachable(context.engines))
 
 
-async def _patrol(shop: Workshop, pace: Pace) -> None:
-    recovered = await patrol(shop.db, pace.silent_s)
+async def _patrol(context: WorkerContext, pace: Pace) -> None:
+    recovered = await patrol(context.db, pace.silent_s)
     if recovered:
         logger.info("Continued %d stalled plans.", recovered)
 
@@ -254,7 +256,7 @@ async def _main(
             orphaned=orphaned,
             name=name,
             concurrency=concurrency,
-            engines=engines_here(settings, engines),
+            engines=configured_engines(settings, engines),
             pace=pace,
             fault=fault,
         )

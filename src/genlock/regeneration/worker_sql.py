@@ -1,4 +1,4 @@
-"""The rows of workers."""
+"""Queries of workers."""
 
 from genlock.db.connection import Conn, execute, many, scalar
 from genlock.regeneration.model import WorkerView

@@ -1,1 +1,1 @@
-"""The implementation of `genlock.client`: one module for each group of calls and each concept of the connection."""
+"""The implementation of `genlock.client`: a module per group of calls and per concept of the connection."""

@@ -1,4 +1,4 @@
-"""Build request bodies, so that invalid values are refused before anything is sent."""
+"""Builds request bodies, so that invalid values are refused before anything is sent."""
 
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def body_of(model: type[M], /, **values: Any) -> M:
-    """Return a ``model`` with the ``values`` that are not ``None``. Raises ``Invalid`` with the invalid fields."""
+    """Return a ``model`` with the ``values`` that are not ``None``. Raise ``Invalid`` with the invalid fields."""
     given = {name: value for name, value in values.items() if value is not None}
     try:
         return model.model_validate(given)

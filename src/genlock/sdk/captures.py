@@ -1,4 +1,4 @@
-"""Calls for ComfyUI runs that its extension sent, and for the inbox of runs without a segment."""
+"""Calls for ComfyUI runs sent by its extension, and for the inbox of runs without a segment."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""A connection to one server: found from settings, started where it is the data folder's own and does not run."""
+"""A connection to a server, located by settings; a data folder's own server is started if necessary."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +16,10 @@ from genlock.settings import Settings
 
 
 class Connection(Calls):
-    """A connection without calls; ``Genlock`` has them all, and a class with a few of them imports faster.
+    """A connection without calls. ``Genlock`` has all calls; a subclass with a few of them imports faster.
 
-    ``url`` and ``token`` name a server; ``data`` names a data folder whose own server is used, and started when
-    needed. ``on_progress`` receives a line of text about each wait. Usable as a context manager.
+    ``url`` and ``token`` name a server; ``data`` names a data folder whose own server is used, and started if
+    necessary. ``on_progress`` receives a line of text about each wait. Usable as a context manager.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Connection(Calls):
 
 
 def settings_of(url: str | None, token: str | None, data: Path | str | None, **overrides: Any) -> Settings:
-    """Return settings in which the arguments override the environment. ``Invalid`` for a value that cannot be one.
+    """Return settings in which the arguments override the environment. Raise ``Invalid`` for invalid values.
 
     Naming a data folder selects its own server and token, whatever server the environment names.
     """

@@ -1,4 +1,4 @@
-"""Downloads: written next to their target, verified against their digest, then moved to it."""
+"""Downloads: written to a temporary file next to the target, verified, then moved to the target."""
 
 import hashlib
 import secrets
@@ -18,8 +18,8 @@ _CHUNK_BYTES = 2**20
 def download(http: Transport, path: str, target: Path, digest: Digest | None, on_progress: Progress | None) -> Path:
     """Download ``path`` to ``target``. An existing file is replaced only by verified bytes.
 
-    Raises ``Tampered`` if the bytes do not have ``digest``, ``Unavailable`` if the connection is lost,
-    ``Invalid`` if the target cannot be written.
+    Raise ``Tampered`` if the bytes do not have ``digest``, ``Unavailable`` if the connection is lost, ``Invalid`` if
+    the target cannot be written.
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:

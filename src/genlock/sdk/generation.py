@@ -1,4 +1,4 @@
-"""Record a generation as it runs: the inputs, outputs and times of one take, as one receipt.
+"""Records a generation as it runs: the inputs, outputs and times of one take, as one receipt.
 
     with gl.generation("rooftop/night/3", engine="diffusers") as g:
         frame = g.continue_from_previous().save("start.png")      # the last frame of the previous segment
@@ -42,7 +42,7 @@ _NOTED_PACKAGES = ("torch", "diffusers")
 class Used:
     """A resolved input: ``version`` of ``asset``, or the frame of a ``take`` that is continued.
 
-    ``version`` is ``None`` where a local file was used; ``digest`` is that file's.
+    ``version`` is ``None`` if a local file was used; ``digest`` is that file's.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Used:
 
 
 class Generation:
-    """One take; a context manager that records it when its block ends without an exception."""
+    """A take; a context manager that records it when its block ends without an exception."""
 
     def __init__(
         self, http: Transport, segment: SegmentView, engine: ClaimEngine, *, select: bool, note: str | None
@@ -87,7 +87,7 @@ class Generation:
         self._recorded: Recorded | None = None
         self.segment = segment
 
-    # what went in --------------------------------------------------------------------------------
+    # inputs ------------------------------------------------------------------------------------
 
     def use(
         self,
@@ -100,7 +100,7 @@ class Generation:
     ) -> Used:
         """Add an input: ``lora:rain`` in the version that this segment should use today, or exactly ``lora:rain@2``.
 
-        With ``file`` the digest of that file is recorded: the bytes that were really used, whatever their name.
+        With ``file`` the digest of that file is recorded: the bytes that were actually used, whatever their name.
         ``role`` is by default the asset's kind. ``seed_frame`` is short for ``continue_from_previous()``.
         """
         if reference == SEED_FRAME:
@@ -126,7 +126,7 @@ class Generation:
     def continue_from_previous(self) -> Used:
         """Continue the previous segment: the last frame of its selected take becomes the seed frame.
 
-        Raises ``Conflict`` if this segment begins a chain, or the previous one has no take.
+        Raise ``Conflict`` if this segment begins a chain, or the previous one has no take.
         """
         before = self._segment_before()
         take = before.selected_take
@@ -153,7 +153,7 @@ class Generation:
         """Store the exact graph that ran, if there is one; a receipt with a graph needs no workflow asset."""
         self._graph = graph if isinstance(graph, str) else dict(graph)
 
-    # what came out -------------------------------------------------------------------------------
+    # outputs -----------------------------------------------------------------------------------
 
     def output(
         self, video: Path | str, *, last_frame: Path | str | None = None, thumbnail: Path | str | None = None
@@ -162,7 +162,7 @@ class Generation:
         given = {"video": video, LAST_FRAME: last_frame, "thumbnail": thumbnail}
         files = {part: Path(path) for part, path in given.items() if path is not None}
         for path in files.values():
-            size_of(path)  # fails now, and not after the upload began
+            size_of(path)  # fail now instead of during the upload
         self._files = files
 
     @property
@@ -235,7 +235,7 @@ class Generation:
 
 
 def engine_of(name: str, engine_version: str | None, environment: Mapping[str, Any] | None) -> ClaimEngine:
-    """Return an engine for a claim. Its version is by default that of the installed package of its name."""
+    """Return an engine for a claim. Its version is by default that of the installed package of that name."""
     surroundings: dict[str, Any] = {"python": platform.python_version(), "system": platform.platform()}
     for package in _NOTED_PACKAGES:
         installed = _installed(package)

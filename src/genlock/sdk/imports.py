@@ -27,7 +27,7 @@ _MAX_CHUNK_BYTES = 2**27
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """One take of a folder: the result of its import, or why it was refused."""
+    """A take of a folder: the result of its import, or why it was refused."""
 
     take: OldTake
     imported: Imported | None
@@ -75,13 +75,13 @@ class ImportCalls(Calls):
         project: str | None = None,
         scene: str | None = None,
     ) -> OldWork:
-        """The takes in a folder of this machine, by the names of its files; nothing is sent."""
+        """Find the takes in a folder of this machine by their file names. Nothing is sent."""
         return find_old_work(Path(folder), Pattern(pattern, project=project, scene=scene))
 
     def import_work(
         self, work: OldWork, *, engine_version: str | None = None, dry_run: bool = False
     ) -> Iterator[ImportedFile]:
-        """Import what ``find_old_work`` found, in order. A file that is refused stops no other."""
+        """Import the result of ``find_old_work`` in order. A refused file does not stop the others."""
         for takes in _chunks(work.takes):
             requests = [_request(take, engine_version, dry_run=dry_run) for take in takes]
             lookups = [request for request in requests if isinstance(request, NewImport)]
@@ -108,7 +108,7 @@ class ImportCalls(Calls):
 
 
 def _chunks(takes: Sequence[OldTake]) -> Iterator[list[OldTake]]:
-    """Yield takes that are looked up together: few enough bytes to be digested in a moment."""
+    """Yield takes that are looked up together, with few enough bytes to be digested quickly."""
     chunk: list[OldTake] = []
     size_bytes = 0
     for take in takes:
@@ -122,7 +122,7 @@ def _chunks(takes: Sequence[OldTake]) -> Iterator[list[OldTake]]:
 
 
 def _request(take: OldTake, engine_version: str | None, *, dry_run: bool) -> NewImport | Invalid:
-    """Return what is sent for a take, or the reason why its file cannot be read."""
+    """Return the request for a take, or the reason why its file cannot be read."""
     try:
         return body_of(
             NewImport,
@@ -139,7 +139,7 @@ def _request(take: OldTake, engine_version: str | None, *, dry_run: bool) -> New
 
 
 def _digest_of(path: Path) -> Digest:
-    size_of(path)  # says what is wrong with a file that cannot be read
+    size_of(path)  # raises for a file that cannot be read
     try:
         with path.open("rb") as source:
             return from_raw(hashlib.file_digest(source, "sha256").digest())

@@ -24,14 +24,14 @@ from genlock.takes.model import Usage, UsagePage, VersionUsage
 from genlock.timeline.model import NewName
 
 Source = VersionRef | str
-"""A version that another was made from: itself, or a reference such as ``source_image:portrait@3``."""
+"""A source of a derived version: a ``VersionRef``, or a reference such as ``source_image:portrait@3``."""
 
 
 class LibraryCalls(Calls):
     """Assets and their versions."""
 
     def create_asset(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Asset:
-        """Create an asset without versions; without a project all projects share it."""
+        """Create an asset without versions; all projects share it unless a project is given."""
         new = body_of(NewAsset, kind=kind, name=name, project_id=self._project_of(project))
         return self._http.send(Asset, "POST", "/assets", new)
 
@@ -41,7 +41,7 @@ class LibraryCalls(Calls):
 
     @contextmanager
     def asset_for_upload(self, kind: Kind | str, name: str, *, project: ProjectLike | None = None) -> Generator[Asset]:
-        """``ensure_asset`` for an upload. If the upload fails, an asset that was created for it is archived again."""
+        """Yield ``ensure_asset`` for an upload. If the upload fails, archive the asset if it was created for it."""
         asset, created = self._ensured(kind, name, project)
         try:
             yield asset
@@ -95,16 +95,16 @@ class LibraryCalls(Calls):
         )
 
     def asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
-        """One asset, with how many segments use it and how many of those are stale."""
+        """Return an asset, with the number of segments that use it and how many of those are stale."""
         return self._http.get(Asset, f"/assets/{self._names.asset(asset, self._project_of(project)).id}")
 
     def rename_asset(self, asset: AssetLike, name: str, *, project: ProjectLike | None = None) -> Asset:
-        """Give an asset another name. Receipts keep the one they were written with."""
+        """Rename an asset. Receipts keep the name they were written with."""
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._http.send(Asset, "PATCH", f"/assets/{asset_id}", body_of(NewName, name=name))
 
     def archive_asset(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Asset:
-        """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
+        """Archive an asset, hiding it from new work. Nothing is deleted, and takes that used it are still judged."""
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._http.send(Asset, "POST", f"/assets/{asset_id}/archive")
 
@@ -160,12 +160,12 @@ class LibraryCalls(Calls):
         return self._http.send(VersionAdded, "POST", f"/assets/{target.id}/versions", body)
 
     def versions(self, asset: AssetLike, *, project: ProjectLike | None = None) -> Listing[Version]:
-        """All versions of an asset, newest first."""
+        """List all versions of an asset, newest first."""
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._list(Page[Version], f"/assets/{asset_id}/versions")
 
     def version(self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None) -> Version:
-        """One version: the one that is named (``lora:rain@2``, or ``number``), else the active one."""
+        """Return a version: the named one (``lora:rain@2``, or ``number``), else the active one."""
         target, named = self._version_of(asset, number, project)
         return self._names.content(target, named if named is not None else _number(target, target.active_version))
 
@@ -195,7 +195,7 @@ class LibraryCalls(Calls):
     def activate(
         self, asset: AssetLike, version: int | None = None, *, note: str = "", project: ProjectLike | None = None
     ) -> Activated:
-        """Make a version the active one. ``report`` in the result lists what became stale and fresh again."""
+        """Activate a version. ``report`` in the result lists what became stale and fresh again."""
         target, named = self._version_of(asset, version, project)
         body = body_of(ActivationRequest, version=_number(target, named), note=note)
         return self._http.send(Activated, "POST", f"/assets/{target.id}/activate", body)
@@ -249,17 +249,17 @@ class LibraryCalls(Calls):
 
 
 class UsageListing(Listing[Usage]):
-    """Takes that used something. ``total`` counts them exactly; ``versions`` counts them for each version."""
+    """Takes that used an asset or version. ``total`` counts them exactly; ``versions`` counts them per version."""
 
     @property
     def versions(self) -> tuple[VersionUsage, ...]:
-        """How many takes used each version; empty when the listing is of one version."""
+        """Number of takes that used each version; empty for a listing of one version."""
         page = self.first
         return (page.versions or ()) if isinstance(page, UsagePage) else ()
 
 
 def _number(asset: Asset, number: int | None) -> int:
-    """Return a version number. Raises ``Invalid`` where none is given."""
+    """Return a version number. Raise ``Invalid`` if none is given."""
     if number is None:
         plain = f"{asset.kind}:{asset.name}"
         raise Invalid(f"No version of {plain} is named.", hint=f"Name one, such as {plain}@1.", code=BAD_REFERENCE)

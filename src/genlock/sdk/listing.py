@@ -1,4 +1,4 @@
-"""Listings: pages of a list, read as they are needed."""
+"""Listings: the pages of a list, fetched when needed."""
 
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
@@ -19,17 +19,17 @@ class SomePage(Protocol[T_co]):
 
     @property
     def next(self) -> str | None:
-        """The cursor of the page after it."""
+        """The cursor of the next page."""
         ...
 
     @property
     def total(self) -> int | None:
-        """How many items there are, where the server counts them."""
+        """Number of items; ``None`` if the server does not count them."""
         ...
 
 
 class Listing(Generic[T]):
-    """All items of a list, read page by page. Each iteration starts again; ``first`` is read once."""
+    """All items of a list, fetched page by page. Each iteration starts from the beginning; ``first`` is cached."""
 
     def __init__(self, page: Callable[[str | None], SomePage[T]]) -> None:
         self._page = page
@@ -44,7 +44,7 @@ class Listing(Generic[T]):
 
     @property
     def total(self) -> int | None:
-        """How many items there are; ``None`` where the server does not count them."""
+        """Number of items; ``None`` if the server does not count them."""
         return self.first.total
 
     def pages(self) -> Iterator[SomePage[T]]:

@@ -1,4 +1,4 @@
-"""Find the server of a data folder on this machine, and start it if it does not run.
+"""Finds the server of a data folder on this machine, and starts it if it is not running.
 
     server.json answers? ─ yes ─▶ its URL, and the token in admin.token
                          └ no ──▶ start `python -m genlock.server`, wait until it is ready, report its progress
@@ -37,7 +37,7 @@ _SERVER_PACKAGES = ("fastapi", "psycopg", "uvicorn", "numpy", "av")
 
 
 class Running(Model):
-    """What a running server writes to ``server.json``."""
+    """The content of ``server.json``, which a running server writes."""
 
     url: str
     pid: int
@@ -53,7 +53,7 @@ def address_of(settings: Settings, say: Say) -> Callable[[], Address]:
             return Address(url=starter.reach().url, token=settings.token or read_token(settings))
         url = settings.url.rstrip("/")
         own = read_running(settings)
-        # The administrator's token leaves the data folder for its own server only.
+        # The administrator's token is sent only to the data folder's own server.
         is_own = own is not None and own.url == url
         return Address(url=url, token=settings.token or (read_token(settings) if is_own else None))
 
@@ -104,7 +104,7 @@ def find_ready(settings: Settings) -> Running | None:
 def wait_until_ready(
     settings: Settings, ended: Callable[[], int | None], on_wait: Callable[[], None] = lambda: None
 ) -> Running | None:
-    """Wait for the data folder's server; ``None`` if the process that should become it failed.
+    """Wait for the data folder's server; return ``None`` if the process that should start it failed.
 
     ``ended`` returns the exit status of that process, ``None`` while it runs; ``on_wait`` is called while waiting.
     """
@@ -113,7 +113,7 @@ def wait_until_ready(
         status = ended()
         on_wait()
         running = find_ready(settings)
-        if running is None and status == 0:  # it found another server of this folder, and saw that it answers
+        if running is None and status == 0:  # it ended because another server of this folder responds
             running = read_running(settings)
         if running is not None:
             return running
@@ -144,7 +144,7 @@ def check_installed() -> None:
 
 
 def stop(settings: Settings) -> Running | None:
-    """Stop the data folder's server and wait until it has ended; ``None`` if none runs."""
+    """Stop the data folder's server and wait until it has ended; return ``None`` if none is running."""
     running = read_running(settings)
     if running is None or not _is_server_of(settings, running):
         return None
@@ -157,7 +157,7 @@ def stop(settings: Settings) -> Running | None:
     until_s = time.monotonic() + _ENDING_PATIENCE_S
     while time.monotonic() < until_s:
         now = read_running(settings)
-        if (now is None or now.pid != running.pid) and not _lives(running.pid):
+        if (now is None or now.pid != running.pid) and not _is_alive(running.pid):
             return running
         time.sleep(0.05)
     raise Unavailable(
@@ -168,14 +168,14 @@ def stop(settings: Settings) -> Running | None:
 
 
 class _Starter:
-    """Find the data folder's server, and start it if it does not run."""
+    """Finds the data folder's server, and starts it if it is not running."""
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings, self._say = settings, say
         self._process: _Spawned | None = None
 
     def reach(self) -> Running:
-        """Return the running server. Raises ``Unavailable`` with its output if it cannot be started."""
+        """Return the running server. Raise ``Unavailable`` with its output if it cannot be started."""
         settings = self._settings
         if self._process is not None:
             self._process.ended()  # reaps a server that has ended
@@ -210,7 +210,7 @@ class _Spawned:
         if self._status is None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:  # other code in this process has reaped it
+            except ChildProcessError:  # reaped by other code in this process
                 pid, status = self._pid, 0
             if pid == self._pid:
                 self._status = os.waitstatus_to_exitcode(status)
@@ -218,7 +218,7 @@ class _Spawned:
 
 
 class _Tail:
-    """The log of a starting server since its start."""
+    """The log lines of a starting server."""
 
     def __init__(self, log: Path, say: Say) -> None:
         self._log, self._say = log, say
@@ -226,7 +226,7 @@ class _Tail:
         self._lines: list[str] = []
 
     def report(self) -> None:
-        """Report the lines that were added, except log records."""
+        """Report the new lines, except log records."""
         with self._log.open("rb") as file:
             file.seek(self._at)
             added = file.read()
@@ -250,7 +250,7 @@ class _Tail:
 
 
 def _background(settings: Settings) -> Settings:
-    """Return the settings of a background server: it ends when idle, and uses any port if its own is taken."""
+    """Return the settings of a background server: it ends when idle, and uses any port if its own is in use."""
     changed: dict[str, object] = {"idle_minutes": settings.idle_minutes or IDLE_MINUTES}
     if "port" not in settings.model_fields_set and not _is_free(settings.host, settings.port):
         changed["port"] = 0
@@ -268,7 +268,7 @@ def _is_free(host: str, port: int) -> bool:
 def _open_log(settings: Settings) -> Path:
     log = _log_file(settings)
     try:
-        # Other users may pass through it but not list it: the embedded database has its own user.
+        # Searchable but not listable by others: the embedded database has its own user.
         settings.data.mkdir(mode=0o711, parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > _LARGEST_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
@@ -290,7 +290,7 @@ def _is_server_of(settings: Settings, running: Running) -> bool:
     """Return whether a process is the data folder's server, and not another one with its process id."""
     if find_ready(settings) == running:
         return True
-    try:  # it may hang; then its command line decides
+    try:  # it may hang; then check its command line
         return b"genlock.server" in Path(f"/proc/{running.pid}/cmdline").read_bytes()
     except OSError:
         return False
@@ -306,8 +306,8 @@ def _status(url: str, token: str | None) -> int | None:
         return None
 
 
-def _lives(pid: int) -> bool:
-    """Return whether a process runs. A zombie does not."""
+def _is_alive(pid: int) -> bool:
+    """Return whether a process is running. A zombie is not."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

@@ -1,4 +1,4 @@
-"""Look up references: projects, scenes, segments and assets by name, with suggestions for names that do not exist.
+"""Looks up references: projects, scenes, segments and assets by name, with suggestions for unknown names.
 
 A parameter that takes a reference also takes an id, or the object itself.
 """
@@ -32,7 +32,7 @@ _FEW = 5
 
 
 class Names:
-    """Look up references on one server."""
+    """Lookups of references on one server."""
 
     def __init__(self, http: Transport) -> None:
         self._http = http
@@ -40,21 +40,21 @@ class Names:
     # places --------------------------------------------------------------------------------------
 
     def project_id(self, given: ProjectLike, *, archived: bool = False) -> int:
-        """The id of a project."""
+        """Return the id of a project."""
         return given if isinstance(given, int) else self.project(given, archived=archived).id
 
     def scene_id(self, given: SceneLike, *, archived: bool = False) -> int:
-        """The id of a scene."""
+        """Return the id of a scene."""
         return given if isinstance(given, int) else self.scene(given, archived=archived).id
 
     def segment_id(self, given: SegmentLike) -> int:
-        """The id of a segment."""
+        """Return the id of a segment."""
         if isinstance(given, int):
             return given
         return given.id if isinstance(given, Segment) else self.segment_at(parse_segment(given)).id
 
     def project(self, given: ProjectLike, *, archived: bool = False) -> Project:
-        """Return a project. Raises ``NotFound`` with suggestions."""
+        """Return a project. Raise ``NotFound`` with suggestions."""
         if isinstance(given, Project):
             return given
         if isinstance(given, int):
@@ -69,7 +69,7 @@ class Names:
         return self._project_at(place, archived)
 
     def scene(self, given: SceneLike, *, archived: bool = False) -> Scene:
-        """Return a scene. Raises ``NotFound`` with suggestions."""
+        """Return a scene. Raise ``NotFound`` with suggestions."""
         if isinstance(given, Scene):
             return given
         if isinstance(given, int):
@@ -81,7 +81,7 @@ class Names:
         return self._http.get(SegmentView, f"/segments/{self.segment_id(given)}")
 
     def segment_at(self, place: Place) -> Segment:
-        """Return a segment by position or name. Raises ``NotFound`` with their number or suggestions."""
+        """Return a segment by position or name. Raise ``NotFound`` with their number or suggestions."""
         scene = self._scene_at(place, archived=False)
         plain = f"{place.project}/{scene.name}"
         if isinstance(place.segment, str):
@@ -168,12 +168,12 @@ class Names:
         return self._asset_named(reference, project_id, archived)
 
     def version(self, given: str, project_id: int | None = None) -> tuple[Asset, int | None]:
-        """Return the asset of ``kind:name@version`` and the version number, ``None`` without one."""
+        """Return the asset and the version number of ``kind:name@version``; ``None`` without a number."""
         reference = parse_asset(given)
         return self._asset_named(reference, project_id, archived=False), reference.version
 
     def content(self, asset: Asset, number: int) -> Version:
-        """One version of an asset."""
+        """Return a version of an asset."""
         return self._http.get(Version, f"/assets/{asset.id}/versions/{number}")
 
     def _asset_named(self, reference: AssetReference, project_id: int | None, archived: bool) -> Asset:

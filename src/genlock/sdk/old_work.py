@@ -1,4 +1,4 @@
-"""Find takes in a folder of old work: which files are one take, and which segment it belongs to. Reads names only.
+"""Finds takes in a folder of old work: which files form a take, and its segment. Reads only file names.
 
 rooftop/night/walk_00003_.mp4 ┐
 rooftop/night/walk_00003_.png ┴─▶ one take of rooftop/night/walk      {project}/{scene}/{segment}
@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from genlock.capture.import_model import CONTAINERS
 from genlock.errors import Invalid
 from genlock.sdk.usage_codes import BAD_PATTERN
-from genlock.watching.walking import NO_TEXT, shown_if_no_text
+from genlock.watching.walking import NOT_UTF8, escaped_if_not_utf8
 
 DEFAULT_PATTERN = "{project}/{scene}/{segment}"
 _FIELDS = {
@@ -30,12 +30,12 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 _COUNTED = re.compile(r"(?P<stem>.+?)_(?P<counter>\d{3,})_?")
 
 _SOUND = "-audio"
-"""How VHS_VideoCombine ends the name of the second file of a take, the one with sound."""
+"""The suffix of VHS_VideoCombine's second file of a take, which has the sound."""
 
 
 @dataclass(frozen=True)
 class OldTake:
-    """Files that are one take, by container, and the segment they belong to. ``name`` is their path in the folder."""
+    """The files of one take, by container, and its segment. ``name`` is their path in the folder."""
 
     project: str
     scene: str
@@ -55,17 +55,17 @@ class Skipped:
 
 @dataclass(frozen=True)
 class OldWork:
-    """What a folder holds, in the order in which it is imported."""
+    """The content of a folder, in the order of its import."""
 
     takes: tuple[OldTake, ...]
     skipped: tuple[Skipped, ...]
 
 
 class Pattern:
-    """The form of file paths, without extension, that name a project, scene and segment."""
+    """A pattern of file paths, without extension, that name a project, scene and segment."""
 
     def __init__(self, text: str, *, project: str | None = None, scene: str | None = None) -> None:
-        """``project`` and ``scene`` complete patterns without these fields. Raises ``Invalid`` for unusable ones."""
+        """Parse a pattern; ``project`` and ``scene`` replace absent fields. Raise ``Invalid`` for an unusable one."""
         names = _FIELD.findall(text)
         unknown = [name for name in names if name not in _FIELDS]
         if unknown or len(set(names)) < len(names):
@@ -84,7 +84,7 @@ class Pattern:
         )
 
     def take_of(self, stem: str) -> tuple[str, str, str, int | None] | None:
-        """Return the project, scene, segment and counter of a path without extension; None if it does not match."""
+        """Return the project, scene, segment and counter of a path without extension; ``None`` if it does not match."""
         counter = None
         if self._counts and (counted := _COUNTED.fullmatch(stem)) is not None:
             stem, counter = counted["stem"], int(counted["counter"][:18])
@@ -98,15 +98,15 @@ class Pattern:
 
 
 def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
-    """Find the takes below ``folder``, without hidden files and linked folders. Raises ``Invalid`` if it is missing."""
+    """Find the takes below ``folder``, except hidden files and linked folders. Raise ``Invalid`` if it is missing."""
     if not folder.is_dir():
         raise Invalid(f"There is no folder {folder}.", hint="Name the folder that holds the takes.", code="no_folder")
     skipped: list[Skipped] = []
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
-        if (shown := shown_if_no_text(name)) is not None:
-            skipped.append(Skipped(shown, NO_TEXT[0].lower() + NO_TEXT[1:].rstrip(".")))
+        if (shown := escaped_if_not_utf8(name)) is not None:
+            skipped.append(Skipped(shown, NOT_UTF8[0].lower() + NOT_UTF8[1:].rstrip(".")))
             continue
         container = path.suffix[1:].lower()
         if container not in CONTAINERS:
@@ -132,9 +132,9 @@ def find_old_work(folder: Path, pattern: Pattern) -> OldWork:
 
 
 def slug_of(name: str) -> str:
-    """Return a folder's name as a slug: lower case, without accents, with hyphens for what a URL cannot contain.
+    """Return a folder's name as a slug: lower case, without accents, with hyphens for other characters.
 
-    Letters outside the Latin script are lost: a few digits then keep the folders 夜 and 雨 apart.
+    Non-Latin letters are lost: a few digits of a digest then distinguish the folders 夜 and 雨.
     """
     decomposed = unicodedata.normalize("NFKD", name.lower())
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))

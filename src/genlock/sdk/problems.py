@@ -1,4 +1,4 @@
-"""Turn a server's problem documents (RFC 9457) back into the six errors."""
+"""Converts a server's problem documents (RFC 9457) back to the six errors."""
 
 from typing import Any, cast
 
@@ -33,7 +33,7 @@ def problem_of(response: httpx.Response) -> GenlockError:
 
 
 def _document(response: httpx.Response) -> dict[str, Any]:
-    """Return the problem document, empty if another program answered."""
+    """Return the problem document, empty if the response is from another program."""
     try:
         document: Any = response.json()
     except ValueError:

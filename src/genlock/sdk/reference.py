@@ -20,7 +20,7 @@ from genlock.sdk.timeline import TimelineCalls
 
 _INTRODUCTION = """# The SDK
 
-`genlock.client.Genlock` speaks with a server over HTTP. This page is generated from the code by `make docs`; [Use the
+`genlock.client.Genlock` calls a server over HTTP. This page is generated from the code by `make docs`; [Use the
 SDK from a notebook](../how-to/notebook.md) and [Record work made elsewhere](../how-to/record-work-made-elsewhere.md)
 say how to go about it.
 
@@ -112,7 +112,7 @@ def _parameters(function: object) -> str:
 
 
 def main() -> None:
-    """Write the page into the file named as the argument."""
+    """Write the page to the file named by the argument."""
     parser = argparse.ArgumentParser(description="Writes the reference of the SDK.")
     parser.add_argument("file", type=Path, help="where to write it, such as docs/reference/sdk.md")
     path: Path = parser.parse_args().file

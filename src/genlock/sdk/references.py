@@ -1,9 +1,9 @@
-"""The parser of references, by which people name things. Pure.
+"""Parses references, the names that users write. Pure.
 
 rooftop              a project, by its slug
 rooftop/night        a scene of it
 rooftop/night/3      the third segment of that scene
-rooftop/night/walk   the segment of that scene that is called walk
+rooftop/night/walk   the segment of that scene named walk
 lora:rain            an asset, by kind and name
 lora:rain@2          its version 2
 """
@@ -42,7 +42,7 @@ class Place(Model):
 
 
 class AssetReference(Model):
-    """An asset by kind and name, or one version of it."""
+    """An asset by kind and name, or a version of it."""
 
     kind: Kind
     name: str
@@ -53,7 +53,7 @@ class AssetReference(Model):
 
 
 def parse_place(text: str) -> Place:
-    """Return the place that ``text`` names. Raises ``Invalid``."""
+    """Parse a place. Raise ``Invalid`` if ``text`` is not one."""
     project, *rest = text.split("/")
     try:
         check_slug(project)
@@ -73,7 +73,7 @@ def parse_place(text: str) -> Place:
 
 
 def parse_scene(text: str) -> Place:
-    """Return the scene that ``text`` names. Raises ``Invalid`` for a project or segment."""
+    """Parse a scene. Raise ``Invalid`` for a project or segment."""
     place = parse_place(text)
     if place.scene is None or place.segment is not None:
         raise _bad(text, "it does not name a scene", "A scene is written project/scene.")
@@ -81,7 +81,7 @@ def parse_scene(text: str) -> Place:
 
 
 def parse_segment(text: str) -> Place:
-    """Return the segment that ``text`` names. Raises ``Invalid`` for a project or scene."""
+    """Parse a segment. Raise ``Invalid`` for a project or scene."""
     place = parse_place(text)
     if place.segment is None:
         raise _bad(
@@ -93,7 +93,7 @@ def parse_segment(text: str) -> Place:
 
 
 def parse_asset(text: str) -> AssetReference:
-    """Return the asset or version that ``text`` names. Raises ``Invalid``."""
+    """Parse an asset or version. Raise ``Invalid`` if ``text`` is not one."""
     kind, colon, rest = text.partition(":")
     if not colon:
         raise _bad(text, "it has no kind", _ASSETS)
@@ -109,7 +109,7 @@ def parse_asset(text: str) -> AssetReference:
 
 
 def did_you_mean(wrong: str, candidates: Iterable[str]) -> str | None:
-    """Return ``Did you mean …?`` with the candidates most like ``wrong``, or ``None``."""
+    """Return ``Did you mean …?`` with the candidates most similar to ``wrong``, or ``None``."""
     by_folded = {name.casefold(): name for name in candidates}
     matches = difflib.get_close_matches(wrong.casefold(), by_folded, n=3, cutoff=0.5)
     if not matches:

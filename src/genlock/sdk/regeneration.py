@@ -45,7 +45,7 @@ class RegenerationCalls(Calls):
     ) -> Plan:
         """Create a draft plan. Without segments, scenes or groups it covers everything that is out of date.
 
-        An empty list is ``Invalid``, so that a filter without matches does not plan everything.
+        Raise ``Invalid`` for an empty list, so that a filter without matches does not plan everything.
         """
         selection = body_of(
             Selection,
@@ -66,7 +66,7 @@ class RegenerationCalls(Calls):
         return self._http.send(Plan, "POST", "/plans", new)
 
     def plans(self, *, project: ProjectLike | None = None, state: PlanState | str | None = None) -> Listing[Plan]:
-        """Plans, newest first."""
+        """List plans, newest first."""
         return self._list(Page[Plan], "/plans", project_id=self._project_of(project), state=state)
 
     def get_plan(self, plan: Plan | int) -> Plan:
@@ -82,12 +82,12 @@ class RegenerationCalls(Calls):
         return self._list(Page[LeftOut], f"/plans/{_id(plan)}/left-out", limit=500)
 
     def start_plan(self, plan: Plan | int, *, as_planned: bool = False) -> Plan:
-        """Start a plan. Raises ``Conflict`` if its expected versions or takes have changed, unless ``as_planned``."""
+        """Start a plan. Raise ``Conflict`` if its expected versions or takes have changed, unless ``as_planned``."""
         body = Start(as_planned=as_planned)
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/start", body)
 
     def cancel_plan(self, plan: Plan | int) -> Plan:
-        """Cancel a plan at once; finished steps stay."""
+        """Cancel a plan at once; finished steps are kept."""
         return self._http.send(Plan, "POST", f"/plans/{_id(plan)}/cancel")
 
     def retry_plan(self, plan: Plan | int) -> Plan:
@@ -139,7 +139,7 @@ class RegenerationCalls(Calls):
         review: bool = False,
         project: ProjectLike | None = None,
     ) -> Plan:
-        """A started plan that makes a new version of an asset, such as a variant, with its receipt."""
+        """Start a plan that renders a new version of an asset, such as a variant, with its receipt."""
         new = body_of(NewRender, engine=engine, inputs=inputs, parameters=dict(parameters or {}), review=review)
         asset_id = self._names.asset(asset, self._project_of(project)).id
         return self._http.send(Plan, "POST", f"/assets/{asset_id}/render", new)
@@ -153,7 +153,7 @@ class RegenerationCalls(Calls):
         strength_clip: float | None = None,
         project: ProjectLike | None = None,
     ) -> RenderInput:
-        """Something to render with: ``lora:rain`` in its expected version, ``lora:rain@2`` in that one."""
+        """Return an input of a render: ``lora:rain`` in its expected version, ``lora:rain@2`` in that one."""
         asset, number = self._names.version(reference, self._project_of(project))
         return body_of(
             RenderInput,
@@ -165,7 +165,7 @@ class RegenerationCalls(Calls):
         )
 
     def workers(self) -> Listing[WorkerView]:
-        """The worker processes: which engines they have, and when they were heard of last."""
+        """List the worker processes, with their engines and the time of their last heartbeat."""
         return self._list(Page[WorkerView], "/workers")
 
 

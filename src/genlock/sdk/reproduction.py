@@ -1,4 +1,4 @@
-"""Calls for reproductions: receipts that are run again and compared."""
+"""Calls for reproductions: receipts that are rendered again and compared."""
 
 import time
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ class ReproductionCalls(Calls):
     """Reproductions."""
 
     def reproduce(self, receipt: Receipt | int, *, runs: int = 1) -> Reproduction:
-        """Run a receipt again: the same inputs, graph and engine. With two runs the noise floor is measured too.
+        """Run a receipt again: the same inputs, graph and engine. Two runs also measure the noise floor.
 
-        Raises ``Conflict`` if bytes of its inputs are gone, or its engine is not available.
+        Raise ``Conflict`` if bytes of its inputs are gone, or its engine is not available.
         """
         body = body_of(NewReproduction, runs=runs)
         return self._http.send(Reproduction, "POST", f"/receipts/{_id(receipt)}/reproduce", body)
@@ -31,7 +31,7 @@ class ReproductionCalls(Calls):
         return self._http.get(Reproduction, f"/reproductions/{reproduction_id}")
 
     def reproductions(self, receipt: Receipt | int) -> Listing[Reproduction]:
-        """The reproductions of a receipt, newest first."""
+        """List the reproductions of a receipt, newest first."""
         return self._list(Page[Reproduction], f"/receipts/{_id(receipt)}/reproductions")
 
     def follow_reproduction(self, reproduction: Reproduction | int) -> Iterator[Reproduction]:

@@ -1,7 +1,7 @@
 """Calls that scan folders: on the server's disk, or on this machine, which uploads new files.
 
-The second is for remote servers, and for folders that the server may not read. Uploaded files are remembered in the
-data folder by their stamps, so that an unchanged file is neither read nor sent again.
+The latter is for remote servers, and for folders that the server may not read. Uploaded files are recorded in the data
+folder by their stamps, so that an unchanged file is neither read nor sent again.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from genlock.regular_file import open_regular
 from genlock.sdk.bodies import body_of
 from genlock.sdk.library import LibraryCalls
 from genlock.watching.folders import names_of
-from genlock.watching.model import NewScan, Scan, ScannedFile, ScanOutcome, trouble, unreadable
+from genlock.watching.model import NewScan, Scan, ScannedFile, ScanOutcome, failure, unreadable
 from genlock.watching.walking import FileOnDisk, Walked, walk
 
 NOTE = "found by a scan"
@@ -36,7 +36,7 @@ _SAVED_EVERY_S = 5.0
 
 
 class Sent(Model):
-    """A file that was sent: its stamp, and the version with its bytes; without a version it was refused."""
+    """A file that was sent: its stamp, and the version with its bytes; refused if it has no version."""
 
     stamp: FileStamp
     kind: Kind
@@ -58,13 +58,13 @@ class ScanCalls(LibraryCalls):
     def scan(self, *folders: Path | str, keep: bool | None = None) -> Scan:
         """Let the server scan folders on its disk for some seconds, by default those that it watches.
 
-        Call it again while files remain. For administrators. ``Denied`` (``outside_roots``) for other folders.
+        Call it again while files remain. For administrators. Raise ``Denied`` (``outside_roots``) for other folders.
         """
         named = [str(Path(folder).expanduser().absolute()) for folder in folders]
         return self._http.send(Scan, "POST", "/scans", body_of(NewScan, folders=named, keep=keep))
 
     def send_folders(self, *folders: Path | str, memory: Path) -> Scan:
-        """Scan folders of this machine once and upload new files, which are remembered in ``memory``.
+        """Scan folders of this machine once and upload new files, which are recorded in ``memory``.
 
         Files that changed within the last two seconds remain: call it again.
         """
@@ -72,13 +72,13 @@ class ScanCalls(LibraryCalls):
 
 
 def memory_of(data: Path, url: str) -> Path:
-    """Return the file in which a data folder remembers what was sent to the server at ``url``."""
+    """Return the file in which a data folder records what was sent to the server at ``url``."""
     return data / "sent" / f"{digest_of(url.encode()).removeprefix('sha256:')[:16]}.json"
 
 
 @dataclass
 class _Sending:
-    """One scan of some folders of this machine."""
+    """A scan of some folders of this machine."""
 
     calls: ScanCalls
     memory: Path
@@ -86,11 +86,11 @@ class _Sending:
     saved_s: float = 0.0
 
     def scan(self, folders: Sequence[Path]) -> Scan:
-        self.files = _remembered(self.memory)
+        self.files = _load(self.memory)
         walked = walk(folders)
         results = self._gone(folders, walked)
         changed = [file for file in walked.files.values() if not self._is_known(file)]
-        ready = [file for file in changed if file.stamp.is_settled(time.time_ns()) or _is_of_the_future(file.stamp)]
+        ready = [file for file in changed if file.stamp.is_settled(time.time_ns()) or _is_in_future(file.stamp)]
         try:
             for file in ready:
                 result = self._take(file)
@@ -112,7 +112,7 @@ class _Sending:
         return file.path in self.files and self.files[file.path].stamp == file.stamp
 
     def _gone(self, folders: Iterable[Path], walked: Walked) -> list[ScannedFile]:
-        """Forget files that no longer exist. The server has their bytes."""
+        """Remove the records of files that no longer exist. The server has their bytes."""
         if walked.unreadable:
             return []
         within = tuple(f"{folder.resolve()}/" for folder in folders)
@@ -121,7 +121,7 @@ class _Sending:
         return [_scanned_file(path, ScanOutcome.GONE, sent) for path, sent in forgotten if sent.version is not None]
 
     def _take(self, file: FileOnDisk) -> ScannedFile | None:
-        """Register a file's bytes as a version, if they are new; ``None`` if nothing changed."""
+        """Register a file's bytes as a version, if they are new; return ``None`` if nothing changed."""
         before = self.files.get(file.path)
         try:
             stamp, digest = _read(Path(file.path))
@@ -131,11 +131,11 @@ class _Sending:
             return self._register(file, before, stamp, digest)
         except (Invalid, Conflict) as error:
             if error.code in {OTHER_BYTES, CHANGING}:
-                return trouble(file, ScanOutcome.CHANGING, error.message)
+                return failure(file, ScanOutcome.CHANGING, error.message)
             self.files[file.path] = Sent(stamp=file.stamp, kind=file.kind)
-            return trouble(file, ScanOutcome.REFUSED, error.message)
+            return failure(file, ScanOutcome.REFUSED, error.message)
         except (NotFound, OSError) as error:
-            return trouble(file, ScanOutcome.UNREADABLE, str(error))
+            return failure(file, ScanOutcome.UNREADABLE, str(error))
 
     def _register(self, file: FileOnDisk, before: Sent | None, stamp: FileStamp, digest: Digest) -> ScannedFile:
         replaced = None if before is None else before.version
@@ -169,15 +169,15 @@ class _Sending:
         return self.calls.asset_for_upload(file.kind, next((name for name in names if name not in taken), names[-1]))
 
     def _save(self, *, now: bool = False) -> None:
-        """Save what was sent; from time to time only, since the whole file is written."""
+        """Save the record, only from time to time, because the whole file is written."""
         if now or time.monotonic() - self.saved_s > _SAVED_EVERY_S:
             self.memory.parent.mkdir(parents=True, exist_ok=True)
             write_private(self.memory, Memory(files=self.files).model_dump_json(exclude_none=True) + "\n")
             self.saved_s = time.monotonic()
 
 
-def _remembered(memory: Path) -> dict[str, Sent]:
-    """Read what was sent. If the file cannot be read, all files are read again, and nothing else is lost."""
+def _load(memory: Path) -> dict[str, Sent]:
+    """Read the record. If it cannot be read, all files are read again, and nothing else is lost."""
     try:
         return dict(Memory.model_validate_json(memory.read_bytes()).files)
     except (FileNotFoundError, ValidationError):
@@ -200,8 +200,8 @@ def _read(path: Path) -> tuple[FileStamp, Digest]:
     )
 
 
-def _is_of_the_future(stamp: FileStamp) -> bool:
-    """Return whether the times lie in the future, as on disks of other machines, and give no age."""
+def _is_in_future(stamp: FileStamp) -> bool:
+    """Return whether the times are in the future, as on disks of other machines, and give no age."""
     return max(stamp.mtime_ns, stamp.ctime_ns) > time.time_ns() + 1_000_000_000
 
 

@@ -1,4 +1,4 @@
-"""Calls about what no longer matches: the report, its groups, and waivers."""
+"""Calls about staleness: the report, its groups, and waivers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +18,7 @@ class StalenessCalls(Calls):
     """The report and waivers."""
 
     def report(self, project: ProjectLike) -> Report:
-        """What is out of date in a project, why, and what fixing it costs: every group, most segments first."""
+        """Return what is out of date in a project, why, and the cost of fixing it: every group, most segments first."""
         path = f"/projects/{self._names.project_id(project)}/staleness-report"
         page = self._http.get(Report, path, limit=_PAGE)
         groups = list(page.groups)
@@ -28,7 +28,7 @@ class StalenessCalls(Calls):
         return page.model_copy(update={"groups": tuple(groups), "next": None})
 
     def group_segments(self, project: ProjectLike, group: Group | str) -> Listing[SegmentView]:
-        """The segments of one group of the report, each with its causes."""
+        """List the segments of a group of the report, each with its causes."""
         group_id = group if isinstance(group, str) else group.id
         path = f"/projects/{self._names.project_id(project)}/staleness-report/groups/{group_id}/segments"
         return self._list(Page[SegmentView], path)
@@ -45,7 +45,7 @@ class StalenessCalls(Calls):
     ) -> tuple[Waiver, ...]:
         """Accept a cause, an asset's change or ``chain``: for a project, a scene, a segment or several segments.
 
-        One waiver for each segment that has the cause now. It ends with the next real change of that asset.
+        Return a waiver for each segment that has the cause now. It ends with the next real change of that asset.
         """
         target, project_id = self._where(where)
         asset_id = "chain" if cause == "chain" else self._names.asset(cause, project_id).id
@@ -53,16 +53,16 @@ class StalenessCalls(Calls):
         return self._http.send(Page[Waiver], "POST", "/waivers", new).items
 
     def withdraw_waiver(self, waiver: Waiver | int) -> Waiver:
-        """Withdraw a waiver: what it accepted counts again."""
+        """Withdraw a waiver: the causes that it accepted count again."""
         waiver_id = waiver if isinstance(waiver, int) else waiver.id
         return self._http.send(Waiver, "DELETE", f"/waivers/{waiver_id}")
 
     def waivers(self, project: ProjectLike) -> Listing[Waiver]:
-        """A project's waivers, newest first, withdrawn and expired ones too."""
+        """List a project's waivers, newest first, including withdrawn and expired ones."""
         return self._list(Page[Waiver], f"/projects/{self._names.project_id(project)}/waivers")
 
     def _where(self, where: str | Iterable[SegmentLike]) -> tuple[dict[str, object], int | None]:
-        """What a waiver is for, as the request says it, and the project it is in where that is known."""
+        """Return the scope of a waiver as request fields, and its project if it is known."""
         if not isinstance(where, str):
             segments = [self._names.segment(segment) for segment in where]
             return {"segment_ids": [segment.id for segment in segments]}, segments[0].project_id if segments else None

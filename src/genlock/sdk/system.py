@@ -49,7 +49,7 @@ class SystemCalls(Calls):
         return self._list(Page[Token], "/tokens")
 
     def revoke_token(self, token: Token | int) -> Token:
-        """Revoke a token: the next request that shows it is refused."""
+        """Revoke a token: it is refused from the next request on."""
         token_id = token if isinstance(token, int) else token.id
         return self._http.send(Token, "DELETE", f"/tokens/{token_id}")
 
@@ -69,7 +69,7 @@ class SystemCalls(Calls):
     def follow_events(self, *, after: int | None = None, project: ProjectLike | None = None) -> Iterator[Event]:
         """Iterate over events as they happen, without end: from now on, or after an event id.
 
-        A lost connection is opened again and continues after the last event.
+        A lost connection is reopened and continues after the last event.
         """
         project_id, last_id = self._project_of(project), after
         while True:

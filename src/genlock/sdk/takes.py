@@ -1,4 +1,4 @@
-"""Calls about what we made, with proof: takes, receipts, and what was used for what."""
+"""Calls about takes and receipts, and the usage of assets."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class TakesCalls(Calls):
         select: bool = True,
         note: str | None = None,
     ) -> Generation:
-        """Record a take while it is made; see ``genlock.sdk.generation``. On success one receipt and one take."""
+        """Record a take while it is rendered, as one receipt; see ``genlock.sdk.generation``."""
         described = engine_of(engine, engine_version, environment)
         return Generation(self._http, self._names.segment(segment), described, select=select, note=note)
 
@@ -48,7 +48,7 @@ class TakesCalls(Calls):
         select: bool = True,
         on_progress: Progress | None = None,
     ) -> Recorded:
-        """Record work made elsewhere. The same claim with the same parts again gives the same take and receipt."""
+        """Record work made elsewhere. The same claim with the same parts returns the same take and receipt."""
         given = {"video": video, "last_frame": last_frame, "thumbnail": thumbnail}
         files = {part: Path(path) for part, path in given.items() if path is not None}
         form = Form([("claim", json.dumps(claim.canonical()))], files, on_progress)
@@ -64,25 +64,25 @@ class TakesCalls(Calls):
         return self._http.get(Provenance, f"/segments/{self._names.segment_id(segment)}/provenance")
 
     def takes(self, segment: SegmentLike) -> Listing[Take]:
-        """All takes of a segment, newest first."""
+        """List all takes of a segment, newest first."""
         return self._list(Page[Take], f"/segments/{self._names.segment_id(segment)}/takes")
 
     def record_batch(self, takes: Sequence[NewTake], *, select: bool = True) -> tuple[RecordedIds, ...]:
-        """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
+        """Record up to 1,000 claims whose outputs are already stored, all or nothing."""
         new = body_of(NewTakes, takes=takes, select=select)
         return self._http.send(RecordedBatch, "POST", "/takes:batch", new).items
 
     def compare_receipts(self, before: Receipt | int, after: Receipt | int) -> ReceiptDifference:
-        """What differs between two receipts: inputs, parameters, engine, outputs."""
+        """Compare two receipts: inputs, parameters, engine, outputs."""
         first, other = (receipt if isinstance(receipt, int) else receipt.id for receipt in (before, after))
         return self._http.get(ReceiptDifference, f"/receipts/{first}/diff/{other}")
 
     def receipt(self, receipt: int) -> Receipt:
-        """One receipt, with its document."""
+        """Return a receipt, with its document."""
         return self._http.get(Receipt, f"/receipts/{receipt}")
 
     def document(self, receipt: Receipt | int) -> bytes:
-        """A receipt's verbatim bytes, verified against its digest; ``Tampered`` if they do not match."""
+        """Return a receipt's verbatim bytes. Raise ``Tampered`` if they do not match its digest."""
         record = self.receipt(receipt) if isinstance(receipt, int) else receipt
         with self._http.stream(f"/receipts/{record.id}/document") as response:
             content = response.read()

@@ -1,4 +1,4 @@
-"""Calls about what we want: projects, scenes, segments, and what they are pinned to."""
+"""Calls for projects, scenes, segments and pins."""
 
 from genlock.model import Page
 from genlock.sdk.bodies import body_of
@@ -26,57 +26,57 @@ class TimelineCalls(Calls):
     # projects ------------------------------------------------------------------------------------
 
     def create_project(self, slug: str, name: str | None = None) -> Project:
-        """A new project; without a name it is called by its slug."""
+        """Create a project, by default named like its slug."""
         return self._http.send(Project, "POST", "/projects", body_of(NewProject, slug=slug, name=name or slug))
 
     def projects(self, *, archived: bool = False) -> Listing[Project]:
-        """All projects, oldest first."""
+        """List all projects, oldest first."""
         return self._list(Page[Project], "/projects", archived=archived)
 
     def project(self, project: ProjectLike) -> Project:
-        """One project, with how many of its segments are in which state."""
+        """Return a project, with the number of its segments in each state."""
         return self._names.project(project)
 
     def rename_project(self, project: ProjectLike, name: str) -> Project:
-        """Give a project another name; its slug stays."""
+        """Rename a project; its slug does not change."""
         return self._http.send(
             Project, "PATCH", f"/projects/{self._names.project_id(project)}", body_of(NewName, name=name)
         )
 
     def archive_project(self, project: ProjectLike) -> Project:
-        """Hide a project. Nothing of it is deleted."""
+        """Archive a project. Nothing in it is deleted."""
         return self._http.send(Project, "POST", f"/projects/{self._names.project_id(project)}/archive")
 
     def restore_project(self, project: ProjectLike) -> Project:
-        """Bring an archived project back."""
+        """Restore an archived project."""
         project_id = self._names.project_id(project, archived=True)
         return self._http.send(Project, "POST", f"/projects/{project_id}/restore")
 
     # scenes --------------------------------------------------------------------------------------
 
     def create_scene(self, project: ProjectLike, name: str) -> Scene:
-        """A new scene at the end of a project."""
+        """Create a scene at the end of a project."""
         project_id = self._names.project_id(project)
         return self._http.send(Scene, "POST", f"/projects/{project_id}/scenes", body_of(NewScene, name=name))
 
     def scenes(self, project: ProjectLike, *, archived: bool = False) -> Listing[Scene]:
-        """A project's scenes in their order."""
+        """List a project's scenes in order."""
         return self._list(Page[Scene], f"/projects/{self._names.project_id(project)}/scenes", archived=archived)
 
     def scene(self, scene: SceneLike) -> Scene:
-        """One scene."""
+        """Return a scene."""
         return self._names.scene(scene)
 
     def rename_scene(self, scene: SceneLike, name: str) -> Scene:
-        """Give a scene another name."""
+        """Rename a scene."""
         return self._http.send(Scene, "PATCH", f"/scenes/{self._names.scene_id(scene)}", body_of(NewName, name=name))
 
     def archive_scene(self, scene: SceneLike) -> Scene:
-        """Hide a scene. Nothing of it is deleted."""
+        """Archive a scene. Nothing in it is deleted."""
         return self._http.send(Scene, "POST", f"/scenes/{self._names.scene_id(scene)}/archive")
 
     def restore_scene(self, scene: SceneLike) -> Scene:
-        """Bring an archived scene back."""
+        """Restore an archived scene."""
         return self._http.send(Scene, "POST", f"/scenes/{self._names.scene_id(scene, archived=True)}/restore")
 
     # segments ------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class TimelineCalls(Calls):
         position: int | None = None,
         chained: bool = True,
     ) -> tuple[SegmentView, ...]:
-        """New segments at the end of a scene, or from ``position`` on; those behind move."""
+        """Create segments at the end of a scene, or from ``position`` on, shifting those after it."""
         new = body_of(NewSegments, count=count, name=name, position=position, chained=chained)
         path = f"/scenes/{self._names.scene_id(scene)}/segments"
         return self._http.send(Page[SegmentView], "POST", path, new).items
@@ -104,7 +104,7 @@ class TimelineCalls(Calls):
         name: str | None = None,
         page_size: int = 100,
     ) -> Listing[SegmentView]:
-        """A project's segments in order; of one state or scene, or whose name begins with ``name``."""
+        """List a project's segments in order: of a state or scene, or with a name that begins with ``name``."""
         return self._list(
             Page[SegmentView],
             f"/projects/{self._names.project_id(project)}/segments",
@@ -115,7 +115,7 @@ class TimelineCalls(Calls):
         )
 
     def segment(self, segment: SegmentLike) -> SegmentView:
-        """One segment: its state and why, its takes, and what is pinned there."""
+        """Return a segment: its state and causes, its takes, and its pins."""
         return self._names.segment(segment)
 
     def change_segment(
@@ -126,37 +126,37 @@ class TimelineCalls(Calls):
         position: int | None = None,
         chained: bool | None = None,
     ) -> SegmentView:
-        """Rename or move a segment, or change whether it continues the one before; what is left out stays."""
+        """Rename or move a segment, or change whether it is chained; absent arguments change nothing."""
         change = body_of(SegmentChange, name=name, position=position, chained=chained)
         return self._http.send(SegmentView, "PATCH", f"/segments/{self._names.segment_id(segment)}", change)
 
     def archive_segment(self, segment: SegmentLike) -> Segment:
-        """Take a segment out of its scene's order. Nothing of it is deleted."""
+        """Remove a segment from its scene's order. Nothing in it is deleted."""
         return self._http.send(SegmentView, "POST", f"/segments/{self._names.segment_id(segment)}/archive")
 
     def restore_segment(self, segment: Segment | int) -> Segment:
-        """Put an archived segment back where it stood. It has no position meanwhile, so it is named by its id."""
+        """Restore an archived segment at its position. It is named by its id, because it has no position."""
         return self._http.send(SegmentView, "POST", f"/segments/{self._names.segment_id(segment)}/restore")
 
     # pins ----------------------------------------------------------------------------------------
 
     def pins(self, project: ProjectLike) -> Listing[Pin]:
-        """What a project and its scenes are pinned to."""
+        """List the pins of a project and its scenes."""
         return self._list(Page[Pin], f"/projects/{self._names.project_id(project)}/pins")
 
     def pin(self, place: str, asset: AssetLike, version: int, reason: str) -> Pin:
-        """Make a project or one scene of it follow a fixed version of an asset."""
+        """Pin a project or one of its scenes to a fixed version of an asset."""
         path, project_id = self._place(place)
         asset_id = self._names.asset(asset, project_id).id
         return self._http.send(Pin, "PUT", f"{path}/pins/{asset_id}", body_of(NewPin, version=version, reason=reason))
 
     def unpin(self, place: str, asset: AssetLike) -> None:
-        """Make a project or scene follow the active version again."""
+        """Remove a pin: the project or scene uses the active version again."""
         path, project_id = self._place(place)
         self._http.send_empty("DELETE", f"{path}/pins/{self._names.asset(asset, project_id).id}")
 
     def _place(self, place: str) -> tuple[str, int]:
-        """The path of a project or scene, and the project's id."""
+        """Return the path of a project or scene, and the project's id."""
         if "/" in place:
             scene = self._names.scene(place)
             return f"/scenes/{scene.id}", scene.project_id

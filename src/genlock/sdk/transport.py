@@ -1,11 +1,11 @@
-"""Send HTTP requests to a server: find it, retry where that is safe, and raise refusals as one of the six errors.
+"""Sends HTTP requests to a server: finds it, retries where that is safe, and raises refusals as the six errors.
 
     request ─┬─ answer 2xx ───────────────────────────▶ a frozen value
              ├─ no answer, 429, 502, 503, 504 ─ pause ─▶ again, under the same idempotency key
              └─ refused ──────────────────────────────▶ Invalid, Denied, NotFound, Conflict, Unavailable, Tampered
 
-Requests that write carry an idempotency key that stays the same across retries, so a request whose response was lost
-is answered and not executed twice.
+Requests that write have an idempotency key that is the same for all retries, so a request whose response was lost
+is not executed twice.
 """
 
 import time
@@ -32,10 +32,10 @@ Body = BaseModel | Mapping[str, Any] | None
 Say = Callable[[str], None]
 
 PREFIX = "/api/v1"
-_AGAIN = frozenset({429, 502, 503, 504})
-_NO_PAUSE_HELPS = frozenset({"disk_full", "disk_trouble"})  # and a large file would be sent for nothing, each time
-_LONGEST_WISH_S = 30.0
-_READING = frozenset({"GET", "HEAD"})
+_RETRIED = frozenset({429, 502, 503, 504})
+_NOT_RETRIED = frozenset({"disk_full", "disk_trouble"})  # and a large file would be sent in vain each time
+_MAX_RETRY_AFTER_S = 30.0
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -49,7 +49,7 @@ class Address(Model):
 class Retry(Model):
     """How often a request is tried, and the pauses between tries, each twice as long as the previous one.
 
-    ``first_attempts`` is for a server that has never answered: most likely none runs.
+    ``first_attempts`` applies to a server that has never answered: most likely it is not running.
     """
 
     attempts: int = 7
@@ -63,7 +63,7 @@ class Retry(Model):
 
 
 class Transport:
-    """A connection to one server. ``find`` returns its address, and is called again when it does not answer."""
+    """A connection to one server. ``find`` returns its address, and is called again if it does not answer."""
 
     def __init__(self, find: Callable[[], Address], *, retry: Retry, say: Say, timeout_s: float = 120) -> None:
         self._find, self._retry, self._say = find, retry, say
@@ -124,7 +124,7 @@ class Transport:
             response.close()
 
     def _exchange(self, call: "_Call") -> httpx.Response:
-        """Return the response to a call if it succeeds; raise its error after the last try."""
+        """Return the response to a call if it succeeds. Raise its error after the last try."""
         attempt, lost = 1, False
         while True:
             try:
@@ -132,7 +132,7 @@ class Transport:
             except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:  # retrying does not help
                 raise _unreachable(self._address, error) from error
             except httpx.TransportError as error:
-                trouble, wish_s, lost = _unreachable(self._address, error), 0.0, True
+                problem, retry_after_s, lost = _unreachable(self._address, error), 0.0, True
                 if isinstance(error, httpx.ConnectError):
                     self.close()  # it may have another address by now
             else:
@@ -140,16 +140,16 @@ class Transport:
                 if response.is_success:
                     return response
                 response.read()
-                trouble, wish_s = problem_of(response), _wished(response)
-                still_running = lost and trouble.code == "key_in_use"
-                passing = response.status_code in _AGAIN and trouble.code not in _NO_PAUSE_HELPS
+                problem, retry_after_s = problem_of(response), _retry_after_s(response)
+                still_running = lost and problem.code == "key_in_use"
+                passing = response.status_code in _RETRIED and problem.code not in _NOT_RETRIED
                 if not passing and not still_running:
-                    raise trouble
+                    raise problem
             most = self._retry.attempts if self._met else min(self._retry.first_attempts, self._retry.attempts)
             if attempt >= most:
-                raise trouble
-            self._say(f"{trouble.message} Retrying ({attempt} of {most - 1}) …")
-            time.sleep(max(self._retry.pause_s(attempt), wish_s))
+                raise problem
+            self._say(f"{problem.message} Retrying ({attempt} of {most - 1}) …")
+            time.sleep(max(self._retry.pause_s(attempt), retry_after_s))
             attempt += 1
 
     def _try(self, call: "_Call") -> httpx.Response:
@@ -188,7 +188,7 @@ class Transport:
 
 @dataclass(frozen=True)
 class _Call:
-    """One request, the same for each try."""
+    """A request, the same for each try."""
 
     method: str
     path: str
@@ -201,7 +201,7 @@ class _Call:
     key: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        writes = self.writes and self.method not in _READING
+        writes = self.writes and self.method not in _SAFE_METHODS
         object.__setattr__(self, "key", {"Idempotency-Key": str(uuid.uuid4())} if writes else {})
 
 
@@ -226,10 +226,10 @@ def _as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _wished(response: httpx.Response) -> float:
-    """Return the pause that the server requests."""
-    wished = response.headers.get("retry-after", "")
-    return min(float(wished), _LONGEST_WISH_S) if wished.isdecimal() else 0.0
+def _retry_after_s(response: httpx.Response) -> float:
+    """Return the pause that the server requests, in seconds."""
+    seconds = response.headers.get("retry-after", "")
+    return min(float(seconds), _MAX_RETRY_AFTER_S) if seconds.isdecimal() else 0.0
 
 
 def _unreachable(address: Address | None, error: Exception) -> Unavailable:

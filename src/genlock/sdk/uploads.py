@@ -16,7 +16,7 @@ _CHUNK_BYTES = 2**20
 
 
 class Form:
-    """Text fields and files of one upload. The files are opened again for each try."""
+    """Text fields and files of an upload. The files are reopened for each try."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Form:
 
 
 class _Sent:
-    """Count the bytes that were sent of all files of a form."""
+    """Counts the bytes that were sent of all files of a form."""
 
     def __init__(self, total: int, on_progress: Progress | None) -> None:
         self._sent, self._total, self._on_progress = 0, total, on_progress
@@ -50,21 +50,21 @@ class _Sent:
 
 
 class _Watched(io.BufferedReader):
-    """A file that counts how much of it was read."""
+    """A file that counts the bytes read from it."""
 
     def __init__(self, path: Path, sent: _Sent) -> None:
         super().__init__(io.FileIO(path), _CHUNK_BYTES)
         self._sent = sent
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         chunk = super().read(size)
         self._sent.add(len(chunk))
         return chunk
 
 
 def size_of(path: Path) -> int:
-    """Return a file's size. Raises ``Invalid`` if it does not exist or is not a file."""
+    """Return a file's size. Raise ``Invalid`` if it does not exist or is not a file."""
     try:
         if path.is_dir():
             raise Invalid(f"{path} is a folder.", hint="Name files, not folders.", code="no_file")

@@ -1,1 +1,1 @@
-"""The server process: ``python -m genlock.server`` brings up everything that one machine needs."""
+"""The server process: ``python -m genlock.server`` starts everything that one machine needs."""

@@ -16,7 +16,7 @@ from genlock.settings import Settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the server. Returns 0 after a signal or if a server runs already, 1 after an error with a hint."""
+    """Run the server. Return 0 after a signal or if a server is already running, 1 after an error with a hint."""
     try:
         with handled(leave):
             settings = Settings(**_given(arguments))

@@ -1,7 +1,7 @@
 """The address of a server, and the lock that allows one server per data folder.
 
 data folder/
-├── server.lock   locked while a server runs, however it ends
+├── server.lock   locked while a server runs; the kernel releases it
 └── server.json   {url, pid, version} of that server; stale if the lock is free
 """
 
@@ -41,7 +41,7 @@ def sole_server(data: Path) -> Generator[bool]:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises ``Conflict`` if the port is taken, ``Invalid`` if it cannot be used."""
+    """Return a listening socket. Raise ``Conflict`` if the port is taken, ``Invalid`` if it cannot be used."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -76,7 +76,7 @@ def announce(path: Path, url: str) -> Running:
 
 
 def answers(running: Running) -> bool:
-    """Return whether a server answers there."""
+    """Return whether a server responds at its address."""
     verify = needs_certificates(running.url)
     try:
         return httpx.get(f"{running.url}/healthz", timeout=5, trust_env=False, verify=verify).is_success

@@ -1,4 +1,4 @@
-"""Settings that a data folder remembers for later starts: its database, store, watched folders and ComfyUI.
+"""Settings that a data folder stores for later starts: its database, store, watched folders and ComfyUI.
 
 Without them, a server that a command starts would create an empty embedded database instead of using the earlier one,
 would not watch the folders that the previous server watched, and would not find ComfyUI.
@@ -35,8 +35,8 @@ class Choices(Model):
     comfyui_secret: str | None = Field(default=None, repr=False)
 
 
-def recalled(settings: Settings) -> Settings:
-    """Return the settings with stored values for those that are not set. Raises ``Invalid`` if they cannot be read."""
+def with_stored_values(settings: Settings) -> Settings:
+    """Return the settings with stored values for those that are not set. Raise ``Invalid`` if they cannot be read."""
     stored = _read(settings.data / _FILE)
     values = {
         "database_url": _given_or_stored(settings.database_url, stored.database_url),
@@ -48,8 +48,8 @@ def recalled(settings: Settings) -> Settings:
     return settings.model_copy(update=values)
 
 
-def keep(settings: Settings) -> None:
-    """Store the settings of a server that has started, in a private file, since they may include secrets."""
+def store(settings: Settings) -> None:
+    """Store the settings of a started server in a private file, since they may include secrets."""
     path = settings.data / _FILE
     choices = Choices(
         database_url=settings.database_url,

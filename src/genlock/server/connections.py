@@ -1,11 +1,11 @@
-"""Bounds what a connection may cost: its head, its silence, and how many connections there are.
+"""Limits the cost of connections: the size and time of the head, silence, and the number of connections.
 
     connected ── head within header_timeout_s and max_header_bytes ── request ── response ─┐
         ▲                                                              body: silent for at │
         └───────────── next request within idle_timeout_s ◄──────────  most idle_timeout_s ┘
 
-At the limit of connections the one that has waited longest without a request makes room for a new one, so that
-half-open requests do not block other clients. If all of them have a request, the new one is answered 503.
+At the limit of connections the one that has waited longest without a request is closed for a new one, so that half-open
+requests do not block other clients. If all of them have a request, the new one gets 503.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _PHRASES = {
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one connection may cost, and how many there may be."""
+    """The limits of one connection, and the maximum number of connections."""
 
     max_connections: int
     max_header_bytes: int
@@ -46,7 +46,7 @@ class ConnectionLimits:
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
-    """Return the limits of the settings, and raise the limit on open files so that the connections fit in it."""
+    """Return the limits of the settings, after raising the limit on open files to fit the connections."""
     return ConnectionLimits(
         max_connections=_ensure_descriptors(settings.max_connections),
         max_header_bytes=settings.max_header_bytes,
@@ -56,7 +56,7 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def _ensure_descriptors(connections: int) -> int:
-    """Return how many of the connections fit below the hard limit on open files; each may read a file as well."""
+    """Return how many connections fit below the hard limit on open files; each may also read a file."""
     needed = 2 * connections + _OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
@@ -70,7 +70,7 @@ def _ensure_descriptors(connections: int) -> int:
 
 
 class ConnectionPool:
-    """The open connections of a server, and which of them have no request."""
+    """The open connections of a server, and those without a request."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
@@ -79,7 +79,7 @@ class ConnectionPool:
         self._lingering: set[BoundedHttpProtocol] = set()
 
     def admit(self, connection: "BoundedHttpProtocol") -> bool:
-        """Return whether there is room for a new connection. The longest waiting one makes room if need be."""
+        """Return whether there is room for a new connection, after closing the longest waiting one if necessary."""
         if len(self._open) >= self.limits.max_connections:
             longest = next(iter(self._waiting), None)
             if longest is None:
@@ -91,34 +91,34 @@ class ConnectionPool:
         return True
 
     def begin_request(self, connection: "BoundedHttpProtocol") -> None:
-        """Note that a connection has a request."""
+        """Mark a connection as having a request."""
         self._waiting.pop(connection, None)
 
     def end_request(self, connection: "BoundedHttpProtocol") -> None:
-        """Note that a connection has no request any more."""
+        """Mark a connection as having no request."""
         if connection in self._open:
             self._waiting[connection] = None
 
     def is_waiting(self, connection: "BoundedHttpProtocol") -> bool:
-        """Whether a connection has no request."""
+        """Return whether a connection has no request."""
         return connection in self._waiting
 
     def linger(self, connection: "BoundedHttpProtocol") -> bool:
-        """Return whether a refused connection may stay open for a moment, so that its answer arrives."""
+        """Return whether a refused connection may stay open for a moment, so that its response arrives."""
         if len(self._lingering) >= _MAX_LINGERING:
             return False
         self._lingering.add(connection)
         return True
 
     def remove(self, connection: "BoundedHttpProtocol") -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
         self._lingering.discard(connection)
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP/1.1 connection on httptools, which has no such limits."""
+    """Uvicorn's HTTP/1.1 connection on httptools, extended by these limits."""
 
     pool: ClassVar[ConnectionPool]
 
@@ -142,7 +142,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(503, "too_many_connections", "The server has as many connections as it may have.")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection and its timers."""
+        """Remove the connection and its timers."""
         for timer in (self._head_timer, self._body_timer, self._write_timer, self._linger_timer):
             if timer is not None:
                 timer.cancel()
@@ -150,7 +150,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived, unless the request is refused or its head has become too large."""
+        """Parse the received data, unless the request is refused or its head has become too large."""
         if self._refused:
             self._discarded_bytes += len(data)
             if self._discarded_bytes > _MAX_DISCARDED_BYTES:
@@ -180,7 +180,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(self.pool.limits.idle_timeout_s, self._check_body)
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Accept a part of the body."""
         self._unfinished_bytes = 0
         super().on_body(body)
 
@@ -203,13 +203,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(400, "bad_request", "The request is not valid HTTP/1.1.")
 
     def pause_writing(self) -> None:
-        """Start to watch whether the client reads its answer."""
+        """Start checking that the client reads its response."""
         super().pause_writing()
         self._stalled_bytes = self.transport.get_write_buffer_size()
         self._write_timer = self.loop.call_later(self.pool.limits.idle_timeout_s, self._check_write)
 
     def resume_writing(self) -> None:
-        """Stop watching it."""
+        """Stop checking that the client reads its response."""
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
@@ -232,7 +232,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refuse(431, "headers_too_large", f"The request's headers are larger than {limit:,} bytes.")
 
     def _check_body(self) -> None:
-        """Refuse a request whose body has not gone on for too long, although the server reads it."""
+        """Refuse a request whose body has stalled for too long while the server reads it."""
         self._body_timer = None
         if self.cycle.response_complete or not self.cycle.more_body:
             return
@@ -246,7 +246,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(408, "body_timeout", f"No byte of the request's body arrived for {idle_s:g} s.")
 
     def _check_write(self) -> None:
-        """End a connection whose client has read nothing of its answer for too long."""
+        """Close a connection whose client has stopped reading its response for too long."""
         waiting_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes >= self._stalled_bytes:
             self.transport.abort()
@@ -255,12 +255,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._write_timer = self.loop.call_later(self.pool.limits.idle_timeout_s, self._check_write)
 
     def _unanswered(self) -> RequestResponseCycle | None:
-        """Return the request that has not been answered to its end, if there is one."""
+        """Return the request whose response is incomplete, or ``None``."""
         cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
         return None if cycle is None or cycle.response_complete else cycle
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answer without the application, and end the connection when its client has read the answer."""
+        """Respond without the application, and close the connection when the client has read the response."""
         if self._refused:
             return
         self._refused = True
@@ -280,7 +280,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 
 def bounded_protocol(limits: ConnectionLimits) -> type[BoundedHttpProtocol]:
-    """Return the class of a server's connections, which share their limits."""
+    """Return the class of a server's connections, which share the limits."""
 
     class Connection(BoundedHttpProtocol):
         pool = ConnectionPool(limits)

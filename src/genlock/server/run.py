@@ -1,4 +1,4 @@
-"""Brings a server up in order, and down in the reverse one.
+"""Starts a server in this order, and stops it in reverse order.
 
 lock → port → database → migrations → store → administrator's token → server.json → workers → serve
 """
@@ -43,13 +43,13 @@ logger = logging.getLogger(__name__)
 _WORKER = (sys.executable, "-m", "genlock.regeneration.worker")
 _GRACE_S = 10
 _START_PATIENCE_S = 600.0
-_OBJECTS_BETWEEN_COLLECTIONS = 20_000  # containers, a few megabytes of them
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000  # container objects, a few megabytes
 
 
 def run(settings: Settings, say: Say) -> None:
     """Serve until a signal. If the data folder has a server already, report its URL and return."""
     _prepare(settings.data)
-    settings = choices.recalled(settings)
+    settings = choices.with_stored_values(settings)
     with sole_server(settings.data) as sole:
         if not sole:
             say(f"Genlock is already running at {_other(settings).url}")
@@ -58,7 +58,7 @@ def run(settings: Settings, say: Say) -> None:
         with listener, _database(settings, say) as (conninfo, owner_conninfo):
             say("Bringing the tables up to date.")
             migrate(owner_conninfo)
-            choices.keep(settings)
+            choices.store(settings)
             with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
                 run_until_stopped(runner, lambda stop: _serve(settings, conninfo, listener, say, stop))
 
@@ -70,7 +70,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _prepare(data: Path) -> None:
     try:
-        # Other users may pass through it but not list it: the embedded server has its own user when root runs this.
+        # Searchable but not listable by others: the embedded server has its own user if root runs this.
         data.mkdir(mode=0o711, parents=True, exist_ok=True)
     except OSError as error:
         raise Invalid(
@@ -79,7 +79,7 @@ def _prepare(data: Path) -> None:
 
 
 def _other(settings: Settings) -> Running:
-    """Return the server that holds the data folder's lock, once it answers."""
+    """Return the server that holds the data folder's lock, once it responds."""
     until_s = time.monotonic() + _START_PATIENCE_S
     while time.monotonic() < until_s:
         running = read_running(settings)
@@ -120,8 +120,8 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
                 say(f"Watches: {', '.join(map(str, settings.scan_folders))}")
 
         try:
-            _settle_memory()
-            async with alongside(housekeeping(db), _watching(app, settings), _workers(settings)):
+            _tune_garbage_collector()
+            async with alongside(housekeeping(db), _watch_folders(app, settings), _workers(settings)):
                 server = HttpServer(app, settings, ready)
                 await asyncio.sleep(0)  # after a signal it is cancelled here, not within uvicorn's startup
                 if not stop:
@@ -132,18 +132,18 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         await db.close()
 
 
-def _settle_memory() -> None:
+def _tune_garbage_collector() -> None:
     """Exclude existing objects from garbage collection, and collect less often.
 
-    Otherwise the collector scans all modules and models repeatedly while a batch is read: a quarter of the time.
+    Otherwise the collector scans all modules and models repeatedly while a batch is read, a quarter of the time.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
 
-async def _watching(app: FastAPI, settings: Settings) -> None:
-    """Watch the folders that the settings name, if there are any."""
+async def _watch_folders(app: FastAPI, settings: Settings) -> None:
+    """Watch the configured folders, if there are any."""
     if settings.scan_folders:
         await app.state.services.scanner.watch(settings.scan_folders, keep=settings.keeps_scanned)
 
@@ -155,7 +155,7 @@ async def _workers(settings: Settings) -> None:
 
 
 class HttpServer(uvicorn.Server):
-    """Uvicorn that closes open streams at shutdown, and ends after some time without requests."""
+    """Uvicorn that closes open streams at shutdown, and ends after a time without requests."""
 
     def __init__(self, app: FastAPI, settings: Settings, ready: Callable[[], None]) -> None:
         limits = connection_limits(settings)
@@ -177,7 +177,7 @@ class HttpServer(uvicorn.Server):
         self._listener: EventListener = app.state.services.event_listener
         self._db: Database = app.state.services.db
         self._metrics: RequestMetrics = app.state.metrics
-        # A server that watches folders is never idle.
+        # A server that watches folders does not count as idle.
         ends_by_itself = settings.idle_minutes is not None and not settings.scan_folders
         self._limit_s = 60 * settings.idle_minutes if settings.idle_minutes and ends_by_itself else None
 
@@ -196,7 +196,7 @@ class HttpServer(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to serve, then report it. From here on a signal ends the server gracefully."""
+        """Start serving, then report it. From here on a signal ends the server gracefully."""
         await super().startup(sockets)
         self._ready()
 

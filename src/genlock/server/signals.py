@@ -27,12 +27,12 @@ def handled(handler: Handler) -> Generator[None]:
 
 
 def leave(number: int, frame: FrameType | None) -> None:
-    """End a start gracefully: an embedded database without users stops too."""
+    """End a start gracefully: an unused embedded database stops too."""
     raise SystemExit(0)
 
 
 class StopRequest:
-    """Whether a signal has asked this process to end."""
+    """Whether a signal has requested that this process end."""
 
     def __init__(self) -> None:
         self._working: asyncio.Task[None] | None = None
@@ -42,7 +42,7 @@ class StopRequest:
         return self._requested
 
     def request(self, number: int, frame: FrameType | None) -> None:
-        """The handler of both signals."""
+        """Handle both signals: request the end, and cancel the running work."""
         self._requested = True
         if self._working is not None:
             self._working.get_loop().call_soon_threadsafe(self._working.cancel)
@@ -61,7 +61,7 @@ def run_until_stopped(runner: asyncio.Runner, work: Callable[[StopRequest], Coro
     The handler must not raise: an exception inside a callback of the event loop is lost, with the task that the
     callback should wake, and the process waits indefinitely.
 
-    A cancellation can be lost too (``asyncio.wait_for`` before Python 3.12, if the result arrives at the same moment),
+    A cancellation can also be lost (``asyncio.wait_for`` before Python 3.12, if the result arrives at the same moment),
     so ``work`` checks its argument before it starts something that does not end by itself.
     """
     stop = StopRequest()

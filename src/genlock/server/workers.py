@@ -1,4 +1,4 @@
-"""Keep worker processes running: start them with the server, restart them when they die, end them with it."""
+"""Keeps worker processes running: starts them with the server, restarts them when they die, ends them with it."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ _GRACE_S = 10.0
 async def keep_running(command: Sequence[str], count: int, environment: Mapping[str, str]) -> None:
     """Run ``count`` processes of ``command`` until cancelled; then terminate them, and kill them after a grace period.
 
-    The standard input of each is a pipe that is never written to: it closes when this process dies in any way, so
+    The standard input of each is a pipe that is never written to: it closes when this process dies in any way, so that
     a worker notices that its server is gone.
     """
     async with asyncio.TaskGroup() as group:

@@ -83,7 +83,7 @@ async def pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, 
 
 
 async def unpin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, actor: Actor) -> None:
-    """Remove a pin, so that the active version is expected again. Raises ``NotFound`` if there is none."""
+    """Remove a pin, so that the active version is expected again. Raise ``NotFound`` if there is none."""
     await library_sql.lock(conn)
     if not await pin_sql.remove_pin(conn, project_id, scene_id, asset_id):
         raise NotFound("This asset is not pinned here.", hint="`genlock project show` lists the pins of a project.")

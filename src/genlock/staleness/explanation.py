@@ -91,7 +91,7 @@ async def causes_of(conn: Conn, segments: JudgedSegments, segment_ids: Sequence[
 async def path_of(
     conn: Conn, segment_id: int, group: str, *, after: str | None = None, limit: int = 100
 ) -> Page[PathStep]:
-    """Return a page of the path from a root to a segment. Raises ``NotFound`` if the root does not concern it."""
+    """Return a page of the path from a root to a segment. Raise ``NotFound`` if the root does not concern it."""
     root = parse_group(group)
     segments = await judge_segments(conn, [segment_id])
     roots = segments.judged.present.roots

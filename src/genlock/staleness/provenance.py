@@ -11,7 +11,7 @@ from genlock.timeline import sql as timeline_sql
 
 
 async def provenance(conn: Conn, segment_id: int) -> Provenance:
-    """Return what was used to make a segment; without a take there is no receipt. Raises ``NotFound``."""
+    """Return what was used to make a segment; without a take there is no receipt. Raise ``NotFound``."""
     async with pipelined(conn):
         asked_judgement = await places_sql.ask_segments(conn, [segment_id])  # first: the others are planned once, too
         asked_segment = await timeline_sql.ask_segments(conn, [segment_id])

@@ -41,7 +41,7 @@ class Reported(NamedTuple):
 
 
 async def report(conn: Conn, project_id: int, *, after: str | None = None, limit: int = 100) -> Reported:
-    """Return a page of a project's report; every page carries the totals. Raises ``NotFound``."""
+    """Return a page of a project's report; every page carries the totals. Raise ``NotFound``."""
     await timeline_sql.get_project(conn, project_id)
     loaded = await load_projects(conn, [project_id])
     judged = judge(loaded.present)
@@ -113,7 +113,7 @@ def group_id(root: RootKey) -> str:
 
 
 def parse_group(group: str) -> RootKey:
-    """The root of the group with this id. Raises ``Invalid``."""
+    """The root of the group with this id. Raise ``Invalid``."""
     kind, _, rest = group.partition("-")
     numbers = rest.split("-") if rest else []
     if all(number.isascii() and number.isdigit() and len(number) < 19 for number in numbers):
@@ -132,7 +132,7 @@ def parse_group(group: str) -> RootKey:
 async def segments_of_group(
     conn: Conn, project_id: int, group: str, *, after: str | None = None, limit: int = 100
 ) -> SegmentPage:
-    """Return a page of a group's segments. Raises ``NotFound`` when nothing is stale because of its root."""
+    """Return a page of a group's segments. Raise ``NotFound`` when nothing is stale because of its root."""
     await timeline_sql.get_project(conn, project_id)
     page = await group_segments(conn, project_id, parse_group(group), after=after, limit=limit)
     if not page.segment_ids and after is None:

@@ -82,7 +82,7 @@ async def views_of(conn: Conn, page: SegmentPage) -> Page[SegmentView]:
 
 
 async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
-    """Return a segment with its newest takes and how many takes it has. Raises ``NotFound``."""
+    """Return a segment with its newest takes and how many takes it has. Raise ``NotFound``."""
     views = await segment_views(conn, [segment_id])
     if not views:
         raise timeline_sql.no_segment(segment_id)

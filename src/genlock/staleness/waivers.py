@@ -21,7 +21,7 @@ from genlock.staleness.waivers_sql import Acceptable
 async def waive(conn: Conn, new: NewWaiver, actor: Actor) -> Page[Waiver]:
     """Accept a cause for every segment that has it now, among those named; return the first 500 waivers and how many.
 
-    A scene or project stands for its segments at this moment. Raises ``Invalid`` unless exactly one of
+    A scene or project stands for its segments at this moment. Raise ``Invalid`` unless exactly one of
     ``segment_ids``, ``scene_id`` and ``project_id`` is given, ``Conflict`` when no segment has the cause.
     """
     if sum(value is not None for value in (new.segment_ids, new.scene_id, new.project_id)) != 1:

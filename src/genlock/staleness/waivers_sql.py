@@ -25,7 +25,7 @@ class Acceptable(NamedTuple):
 async def project_of(
     conn: Conn, segment_ids: Sequence[int] | None, scene_id: int | None, project_id: int | None
 ) -> int:
-    """Return the one project of segments, a scene or a project. Raises ``NotFound`` when one does not exist."""
+    """Return the one project of segments, a scene or a project. Raise ``NotFound`` when one does not exist."""
     projects = await scalar(
         conn,
         """

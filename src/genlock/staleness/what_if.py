@@ -39,7 +39,7 @@ async def impact(
 ) -> Impact:
     """Return what making ``version`` active would change, in every project or in one.
 
-    The groups of one project come in pages. Raises ``NotFound`` when there is no such version.
+    The groups of one project come in pages. Raise ``NotFound`` when there is no such version.
     """
     decode_cursor(after, int, str)
     if after is not None and project_id is None:

@@ -1,1 +1,1 @@
-"""What we made, with proof: takes, receipts, and the questions they answer."""
+"""Takes and their receipts."""

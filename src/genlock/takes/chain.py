@@ -23,11 +23,11 @@ class Slot:
     chained: bool
     unknown: bool
     workload_id: int | None
-    seed_digest: bytes | None  # of the frame it continues
-    seed_segment_id: int | None  # whose take that frame came from
-    before_id: int | None  # the segment before, archived ones left out
+    seed_digest: bytes | None  # of the seed frame
+    seed_segment_id: int | None  # of the take that the seed frame came from
+    before_id: int | None  # the previous segment, archived ones skipped
     before_selected: bool
-    before_digest: bytes | None  # of the same part of the take that is selected before
+    before_digest: bytes | None  # of the same part of the take selected in the previous segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Link:
     run_id: int
     run_position: int
     via_judged: bool
-    broken: tuple[bytes, bytes] | None  # (the frame that was used, the frame of the take that is selected now)
+    broken: tuple[bytes, bytes] | None  # (the frame that was used, the frame of the take selected now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ def relink_one(before: Member | None, selected: Member, after: Member | None) ->
     if any(_place(new) != _place(stored) for new, stored in (links if selected.run is not None else links[1:])):
         return None
     if selected.run is not None:
-        run, is_complete = _with_other_take(selected.run, link, selected.slot)
+        run, is_complete = _with_replaced_take(selected.run, link, selected.slot)
     elif link.run_position == 1:
         run, is_complete = _run(link.run_id, [(selected.slot, link)]), True
     elif before is None or before.run is None:
         return None
     else:
-        run, is_complete = _with_one_more(before.run, link, selected.slot), True
+        run, is_complete = _extended_run(before.run, link, selected.slot), True
     return Relinked(tuple(new for new, stored in links if new != stored), run, is_complete)
 
 
@@ -123,8 +123,8 @@ def _place(link: Link) -> tuple[int, int]:
     return link.run_id, link.run_position
 
 
-def _with_other_take(run: Run, link: Link, slot: Slot) -> tuple[Run, bool]:
-    """Return a run after one of its members got another take, and whether that is certain without the others."""
+def _with_replaced_take(run: Run, link: Link, slot: Slot) -> tuple[Run, bool]:
+    """Return a run after a member's take was replaced, and whether the result is exact without the other members."""
     if run.length == 1:
         return _run(run.run_id, [(slot, link)]), True
     first = run.unknown_from
@@ -134,12 +134,12 @@ def _with_other_take(run: Run, link: Link, slot: Slot) -> tuple[Run, bool]:
         unknown_from, is_complete = first, first != link.run_position
     workload_id = run.workload_id if run.workload_id == slot.workload_id else None
     if run.workload_id is None and slot.workload_id is not None:
-        is_complete = False  # perhaps this was the only one of another workload
+        is_complete = False  # this may have been the only member with another workload
     return replace(run, unknown_from=unknown_from, workload_id=workload_id), is_complete
 
 
-def _with_one_more(run: Run, link: Link, slot: Slot) -> Run:
-    """Return a run that one more segment continues at its end."""
+def _extended_run(run: Run, link: Link, slot: Slot) -> Run:
+    """Return a run extended by one segment."""
     return replace(
         run,
         length=run.length + 1,

@@ -1,6 +1,6 @@
-"""A claim: what a recorder (worker, extension, SDK, importer) says about how a take was made.
+"""A claim: a recorder's (worker, extension, SDK, importer) statement of how a take was made.
 
-Genlock resolves a claim once, at recording, into a receipt's document. Nothing here is looked up anywhere.
+A claim is resolved once, at recording, into a receipt's document. This module looks nothing up.
 """
 
 import math
@@ -15,11 +15,11 @@ from genlock.model import InputRole, Model, Note, Seed
 from genlock.names import normalise_name
 
 MAX_INPUTS = 1000
-"""How many inputs a claim may name."""
+"""The maximum number of inputs of a claim."""
 
 
 class Evidence(StrEnum):
-    """How well an input is known, strongest first."""
+    """How reliably an input is known, strongest first."""
 
     RECORDED = "recorded"
     MATCHED_BY_DIGEST = "matched_by_digest"
@@ -28,17 +28,17 @@ class Evidence(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether it is good enough to call a take fresh. In the database: ``well_evidenced``."""
+        """Whether it suffices to call a take fresh. In the database: ``well_evidenced``."""
         return self in (Evidence.RECORDED, Evidence.MATCHED_BY_DIGEST)
 
     def weaker(self, other: "Evidence") -> "Evidence":
-        """The weaker of two."""
+        """Return the weaker of two."""
         order = list(Evidence)
         return max(self, other, key=order.index)
 
 
 def check_finite(value: dict[str, Any]) -> dict[str, Any]:
-    """``value`` if no number in it is NaN or infinite, which JSON cannot say; ``ValueError`` otherwise."""
+    """Return ``value``. Raise ``ValueError`` if a number in it is NaN or infinite, which JSON cannot represent."""
     within: list[Any] = [value]
     while within:
         item = within.pop()
@@ -60,10 +60,10 @@ AssetReference = Annotated[str, Field(min_length=1, max_length=240), AfterValida
 
 
 class ClaimInput(Model):
-    """One thing that was used.
+    """An input that was used.
 
-    ``asset`` is an id or a reference such as ``lora:rain``; with ``version`` or ``digest`` it says exactly what.
-    ``take`` and ``part`` name the frame that a chained segment continues.
+    ``asset`` is an id or a reference such as ``lora:rain``; ``version`` or ``digest`` identifies its content. ``take``
+    and ``part`` name the frame that a chained segment continues.
     """
 
     role: InputRole
@@ -79,7 +79,7 @@ class ClaimInput(Model):
 
 
 class Parameters(Model):
-    """Everything that was set and is not a file. Parameters that Genlock has no name for are kept as they are."""
+    """Every setting that is not a file. Parameters that Genlock does not define are stored unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
@@ -108,7 +108,7 @@ class Parameters(Model):
 
 
 class ClaimEngine(Model):
-    """What rendered, and in which surroundings."""
+    """The engine that rendered, and its environment."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     version: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -116,7 +116,7 @@ class ClaimEngine(Model):
 
 
 class Observed(Model):
-    """What was measured while rendering; never part of what determines the picture."""
+    """Measurements of the render; never part of what determines the picture."""
 
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -133,17 +133,17 @@ class Recorder(Model):
 
 
 class Regenerates(Model):
-    """The receipt that a new take replaces, and the causes it was redone for."""
+    """The receipt that a new take replaces, and the causes for which it was rendered."""
 
     receipt: Digest
     causes: tuple[JsonObject, ...] = ()
 
 
 class Claim(Model):
-    """What a recorder says of one take.
+    """A recorder's statement of how one take was made.
 
-    ``graph`` is the exact graph that was submitted, or the digest of it when its bytes are stored already.
-    ``outputs`` names parts whose bytes are stored already; uploaded parts need not be named.
+    ``graph`` is the submitted graph, or its digest if its bytes are already stored. ``outputs`` names parts whose bytes
+    are already stored; uploaded parts need not be named.
     """
 
     inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=MAX_INPUTS)] = ()
@@ -158,12 +158,12 @@ class Claim(Model):
     note: Note | None = None
 
     def canonical(self) -> dict[str, Any]:
-        """The claim as the JSON that is digested: absent fields left out, never null."""
+        """Return the claim as the JSON that is digested: absent fields are omitted, never null."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class Output(Model):
-    """One stored part of the result."""
+    """A stored part of the result."""
 
     digest: Digest
     media_type: str | None = None

@@ -1,4 +1,4 @@
-"""Loads what resolving claims needs to know: a handful of set queries, however many claims there are."""
+"""Loads the facts for resolving claims, in a constant number of queries for any number of claims."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,12 +12,12 @@ from genlock.takes.claim_resolution import AssetFact, ContentFact, Facts, FrameF
 from genlock.takes.input_links_sql import lock_unresolved
 from genlock.takes.receipt import Input
 
-Named = tuple[int | None, str | None, str | None, Digest | None, int | None]
-"""What a claim names: an asset by id or by kind and name; of it a digest, a version, or nothing."""
+Reference = tuple[int | None, str | None, str | None, Digest | None, int | None]
+"""A reference to an asset, by id or by kind and name, and to its content, by digest, by version or by neither."""
 
 
 class Project(NamedTuple):
-    """The project whose own assets go before shared ones: by its id, or as the one that a segment belongs to."""
+    """The project whose own assets precede shared ones: by its id, or by one of its segments."""
 
     id: int | None = None
     of_segment: int | None = None
@@ -31,30 +31,32 @@ async def load_facts(
     *,
     read_only: bool = False,
 ) -> Facts:
-    """Return everything that resolving ``claims`` in a project needs; insert digests that are new into ``contents``.
+    """Return the facts for resolving ``claims`` in a project; insert new digests into ``contents``.
 
-    ``continued`` are the frames that are named by digest alone: (segment, digest). ``read_only`` inserts and locks
-    nothing; the new digests are then absent from the facts.
+    ``continued`` are the frames that are named by digest only: (segment, digest). ``read_only`` inserts and locks
+    nothing; new digests are then absent from the facts.
     """
-    plain = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
-    bare = {(item.role.value, item.digest) for item in plain if item.asset is None and item.digest is not None}
+    items = [item for claim in claims for item in claim.inputs if item.role is not InputRole.SEED_FRAME]
+    bare_digests = {(item.role.value, item.digest) for item in items if item.asset is None and item.digest is not None}
     owners: dict[tuple[str, Digest], int] = {}
-    if bare:
+    if bare_digests:
         if not read_only:
             await lock_unresolved(conn)
-        owners = await _owners(conn, bare, project)
-    named = {_named(item, owners) for item in plain}
-    matches = await _find(conn, list(named), project)
-    unheard = {(row["asset_id"], row["wanted_digest"]) for row in matches if row["id"] is None and row["wanted_digest"]}
-    if unheard and not read_only:
-        await _name_contents(conn, unheard)
-        matches = await _find(conn, list(named), project)
+        owners = await _owners(conn, bare_digests, project)
+    references = {_reference(item, owners) for item in items}
+    matches = await _find(conn, list(references), project)
+    new_digests = {
+        (row["asset_id"], row["wanted_digest"]) for row in matches if row["id"] is None and row["wanted_digest"]
+    }
+    if new_digests and not read_only:
+        await _insert_contents(conn, new_digests)
+        matches = await _find(conn, list(references), project)
     contents = {row["id"]: _content(row) for row in matches if row["id"] is not None}.values()
     assets = {row["asset_id"]: AssetFact.model_construct(**_asset(row)) for row in matches}
     versions = {(fact.asset_id, fact.version): fact for fact in contents if fact.version is not None}
     frames_by_digest = await _frames_by_digest(conn, continued, project) if continued else {}
-    taken = {item.take for claim in claims for item in claim.inputs if item.take is not None}
-    frames = await _frames(conn, taken | set(frames_by_digest.values()))
+    take_ids = {item.take for claim in claims for item in claim.inputs if item.take is not None}
+    frames = await _frames(conn, take_ids | set(frames_by_digest.values()))
     return Facts.model_construct(
         assets=assets,
         refs={row["ref"]: row["asset_id"] for row in matches if row["ref"] is not None},
@@ -77,8 +79,8 @@ async def load_facts(
     )
 
 
-def _named(item: ClaimInput, owners: Mapping[tuple[str, Digest], int]) -> Named:
-    # A version says which digest; whether the claim's digest is that one is checked when it is resolved.
+def _reference(item: ClaimInput, owners: Mapping[tuple[str, Digest], int]) -> Reference:
+    # A version determines the digest; the resolution checks that a digest in the claim is the same.
     digest = item.digest if item.version is None else None
     if isinstance(item.asset, int):
         return (item.asset, None, None, digest, item.version)
@@ -90,11 +92,11 @@ def _named(item: ClaimInput, owners: Mapping[tuple[str, Digest], int]) -> Named:
     return (None, item.role.value, item.name, None, None)
 
 
-async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[dict[str, Any]]:
-    """The assets that are named, each with the content that is; those that do not exist are absent.
+async def _find(conn: Conn, references: Sequence[Reference], project: Project) -> list[dict[str, Any]]:
+    """Return the referenced assets, each with the referenced content; assets that do not exist are omitted.
 
-    With a variant's version come the source images that it was made from, by its newest derivation. Direct sources
-    only: the sources of an edit are in the edit's own derivation, once (semantics, ``via``).
+    A variant's version comes with the source images of its newest derivation. Direct sources only: the sources of an
+    edit are in the edit's own derivation (semantics, ``via``).
     """
     return await rows(
         conn,
@@ -121,7 +123,7 @@ async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[di
                       JOIN assets i ON i.id = s.asset_id AND i.kind = 'source_image'
                       JOIN contents of_image ON of_image.asset_id = s.asset_id AND of_image.version = s.number
                     ) END AS images
-          FROM json_to_recordset(%(named)s) AS w (id bigint, kind text, name text, digest bytea, version int)
+          FROM json_to_recordset(%(references)s) AS w (id bigint, kind text, name text, digest bytea, version int)
          CROSS JOIN LATERAL (
                SELECT id, kind, name FROM assets WHERE id = w.id
                 UNION ALL
@@ -137,10 +139,10 @@ async def _find(conn: Conn, named: Sequence[Named], project: Project) -> list[di
                SELECT id, digest, effective_digest, version FROM contents WHERE asset_id = a.id AND version = w.version
                ) c ON true
         """,
-        named=table(
+        references=table(
             [
                 {"id": asset, "kind": kind, "name": name, "digest": digest and to_hex(digest), "version": version}
-                for asset, kind, name, digest, version in named
+                for asset, kind, name, digest, version in references
             ]
         ),
         project=project.id,
@@ -162,25 +164,27 @@ def _content(row: Mapping[str, Any]) -> ContentFact:
     )
 
 
-async def _name_contents(conn: Conn, unheard: Iterable[tuple[int, Digest]]) -> None:
-    """Make the content rows of digests that were never named for their asset before."""
-    unheard = sorted(unheard)
+async def _insert_contents(conn: Conn, new_digests: Iterable[tuple[int, Digest]]) -> None:
+    """Insert the content rows of digests that are new for their asset."""
+    new_digests = sorted(new_digests)
     await execute(
         conn,
         """
         INSERT INTO contents (asset_id, digest)
-        SELECT asset_id, digest FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[]) AS named (asset_id, digest)
+        SELECT asset_id, digest FROM unnest(%(assets)s::bigint[], %(digests)s::bytea[]) AS new (asset_id, digest)
          ORDER BY asset_id, digest
         ON CONFLICT ON CONSTRAINT contents_unique DO NOTHING
         """,
-        assets=[asset for asset, _ in unheard],
-        digests=[to_raw(digest) for _, digest in unheard],
+        assets=[asset for asset, _ in new_digests],
+        digests=[to_raw(digest) for _, digest in new_digests],
     )
 
 
-async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Project) -> dict[tuple[str, Digest], int]:
-    """For digests named without an asset: the asset of that kind that has them, the project's own first."""
-    bare = list(bare)
+async def _owners(
+    conn: Conn, bare_digests: Iterable[tuple[str, Digest]], project: Project
+) -> dict[tuple[str, Digest], int]:
+    """Return, for digests named without an asset, the asset of that kind that has them, the project's own first."""
+    bare_digests = list(bare_digests)
     matches = await rows(
         conn,
         """
@@ -192,8 +196,8 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
             OR a.project_id = coalesce(%(project)s::bigint, (SELECT project_id FROM segments WHERE id = %(segment)s))
          ORDER BY a.kind, c.digest, a.project_id NULLS LAST, a.id
         """,
-        kinds=[kind for kind, _ in bare],
-        digests=[to_raw(digest) for _, digest in bare],
+        kinds=[kind for kind, _ in bare_digests],
+        digests=[to_raw(digest) for _, digest in bare_digests],
         project=project.id,
         segment=project.of_segment,
     )
@@ -203,10 +207,10 @@ async def _owners(conn: Conn, bare: Iterable[tuple[str, Digest]], project: Proje
 async def _frames_by_digest(
     conn: Conn, continued: Collection[tuple[int | None, Digest]], project: Project
 ) -> dict[tuple[int | None, Digest], int]:
-    """Return the takes of the project that have these frames, by the segment that continues each.
+    """Return the project's takes that have these frames, by the segment that continues each.
 
-    Equal pictures are made in several places: the newest take of the segment before goes first, then the newest of the
-    same scene. Of a frame that thousands of takes share, such as a black one, the newest thousand are looked at.
+    The same picture can be in several takes: the newest take of the previous segment precedes the newest of the same
+    scene. Of a frame that thousands of takes share, such as a black one, only the newest thousand are considered.
     """
     matches = await rows(
         conn,
@@ -239,7 +243,7 @@ async def _frames_by_digest(
 
 
 async def _frames(conn: Conn, take_ids: Collection[int]) -> dict[int, FrameFact]:
-    """Takes whose frames are continued, with what their pictures go back to."""
+    """Return the takes whose frames are continued, with the origins of their pictures."""
     if not take_ids:
         return {}
     takes = await rows(

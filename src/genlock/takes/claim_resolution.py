@@ -23,7 +23,7 @@ LAST_FRAME = "last_frame"
 
 
 class AssetFact(Model):
-    """An asset that a claim may mean."""
+    """An asset that a claim may reference."""
 
     id: int
     kind: Kind
@@ -31,7 +31,7 @@ class AssetFact(Model):
 
 
 class ContentFact(Model):
-    """A digest named for an asset; ``version`` and ``effective_digest`` are null while no version has it."""
+    """A digest named for an asset. ``version`` and ``effective_digest`` are null if no version has it."""
 
     id: int
     asset_id: int
@@ -50,7 +50,7 @@ class FrameFact(Model):
 
 
 class Facts(Model):
-    """The facts that a set of claims is resolved with."""
+    """The facts for resolving a set of claims."""
 
     assets: Mapping[int, AssetFact] = {}
     refs: Mapping[str, int] = {}
@@ -66,7 +66,7 @@ class Facts(Model):
 
 
 def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
-    """Return the ordinal of each input: as given, else the next free one of its role. ``Invalid`` if one repeats."""
+    """Return the ordinal of each input: as given, else the next free one of its role. ``Invalid`` on duplicates."""
     given: Counter[tuple[InputRole, int]] = Counter(
         (item.role, item.ordinal) for item in inputs if item.ordinal is not None
     )
@@ -89,7 +89,7 @@ def check_ordinals(inputs: Sequence[ClaimInput]) -> tuple[int, ...]:
 
 
 def seed_frames_by_digest(segment_id: int | None, claim: Claim) -> tuple[tuple[int | None, Digest], ...]:
-    """Return the seed frames that a claim names by digest alone, each with the segment that continues it."""
+    """Return the seed frames that a claim names by digest only, each with the segment that continues it."""
     return tuple(
         (segment_id, item.digest)
         for item in claim.inputs
@@ -98,7 +98,7 @@ def seed_frames_by_digest(segment_id: int | None, claim: Claim) -> tuple[tuple[i
 
 
 def resolve(claim: Claim, facts: Facts, segment_id: int | None) -> tuple[Input, ...]:
-    """Return the inputs of a receipt, its origins included. Raises ``Invalid`` for an unknown asset or take."""
+    """Return the inputs of a receipt, its origins included. Raise ``Invalid`` for an unknown asset or take."""
     resolved = [
         _seed_frame(item, ordinal, facts, segment_id)
         if item.role is InputRole.SEED_FRAME
@@ -139,7 +139,7 @@ def _origin_input(origin: Input, ordinal: int, via: Via, facts: Facts) -> Input:
 
 
 def _cached_asset_input(item: ClaimInput, ordinal: int, facts: Facts) -> Input:
-    """Return ``_asset_input``, resolved once for equal inputs."""
+    """Return ``_asset_input``, resolved once per distinct input."""
     strengths = (item.strength_model, item.strength_clip)
     key = (item.role, ordinal, item.asset, item.version, item.digest, item.name, item.part, strengths)
     line = facts.lines.get(key)
@@ -243,7 +243,7 @@ def _next_free(role: InputRole, used: set[tuple[InputRole, int]]) -> int:
 
 
 def workload_of(claim: Claim, inputs: Sequence[Input], facts: Facts) -> Workload | None:
-    """Return the workload of a claim with resolved inputs; ``None`` if its workflow or size is not known."""
+    """Return the workload of a claim with resolved inputs; ``None`` if its workflow or size is unknown."""
     width, height = claim.parameters.width, claim.parameters.height
     for line in inputs:
         if line.role is InputRole.WORKFLOW and line.asset and line.digest and width and height:

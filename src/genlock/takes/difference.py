@@ -1,4 +1,4 @@
-"""Says what differs between two receipts. Pure: two documents in, a list of differences out."""
+"""Compares two receipts. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, cast
@@ -12,10 +12,10 @@ Change = Literal["added", "removed", "changed"]
 
 
 class InputDifference(Model):
-    """An input that one receipt has and the other has not, or that both have and not alike.
+    """An input that only one of two receipts has, or that differs between them.
 
-    ``fields`` says in what they differ. With ``same_content`` the effective digests are equal: another file, or the
-    same one under another number, that makes no difference to the picture.
+    ``fields`` are the fields that differ. With ``same_content`` the effective digests are equal: another file, or the
+    same one under another number, with no effect on the picture.
     """
 
     role: str
@@ -28,7 +28,7 @@ class InputDifference(Model):
 
 
 class ValueDifference(Model):
-    """A parameter or a fact about the engine that differs; null where there is none. ``name`` is a path with dots."""
+    """A parameter or a fact about the engine that differs; null where it is absent. ``name`` is a dotted path."""
 
     name: str
     change: Change
@@ -46,7 +46,7 @@ class OutputDifference(Model):
 
 
 class ReceiptDifference(Model):
-    """What differs between two receipts. ``same_wish`` says that what determines the picture is equal."""
+    """The differences between two receipts. ``same_wish`` is true if what determines the picture is equal."""
 
     before: int
     after: int
@@ -58,7 +58,7 @@ class ReceiptDifference(Model):
 
 
 def difference(before: Receipt, after: Receipt) -> ReceiptDifference:
-    """What differs between two receipts: inputs by role and ordinal, parameters, engine and graph, outputs."""
+    """Compare two receipts: inputs by role and ordinal, parameters, engine and graph, outputs."""
     first, second = before.document, after.document
     return ReceiptDifference(
         before=before.id,
@@ -71,10 +71,10 @@ def difference(before: Receipt, after: Receipt) -> ReceiptDifference:
     )
 
 
-def surroundings(
+def environment_difference(
     document: Mapping[str, Any], engine: Mapping[str, Any], graph: Digest | None
 ) -> tuple[ValueDifference, ...]:
-    """What differs between the engine, its environment and graph that a receipt names, and those of another run."""
+    """Compare the engine, environment and graph of a receipt with those of another run."""
     other = {"engine": engine, **({} if graph is None or "graph" not in document else {"graph": graph})}
     return _values(_engine(document), _engine(other))
 
@@ -114,7 +114,7 @@ def _same_content(first: Input, second: Input) -> bool:
 
 
 def _engine(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The engine's name, version and surroundings, and the graph it was given, each under one name."""
+    """Return the engine's name, version and environment, and its graph, by dotted path."""
     return {**_flat("", document["engine"]), **({"graph": document["graph"]} if "graph" in document else {})}
 
 

@@ -1,9 +1,9 @@
-"""Changes the order of segments, or which takes are selected, and updates the segments around them.
+"""Changes the order of segments or the selected takes, and updates the adjacent segments.
 
     lock the scene ─▶ change the order ─▶ update the selected takes ─▶ event
 
-No take or receipt is changed. Archiving removes selected takes from the current state; restoring selects the take that
-was selected last.
+No take or receipt is changed. Archiving removes selected takes from the current state; restoring selects the last
+selected take again.
 """
 
 from genlock.db.connection import Conn
@@ -18,7 +18,7 @@ from genlock.timeline.model import NewSegments, Project, Scene, Segment, Segment
 
 
 async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:
-    """New segments in a scene. ``Invalid`` when the position would leave a gap, ``Conflict`` in an archived scene."""
+    """Insert segments into a scene. Raise ``Invalid`` if that leaves a gap, ``Conflict`` in an archived scene."""
     scene = await timeline.open_scene(conn, scene_id)
     segments = await timeline.insert_segments(conn, scene, new, actor)
     await selection.relink_scenes(conn, [scene_id])
@@ -34,8 +34,8 @@ async def insert_segments(conn: Conn, scene_id: int, new: NewSegments, actor: Ac
 
 
 async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, actor: Actor) -> Segment:
-    """A segment with another name, position or chaining."""
-    segment = await _hold(conn, segment_id)
+    """Change the name, position or chaining of a segment."""
+    segment = await _lock(conn, segment_id)
     await timeline.open_scene(conn, segment.scene_id)
     changed = await timeline.change_segment(conn, segment, change)
     if changed == segment:
@@ -47,8 +47,8 @@ async def change_segment(conn: Conn, segment_id: int, change: SegmentChange, act
 
 
 async def archive_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
-    """Take a segment out of its scene's order; the segment after it then follows the one before it."""
-    segment = await _hold(conn, segment_id)
+    """Archive a segment; the segment after it then follows the one before it."""
+    segment = await _lock(conn, segment_id)
     if await timeline.archive_segment(conn, segment):
         await selection.withdraw(conn, [segment_id], [segment.scene_id])
         await _append_event(conn, "segment.archived", segment, actor)
@@ -56,8 +56,8 @@ async def archive_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
 
 
 async def restore_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
-    """Put an archived segment back in its place, with the take that was selected last."""
-    segment = await _hold(conn, segment_id)
+    """Restore an archived segment at its position, with its last selected take."""
+    segment = await _lock(conn, segment_id)
     if await timeline.restore_segment(conn, segment):
         if await _is_open(conn, await sql.get_scene(conn, segment.scene_id)):
             await selection.restore(conn, [segment_id], [segment.scene_id])
@@ -66,7 +66,7 @@ async def restore_segment(conn: Conn, segment_id: int, actor: Actor) -> Segment:
 
 
 async def archive_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
-    """Hide a scene: its segments leave counts, reports and the usage of selected takes."""
+    """Archive a scene: its segments leave counts, reports and the usage of selected takes."""
     scene = await sql.lock_scene(conn, scene_id)
     if await sql.set_scene_archived(conn, scene_id, True):
         await selection.withdraw_scenes(conn, [scene_id])
@@ -75,7 +75,7 @@ async def archive_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
 
 
 async def restore_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
-    """Bring an archived scene back; its takes are selected again unless its project is archived."""
+    """Restore an archived scene; its takes are selected again unless its project is archived."""
     scene = await sql.lock_scene(conn, scene_id)
     if await sql.set_scene_archived(conn, scene_id, False):
         restored = await sql.get_scene(conn, scene_id)
@@ -86,7 +86,7 @@ async def restore_scene(conn: Conn, scene_id: int, actor: Actor) -> Scene:
 
 
 async def archive_project(conn: Conn, project_id: int, actor: Actor) -> Project:
-    """Hide a project: its segments leave counts, reports and the usage of selected takes."""
+    """Archive a project: its segments leave counts, reports and the usage of selected takes."""
     await sql.get_project(conn, project_id)
     if await sql.set_project_archived(conn, project_id, True):
         await sql.lock_scenes_of(conn, project_id)
@@ -96,7 +96,7 @@ async def archive_project(conn: Conn, project_id: int, actor: Actor) -> Project:
 
 
 async def restore_project(conn: Conn, project_id: int, actor: Actor) -> Project:
-    """Bring an archived project back, without those of its scenes and segments that are archived themselves."""
+    """Restore an archived project, except scenes and segments that are archived themselves."""
     await sql.get_project(conn, project_id)
     if await sql.set_project_archived(conn, project_id, False):
         await sql.lock_scenes_of(conn, project_id)
@@ -106,8 +106,8 @@ async def restore_project(conn: Conn, project_id: int, actor: Actor) -> Project:
 
 
 async def select_take(conn: Conn, segment_id: int, number: int, actor: Actor) -> Take:
-    """Select a take of a segment. ``NotFound`` for an unknown number, ``Conflict`` if the segment is archived."""
-    segment = await _hold(conn, segment_id)
+    """Select a take. Raise ``NotFound`` for an unknown number, ``Conflict`` if the segment is archived."""
+    segment = await _lock(conn, segment_id)
     await timeline.open_scene(conn, segment.scene_id)
     if segment.archived:
         raise Conflict(f"The segment {segment.name!r} is archived.", hint="Restore it before selecting a take.")
@@ -117,7 +117,7 @@ async def select_take(conn: Conn, segment_id: int, number: int, actor: Actor) ->
     return take.model_copy(update={"selected": True})
 
 
-async def _hold(conn: Conn, segment_id: int) -> Segment:
+async def _lock(conn: Conn, segment_id: int) -> Segment:
     await sql.lock_scene_of(conn, segment_id)
     return await sql.get_segment(conn, segment_id)
 

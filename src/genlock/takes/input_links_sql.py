@@ -1,4 +1,4 @@
-"""The rows that link receipt inputs to versions registered later."""
+"""Queries that link receipt inputs to versions registered later."""
 
 from collections.abc import Collection, Sequence
 
@@ -11,7 +11,7 @@ _UNRESOLVED_LOCK = 0x646967657374  # "digest"
 
 
 async def lock_unresolved(conn: Conn) -> None:
-    """Wait for registrations, and let none begin until the transaction ends; other recordings go on."""
+    """Wait for registrations and block new ones until the transaction ends; other recordings continue."""
     await execute(conn, "SELECT pg_advisory_xact_lock_shared(%(lock)s)", lock=_UNRESOLVED_LOCK)
 
 
@@ -98,7 +98,7 @@ async def insert_links(conn: Conn, asset_id: int, number: int) -> dict[int, bool
 
 
 async def update_unknown(conn: Conn, segment_ids: Sequence[int]) -> None:
-    """Update whether the selected takes of segments are unknown, and from where on their runs are."""
+    """Update whether the selected takes of segments are unknown, and from which position on their runs are."""
     await execute(
         conn,
         """

@@ -75,7 +75,7 @@ class ReceiptLine(Model):
 
 
 class Recorded(Model):
-    """A take and its receipt. ``created`` is false when the claim was recorded before."""
+    """A take and its receipt. ``created`` is false if the claim was already recorded."""
 
     take: Take
     receipt: Receipt
@@ -83,7 +83,7 @@ class Recorded(Model):
 
 
 class RecordedIds(Model):
-    """The ids of a take in a recorded batch. ``created`` is false when the claim was recorded before."""
+    """The ids of a take in a recorded batch. ``created`` is false if the claim was already recorded."""
 
     segment_id: int
     take_id: int
@@ -114,7 +114,7 @@ class NewTakes(Model):
 
 
 class Use(Model):
-    """An input of a take, where it used the asset."""
+    """An input of a take that used the asset."""
 
     role: str
     ordinal: int

@@ -3,8 +3,8 @@
     video ─▶ frames (the digest of the decoded frames)
           └▶ last_frame, unless it was uploaded
 
-A video in a form that Genlock cannot read is stored unchanged, and its frames stay unknown. A damaged video in a form
-that Genlock can read is refused.
+A video in a format that Genlock cannot read is stored unchanged, without frames. A damaged video in a format that
+Genlock can read is refused.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ _MAGIC_BYTES = 64
 class Parts:
     """The parts of a take or of a generated version.
 
-    An output without a size is only named: its bytes must be stored already. ``frames`` is the digest of pictures and
-    has no bytes. ``uploaded`` are the parts that came with the claim and, with it, identify the recording.
+    The bytes of an output without a size must already be stored. ``frames`` is the digest of pictures and has no bytes.
+    ``uploaded`` are the parts that came with the claim; together they identify the recording.
     """
 
     outputs: Mapping[str, Output]
@@ -58,9 +58,9 @@ class Parts:
 
 
 async def collect(store: Store, claim: Claim, uploaded: Mapping[str, Digest]) -> Parts:
-    """Return the parts that were uploaded with a claim or that it names, and those decoded from its video.
+    """Return the parts uploaded with a claim or named by it, and those decoded from its video.
 
-    Raises ``Invalid`` if the video is damaged.
+    Raise ``Invalid`` if the video is damaged.
     """
     if not uploaded and claim.graph is None and (claim.outputs or {}).keys() >= _COMPLETE:
         return Parts(_named_outputs(claim))
@@ -68,7 +68,7 @@ async def collect(store: Store, claim: Claim, uploaded: Mapping[str, Digest]) ->
 
 
 async def collect_stored(store: Store, claims: Sequence[Claim]) -> list[Parts]:
-    """Return the parts that claims name, without decoding anything; the graphs are stored."""
+    """Return the parts that claims name, without decoding; store the graphs."""
     graphs: list[Output | None] = [None] * len(claims)
     if any(claim.graph is not None for claim in claims):
         graphs = await asyncio.to_thread(lambda: [_store_graph(store, claim) for claim in claims])
@@ -76,7 +76,7 @@ async def collect_stored(store: Store, claims: Sequence[Claim]) -> list[Parts]:
 
 
 def media_type_at(beginning: bytes) -> str:
-    """Return the media type of a file by its first bytes; ``application/octet-stream`` if it is not known here."""
+    """Return the media type of a file by its first bytes; ``application/octet-stream`` if it is unknown."""
     if beginning[4:8] == b"ftyp":
         return "video/quicktime" if beginning[8:10] == b"qt" else "video/mp4"
     if beginning.startswith(b"\x1a\x45\xdf\xa3"):
@@ -88,7 +88,7 @@ def media_type_at(beginning: bytes) -> str:
 
 
 def output_of(store: Store, digest: Digest) -> Output:
-    """Return a stored output with its size and media type; ``NotFound`` if its bytes are not stored. Blocks."""
+    """Return a stored output with its size and media type. Raise ``NotFound`` if its bytes are not stored. Blocks."""
     with store.open(digest) as source:
         media_type = media_type_at(source.read(_MAGIC_BYTES))
     return Output(digest=digest, media_type=media_type, size_bytes=store.size(digest))
@@ -97,7 +97,7 @@ def output_of(store: Store, digest: Digest) -> Output:
 def decode(store: Store, outputs: Mapping[str, Output]) -> tuple[dict[str, Output], VideoFacts | None]:
     """Return ``outputs`` with the frames and the last frame of the video, and the facts of the video. Blocks.
 
-    Raises ``Invalid`` if the video is damaged.
+    Raise ``Invalid`` if the video is damaged.
     """
     complete = dict(outputs)
     video = complete.get(VIDEO)
@@ -115,7 +115,7 @@ def decode(store: Store, outputs: Mapping[str, Output]) -> tuple[dict[str, Outpu
 
 
 def with_video_facts(claim: Claim, facts: VideoFacts | None) -> Claim:
-    """Return a claim with the size and the number of frames of its video, where it does not state them."""
+    """Fill in the size and the number of frames of a claim from its video, where it does not state them."""
     if facts is None:
         return claim
     parameters = claim.parameters
@@ -145,7 +145,7 @@ def _collect(store: Store, claim: Claim, uploaded: Mapping[str, Digest]) -> Part
 
 
 def _store_graph(store: Store, claim: Claim) -> Output | None:
-    """Return the graph of a claim, its bytes stored; ``None`` if it has none. Blocks."""
+    """Store the graph of a claim and return it; ``None`` if it has none. Blocks."""
     if claim.graph is None:
         return None
     if isinstance(claim.graph, str):

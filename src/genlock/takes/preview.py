@@ -1,4 +1,4 @@
-"""Returns what the receipt of a claim would say, without recording anything."""
+"""Previews the receipt of a claim without recording anything."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from genlock.takes.receipt import Input, complete_parameters, evidence_of, missi
 
 
 class Preview(NamedTuple):
-    """The part of a receipt that says how well a take is documented."""
+    """The part of a receipt that states how well a take is documented."""
 
     inputs: tuple[Input, ...]
     evidence: Evidence
@@ -21,7 +21,7 @@ class Preview(NamedTuple):
 async def preview_take(
     conn: Conn, project_id: int | None, segment_id: int | None, claim: Claim, parts: Parts
 ) -> Preview:
-    """Return what ``record_take`` would record for a segment, existing or new; for a transaction that only reads."""
+    """Return what ``record_take`` would record for a segment, new or existing; for a read-only transaction."""
     claim = with_video_facts(claim, parts.video)
     frames = seed_frames_by_digest(segment_id, claim)
     facts = await load_facts(conn, [claim], Project(project_id), frames, read_only=True)

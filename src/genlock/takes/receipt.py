@@ -1,4 +1,4 @@
-"""The receipt: its inputs, its document in canonical form, its digests, what it lacks and its evidence. Pure.
+"""The receipt: its inputs, canonical document, digests, missing fields and evidence. Pure.
 
 claim ──claim_resolution──▶ inputs ──document──▶ bytes ──SHA-256──▶ receipt_digest
                                └──requested──▶ inputs_digest   (equal requests ⇔ equal digests)
@@ -17,7 +17,7 @@ from genlock.takes.claim import Claim, Evidence, Output, Parameters, Via
 
 SCHEMA = "genlock.receipt/1"
 Workload = tuple[int, int, int]
-"""What the cost of a render depends on: the workflow's content id, width and height."""
+"""The key of render times: the workflow's content id, width and height."""
 
 _TIERS = ((2160, "2160p"), (1440, "1440p"), (1080, "1080p"), (720, "720p"), (480, "480p"), (360, "360p"), (240, "240p"))
 _SMALLEST_TIER = "below 240p"
@@ -26,7 +26,7 @@ _REQUIRED_PARAMETERS = ("prompt", "seed", "cfg", "width", "height", "resolution_
 
 
 class Input(Model):
-    """A resolved line of a receipt. ``effective_digest`` is absent when no version has the digest."""
+    """A resolved input of a receipt. ``effective_digest`` is absent if no version has the digest."""
 
     role: InputRole
     ordinal: int
@@ -62,7 +62,7 @@ class Input(Model):
         return {key: value for key, value in line.items() if value is not None}
 
     def __copy__(self) -> Self:
-        """Return a copy without what was derived from the original, which an update may change."""
+        """Return a copy without cached values, which an update may invalidate."""
         copied = super().__copy__()
         for derived in ("as_document", "as_request"):
             vars(copied).pop(derived, None)
@@ -85,7 +85,7 @@ def resolution_tier(width: int, height: int) -> str:
 
 
 def complete_parameters(parameters: Parameters) -> dict[str, Any]:
-    """Return the parameters as JSON for the document: nulls left out, the resolution tier derived when not given."""
+    """Return the parameters as JSON for the document: nulls omitted, the resolution tier derived if absent."""
     values = parameters.model_dump(mode="json", exclude_none=True)
     if "resolution_tier" not in values and parameters.width is not None and parameters.height is not None:
         values["resolution_tier"] = resolution_tier(parameters.width, parameters.height)
@@ -93,9 +93,9 @@ def complete_parameters(parameters: Parameters) -> dict[str, Any]:
 
 
 def request_of(engine: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what determines the picture: no labels, no version numbers, no times, nothing observed.
+    """Return what determines the picture: no labels, version numbers, times or observations.
 
-    The digest replaces an effective digest that is not known. Inputs recorded ``via`` another are left out.
+    The digest replaces an unknown effective digest. Inputs recorded ``via`` another are omitted.
     """
     own = sorted((line for line in inputs if line.via is None), key=lambda line: (line.role, line.ordinal))
     requested = {key: value for key, value in parameters.items() if key != "resolution_tier"}
@@ -103,12 +103,12 @@ def request_of(engine: str, inputs: Iterable[Input], parameters: Mapping[str, An
 
 
 def inputs_digest(engine: str, inputs: Iterable[Input], parameters: Mapping[str, Any]) -> Digest:
-    """Return the digest of a request, by which equal requests are found."""
+    """Return the digest of a request; equal requests have equal digests."""
     return digest_of_json(request_of(engine, inputs, parameters))
 
 
 def claim_digest(claim: Claim, parts: Mapping[str, Digest]) -> Digest:
-    """Return the digest of the canonical claim together with the digests of all uploaded parts."""
+    """Return the digest of the canonical claim and the digests of all uploaded parts."""
     return digest_of_json({"claim": claim.canonical(), "parts": dict(parts)})
 
 
@@ -146,7 +146,7 @@ def missing_of(
 
 
 def evidence_of(claim: Claim, inputs: Iterable[Input]) -> Evidence:
-    """Return the evidence of the weakest input, never better than the claim requests."""
+    """Return the evidence of the weakest input, at most the evidence stated by the claim."""
     weakest = claim.evidence or Evidence.RECORDED
     for item in inputs:
         if item.digest is None and item.version is None:
@@ -165,7 +165,7 @@ def document(
     missing: tuple[str, ...],
     evidence: Evidence,
 ) -> dict[str, Any]:
-    """Return the receipt as JSON: absent fields are left out, never null. Its canonical bytes are stored."""
+    """Return the receipt as JSON: absent fields are omitted, never null. Its canonical bytes are stored."""
     whole: dict[str, Any] = {
         "schema": SCHEMA,
         "subject": subject.model_dump(mode="json", exclude_none=True),
@@ -186,7 +186,7 @@ def document(
 
 @dataclass(frozen=True, slots=True)
 class NewReceipt:
-    """A receipt before it is written: its document, and the same facts as columns."""
+    """A receipt to write: its document, and the same facts as columns."""
 
     receipt_id: int
     take_id: int | None
@@ -274,7 +274,7 @@ def compose(
 
 
 def contents_per_asset(inputs: Iterable[Input]) -> dict[int, int]:
-    """Return the assets that have several contents among the inputs, with the number of contents."""
+    """Return the number of contents of each asset that has several among the inputs."""
     digests: dict[int, set[Digest]] = {}
     for line in inputs:
         if line.asset is not None and line.digest is not None:

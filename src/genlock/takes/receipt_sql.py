@@ -1,4 +1,4 @@
-"""Reads receipts."""
+"""Queries of receipts."""
 
 from genlock.db.connection import Conn, SentQueryFor, ask_many, maybe, rows, single
 from genlock.digest import digest_of, from_raw
@@ -7,7 +7,7 @@ from genlock.takes.model import Receipt
 
 
 async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
-    """A receipt with its document parsed; ``NotFound`` when there is none."""
+    """Return a receipt with its document parsed. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Receipt,
@@ -23,12 +23,12 @@ async def get_receipt(conn: Conn, receipt_id: int) -> Receipt:
 
 
 async def receipt_of_selected(conn: Conn, segment_id: int) -> Receipt | None:
-    """The receipt of a segment's selected take, if it has one."""
+    """Return the receipt of a segment's selected take; ``None`` if it has none."""
     return await (await ask_receipt_of_selected(conn, segment_id)).fetchone()
 
 
 async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> SentQueryFor[Receipt]:
-    """Request the receipt of a segment's selected take: one row, or none."""
+    """Send the query for the receipt of a segment's selected take: one row or none."""
     return await ask_many(
         conn,
         Receipt,
@@ -44,7 +44,7 @@ async def ask_receipt_of_selected(conn: Conn, segment_id: int) -> SentQueryFor[R
 
 
 async def receipt_of_version(conn: Conn, asset_id: int, number: int) -> Receipt | None:
-    """The newest receipt of a generated version, if it was generated."""
+    """Return the newest receipt of a generated version; ``None`` if it was not generated."""
     return await maybe(
         conn,
         Receipt,
@@ -62,7 +62,7 @@ async def receipt_of_version(conn: Conn, asset_id: int, number: int) -> Receipt 
 
 
 async def document_of(conn: Conn, receipt_id: int) -> bytes:
-    """The bytes of a receipt's document, as they were digested. ``Tampered`` if they were changed."""
+    """Return the bytes of a receipt's document. Raise ``Tampered`` if they do not match its digest."""
     stored = await rows(conn, "SELECT document, receipt_digest FROM receipts WHERE id = %(id)s", id=receipt_id)
     if not stored:
         raise _unknown(receipt_id)

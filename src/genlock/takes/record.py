@@ -1,8 +1,8 @@
-"""Records takes and generated versions: one transaction writes everything that a claim becomes.
+"""Records takes and generated versions: one transaction writes everything that follows from a claim.
 
     claim + parts ─▶ stored blobs ─▶ facts ─▶ receipt ─▶ take + inputs + outputs ─▶ selected take ─▶ event
 
-This is the only place where a take is recorded, whatever made it: the API, an import, a run of ComfyUI, a plan.
+Every take is recorded here, whether it comes from the API, an import, a run of ComfyUI or a plan.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genlock.blobs import sql as blobs
-from genlock.db.connection import Conn, hand_over, pipelined
+from genlock.db.connection import Conn, flush, pipelined
 from genlock.digest import Digest
 from genlock.errors import Conflict, Invalid, NotFound
 from genlock.events import log
@@ -26,9 +26,9 @@ from genlock.takes.parts import Parts, with_video_facts
 from genlock.takes.receipt import NewReceipt, Subject, Workload, claim_digest, compose, origins_of
 from genlock.takes.record_sql import Place
 
-_CHUNK = 100  # receipts of a large batch; the database writes these while the next ones are composed
+_CHUNK = 100  # receipts per statement of a large batch: the database writes them while the next ones are composed
 ClaimKey = tuple[int, Digest]
-"""A recording is identified by its segment and the digest of the claim."""
+"""The identity of a recording: its segment and the digest of the claim."""
 Places = Mapping[ClaimKey, Place]
 
 
@@ -43,7 +43,7 @@ class Recording:
 
     @property
     def claim_digest(self) -> Digest:
-        """The digest that identifies the claim within its segment."""
+        """Return the digest that identifies the claim within its segment."""
         return claim_digest(self.claim, self.parts.uploaded)
 
 
@@ -64,14 +64,14 @@ class _Prepared:
 
     @property
     def unnamed_frames(self) -> tuple[tuple[int | None, Digest], ...]:
-        """The seed frames that the claim names by digest alone, each with the claim's segment."""
+        """The seed frames that the claim names by digest only, each with the claim's segment."""
         return seed_frames_by_digest(self.segment_id, self.claim)
 
 
 async def record_take(
     conn: Conn, segment_id: int, claim: Claim, parts: Parts, actor: Actor, *, select: bool = True
 ) -> Recorded:
-    """Record a claim as ``record_takes`` does; return the take and the receipt, new or recorded before."""
+    """Record a claim as ``record_takes`` does; return the take and its receipt, new or existing."""
     places, receipts = await _record(conn, [Recording(segment_id, claim, parts)], actor, select, None)
     (place,) = places
     if not receipts:
@@ -93,10 +93,10 @@ async def record_takes(
 ) -> tuple[RecordedIds, ...]:
     """Record claims in order, all or nothing, and select the newest take of each segment.
 
-    A claim that was recorded for its segment before returns the same ids and writes nothing. ``only_if`` (segment →
-    take id) selects a new take only where that take is still the selected one. Raises ``NotFound`` for unknown
-    segments, ``Invalid`` for claims that cannot be resolved and for outputs that are not stored, ``Conflict`` for
-    archived segments.
+    A claim that was already recorded for its segment returns the same ids and writes nothing. ``only_if`` (segment →
+    take id) selects a new take only where that take is still selected. Raise ``NotFound`` for unknown segments,
+    ``Invalid`` for claims that cannot be resolved and for outputs that are not stored, ``Conflict`` for archived
+    segments.
     """
     if not recordings:
         return ()
@@ -125,7 +125,7 @@ async def record_version(
     actor: Actor,
     project_id: int | None,
 ) -> int:
-    """Record how a version of an asset was generated; return the receipt's id. Its derivation is registered."""
+    """Record how a version of an asset was generated; return the receipt's id. Its derivation must be registered."""
     outputs = await _store_parts(conn, [parts])
     facts = await load_facts(conn, [claim], Project(project_id), ())
     inputs = resolve(claim, facts, None)
@@ -147,14 +147,14 @@ async def record_version(
 
 
 async def store_parts(conn: Conn, parts: Parts) -> None:
-    """Register the blobs of parts that may become a take later. Raises ``Invalid`` for outputs that are not stored."""
+    """Register the blobs of parts that may become a take later. Raise ``Invalid`` for outputs that are not stored."""
     await _store_parts(conn, [parts])
 
 
 async def _record(
     conn: Conn, recordings: Sequence[Recording], actor: Actor, select: bool, only_if: Mapping[int, int | None] | None
 ) -> tuple[list[Place], list[NewReceipt]]:
-    """Return the place of each claim in order, and the receipts of those that are new."""
+    """Return the place of each claim in order, and the receipts of the new ones."""
     async with pipelined(conn):
         claims = await _prepare(conn, recordings)
         distinct: dict[ClaimKey, _Prepared] = {}
@@ -197,7 +197,7 @@ async def _store_parts(conn: Conn, parts: Sequence[Parts]) -> list[dict[str, Out
     stored = {output.digest: output for each in parts for output in each.stored}
     named = {digest for each in parts for digest in each.named}
     registered = await blobs.stored(conn, named | stored.keys()) if named or stored else {}
-    # Most blobs are registered already; the others, and those that were marked as gone, are registered now.
+    # Most blobs are already registered; register the others, and those that were marked as gone.
     new = [output for digest, output in stored.items() if digest not in registered]
     await blobs.note_blobs(
         conn, [(output.digest, output.size_bytes or 0, output.media_type or OCTETS) for output in new]
@@ -254,13 +254,15 @@ async def _compose_and_write(
 ) -> list[NewReceipt]:
     frames, by_digest = dict(facts.frames), dict(facts.frames_by_digest)
     facts = facts.model_copy(update={"frames": frames, "frames_by_digest": by_digest})
-    batch_frames: dict[tuple[int | None, Digest], int] = {}  # takes of this batch by segment and part; None = any
+    batch_frames: dict[
+        tuple[int | None, Digest], int
+    ] = {}  # takes of this batch by segment and part; None is any segment
     workloads = facts.workloads
     receipts: list[NewReceipt] = []
     for start in range(0, len(claims), _CHUNK):
         for claim in claims[start : start + _CHUNK]:
             place = places[claim.key]
-            # One batch may hold a chain: a later claim continues the frame of an earlier one.
+            # A batch may contain a chain: a later claim continues the frame of an earlier one.
             for segment_id, digest in claim.unnamed_frames:
                 earlier = batch_frames.get((place.before_id, digest)) or by_digest.get((segment_id, digest))
                 earlier = earlier or batch_frames.get((None, digest))
@@ -274,7 +276,7 @@ async def _compose_and_write(
                 take_id=place.take_id, segment_id=claim.segment_id, parts=parts, origins=origins_of(receipt.inputs)
             )
         workloads = await _write(conn, receipts[start:], workloads, actor, selected)
-        await hand_over(conn)
+        await flush(conn)
     return receipts
 
 
@@ -311,9 +313,9 @@ async def _write(
 
 
 def _recorded(receipt: NewReceipt, place: Place, actor: Actor, *, selected: bool) -> Recorded:
-    """Return the take and the receipt as reading them from the database would, without reading them."""
+    """Build the take and the receipt as they would be read from the database."""
     observed = receipt.claim.observed
-    # Constructed of parts that were validated before, or came from the database.
+    # Constructed without validation: the values were validated before or come from the database.
     take = Take.model_construct(
         id=place.take_id,
         segment_id=place.segment_id,
@@ -343,7 +345,7 @@ def _recorded(receipt: NewReceipt, place: Place, actor: Actor, *, selected: bool
         missing=receipt.missing,
         recorded_at=place.now,
         recorded_by=actor.name,
-        document=json.loads(receipt.document),  # numbers as they were digested, not as the claim wrote them
+        document=json.loads(receipt.document),  # numbers as digested, not as written in the claim
     )
     return Recorded.model_construct(take=take, receipt=stored, created=True)
 

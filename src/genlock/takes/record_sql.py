@@ -1,4 +1,4 @@
-"""Writes history: takes, receipts, their inputs and outputs, of many claims in one statement."""
+"""Writes history: the takes, receipts, inputs and outputs of many claims in one statement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,9 +12,10 @@ from genlock.takes.receipt import NewReceipt, Workload, contents_per_asset
 
 
 class Place(Model):
-    """Where a claim belongs: its segment, the take that it made if it is recorded already, else the one it will be.
+    """The position of a claim: its segment, and the take it was recorded as, else the take that it will become.
 
-    Ids and numbers are drawn before writing because a later claim of a batch may continue the take of an earlier one.
+    Ids and numbers are allocated before writing because a later claim of a batch may continue the take of an earlier
+    one.
     """
 
     segment_id: int
@@ -31,10 +32,10 @@ class Place(Model):
 
 
 async def lock_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
-    """Hold the scenes of segments, lowest id first, until the transaction ends.
+    """Lock the scenes of segments, lowest id first, until the transaction ends.
 
-    From here to there, statements run on plans that are made once per connection and look everything up by index:
-    planning would take longer than writing, and a plan that was kept from when tables were small would read them whole.
+    Until then, statements use generic plans, made once per connection, with index lookups only: planning would take
+    longer than writing, and a generic plan from when tables were small would scan them.
     """
     await execute(
         conn,
@@ -55,10 +56,10 @@ async def lock_scenes(conn: Conn, segment_ids: Iterable[int]) -> None:
 
 
 async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> SentQuery:
-    """Ask where claims (segment, claim digest) belong, each claim once; for ``places_of``.
+    """Send the query for the places of claims (segment, claim digest), each claim once; for ``places_of``.
 
-    Those that are new get the next take number of their segment, in order, and ids for the take and its receipt. What
-    was drawn for claims that are then refused goes back with the transaction.
+    New claims get the next take numbers of their segments, in order, and ids for the take and its receipt. Numbers
+    allocated for claims that are then refused are rolled back with the transaction.
     """
     return await ask(
         conn,
@@ -101,18 +102,18 @@ async def ask_places(conn: Conn, claims: Sequence[tuple[int, Digest]]) -> SentQu
 
 
 async def places_of(request: SentQuery) -> dict[tuple[int, Digest], Place]:
-    """Where claims belong; those for unknown segments are absent."""
+    """Return the places of claims; claims for unknown segments are omitted."""
     result = await request.fetchall()
     return {(row["segment_id"], row.pop("claim_digest")): Place.model_construct(**row) for row in result}
 
 
 async def next_receipt_id(conn: Conn) -> int:
-    """An id for the receipt of a generated version."""
+    """Allocate an id for the receipt of a generated version."""
     return await scalar(conn, "SELECT nextval('receipts_id_seq')")
 
 
 async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, int]:
-    """The selected take of each segment that has one."""
+    """Return the selected take of each segment that has one."""
     result = await rows(
         conn,
         "SELECT segment_id, take_id FROM selected_takes WHERE segment_id = ANY(%(segments)s)",
@@ -122,7 +123,7 @@ async def selected_takes(conn: Conn, segment_ids: Sequence[int]) -> dict[int, in
 
 
 async def insert_workloads(conn: Conn, new: Iterable[Workload]) -> dict[Workload, int]:
-    """Make workloads (workflow and size) that no receipt had before; their ids."""
+    """Insert new workloads (workflow and size); return their ids."""
     sizes = sorted(new)
     result = await rows(
         conn,
@@ -231,7 +232,7 @@ async def insert_history(
 
 
 async def _correct_counts(conn: Conn, several: Sequence[tuple[int, int | None, int]]) -> None:
-    """Count a take that used several contents of an asset once for the asset."""
+    """Count a take that used several contents of an asset only once for the asset."""
     await execute(
         conn,
         """

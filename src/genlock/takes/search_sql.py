@@ -1,8 +1,8 @@
-"""Finds receipts by digest, output, seed and prompt: newest first, by index probes alone.
+"""Searches receipts by digest, output, seed and prompt, newest first, by index lookups only.
 
 Each criterion is a list of receipts in an index. A page walks all lists at once, from the newest receipt downwards:
-every list gives its newest receipt at or before a point. Where all give the same one it is a hit; otherwise the walk
-continues from the lowest. So the cost grows with the shortest list and the page, never with all receipts.
+each list returns its newest receipt at or before a point. A receipt that all of them return is a hit; otherwise the
+walk continues from the lowest. So the cost grows with the shortest list and the page, not with the number of receipts.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class _Uses:
 
 @dataclass(frozen=True, slots=True)
 class _Criteria:
-    """What a receipt must have; a null criterion matches no receipt and does not count."""
+    """The criteria of a search; a null criterion is not applied."""
 
     output: bytes | None
     seed: Seed | None
@@ -50,10 +50,10 @@ async def search(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[ReceiptLine]:
-    """Return receipts that meet every criterion given, newest first.
+    """Return receipts that meet all given criteria, newest first.
 
-    ``digest`` is any digest: of an input or of a version equal to it, of an output, the graph, the claim, the inputs or
-    the document itself. ``prompt`` is text to look for, with quotes for phrases and ``-`` for words to exclude.
+    ``digest`` is any digest: of an input or a version equal to it, of an output, the graph, the claim, the inputs or
+    the document itself. ``prompt`` is a text search, with quotes for phrases and ``-`` for words to exclude.
     """
     key = decode_key(after)
     before: int = 2**63 - 1 if key is None else key
@@ -100,7 +100,7 @@ async def _uses_of(conn: Conn, digest: Digest) -> _Uses:
 async def _with_digest(conn: Conn, criteria: _Criteria, before: int, limit: int) -> list[int]:
     """Return the newest receipts before ``before`` that have a digest in any place: a page of each place, merged.
 
-    A content that everything uses is used in many projects, and a walk would probe each of them for every receipt.
+    A content that is used everywhere is used in many projects, and a walk would probe each of them per receipt.
     """
     hits = await rows(
         conn,
@@ -220,7 +220,7 @@ async def _walk(conn: Conn, criteria: _Criteria, prompt: str | None, before: int
 async def _walk_without_digest(
     conn: Conn, criteria: _Criteria, prompt: str | None, before: int, limit: int
 ) -> list[int]:
-    """Return the same for criteria without a digest, by a statement that takes a fraction of the time to plan."""
+    """Return the same for criteria without a digest, with a statement that is much faster to plan."""
     hits = await rows(
         conn,
         """
@@ -258,14 +258,14 @@ async def _walk_without_digest(
 async def _with_prompt(conn: Conn, criteria: _Criteria, prompt: str, before: int, limit: int) -> list[int]:
     """Return the newest receipts before ``before`` that meet all criteria and whose prompt matches.
 
-    An index of words has no order. Common words fill a page from the newest receipts. Few hits are all read; many are
-    read within the lists of the other criteria; only words that were common once, but not lately, are read as a whole.
+    A text index has no order. Common words fill a page from the newest receipts. Few hits are all read; many are read
+    within the lists of the other criteria; only words that were once common but are not recently are read completely.
     """
     if not criteria.count:
         recent = await _recent(conn, prompt, before, limit)
         if len(recent) == limit:
             return recent
-    # The planner takes words to be independent; where it expects too many hits it would read every receipt instead.
+    # The planner assumes independent words; if it overestimates the hits it would scan every receipt.
     await execute(conn, "SELECT set_config('enable_seqscan', 'off', true)")
     hits = await rows(
         conn,
@@ -310,7 +310,7 @@ async def _recent(conn: Conn, prompt: str, before: int, limit: int) -> list[int]
 
 
 async def _meeting(conn: Conn, criteria: _Criteria, ids: Sequence[int]) -> list[int]:
-    """Return those of some receipts that meet all criteria, in their order."""
+    """Return those of the given receipts that meet all criteria, in their order."""
     hits = await rows(
         conn,
         """

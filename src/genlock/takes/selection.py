@@ -1,7 +1,7 @@
-"""Selects takes, and keeps what follows from the selection: runs, broken links and current inputs.
+"""Selects takes and updates what depends on the selection: runs, broken links and current inputs.
 
-Every caller locks the scene first (``timeline.sql.lock_scene``, READ COMMITTED) and reads afterwards: without the
-lock a concurrent selection in the next segment would leave a wrong link.
+Every caller locks the scene first (``timeline.sql.lock_scene``, READ COMMITTED) and reads afterwards: without the lock
+a concurrent selection in the next segment would leave a wrong link.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from genlock.db.connection import Conn
 from genlock.model import Actor
 from genlock.takes import chain, selection_sql
 
-_SCENES_AT_ONCE = 500  # restoring a project of a million segments loads this many scenes at once
+_SCENES_PER_BATCH = 500  # scenes loaded at once, as when a project of a million segments is restored
 
 
 async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int], actor: Actor) -> list[int]:
@@ -25,8 +25,7 @@ async def select(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int],
 async def relink_scenes(conn: Conn, scene_ids: Sequence[int], changed: Sequence[int] = ()) -> None:
     """Update the runs, links and current inputs of scenes; ``changed`` segments have another selected take.
 
-    One new take changes its segment, the one behind it and a run: a scene is read as a whole only where runs are joined
-    or divided.
+    A new take changes its segment, the next one and a run: a whole scene is read only where runs are joined or divided.
     """
     if len(changed) == 1 and await _relink_one(conn, changed[0]):
         return
@@ -36,7 +35,7 @@ async def relink_scenes(conn: Conn, scene_ids: Sequence[int], changed: Sequence[
     runs = chain.runs(slots, links)
     changes = [(link, member.link) for link, member in zip(links, members, strict=True)]
     new_links = [link for link, stored in changes if link != stored]
-    # Where only selected takes changed, every stored run is the run of a segment: no run is left over.
+    # If only selected takes changed, every stored run is the run of a segment: none is left over.
     if new_links or not changed or set(runs) != {member.run for member in members}:
         await selection_sql.write_links(conn, scene_ids, new_links, runs)
     new_takes = set(changed)
@@ -51,7 +50,7 @@ async def relink_scenes(conn: Conn, scene_ids: Sequence[int], changed: Sequence[
 
 
 async def _relink_one(conn: Conn, segment_id: int) -> bool:
-    """Update what one new selected take changes next to it; false, with nothing written, if it changes more."""
+    """Update the neighbours of one newly selected take; return false, with nothing written, if more changes."""
     members = {member.slot.segment_id: member for member in await selection_sql.members_around(conn, segment_id)}
     selected = members.get(segment_id)
     if selected is None:
@@ -87,12 +86,12 @@ async def restore(conn: Conn, segment_ids: Sequence[int], scene_ids: Sequence[in
 
 async def restore_scenes(conn: Conn, scene_ids: Sequence[int]) -> None:
     """Select the last selected take of every segment of restored scenes again, except archived segments."""
-    for first in range(0, len(scene_ids), _SCENES_AT_ONCE):
-        batch = scene_ids[first : first + _SCENES_AT_ONCE]
+    for first in range(0, len(scene_ids), _SCENES_PER_BATCH):
+        batch = scene_ids[first : first + _SCENES_PER_BATCH]
         await _reselect(conn, await selection_sql.last_selected_in(conn, batch), batch)
 
 
 async def _reselect(conn: Conn, takes: Mapping[int, int], scene_ids: Sequence[int]) -> None:
-    # This is not a new selection: the log of selections is read, not written.
+    # This is not a new selection: the selection log is read, not written.
     await selection_sql.select_takes(conn, takes, None)
     await relink_scenes(conn, scene_ids, list(takes))

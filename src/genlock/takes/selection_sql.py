@@ -1,4 +1,4 @@
-"""The current state: selected takes, their inputs, and how their segments are linked.
+"""Queries of the current state: selected takes, their inputs, and the links of their segments.
 
 A row is rewritten only where it differs: untouched segments keep their rows.
 """
@@ -29,7 +29,7 @@ async def segments_to_change(conn: Conn, takes: Mapping[int, int]) -> list[int]:
 
 
 async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None) -> None:
-    """Select takes (by segment id) and log it; without an actor nothing is logged. Their scenes are locked."""
+    """Select takes (by segment id) and log it; nothing is logged without an actor. Their scenes must be locked."""
     await execute(
         conn,
         """
@@ -65,7 +65,7 @@ async def select_takes(conn: Conn, takes: Mapping[int, int], actor: Actor | None
 
 
 async def withdraw(conn: Conn, segment_ids: Sequence[int]) -> None:
-    """Remove archived segments from the current state; history stays."""
+    """Remove archived segments from the current state; history is kept."""
     await write_inputs(conn, dict.fromkeys(segment_ids))
     await execute(
         conn,
@@ -139,7 +139,7 @@ async def last_selected_in(conn: Conn, scene_ids: Sequence[int]) -> dict[int, in
 
 
 async def members_of(conn: Conn, scene_ids: Sequence[int]) -> list[Member]:
-    """Return the selected takes of some scenes in order, with the take before each, and what is stored for them."""
+    """Return the selected takes of some scenes in order, each with the previous take and its stored link and run."""
     result = await rows(
         conn,
         """
@@ -169,7 +169,7 @@ async def members_of(conn: Conn, scene_ids: Sequence[int]) -> list[Member]:
 
 
 async def members_around(conn: Conn, segment_id: int) -> list[Member]:
-    """Return the same of a segment and of those next to it, without those that have no selected take."""
+    """Return the same for a segment and its neighbours, except those without a selected take."""
     result = await rows(
         conn,
         """
@@ -232,7 +232,7 @@ def _member(row: Mapping[str, Any]) -> Member:
 
 
 async def completed(conn: Conn, run: Run) -> Run:
-    """Return a stored run with its ``unknown_from`` and ``workload_id`` as its members have them."""
+    """Return a stored run with its ``unknown_from`` and ``workload_id`` recomputed from its members."""
     (row,) = await rows(
         conn,
         """
@@ -318,10 +318,10 @@ def _run_row(run: Run) -> dict[str, Any]:
 
 
 async def write_inputs(conn: Conn, judged: Mapping[int, bool | None]) -> None:
-    """Store the inputs of the selected takes of segments, one row per content, and count the difference.
+    """Store the inputs of the selected takes of segments, one row per content, and update the counts.
 
-    ``judged`` is, for each segment, whether inputs recorded via its seed frame are judged; ``None`` leaves the segment
-    without inputs.
+    ``judged`` states for each segment whether inputs recorded via its seed frame are judged; ``None`` leaves the
+    segment without inputs.
     """
     await execute(
         conn,

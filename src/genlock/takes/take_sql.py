@@ -1,4 +1,4 @@
-"""Reads takes."""
+"""Queries of takes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from genlock.takes.model import Take
 
 
 async def takes_of(conn: Conn, segment_id: int, *, after: str | None = None, limit: int = 100) -> Page[Take]:
-    """A segment's takes, newest first, with the exact total."""
+    """Return a segment's takes, newest first, with the exact total."""
     return await receive_page(await ask_page(conn, segment_id, after=after, limit=limit))
 
 
 class AskedPage(NamedTuple):
-    """A page of takes that was requested."""
+    """A page of takes whose query was sent."""
 
     takes: SentQueryFor[Take]
     total: SentQuery | None
@@ -24,7 +24,7 @@ class AskedPage(NamedTuple):
 
 
 async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, limit: int) -> AskedPage:
-    """Request a page of a segment's takes, newest first; for ``receive_page``."""
+    """Send the query for a page of a segment's takes, newest first; for ``receive_page``."""
     takes = await ask_many(
         conn,
         Take,
@@ -48,7 +48,7 @@ async def ask_page(conn: Conn, segment_id: int, *, after: str | None = None, lim
 
 
 async def receive_page(request: AskedPage) -> Page[Take]:
-    """Wait for a page of takes that was requested."""
+    """Wait for a page of takes whose query was sent."""
     takes = tuple(await request.takes.fetchall())
     # Numbers have no gaps: the counter changes in the transaction that writes the take, and the newest take has it.
     total = takes[0].number if takes else 0
@@ -59,7 +59,7 @@ async def receive_page(request: AskedPage) -> Page[Take]:
 
 
 async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
-    """A segment's take of this number; ``NotFound`` when there is none."""
+    """Return a take by segment and number. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Take,
@@ -77,7 +77,7 @@ async def get_take(conn: Conn, segment_id: int, number: int) -> Take:
 
 
 async def get_take_by_id(conn: Conn, take_id: int) -> Take:
-    """A take by id; ``NotFound`` when there is none."""
+    """Return a take by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Take,
@@ -99,7 +99,7 @@ async def selected_takes_of(conn: Conn, segment_ids: Sequence[int]) -> dict[int,
 
 
 async def ask_selected(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Take]:
-    """Request the selected takes of some segments."""
+    """Send the query for the selected takes of some segments."""
     return await ask_many(
         conn,
         Take,

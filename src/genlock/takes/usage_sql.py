@@ -1,7 +1,7 @@
 """The usage of an asset or of one of its versions: the selected takes that use it, or all takes that ever used it.
 
-Totals are the rolled-up counts plus the deltas that are not folded in yet; rows are never counted. A page continues
-where the last one ended: selected takes by project and segment, all takes by project and receipt, newest first.
+Totals are the rolled-up counts plus the deltas not yet folded in; rows are never counted. Pages are ordered by project
+and segment (selected takes) or by project and receipt, newest first (all takes).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _FOLD_LOCK = 0x636F756E74  # "count": one process folds at a time
 
 
 class Content(Model):
-    """A content of the asset with its count; ``id`` is below zero for the correction of the asset's sum."""
+    """A content of the asset with its count. A negative ``id`` is the correction of the asset's sum."""
 
     id: int
     version: int | None
@@ -28,7 +28,7 @@ class Content(Model):
 
 
 class OnPage(Model):
-    """A take that is on the page, and whether it is selected."""
+    """A take on the page, and whether it is selected."""
 
     project_id: int
     segment_id: int
@@ -38,7 +38,7 @@ class OnPage(Model):
 
 
 class UsageRows(Model):
-    """The takes on a page, and the contents that the page counts."""
+    """The takes on a page, and the contents that it counts."""
 
     contents: tuple[Content, ...]
     one_version: bool
@@ -61,10 +61,10 @@ async def usage(
     after: str | None = None,
     limit: int = 100,
 ) -> UsagePage:
-    """One page of the takes that used an asset, or exactly one version of it, with the exact total; without states.
+    """Return a page of the takes that used an asset, or one version of it, with the exact total; without states.
 
-    ``takes`` are the selected ones, or all that were ever recorded, archived ones included. One item per take, with
-    every way in which it used the asset. ``NotFound`` for an asset or version that does not exist.
+    ``takes`` are the selected ones, or all that were ever recorded, archived ones included. Each take is one item, with
+    every way in which it used the asset. Raise ``NotFound`` for an unknown asset or version.
     """
     page = await find(conn, asset_id, version, takes=takes, project_id=project_id, after=after, limit=limit)
     return usage_page(page, await (await ask_items(conn, page)).fetchall(), {})
@@ -80,7 +80,7 @@ async def find(
     after: str | None,
     limit: int,
 ) -> UsageRows:
-    """Which takes are on a page, and how many there are; for ``ask_items`` and ``usage_page``."""
+    """Return the takes on a page and their total; for ``ask_items`` and ``usage_page``."""
     key = decode_cursor(after, str, int, int)
     if key and key[0] != takes:
         raise Invalid(
@@ -110,7 +110,7 @@ async def find(
 
 
 def usage_page(page: UsageRows, items: Sequence[dict[str, Any]], states: Mapping[int, str]) -> UsagePage:
-    """The page; ``states`` are of the segments with a selected take."""
+    """Return the page; ``states`` are those of the segments with a selected take."""
     return UsagePage.model_validate(
         {
             "items": [
@@ -132,7 +132,7 @@ def _by_version(contents: Sequence[Content]) -> tuple[VersionUsage, ...]:
 async def _ask_contents(
     conn: Conn, asset_id: int, version: int | None, project_id: int | None, *, selected: bool
 ) -> SentQueryFor[Content]:
-    """The contents of an asset, or of one version, each with its number of takes; and what their sum is too high by."""
+    """Send the query for the contents of an asset or version, each with its number of takes, and the correction."""
     return await ask_many(
         conn,
         Content,
@@ -164,7 +164,7 @@ async def _ask_selected(
     key: Sequence[int] | None,
     limit: int,
 ) -> SentQueryFor[OnPage]:
-    """The next selected takes by project and segment: a page of each content, merged."""
+    """Send the query for the next selected takes by project and segment: a page of each content, merged."""
     return await ask_many(
         conn,
         OnPage,
@@ -204,7 +204,9 @@ async def _ask_history(
     key: Sequence[int] | None,
     limit: int,
 ) -> SentQueryFor[OnPage]:
-    """The next takes there ever were by project and receipt, newest first: pages of each content, merged."""
+    """Send the query for the next takes ever recorded by project and receipt, newest first: pages of each content,
+    merged.
+    """
     return await ask_many(
         conn,
         OnPage,
@@ -238,7 +240,7 @@ async def _ask_history(
 
 
 async def ask_items(conn: Conn, page: UsageRows) -> SentQuery:
-    """Ask for the takes of a page in its order, each with every way in which it used one of the contents."""
+    """Send the query for the takes of a page in order, each with every way in which it used one of the contents."""
     return await ask(
         conn,
         """
@@ -266,10 +268,10 @@ async def ask_items(conn: Conn, page: UsageRows) -> SentQuery:
 
 
 async def fold(conn: Conn, limit: int = 100_000) -> int:
-    """Add up to ``limit`` deltas to the counts; return their number, 0 while another process folds.
+    """Fold up to ``limit`` deltas into the counts; return their number, 0 while another process folds.
 
-    One statement removes and adds them, so a reader sees every delta once, folded or not. Writers only append and
-    never wait.
+    One statement removes and adds them, so a reader sees every delta once, folded or not. Writers only append and never
+    wait.
     """
     if not await scalar(conn, "SELECT pg_try_advisory_xact_lock(%(lock)s)", lock=_FOLD_LOCK):
         return 0

@@ -1,1 +1,1 @@
-"""What we want: projects, scenes, segments in their order, pins."""
+"""The timeline: projects, scenes, ordered segments, pins."""

@@ -1,7 +1,7 @@
-"""Decisions about projects, scenes and the order of segments.
+"""Writes of projects, scenes and the order of segments.
 
-Changes of the order of segments are called through ``takes.editing``, which then updates selected takes and appends
-the event.
+Changes of the order of segments are called through ``takes.editing``, which then updates selected takes and appends the
+event.
 """
 
 from genlock.db.connection import Conn
@@ -13,7 +13,7 @@ from genlock.timeline.model import NewProject, NewScene, NewSegments, Project, S
 
 
 async def create_project(conn: Conn, new: NewProject, actor: Actor) -> Project:
-    """Create a project. ``Conflict`` if its slug is taken."""
+    """Create a project. Raise ``Conflict`` if its slug is taken."""
     project_id = await sql.insert_project(conn, new, actor)
     await log.append(
         conn, "project.created", actor, project_id=project_id, subject=f"project/{project_id}", data={"slug": new.slug}
@@ -22,7 +22,7 @@ async def create_project(conn: Conn, new: NewProject, actor: Actor) -> Project:
 
 
 async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor) -> Scene:
-    """Create a scene at the end of a project. ``Conflict`` if its name is taken there or the project is archived."""
+    """Create a scene at the end of a project. Raise ``Conflict`` if the name is taken or the project is archived."""
     await sql.lock_project(conn, project_id)
     await open_project(conn, project_id)
     scene_id = await sql.insert_scene(conn, project_id, new.name, actor)
@@ -33,7 +33,7 @@ async def create_scene(conn: Conn, project_id: int, new: NewScene, actor: Actor)
 
 
 async def rename_project(conn: Conn, project_id: int, name: str, actor: Actor) -> Project:
-    """Rename a project; its slug stays."""
+    """Rename a project; its slug does not change."""
     before = await sql.get_project(conn, project_id)
     if before.name != name:
         await sql.rename_project(conn, project_id, name)
@@ -45,7 +45,7 @@ async def rename_project(conn: Conn, project_id: int, name: str, actor: Actor) -
 
 
 async def rename_scene(conn: Conn, scene_id: int, name: str, actor: Actor) -> Scene:
-    """Rename a scene. ``Conflict`` if the name is taken in its project."""
+    """Rename a scene. Raise ``Conflict`` if the name is taken in its project."""
     before = await sql.get_scene(conn, scene_id)
     if before.name != name:
         await sql.rename_scene(conn, scene_id, name)
@@ -57,7 +57,7 @@ async def rename_scene(conn: Conn, scene_id: int, name: str, actor: Actor) -> Sc
 
 
 async def open_project(conn: Conn, project_id: int) -> Project:
-    """Return a project that accepts new work. ``Conflict`` if it is archived."""
+    """Return a project that accepts new work. Raise ``Conflict`` if it is archived."""
     project = await sql.get_project(conn, project_id)
     if project.archived:
         raise Conflict(f"The project {project.slug} is archived.", hint="Restore it first.")
@@ -65,7 +65,7 @@ async def open_project(conn: Conn, project_id: int) -> Project:
 
 
 async def open_scene(conn: Conn, scene_id: int) -> Scene:
-    """Lock and return a scene that accepts new work. ``Conflict`` if it or its project is archived."""
+    """Lock and return a scene that accepts new work. Raise ``Conflict`` if it or its project is archived."""
     scene = await sql.lock_scene(conn, scene_id)
     require_open(scene)
     await open_project(conn, scene.project_id)
@@ -79,7 +79,7 @@ def require_open(scene: Scene) -> None:
 
 
 async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Actor) -> tuple[Segment, ...]:
-    """Insert segments into a locked scene. ``Invalid`` if the position would leave a gap."""
+    """Insert segments into a locked scene. Raise ``Invalid`` if the position leaves a gap."""
     total = await sql.segments_total(conn, scene.id)
     position = new.position or total + 1
     if position > total + 1:
@@ -87,13 +87,13 @@ async def insert_segments(conn: Conn, scene: Scene, new: NewSegments, actor: Act
             f"Position {position} would leave a gap: {scene.name!r} has {total} segments.",
             hint=f"Use a position from 1 to {total + 1}.",
         )
-    await sql.make_room(conn, scene.id, position, new.count)
+    await sql.shift_segments(conn, scene.id, position, new.count)
     segments = await sql.insert_segments(conn, scene, position, new.count, new.name, new.chained, actor)
     return tuple(sorted(segments, key=lambda segment: segment.position or 0))
 
 
 async def change_segment(conn: Conn, segment: Segment, change: SegmentChange) -> Segment:
-    """A segment of a locked scene with another name, position or chaining."""
+    """Change the name, position or chaining of a segment of a locked scene."""
     if change.position is not None and change.position != segment.position:
         total = await sql.segments_total(conn, segment.scene_id)
         if segment.archived:
@@ -107,17 +107,17 @@ async def change_segment(conn: Conn, segment: Segment, change: SegmentChange) ->
 
 
 async def archive_segment(conn: Conn, segment: Segment) -> bool:
-    """Take a segment of a locked scene out of its order; whether anything changed."""
+    """Remove a segment of a locked scene from its order; return whether anything changed."""
     if segment.position is None:
         return False
-    await sql.take_segment_out(conn, segment)
-    await sql.make_room(conn, segment.scene_id, segment.position, -1)
+    await sql.archive_segment(conn, segment)
+    await sql.shift_segments(conn, segment.scene_id, segment.position, -1)
     return True
 
 
 async def restore_segment(conn: Conn, segment: Segment) -> bool:
-    """Put an archived segment of a locked scene back to where it stood; whether anything changed."""
+    """Restore an archived segment of a locked scene at its position; return whether anything changed."""
     if segment.position is not None:
         return False
-    await sql.put_segment_back(conn, segment)
+    await sql.restore_segment(conn, segment)
     return True

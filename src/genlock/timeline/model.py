@@ -1,4 +1,4 @@
-"""What we want: projects, scenes, segments in their order, and the versions that a project or scene is pinned to."""
+"""Projects, scenes, ordered segments, and the versions that a project or scene is pinned to."""
 
 import re
 from datetime import datetime
@@ -12,7 +12,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
 
 
 def check_slug(slug: str) -> str:
-    """Return ``slug`` if it is fit for a URL; else raise ``ValueError`` with the characters allowed."""
+    """Return ``slug``. Raise ``ValueError`` with the allowed characters if it does not fit into a URL."""
     if _SLUG.fullmatch(slug) is None:
         raise ValueError(
             "a slug has 1 to 100 characters of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit"
@@ -28,7 +28,7 @@ Slug = Annotated[
 
 
 class Counts(Model):
-    """How many segments are in which state; the five states add up to ``segments``."""
+    """The number of segments in each state; the five states add up to ``segments``."""
 
     segments: int
     fresh: int
@@ -51,7 +51,7 @@ class Project(Model):
 
 
 class NewProject(Model):
-    """What a caller says of a project that does not exist yet."""
+    """A project to create."""
 
     slug: Slug
     name: Name
@@ -71,15 +71,15 @@ class Scene(Model):
 
 
 class NewScene(Model):
-    """What a caller says of a scene that does not exist yet."""
+    """A scene to create."""
 
     name: Name
 
 
 class Segment(Model):
-    """An ordered slot of a scene. A chained one continues the segment before it.
+    """An ordered slot of a scene. A chained segment continues the previous one.
 
-    ``position`` counts from 1 among the segments that are not archived; null when this one is.
+    ``position`` counts from 1 among the segments that are not archived; null if this one is.
     """
 
     id: int
@@ -92,7 +92,7 @@ class Segment(Model):
 
 
 class NewSegments(Model):
-    """A request for segments: ``count`` of them, from ``position`` on (at the end when left out)."""
+    """Segments to create: ``count`` of them from ``position`` on, by default at the end."""
 
     count: Annotated[int, Field(ge=1, le=10_000)] = 1
     name: Name | None = None
@@ -101,7 +101,7 @@ class NewSegments(Model):
 
 
 class SegmentChange(Model):
-    """What may be changed about a segment; what is left out stays."""
+    """Changes of a segment; absent fields are unchanged."""
 
     name: Name | None = None
     position: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
@@ -109,13 +109,13 @@ class SegmentChange(Model):
 
 
 class NewName(Model):
-    """Another name for something."""
+    """A new name."""
 
     name: Name
 
 
 class Pin(Model):
-    """A project, or one scene of it, follows a fixed version of an asset instead of the active one."""
+    """A project, or one of its scenes, uses a fixed version of an asset instead of the active one."""
 
     id: int
     project_id: int
@@ -131,12 +131,12 @@ class Pin(Model):
 
     @property
     def behind(self) -> int:
-        """How many versions the pinned one is behind the active one; negative when it is ahead."""
+        """Number of versions between the pinned and the active one; negative if the pinned one is newer."""
         return self.active_version - self.version
 
 
 class NewPin(Model):
-    """The version to follow, and why."""
+    """The version to use, and the reason."""
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1)]
     reason: Annotated[Note, Field(min_length=1)]

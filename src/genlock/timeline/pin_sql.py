@@ -1,4 +1,4 @@
-"""The rows of pins, and of the scopes that they open."""
+"""Queries of pins and their scopes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from genlock.errors import NotFound
 from genlock.model import Actor, Page
 from genlock.timeline.model import NewPin, Pin
 
-SHOWN = 5
-"""How many pins come with a segment; the others are a page away."""
+MAX_SHOWN = 5
+"""Number of pins returned with a segment; the others are on the pages of pins."""
 
 
 class PinsOfScene(NamedTuple):
-    """The first ``SHOWN`` pins that apply to a scene, those of its project first, and how many there are."""
+    """The first ``MAX_SHOWN`` pins that apply to a scene, those of its project first, and their total."""
 
     pins: tuple[Pin, ...]
     total: int
@@ -34,7 +34,7 @@ async def pins_of(
 ) -> Page[Pin]:
     """Return the pins of a project and its scenes, those of the project first, with the exact total.
 
-    With ``scene_id`` only those that apply to that scene, with ``asset_id`` only those of that asset.
+    ``scene_id`` restricts them to those that apply to that scene, ``asset_id`` to those of that asset.
     """
     key = decode_cursor(after, int, int) or (-1, 0)
     filters = {"project_id": project_id, "scene_id": scene_id, "asset_id": asset_id}
@@ -71,7 +71,7 @@ async def pins_of(
 
 
 async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
-    """Ask for the pins that apply to the scenes of some segments; ``receive_pins`` reads them."""
+    """Send the query for the pins that apply to the scenes of some segments; for ``receive_pins``."""
     return await ask(
         conn,
         """
@@ -87,7 +87,7 @@ async def ask_pins(conn: Conn, segment_ids: Sequence[int]) -> SentQuery:
          WHERE s.id IN (SELECT scene_id FROM segments WHERE id = ANY(%(segments)s))
         """,
         segments=list(segment_ids),
-        limit=SHOWN,
+        limit=MAX_SHOWN,
     )
 
 
@@ -102,7 +102,7 @@ async def receive_pins(query: SentQuery) -> dict[int, PinsOfScene]:
 
 
 async def put_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int, new: NewPin, actor: Actor) -> int:
-    """Pin an asset here, in place of an earlier pin of it, and open the scope; the pin's id."""
+    """Pin an asset, replacing an earlier pin of it, and open the scope; return the pin's id."""
     return await scalar(
         conn,
         """
@@ -127,7 +127,7 @@ async def put_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: i
 
 
 async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id: int) -> bool:
-    """Remove a pin; whether there was one. A scope without pins stays until ``close_scope``."""
+    """Remove a pin; return whether it existed. A scope without pins remains until ``close_scope``."""
     removed = await execute(
         conn,
         """
@@ -142,7 +142,7 @@ async def remove_pin(conn: Conn, project_id: int, scene_id: int | None, asset_id
 
 
 async def get_pin(conn: Conn, pin_id: int) -> Pin:
-    """A pin by id."""
+    """Return a pin by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Pin,
@@ -157,7 +157,7 @@ async def get_pin(conn: Conn, pin_id: int) -> Pin:
 
 
 async def close_scope(conn: Conn, project_id: int, scene_id: int | None) -> int | None:
-    """Remove the scope of a project or scene if no pin is left in it; the id it had."""
+    """Remove the scope of a project or scene if it has no pins; return its id."""
     return await scalar(
         conn,
         """

@@ -1,4 +1,4 @@
-"""The timeline's rows: projects, scenes, and segments in a dense order."""
+"""Queries of projects, scenes, and segments in a dense order."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from genlock.timeline.model import NewProject, Project, Scene, Segment
 
 
 async def insert_project(conn: Conn, new: NewProject, actor: Actor) -> int:
-    """A new project without scenes; its id."""
+    """Insert a project without scenes; return its id."""
     return await scalar(
         conn,
         "INSERT INTO projects (slug, name, created_by) VALUES (%(slug)s, %(name)s, %(actor)s) RETURNING id",
@@ -23,7 +23,7 @@ async def insert_project(conn: Conn, new: NewProject, actor: Actor) -> int:
 
 
 async def get_project(conn: Conn, project_id: int) -> Project:
-    """A project by id; ``NotFound`` when there is none."""
+    """Return a project by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Project,
@@ -40,7 +40,7 @@ async def get_project(conn: Conn, project_id: int) -> Project:
 async def list_projects(
     conn: Conn, *, slug: str | None = None, archived: bool = False, after: str | None = None, limit: int = 100
 ) -> Page[Project]:
-    """Projects, oldest first; ``slug`` keeps the one of that slug."""
+    """Return projects, oldest first; only the one with ``slug`` if it is given."""
     projects = await many(
         conn,
         Project,
@@ -61,17 +61,17 @@ async def list_projects(
 
 
 async def lock_project(conn: Conn, project_id: int) -> None:
-    """Hold a project against new scenes, and against being archived or restored, until the transaction ends."""
+    """Lock a project against new scenes, archiving and restoring until the transaction ends."""
     await execute(conn, "SELECT 1 FROM projects WHERE id = %(id)s FOR NO KEY UPDATE", id=project_id)
 
 
 async def rename_project(conn: Conn, project_id: int, name: str) -> None:
-    """Give a project another name."""
+    """Rename a project."""
     await execute(conn, "UPDATE projects SET name = %(name)s WHERE id = %(id)s", name=name, id=project_id)
 
 
 async def set_project_archived(conn: Conn, project_id: int, archived: bool) -> bool:
-    """Hide a project or bring it back; whether anything changed."""
+    """Archive or restore a project; return whether anything changed."""
     changed = await execute(
         conn,
         """
@@ -88,7 +88,7 @@ async def set_project_archived(conn: Conn, project_id: int, archived: bool) -> b
 
 
 async def insert_scene(conn: Conn, project_id: int, name: str, actor: Actor) -> int:
-    """A new scene at the end of a locked project; its id."""
+    """Insert a scene at the end of a locked project; return its id."""
     return await scalar(
         conn,
         """
@@ -104,7 +104,7 @@ async def insert_scene(conn: Conn, project_id: int, name: str, actor: Actor) -> 
 
 
 async def get_scene(conn: Conn, scene_id: int) -> Scene:
-    """A scene by id; ``NotFound`` when there is none."""
+    """Return a scene by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Scene,
@@ -119,13 +119,13 @@ async def get_scene(conn: Conn, scene_id: int) -> Scene:
 
 
 async def lock_scene(conn: Conn, scene_id: int) -> Scene:
-    """A scene, held against every other change of its order or its selected takes until the transaction ends."""
+    """Return a scene, locked against changes of its order or its selected takes until the transaction ends."""
     await execute(conn, "SELECT 1 FROM scenes WHERE id = %(id)s FOR NO KEY UPDATE", id=scene_id)
     return await get_scene(conn, scene_id)
 
 
 async def lock_scene_of(conn: Conn, segment_id: int) -> None:
-    """Hold the scene of a segment, as ``lock_scene`` does. A segment never changes its scene."""
+    """Lock the scene of a segment as ``lock_scene`` does. A segment never changes its scene."""
     await execute(
         conn,
         "SELECT 1 FROM scenes WHERE id = (SELECT scene_id FROM segments WHERE id = %(id)s) FOR NO KEY UPDATE",
@@ -134,12 +134,12 @@ async def lock_scene_of(conn: Conn, segment_id: int) -> None:
 
 
 async def lock_scenes_of(conn: Conn, project_id: int) -> None:
-    """Hold all scenes of a project, as ``lock_scene`` does, lowest id first."""
+    """Lock all scenes of a project as ``lock_scene`` does, lowest id first."""
     await execute(conn, "SELECT 1 FROM scenes WHERE project_id = %(id)s ORDER BY id FOR NO KEY UPDATE", id=project_id)
 
 
 async def open_scenes_of(conn: Conn, project_id: int) -> tuple[int, ...]:
-    """The ids of a project's scenes that are not archived."""
+    """Return the ids of a project's scenes that are not archived."""
     scenes = await rows(
         conn,
         "SELECT id FROM scenes WHERE project_id = %(id)s AND archived_at IS NULL ORDER BY id",
@@ -157,7 +157,7 @@ async def scenes_of(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[Scene]:
-    """A project's scenes in their order; ``name`` keeps the one of that name."""
+    """Return a project's scenes in order; only the one with ``name`` if it is given."""
     scenes = await many(
         conn,
         Scene,
@@ -180,12 +180,12 @@ async def scenes_of(
 
 
 async def rename_scene(conn: Conn, scene_id: int, name: str) -> None:
-    """Give a scene another name."""
+    """Rename a scene."""
     await execute(conn, "UPDATE scenes SET name = %(name)s WHERE id = %(id)s", name=name, id=scene_id)
 
 
 async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
-    """Hide a scene or bring it back; whether anything changed."""
+    """Archive or restore a scene; return whether anything changed."""
     changed = await execute(
         conn,
         """
@@ -202,7 +202,7 @@ async def set_scene_archived(conn: Conn, scene_id: int, archived: bool) -> bool:
 
 
 async def get_segment(conn: Conn, segment_id: int) -> Segment:
-    """A segment by id; ``NotFound`` when there is none."""
+    """Return a segment by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Segment,
@@ -217,12 +217,12 @@ async def get_segment(conn: Conn, segment_id: int) -> Segment:
 
 
 def no_segment(segment_id: int) -> NotFound:
-    """What to raise when there is no segment with this id."""
+    """Return the error for a segment that does not exist."""
     return NotFound(f"There is no segment {segment_id}.", hint="`genlock project show` lists a project's segments.")
 
 
 async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[Segment]:
-    """Ask for the segments with these ids, in no order; unknown ones are absent."""
+    """Send the query for the segments with these ids, unordered; unknown ones are omitted."""
     return await ask_many(
         conn,
         Segment,
@@ -236,7 +236,7 @@ async def ask_segments(conn: Conn, segment_ids: Sequence[int]) -> SentQueryFor[S
 
 
 async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
-    """The segments of a scene in their order, without archived ones."""
+    """Return the segments of a scene in order, except archived ones."""
     return await many(
         conn,
         Segment,
@@ -251,7 +251,7 @@ async def segments_of(conn: Conn, scene_id: int) -> tuple[Segment, ...]:
 
 
 async def segment_at(conn: Conn, scene_id: int, position: int) -> Segment | None:
-    """The segment at a position of a scene, if there is one."""
+    """Return the segment at a position of a scene; ``None`` if there is none."""
     return await maybe(
         conn,
         Segment,
@@ -265,8 +265,8 @@ async def segment_at(conn: Conn, scene_id: int, position: int) -> Segment | None
     )
 
 
-async def make_room(conn: Conn, scene_id: int, position: int, count: int) -> None:
-    """Move the segments from ``position`` on by ``count`` (which may be negative), and keep the scene's total."""
+async def shift_segments(conn: Conn, scene_id: int, position: int, count: int) -> None:
+    """Shift the segments from ``position`` on by ``count``, which may be negative, and update the scene's total."""
     await execute(
         conn,
         """
@@ -285,7 +285,7 @@ async def make_room(conn: Conn, scene_id: int, position: int, count: int) -> Non
 async def insert_segments(
     conn: Conn, scene: Scene, position: int, count: int, name: str | None, chained: bool, actor: Actor
 ) -> tuple[Segment, ...]:
-    """New segments from ``position`` on, where room was made; without a name each is named after its position."""
+    """Insert segments from ``position`` on, after ``shift_segments``; unnamed ones are named after their position."""
     return await many(
         conn,
         Segment,
@@ -306,7 +306,7 @@ async def insert_segments(
 
 
 async def move_segment(conn: Conn, segment: Segment, position: int) -> None:
-    """Put a segment at another position of its scene; those between move by one."""
+    """Move a segment to another position of its scene; those in between shift by one."""
     await execute(
         conn,
         """
@@ -321,7 +321,7 @@ async def move_segment(conn: Conn, segment: Segment, position: int) -> None:
 
 
 async def change_segment(conn: Conn, segment_id: int, name: str | None, chained: bool | None) -> None:
-    """Change a segment's name or whether it is chained."""
+    """Update the name and the chaining of a segment."""
     await execute(
         conn,
         """
@@ -334,8 +334,8 @@ async def change_segment(conn: Conn, segment_id: int, name: str | None, chained:
     )
 
 
-async def take_segment_out(conn: Conn, segment: Segment) -> None:
-    """Archive a segment: it leaves the order and remembers where it stood."""
+async def archive_segment(conn: Conn, segment: Segment) -> None:
+    """Archive a segment: it leaves the order; its position is stored."""
     await execute(
         conn,
         """
@@ -345,8 +345,8 @@ async def take_segment_out(conn: Conn, segment: Segment) -> None:
     )
 
 
-async def put_segment_back(conn: Conn, segment: Segment) -> int:
-    """Restore a segment to where it stood, or to the end when the scene is shorter now; its position."""
+async def restore_segment(conn: Conn, segment: Segment) -> int:
+    """Restore a segment at its former position, or at the end of a shorter scene; return the position."""
     position: int = await scalar(
         conn,
         """
@@ -356,7 +356,7 @@ async def put_segment_back(conn: Conn, segment: Segment) -> int:
         """,
         id=segment.id,
     )
-    await make_room(conn, segment.scene_id, position, 1)
+    await shift_segments(conn, segment.scene_id, position, 1)
     await execute(
         conn,
         """
@@ -369,5 +369,5 @@ async def put_segment_back(conn: Conn, segment: Segment) -> int:
 
 
 async def segments_total(conn: Conn, scene_id: int) -> int:
-    """How many segments a scene has, without archived ones."""
+    """Return the number of segments in a scene, except archived ones."""
     return await scalar(conn, "SELECT segments_total FROM scenes WHERE id = %(id)s", id=scene_id)

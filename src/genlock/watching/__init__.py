@@ -1,1 +1,1 @@
-"""Folders that are watched: what lies in them becomes versions, what is overwritten new ones."""
+"""Watched folders: their new files are registered as versions, overwritten ones as new versions."""

@@ -1,4 +1,4 @@
-"""What a file is by the folder it lies in, as ComfyUI sorts its files, and what it is called. Pure.
+"""Determines a file's kind and asset name by its folder, in the layout of ComfyUI's folders. Pure.
 
 models/loras/wan/rain.safetensors   ──▶ lora     rain
 models/checkpoints/tiny.safetensors ──▶ model    tiny
@@ -23,21 +23,21 @@ from genlock.names import name_from
 
 MODELS = "models"
 
-LEFT_OUT = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_modules", "__pycache__"})
-"""Folders that hold no inputs: outputs and programs."""
+SKIPPED = frozenset({"output", "temp", "user", "custom_nodes", "venv", "node_modules", "__pycache__"})
+"""Folders without inputs: outputs and programs."""
 
 STAGED = "genlock"
-"""Below a category, the folder of files that Genlock itself put there, named by their content."""
+"""The folder below a category with the files that Genlock placed there, named by their content."""
 
 _LONGEST_FOLDERS = 60
 _UNFINISHED = frozenset({".part", ".tmp", ".temp", ".crdownload", ".download", ".incomplete", ".aria2"})
 
 
 def category_of(folders: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
-    """The folder that says what is in it, and the folders below that one; ``None`` where nothing says it.
+    """Return the folder that names the category, and the folders below it; ``None`` if no folder does.
 
-    ``folders`` lead to the file, from the outermost on. What lies below ``models`` is a category, whatever it is
-    called; without one, the outermost folder that has a category's name counts.
+    ``folders`` lead to the file, outermost first. The folder below ``models`` is the category, whatever its name;
+    without ``models``, the outermost folder with a category's name.
     """
     lowered = [folder.lower() for folder in folders]
     if MODELS in lowered[:-1]:
@@ -53,7 +53,7 @@ def kind_of(folders: Sequence[str], filename: str) -> Kind | None:
     """Return a file's kind; ``None`` for files that are not inputs: hidden, unfinished, staged, or of other kinds."""
     if filename.startswith(".") or extension_of(filename) in _UNFINISHED:
         return None
-    if any(folder.startswith(".") or folder.lower() in LEFT_OUT for folder in folders):
+    if any(folder.startswith(".") or folder.lower() in SKIPPED for folder in folders):
         return None
     place = category_of(folders)
     if place is None:
@@ -63,13 +63,13 @@ def kind_of(folders: Sequence[str], filename: str) -> Kind | None:
         return None
     if category == INPUT_FOLDER:
         kind = media_kind(filename)
-        # ComfyUI's folder has pictures that Genlock does not register: they are left out without a word.
+        # ComfyUI's folder has pictures that Genlock does not register: skip them silently.
         return kind if kind is not None and extension_of(filename) in RULES[kind].extensions else None
     return kind_in_folder(category, filename) if extension_of(filename) in WEIGHTS_EXTENSIONS else None
 
 
 def names_of(folders: Sequence[str], filename: str) -> Iterator[str]:
-    """What the file's asset may be called, the plainest first: others are for when another file has that name.
+    """Yield possible names of the file's asset, the simplest first; the others are for when a name is taken.
 
     The stem; the stem with the folders below the category; that with the extension; that with a number.
     """

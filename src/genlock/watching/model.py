@@ -1,4 +1,4 @@
-"""Requests for scans and their results: what was scanned, and what changed."""
+"""Requests for scans and their results."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -13,9 +13,9 @@ FolderName = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class NewScan(Model):
-    """What to scan: folders on the server's disk, by default those of its settings; and whether to keep the bytes.
+    """The folders to scan, by default those of the settings, and whether to store the bytes.
 
-    Without ``keep`` a file is registered where it lies: once it is overwritten, what it was is gone.
+    Without ``keep`` a file is registered in place: once it is overwritten, its earlier content is lost.
     """
 
     folders: Annotated[tuple[FolderName, ...], Field(max_length=100)] = ()
@@ -38,8 +38,8 @@ class ScanOutcome(StrEnum):
 class ScannedFile(Model):
     """A file that changed, and the version that has its bytes; of a deleted file, the version that had them.
 
-    ``replaced`` is the version that was there before, and ``replaced_gone`` whether its bytes are lost by that, because
-    they were not kept. ``becomes_stale`` counts segments.
+    ``replaced`` is the previous version, and ``replaced_gone`` whether its bytes are lost, because they were not
+    stored. ``becomes_stale`` counts segments.
     """
 
     path: str
@@ -56,10 +56,10 @@ class ScannedFile(Model):
 
 
 class Scan(Model):
-    """The result of one scan of some folders. ``remaining`` files are still to be read: the next scan goes on.
+    """The result of one scan of some folders. ``remaining`` files are left for the next scan.
 
-    ``settling`` of those were changed so recently that they may still be being written. ``outside`` lists links that
-    lead out of the folders that may be scanned.
+    ``settling`` of those changed so recently that they may still be written. ``outside`` lists links that lead out of
+    the folders that may be scanned.
     """
 
     folders: tuple[str, ...]
@@ -73,7 +73,7 @@ class Scan(Model):
 
 
 class FileRecord(Model):
-    """What the last scan of a file recorded; ``is_stored``: whether the store has its bytes."""
+    """The record of a file's last scan. ``is_stored`` is whether the store has its bytes."""
 
     path: str
     asset_id: int | None
@@ -97,7 +97,7 @@ _SENTENCES = {
 }
 
 
-def trouble(file: FileOnDisk, outcome: ScanOutcome, why: str) -> ScannedFile:
+def failure(file: FileOnDisk, outcome: ScanOutcome, why: str) -> ScannedFile:
     """Return the result for a file that is not a version, and why."""
     return ScannedFile(path=file.path, outcome=outcome, kind=file.kind, why=why)
 
@@ -108,7 +108,7 @@ def unreadable(walked: Walked) -> list[ScannedFile]:
 
 
 def line_of(file: ScannedFile) -> str:
-    """Return a result in one line, whatever characters the path holds."""
+    """Return a result in one line, with control characters in the path escaped."""
     path = "".join(char if char.isprintable() else repr(char)[1:-1] for char in file.path)
     return f"{path}: {sentence_of(file)}"
 

@@ -1,11 +1,11 @@
 """Scans folders and registers new files as versions, once or until it is cancelled.
 
-    walk ─▶ compare stamps with the records ─▶ read what is new and at rest ─▶ one transaction for each file:
-            a few thousand files: milliseconds  both digests in one reading      version, active, record
+    walk ─▶ compare stamps with the records ─▶ read new files at rest ─▶ one transaction per file:
+            a few thousand files: milliseconds  both digests in one pass    version, active, record
 
-A file is read once its last change is two seconds old: it may still be being written, and the times of a file system
-may not distinguish two changes sooner. A file that changes while it is read is read again. Whatever is killed, a file
-is either recorded with its version, or not recorded and read again.
+A file is read once its last change is two seconds old: it may still be being written, and timestamps of a file system
+may not distinguish two changes sooner. A file that changes while it is read is read again. If the process is killed, a
+file is either recorded with its version, or not recorded and read again.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from genlock.library.identify import identify_stamped
 from genlock.library.stamps import SETTLED_NS, FileStamp, stamp_of
 from genlock.model import Actor, Role
 from genlock.watching import sql as scan_sql
-from genlock.watching.model import FileRecord, Scan, ScannedFile, ScanOutcome, line_of, trouble, unreadable
+from genlock.watching.model import FileRecord, Scan, ScannedFile, ScanOutcome, failure, line_of, unreadable
 from genlock.watching.register import Read, append_lost_event, register
 from genlock.watching.walking import FileOnDisk, Walked, allowed_folders, walk
 
@@ -37,7 +37,7 @@ _WATCH_S = 1.0
 _WATCH_BUDGET_S = 1.5
 _SOON_S = 0.1
 _AT_REST = 5
-"""How much longer than it took to compare stamps nothing is done, where there are very many files."""
+"""The pause after comparing stamps, as a multiple of its duration, which matters for very many files."""
 
 _LONGEST_PAUSE_S = 30.0
 
@@ -46,7 +46,7 @@ Reading = asyncio.Task[Read]
 
 @dataclass
 class _Pass:
-    """One scan of some folders, while it runs."""
+    """One scan of some folders in progress."""
 
     keep: bool
     wait: bool
@@ -59,9 +59,9 @@ class _Pass:
 
 
 class Scanner:
-    """Scans of one process, one at a time. Reading a large file continues after a scan has ended.
+    """The scans of one process, one at a time. Reading a large file continues after a scan has ended.
 
-    ``rest_s``: how old a file's last change must be; not less than the coarsest clock of a file system that is scanned.
+    ``rest_s`` is the minimum age of a file's last change, at least the coarsest timestamp of a scanned file system.
     """
 
     def __init__(
@@ -90,11 +90,10 @@ class Scanner:
         budget_s: float = 5.0,
         wait: bool = True,
     ) -> Scan:
-        """Scan ``folders`` for about ``budget_s`` seconds; ``remaining`` is the number of files still to be read.
+        """Scan ``folders`` for about ``budget_s`` seconds; ``remaining`` is the number of files left to read.
 
-        Files that are not at rest yet are waited for, unless ``wait`` is false.
-
-        ``NotFound`` for a folder that does not exist, ``Denied`` for one that is not below the roots.
+        With ``wait``, wait for files that are not at rest yet. Raise ``NotFound`` for a folder that does not exist,
+        ``Denied`` for one that is not below the roots.
         """
         allowed_folders(folders, self._roots)
         async with self._turn:
@@ -121,10 +120,10 @@ class Scanner:
             )
 
     async def watch(self, folders: Sequence[Path], *, keep: bool, every_s: float = _WATCH_S) -> None:
-        """Scan ``folders`` repeatedly until cancelled; folders that are missing meanwhile are waited for.
+        """Scan ``folders`` repeatedly until cancelled; wait for folders that are missing.
 
-        Stamps are compared every second in any case: files that could not be read are tried again less and less often,
-        and delay nothing else.
+        Stamps are compared every second in any case: files that could not be read are retried with increasing pauses,
+        without delaying others.
         """
         scanned: dict[str, FileStamp] | None = None
         reported: set[tuple[str, str | None]] = set()
@@ -140,28 +139,28 @@ class Scanner:
                 pause_s = max(pause_s, _AT_REST * (time.monotonic() - started_s))
                 if stamps != scanned or time.monotonic() >= retry_at_s:
                     scan = await self.scan(present, keep=keep, budget_s=_WATCH_BUDGET_S, wait=False)
-                    troubles = {(file.path, file.why) for file in scan.changes if file.outcome in _TROUBLES}
+                    failures = {(file.path, file.why) for file in scan.changes if file.outcome in _FAILURES}
                     for file in scan.changes:
-                        if (file.path, file.why) not in reported:  # a lasting trouble is logged once
+                        if (file.path, file.why) not in reported:  # a lasting failure is logged once
                             logger.info("%s", line_of(file))
                     scanned = None if scan.remaining else stamps
                     if scan.remaining > scan.settling:
                         pause_s = _SOON_S
-                    reported = troubles if not scan.remaining else reported | troubles
-                    retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if troubles else every_s
-                    retry_at_s = time.monotonic() + retry_s if troubles else math.inf
+                    reported = failures if not scan.remaining else reported | failures
+                    retry_s = min(2 * retry_s, _LONGEST_PAUSE_S) if failures else every_s
+                    retry_at_s = time.monotonic() + retry_s if failures else math.inf
             except GenlockError as error:
                 scanned = None
                 pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
                 logger.warning("Scanning has to wait %.0f s: %s", pause_s, error.message)
-            except Exception:  # a file or disk may fail in any way: it is logged, and watching goes on
+            except Exception:  # a file or disk may fail in any way: log it and continue
                 scanned = None
                 pause_s = retry_s = min(2 * retry_s, _LONGEST_PAUSE_S)
                 logger.exception("Scanning failed in an unforeseen way, and goes on in %.0f s.", pause_s)
             await asyncio.sleep(pause_s)
 
     async def close(self) -> None:
-        """End what is being read."""
+        """Stop the readings in progress."""
         self._ending.set()
         await asyncio.gather(*self._readings.values(), return_exceptions=True)
         self._readings.clear()
@@ -223,7 +222,7 @@ class Scanner:
                 continue
             for file in ready:
                 if (file.path, scan.keep) not in self._readings and len(self._readings) >= _READ_AT_ONCE:
-                    continue  # large files are read in the background; small ones pass while there is room
+                    continue  # large files are read in the background; small ones proceed while there is room
                 if await self._read(scan, file):
                     scan.waiting.remove(file)
                 else:
@@ -232,10 +231,10 @@ class Scanner:
                     return
 
     async def _read(self, scan: _Pass, file: FileOnDisk) -> bool:
-        """Read a file and register it; false when that takes longer than a moment, and it goes on meanwhile."""
+        """Read and register a file; return false if it takes longer than a moment, and continue in the background."""
         before = scan.records.get(file.path)
         if before is not None and before.is_archived:
-            return True  # hidden from new work: not reported
+            return True  # archived: not reported
         key = (file.path, scan.keep)
         reading = self._readings.get(key)
         if reading is None:
@@ -252,11 +251,11 @@ class Scanner:
             # Recorded with its stamp, so that it is not read again until it changes.
             async with self._db.transaction() as conn:
                 await scan_sql.record_file(conn, self._host, file.path, file.stamp, version=None, refusal=error.message)
-            scan.changes.append(trouble(file, ScanOutcome.REFUSED, error.message))
+            scan.changes.append(failure(file, ScanOutcome.REFUSED, error.message))
         except (NotFound, Unavailable, Denied) as error:
-            scan.changes.append(trouble(file, ScanOutcome.UNREADABLE, error.message))
+            scan.changes.append(failure(file, ScanOutcome.UNREADABLE, error.message))
         except Conflict as error:
-            scan.changes.append(trouble(file, ScanOutcome.CHANGING, error.message))
+            scan.changes.append(failure(file, ScanOutcome.CHANGING, error.message))
         return True
 
     def _forget_readings(self, walked: Walked) -> None:
@@ -282,9 +281,9 @@ class Scanner:
     # at rest -------------------------------------------------------------------------------------
 
     def _is_quiet(self, path: str, stamp: FileStamp) -> bool:
-        """Return whether a file's last change is old enough, by its own times or by those of the scans that noticed it.
+        """Return whether a file's last change is old enough, by its timestamps or by the scans that noticed it.
 
-        The second is for times in the future, which disks of other machines and some programs write.
+        The latter is for timestamps in the future, which disks of other machines and some programs write.
         """
         if stamp.is_settled(time.time_ns(), round(self._rest_s * 1e9)):
             self._noticed.pop(path, None)
@@ -296,18 +295,18 @@ class Scanner:
         return time.monotonic() - noticed[1] > self._rest_s
 
     def _soonest_s(self, waiting: Sequence[FileOnDisk]) -> float:
-        """In how many seconds the first of the files that are not at rest may be."""
+        """Return the seconds until the first of the waiting files may be at rest."""
         since = [time.monotonic() - self._noticed[file.path][1] for file in waiting if file.path in self._noticed]
         aged_ns = [time.time_ns() - max(file.stamp.mtime_ns, file.stamp.ctime_ns) for file in waiting]
         ages_s = [*since, *(age / 1e9 for age in aged_ns)]
         return min(max(self._rest_s - max(ages_s, default=0), 0) + 0.02, self._rest_s)
 
 
-_TROUBLES = frozenset({ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
+_FAILURES = frozenset({ScanOutcome.UNREADABLE, ScanOutcome.CHANGING})
 
 
 def _changed(walked: Walked, records: dict[str, FileRecord], *, keep: bool) -> list[FileOnDisk]:
-    """Return files that are new or changed, or whose bytes must be stored from now on."""
+    """Return files that are new or changed, or whose bytes must now be stored."""
 
     def is_unchanged(file: FileOnDisk) -> bool:
         record = records.get(file.path)
@@ -341,7 +340,7 @@ def _present(folders: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _report_missing(folders: Sequence[Path], present: Sequence[Path], before: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Return the folders that do not exist; log them if they are not those of ``before``."""
+    """Return the folders that do not exist; log them unless they are those of ``before``."""
     missing = tuple(folder for folder in folders if folder not in present)
     if missing and missing != before:
         logger.warning("Not watched until they exist: %s.", ", ".join(map(str, missing)))

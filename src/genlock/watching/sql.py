@@ -1,4 +1,4 @@
-"""The rows of scanned files, by which a scan recognises an unchanged file without reading it."""
+"""Queries of scanned files, by which a scan recognises unchanged files without reading them."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ async def file_record(conn: Conn, host: str, path: str) -> FileRecord | None:
 async def record_file(
     conn: Conn, host: str, path: str, stamp: FileStamp, *, version: tuple[int, int] | None, refusal: str | None = None
 ) -> None:
-    """Record a file: the (asset, number) that has its bytes, or why there is none; then the earlier version stays."""
+    """Record a file: the (asset, number) that has its bytes, or the refusal; then the earlier version is kept."""
     await execute(
         conn,
         """
@@ -76,7 +76,7 @@ async def record_file(
 
 
 async def mark_gone(conn: Conn, host: str, paths: Sequence[str]) -> None:
-    """Record that files are gone."""
+    """Record that files are missing."""
     await execute(
         conn,
         """
@@ -89,7 +89,7 @@ async def mark_gone(conn: Conn, host: str, paths: Sequence[str]) -> None:
 
 
 async def mark_back(conn: Conn, host: str, paths: Sequence[str]) -> None:
-    """Record that files are back, unchanged."""
+    """Record that files exist again, unchanged."""
     await execute(
         conn,
         "UPDATE scanned_files SET gone_since = NULL WHERE host = %(host)s AND path = ANY(%(paths)s)",
@@ -99,9 +99,9 @@ async def mark_back(conn: Conn, host: str, paths: Sequence[str]) -> None:
 
 
 async def asset_for(conn: Conn, kind: Kind, names: Sequence[str], path: str, digest: Digest) -> tuple[str, int | None]:
-    """The first of ``names`` that a file may have, and the id of the asset that has it already.
+    """Return the first available one of ``names``, and the id of the asset that already has it.
 
-    A name is taken when another file, which is still there, is a version of that asset and has other bytes.
+    A name is taken if another existing file is a version of that asset and has other bytes.
     """
     records = await rows(
         conn,
@@ -126,7 +126,7 @@ async def asset_for(conn: Conn, kind: Kind, names: Sequence[str], path: str, dig
 
 
 async def is_lost(conn: Conn, asset_id: int, number: int) -> bool:
-    """Return whether the bytes of a version are gone."""
+    """Return whether the bytes of a version are lost."""
     return await scalar(
         conn,
         """
@@ -139,7 +139,7 @@ async def is_lost(conn: Conn, asset_id: int, number: int) -> bool:
 
 
 async def versions_at(conn: Conn, host: str, paths: Sequence[str]) -> dict[str, tuple[Asset, int, bool]]:
-    """For files that were versions: the asset, the number, and whether its bytes are lost now."""
+    """Return for files that are versions the asset, the number, and whether its bytes are lost."""
     records = await rows(
         conn,
         """

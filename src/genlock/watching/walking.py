@@ -1,7 +1,7 @@
-"""Walks folders and says which files may be versions of something, with their stamps. A few thousand take moments.
+"""Walks folders and returns the files that may be versions, with their stamps. Thousands of files take milliseconds.
 
-Links are followed, and paths come out resolved; what leads out of the allowed roots is named, not read. So are
-files with a name that is not UTF-8: it fits into no response, log or database.
+Links are followed, and paths are resolved; links out of the allowed roots are reported, not read. So are files whose
+name is not UTF-8: it fits into no response, log or database.
 """
 
 import os
@@ -15,10 +15,10 @@ from genlock.errors import Denied, Invalid, NotFound
 from genlock.library.stamps import FileStamp, stamp_from
 from genlock.model import Kind
 from genlock.regular_file import open_folder_below
-from genlock.watching.folders import LEFT_OUT, kind_of
+from genlock.watching.folders import SKIPPED, kind_of
 
-NO_TEXT = "Its name is not UTF-8: rename it."
-"""Why a path that ``shown_if_no_text`` shows is left out."""
+NOT_UTF8 = "Its name is not UTF-8: rename it."
+"""Why a path that ``escaped_if_not_utf8`` returns is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class FileOnDisk:
 
     @property
     def filename(self) -> str:
-        """The last part of its path."""
+        """The last component of its path."""
         return os.path.basename(self.path)  # noqa: PTH119 - thousands of them, and no path is made of it
 
 
 @dataclass
 class Walked:
-    """The files, by path; what leads outside of the roots; what could not be read, with the reason."""
+    """The files by path; links out of the roots; what could not be read, with the reason."""
 
     files: dict[str, FileOnDisk] = field(default_factory=dict[str, FileOnDisk])
     outside: list[str] = field(default_factory=list[str])
@@ -46,13 +46,13 @@ class Walked:
 
 
 def walk(folders: Sequence[Path], roots: Sequence[Path] | None = None) -> Walked:
-    """The files below ``folders`` that may be versions; those below ``roots`` alone, if there are any. Blocks.
+    """Return the files below ``folders`` that may be versions, restricted to ``roots`` if they are given. Blocks.
 
-    ``NotFound`` for a folder that is not there: a disk that is away must not look like files that were deleted.
+    Raise ``NotFound`` for a missing folder: a disk that is not mounted must not look like deleted files.
     """
     result = Walked()
     allowed = None if roots is None else tuple(root.resolve() for root in roots)
-    been: set[str] = set()
+    visited: set[str] = set()
     for folder in folders:
         start = folder.resolve()
         if not start.is_dir():
@@ -61,28 +61,30 @@ def walk(folders: Sequence[Path], roots: Sequence[Path] | None = None) -> Walked
                 hint="Check its name, and that its disk is there.",
                 code="no_folder",
             )
-        # The folder's own name and those above it may say what is in it: …/models/loras is scanned by itself, too.
-        _walk(str(start), _shown(folder), allowed, been, result)
+        # The names of the folder and its parents may name the category: …/models/loras can be scanned on its own.
+        _walk(str(start), _shown(folder), allowed, visited, result)
     return result
 
 
 def _shown(folder: Path) -> tuple[str, ...]:
     parts = folder.absolute().parts[1:]
     lowered = [part.lower() for part in parts]
-    # Only from the last `models` on: a folder far above it that is called `clip` or `.cache` says nothing.
+    # Only from the last `models` on: a distant parent called `clip` or `.cache` is irrelevant.
     at = len(lowered) - 1 - lowered[::-1].index("models") if "models" in lowered else max(len(parts) - 1, 0)
     return parts[at:]
 
 
-def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, been: set[str], result: Walked) -> None:
+def _walk(
+    real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, visited: set[str], result: Walked
+) -> None:
     waiting = [(real, shown)]
     while waiting:
         real, shown = waiting.pop()
-        if real in been:
+        if real in visited:
             continue
-        been.add(real)
-        if (name := shown_if_no_text(real)) is not None:
-            result.unreadable[name] = NO_TEXT
+        visited.add(real)
+        if (name := escaped_if_not_utf8(real)) is not None:
+            result.unreadable[name] = NOT_UTF8
             continue
         if allowed is not None and not any(Path(real).is_relative_to(root) for root in allowed):
             result.outside.append(real)
@@ -90,7 +92,7 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
         try:
             with _listed(real, allowed) as entries:
                 waiting += _list_files(real, entries, shown, allowed, result)
-        except Denied as error:  # a part of it became a link just now
+        except Denied as error:  # a component has just become a link
             result.unreadable[real] = error.message
         except OSError as error:
             result.unreadable[real] = error.strerror or str(error)
@@ -98,12 +100,12 @@ def _walk(real: str, shown: tuple[str, ...], allowed: tuple[Path, ...] | None, b
 
 @contextmanager
 def _listed(real: str, allowed: tuple[Path, ...] | None) -> Generator[list[os.DirEntry[str]]]:
-    """The entries of a folder by name; with ``allowed`` it is opened without following links below those folders."""
+    """Open a folder and return its entries by name; with ``allowed``, without following links below those folders."""
     if allowed is None:
         with os.scandir(real) as entries:
             yield sorted(entries, key=lambda entry: entry.name)
         return
-    # The descriptor stays open meanwhile: entries are looked at relative to it.
+    # The descriptor stays open meanwhile: entries are read relative to it.
     with open_folder_below(Path(real), allowed) as folder, os.scandir(folder) as entries:
         yield sorted(entries, key=lambda entry: entry.name)
 
@@ -117,16 +119,16 @@ def _list_files(
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Add the files of a folder to the result, and yield the folders in it."""
     for entry in entries:
-        if entry.name.startswith(".") or entry.name.lower() in LEFT_OUT:
+        if entry.name.startswith(".") or entry.name.lower() in SKIPPED:
             continue
-        own_path = f"{real.rstrip('/')}/{entry.name}"
+        link_path = f"{real.rstrip('/')}/{entry.name}"
         try:
             status = entry.stat()
-            path = os.path.realpath(own_path) if entry.is_symlink() else own_path
+            path = os.path.realpath(link_path) if entry.is_symlink() else link_path
         except FileNotFoundError:
-            continue  # a link that leads nowhere, or a file that went just now
+            continue  # a dangling link, or a file that was just deleted
         except OSError as error:
-            result.unreadable[shown_if_no_text(own_path) or own_path] = error.strerror or str(error)
+            result.unreadable[escaped_if_not_utf8(link_path) or link_path] = error.strerror or str(error)
             continue
         if stat.S_ISDIR(status.st_mode):
             yield path, (*shown, entry.name)
@@ -134,17 +136,17 @@ def _list_files(
         kind = kind_of(shown, entry.name)
         if kind is None or not stat.S_ISREG(status.st_mode):
             continue
-        if (name := shown_if_no_text(path)) is not None:
-            result.unreadable[name] = NO_TEXT
+        if (name := escaped_if_not_utf8(path)) is not None:
+            result.unreadable[name] = NOT_UTF8
             continue
-        if path != own_path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
-            result.outside.append(shown_if_no_text(own_path) or own_path)
+        if path != link_path and allowed is not None and not any(Path(path).is_relative_to(root) for root in allowed):
+            result.outside.append(escaped_if_not_utf8(link_path) or link_path)
             continue
         result.files.setdefault(path, FileOnDisk(path, shown, kind, stamp_from(status, entry.name)))
 
 
-def shown_if_no_text(path: str) -> str | None:
-    """For a path with bytes that are not UTF-8: how it can be shown, with those bytes as ``\\xff``."""
+def escaped_if_not_utf8(path: str) -> str | None:
+    """Return a path that is not UTF-8 with the invalid bytes as ``\\xff``; ``None`` if it is UTF-8."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -153,7 +155,9 @@ def shown_if_no_text(path: str) -> str | None:
 
 
 def allowed_folders(folders: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, ...]:
-    """``folders``, which are absolute and below one of ``roots``; ``Invalid`` or ``Denied`` (403) otherwise."""
+    """Return the resolved ``folders``. Raise ``Invalid`` unless they are absolute, ``Denied`` (403) outside of
+    ``roots``.
+    """
     resolved = tuple(root.resolve() for root in roots)
     for folder in folders:
         if "\x00" in str(folder) or not folder.is_absolute():

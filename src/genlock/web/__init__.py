@@ -1,1 +1,1 @@
-"""Who asks over HTTP: the JSON API and the pages, both through the same doors."""
+"""The HTTP interface: the JSON API, and the services that its routes share."""

@@ -1,4 +1,4 @@
-"""Assemble the application: routes, errors, and the services they use."""
+"""Assembles the application: routes, errors, and the services they use."""
 
 import asyncio
 import contextlib
@@ -73,7 +73,7 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
 
 
 def create_app(db: Database, store: Store, settings: Settings) -> FastAPI:
-    """Return the application over an open database and store. Its lifespan runs the listener of the event log."""
+    """Return the application over an open database and store. Its lifespan runs the event listener."""
     app = assemble()
     scanner = Scanner(db, store, (*settings.scan_folders, *settings.register_roots))
     app.state.services = Services(db, store, settings, EventListener(db.conninfo), scanner, FilesInPlace(db, settings))
@@ -115,7 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 @functools.cache
 def _routes() -> tuple[BaseRoute, ...]:
-    """Return the routes of every application in this process. FastAPI analyses each when it is first matched."""
+    """Return the routes of every application in this process. FastAPI analyses each on its first match."""
     router = APIRouter(generate_unique_id_function=_name_of)
     for prefix, included in ROUTERS:
         router.include_router(included, prefix=prefix)

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests: only after the caller was found to be allowed, and never more than the limit."""
+"""Reads request bodies: only after authorization, and at most up to the limit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from genlock.web.parsing import parse_json, validate_json
 
 
 class ReadRequest(Request):
-    """A request whose body was read and parsed already, as FastAPI's handler wants it."""
+    """A request whose body was already read and parsed, for FastAPI's handler."""
 
     def __init__(self, request: Request, body: bytes, parsed: Any) -> None:
         super().__init__(request.scope, request.receive)
@@ -20,17 +20,17 @@ class ReadRequest(Request):
         self._parsed = parsed
 
     async def body(self) -> bytes:
-        """The bytes of the body."""
+        """Return the bytes of the body."""
         return self._read_body
 
     async def json(self) -> Any:
-        """The parsed body."""
+        """Return the parsed body."""
         return self._parsed
 
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """The largest size of a body, and its setting."""
+    """The maximum size of a body, and its setting."""
 
     setting: str
     size_bytes: int
@@ -43,12 +43,12 @@ MAX_FIELD = "GENLOCK_MAX_FIELD_BYTES"
 
 
 def body_limit(settings: Settings, setting: str) -> BodyLimit:
-    """Return the limit that a setting holds."""
+    """Return the limit of a setting."""
     return BodyLimit(setting, getattr(settings, setting.removeprefix("GENLOCK_").lower()))
 
 
 def too_large(limit: BodyLimit) -> Invalid:
-    """Return the refusal (413) of a body over a limit, which names the setting to change."""
+    """Return the error (413) for a body over a limit, which names the setting to change."""
     return Invalid(
         f"The body is larger than {limit.size_bytes:,} bytes.",
         hint=f"Send less, or raise {limit.setting} on the server.",
@@ -58,16 +58,16 @@ def too_large(limit: BodyLimit) -> Invalid:
 
 
 def check_announced_size(request: Request, limit: BodyLimit) -> None:
-    """Refuse a request whose ``Content-Length`` is over ``limit``, before its body is read."""
+    """Raise ``Invalid`` (413) if ``Content-Length`` is over ``limit``, before the body is read."""
     announced = request.headers.get("content-length")
     if announced is not None and (not announced.isdecimal() or int(announced) > limit.size_bytes):
         raise too_large(limit)
 
 
 async def read_json(request: Request, limit: BodyLimit, adapter: TypeAdapter[Any] | None) -> ReadRequest:
-    """Return the request with its body read and validated by ``adapter``; without one, only ``{}`` is a valid body.
+    """Return the request with its body read and validated by ``adapter``; without one, only ``{}`` is valid.
 
-    Raises ``Invalid``: 413 for a body over ``limit``, 422 for a body that is not JSON or not valid.
+    Raise ``Invalid``: 413 for a body over ``limit``, 422 for a body that is not JSON or not valid.
     """
     chunks: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""What a request has at hand: the services of the application, and the caller whom its token names."""
+"""The context of a request: the services of the application, and the authenticated caller."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from genlock.web.in_place import FilesInPlace
 
 @dataclass(frozen=True)
 class Services:
-    """What the application is built on, created when it starts."""
+    """The services that the application uses, created at its start."""
 
     db: Database
     store: Store
@@ -61,7 +61,7 @@ async def authorize(request: Request, role: Role, *, captures: bool = False) -> 
 
 
 def bearer_token(request: Request) -> str:
-    """Return the bearer token of a request (RFC 6750). ``Denied`` (401) without one."""
+    """Return the bearer token of a request (RFC 6750). Raise ``Denied`` (401) without one."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Denied(

@@ -1,4 +1,4 @@
-"""Sends stored bytes: whole and verified, or a range of them; as what they are where that is safe to show."""
+"""Sends stored bytes: completely and verified, or a range, with their media type if a browser may display it."""
 
 import asyncio
 import re
@@ -49,14 +49,14 @@ def safe_headers(media_type: str, filename: str | None = None) -> dict[str, str]
 async def send_blob(
     request: Request, db: Database, store: Store, digest: Digest, *, media_type: str, filename: str | None = None
 ) -> Response:
-    """Return the bytes with this digest (200), a range of them (206), or that the client has them (304).
+    """Respond with the bytes of this digest (200), a range of them (206), or 304 if the client has them.
 
-    Missing bytes are recorded and raise ``NotFound`` (``bytes_gone``). Whole files are verified while they are sent:
-    the last chunk is sent only if all bytes match, so a client notices that wrong bytes are incomplete.
+    Missing bytes are recorded and raise ``NotFound`` (``bytes_gone``). Complete files are verified while they are sent:
+    the last chunk is sent only if the digest matches, so a client notices that wrong bytes are incomplete.
     """
     etag = f'"{digest}"'
     headers = {**safe_headers(media_type, filename), "ETag": etag, "Accept-Ranges": "bytes"}
-    # The same digest is always the same bytes, but who may see them can change.
+    # A digest always has the same bytes, but the permission to read them can change.
     headers["Cache-Control"] = "private, max-age=31536000, immutable"
     if _names(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
@@ -72,7 +72,7 @@ async def send_blob(
 
 
 async def send_in_place(request: Request, files: FilesInPlace, path: Path, version: Version) -> Response:
-    """Send the bytes of a version that lie at ``path`` on the server's disk, in the same ways."""
+    """Respond likewise with the bytes of a version in place at ``path`` on the server's disk."""
     etag = f'"{version.digest}"'
     headers = {**safe_headers(version.media_type, version.filename), "ETag": etag, "Accept-Ranges": "bytes"}
     if _names(request.headers.get("if-none-match"), etag):
@@ -121,7 +121,7 @@ async def send_file(
 async def _streamed(
     chunks: Iterator[bytes], source: BinaryIO, status: int, headers: dict[str, str]
 ) -> StreamingResponse:
-    """Return the response that sends ``chunks``. The first is read before it begins, so errors get their status."""
+    """Return the response that sends ``chunks``. The first is read before that, so that errors get their status."""
     try:
         first_chunk = await asyncio.to_thread(next, chunks, b"")
     except BaseException:

@@ -1,4 +1,4 @@
-"""Examples for the API's description, each one a value of the class that it is an example of (a test makes them)."""
+"""Examples for the API's description, each a valid instance of its class (a test validates them)."""
 
 from typing import Any
 

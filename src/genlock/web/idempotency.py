@@ -1,12 +1,12 @@
-"""Idempotency keys: a repeated request gets the first response, and is not carried out again.
+"""Idempotency keys: a repeated request gets the first response and is not executed again.
 
     transaction ─ lock the key ─┬─ locked by another ──────────────────→ 409
                                 ├─ response stored ─┬─ same request ───→ that response
                                 │                   └─ another request → 422
-                                └─ carry it out, store the response, commit both
+                                └─ execute it, store the response, commit both
 
-The response is stored in the transaction of the change itself, so neither exists without the other, and a server that
-stops leaves no key that is "still running".
+The response is stored in the transaction of the change, so neither exists without the other, and a server that stops
+leaves no key that is "still running".
 """
 
 from collections.abc import AsyncGenerator
@@ -39,19 +39,19 @@ def digest_body(request: Request, body: bytes) -> Digest:
 
 
 def digest_request(request: Request, *parts: object) -> Digest:
-    """Return the same for a request known by the parts of its body, because form boundaries differ per attempt."""
+    """Return the same for a form, from the parts of its body, because form boundaries differ per attempt."""
     return digest_of_json([request.method, request.url.path, request.url.query, *parts])
 
 
 def has_key(request: Request) -> bool:
-    """Whether a request has an idempotency key. Without one its digest is not needed."""
+    """Return whether a request has an idempotency key. Without one its digest is not needed."""
     return HEADER in request.headers
 
 
 async def claim(request: Request, conn: Conn, request_digest: Digest | None) -> None:
     """Reserve the request's key for this transaction. Without a key, do nothing.
 
-    Raises ``Replay`` if a response is stored, ``Conflict`` while the request runs, ``Invalid`` for another request.
+    Raise ``Replay`` if a response is stored, ``Conflict`` while the request runs, ``Invalid`` for another request.
     """
     key = request.headers.get(HEADER)
     if key is None:

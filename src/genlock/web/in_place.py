@@ -1,11 +1,11 @@
-"""Sends the bytes of files in place. None is sent before the file is known to be the one that was registered.
+"""Sends the bytes of files in place, after verifying that the file is the registered one.
 
-    open without links ─▶ stamp ─▶ read before under this stamp? ── yes ───────────────────────▶ whole, or a range
-                                        └── no ─▶ hash all of it: right ─▶ record the stamp ──▶ whole, or a range
-                                                                   wrong ─▶ ``Tampered``
+    open without links ─▶ stamp ─▶ verified under this stamp? ── yes ──────────────────────────▶ whole, or a range
+                                        └── no ─▶ hash all of it: match ─▶ record the stamp ──▶ whole, or a range
+                                                               mismatch ─▶ ``Tampered``
 
-The stamp is compared again after every chunk. A file that was written within the last two seconds is sent whole only,
-hashed on the way: a second write within one tick of the clock would leave its stamp as it is.
+The stamp is compared again after every chunk. A file that was written within the last two seconds is only sent whole
+and hashed on the way: a second write within one tick of the clock would not change its stamp.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from genlock.settings import Settings
 
 
 class VerifiedFile:
-    """An open file whose bytes had the digest of its version; every read refuses a file that has changed since."""
+    """An open file whose bytes matched its version; every read raises ``Tampered`` if it has changed since."""
 
     def __init__(self, source: io.BufferedReader, path: Path, stamp: FileStamp, *, has_ranges: bool) -> None:
         self.source = source
@@ -37,11 +37,11 @@ class VerifiedFile:
         self._path, self._stamp = path, stamp
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
-        """Yield all bytes, hashed again on the way; the last chunk only when all of them match."""
+        """Yield all bytes, hashed again on the way; the last chunk only if the digest matches."""
         return self._unchanged(verify_chunks(self.source, digest))
 
     def range(self, length: int) -> Iterator[bytes]:
-        """Yield ``length`` bytes from where the file stands."""
+        """Yield ``length`` bytes from the current position."""
         return self._unchanged(range_of(self.source, length))
 
     def _unchanged(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -52,16 +52,18 @@ class VerifiedFile:
 
 
 class FilesInPlace:
-    """Opens files in place below the folders that the settings name, and records verified stamps."""
+    """Opens files in place below the configured folders, and records verified stamps."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db, self._settings = db, settings
         self._host = socket.gethostname()
-        # A player asks for many ranges at once; the file is read for the first of them, and not on every thread.
+        # A player requests many ranges at once; the file is verified for the first of them, not on every thread.
         self._verifying = asyncio.Lock()
 
     async def open(self, path: Path, version: Version) -> VerifiedFile:
-        """Open the file of ``version``. ``NotFound`` if it is gone, ``Tampered`` if replaced, ``Denied`` outside."""
+        """Open the file of ``version``. Raise ``NotFound`` if missing, ``Tampered`` if replaced, ``Denied`` outside the
+        roots.
+        """
         roots = (*self._settings.register_roots, *self._settings.scan_folders)
         source = await asyncio.to_thread(open_in_place, path, roots)
         try:
@@ -78,8 +80,8 @@ class FilesInPlace:
             raise
         return VerifiedFile(source, path, stamp, has_ranges=stamp.is_settled(started_ns))
 
-    async def remember(self, path: Path, stamp: FileStamp, digest: Digest, *, started_ns: int) -> None:
-        """Record that a reading that began at ``started_ns`` found ``digest``, unless it was just written."""
+    async def record_verified(self, path: Path, stamp: FileStamp, digest: Digest, *, started_ns: int) -> None:
+        """Record that a reading begun at ``started_ns`` found ``digest``, unless the file was just written."""
         if stamp.is_settled(started_ns):
             async with self._db.transaction() as conn:
                 await in_place_sql.note_verified(conn, self._host, str(path), stamp, digest)
@@ -89,7 +91,7 @@ class FilesInPlace:
             return await in_place_sql.is_verified(conn, self._host, str(path), stamp, digest)
 
     async def _verify(self, source: io.BufferedReader, path: Path, stamp: FileStamp, digest: Digest) -> None:
-        """Read the whole file. ``Tampered`` unless it has ``digest`` and is as it was when it was opened."""
+        """Read the whole file. Raise ``Tampered`` unless it has ``digest`` and has not changed since it was opened."""
         started_ns = time.time_ns()
         try:
             await asyncio.to_thread(_read_all, source, digest)
@@ -97,11 +99,11 @@ class FilesInPlace:
             raise replaced(path, "its bytes have another digest.") from error
         if _stamp_of(source, path) != stamp:
             raise _changed(path)
-        await self.remember(path, stamp, digest, started_ns=started_ns)
+        await self.record_verified(path, stamp, digest, started_ns=started_ns)
 
 
 def range_of(source: BinaryIO, length: int) -> Iterator[bytes]:
-    """Yield ``length`` bytes of an open file from where it stands, in chunks."""
+    """Yield ``length`` bytes of an open file from its current position, in chunks."""
     while length > 0 and (chunk := source.read(min(CHUNK_BYTES, length))):
         length -= len(chunk)
         yield chunk

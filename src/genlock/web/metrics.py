@@ -23,7 +23,7 @@ disable_created_metrics()  # they would double the number of series
 
 
 class RequestMetrics:
-    """Counts and times requests, as the outermost layer of the application, and knows when the last one ended."""
+    """Counts and times requests as the outermost layer of the application, and tracks idle time."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -50,15 +50,15 @@ class RequestMetrics:
         self._bytes_in, self._bytes_out = (self._body_bytes.labels(direction) for direction in ("in", "out"))
 
     def idle_s(self) -> float:
-        """Return for how many seconds there has been no request; 0 while one is in progress."""
+        """Return the seconds since the last request ended; 0 while one is in progress."""
         return 0.0 if self.active else time.monotonic() - self.last_s
 
     def touch(self) -> None:
-        """Count the idle time from now on."""
+        """Restart the idle time."""
         self.last_s = time.monotonic()
 
     async def measure(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request to the application, and count it with what it sent and received."""
+        """Forward a request to the application, and record its duration, status and bytes."""
         status = 500
 
         async def counting_receive() -> Message:
@@ -87,14 +87,14 @@ class RequestMetrics:
 
 
 class MetricsMiddleware:
-    """Has every HTTP request measured."""
+    """Measures every HTTP request."""
 
     def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Measure a request; pass anything else on."""
+        """Measure an HTTP request; forward anything else."""
         if scope["type"] == "http":
             await self._metrics.measure(self._app, scope, receive, send)
         else:
@@ -103,7 +103,7 @@ class MetricsMiddleware:
 
 @dataclass(frozen=True, eq=False)
 class SystemState(Collector):
-    """What a scrape reads outside of requests: steps by state, workers, and the statistics of the database pool."""
+    """The metrics of a scrape that are not of requests: steps by state, workers, and database pool statistics."""
 
     steps: Mapping[str, int]
     workers_alive: int

@@ -1,10 +1,10 @@
-"""What a scrape of the metrics reads from the database."""
+"""Queries for the metrics."""
 
 from genlock.db.connection import Conn, rows
 
 
 async def unfinished_steps(conn: Conn) -> dict[str, int]:
-    """Return how many steps of started plans are waiting, queued and running."""
+    """Return the number of waiting, queued and running steps of started plans."""
     counts = await rows(
         conn,
         """

@@ -31,7 +31,7 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     problem.pop("$defs", None)
     schemas["Problem"] = problem
     schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
-    for model in (Claim, RunRecord, NewImport):  # parts of forms, which no route declares
+    for model in (Claim, RunRecord, NewImport):  # parts of forms, which routes do not declare
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     for model, example in EXAMPLES.items():

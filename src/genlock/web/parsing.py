@@ -1,10 +1,10 @@
 """Parses and validates JSON, from bodies and from form fields, with bounded errors.
 
-One error costs hundreds of bytes and a wrong item a few, so a small body could fill the memory with its errors:
+An error takes hundreds of bytes and an invalid item a few, so a small body could exhaust the memory with errors:
 
 - a body with more than ``MAX_VALUES`` values is refused before it is parsed;
-- a list is refused at its first wrong item (``genlock.model.Model``);
-- a refusal lists at most ``MAX_LISTED_ERRORS`` fields.
+- a list is refused at its first invalid item (``genlock.model.Model``);
+- an error lists at most ``MAX_LISTED_ERRORS`` fields.
 """
 
 import functools
@@ -22,13 +22,13 @@ from genlock.errors import Invalid
 from genlock.model import Model
 
 BAD_JSON = "bad_json"
-"""The code of a refusal of text that is not JSON."""
+"""The error code for text that is not JSON."""
 
 MAX_VALUES = 1_000_000
-"""How many values one JSON text may hold, counted by its separators."""
+"""The maximum number of values in a JSON text, counted by its separators."""
 
 MAX_LISTED_ERRORS = 100
-"""How many invalid fields a refusal lists."""
+"""The maximum number of invalid fields in an error."""
 
 _MAX_COLLECTED_ERRORS = 1000
 _SEPARATORS = (b",", b":", b"[", b"{")
@@ -42,7 +42,7 @@ M = TypeVar("M", bound=Model)
 def validate_json(text: bytes, adapter: TypeAdapter[Any]) -> Any:
     """Return the validated value of a JSON text. Strict: ``1`` is not a boolean, ``"1"`` is not a number.
 
-    Raises ``Invalid`` for text that is not JSON or has too many values, and for values that do not validate.
+    Raise ``Invalid`` for text that is not JSON or has too many values, and for values that do not validate.
     """
     _check_value_count(text)
     if _LARGE_NUMBER.search(text) or _NOT_A_NUMBER.search(text):
@@ -75,20 +75,20 @@ def parse_json(text: bytes) -> Any:
 
 
 def parse_json_field(field: str, text: str) -> Any:
-    """Return the value of a form field that holds JSON."""
+    """Return the value of a JSON form field."""
     with _naming(field):
         return parse_json(text.encode())
 
 
 def validate_json_field(field: str, text: str, model: type[M]) -> M:
-    """Return the ``model`` in a form field that holds JSON, validated as strictly as a JSON body."""
+    """Return the ``model`` in a JSON form field, validated as strictly as a JSON body."""
     with _naming(field):
         value: M = validate_json(text.encode(), _adapter(model))
     return value
 
 
 def validate_fields(model: type[M], fields: Mapping[str, Any]) -> M:
-    """Return the ``model`` of a form's text fields; a refusal names the fields as the client sent them."""
+    """Return the ``model`` of a form's text fields; errors name the fields as sent by the client."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:
@@ -96,7 +96,7 @@ def validate_fields(model: type[M], fields: Mapping[str, Any]) -> M:
 
 
 def single_fields(fields: Mapping[str, Sequence[str]], names: Sequence[str]) -> dict[str, str]:
-    """Return the fields among ``names`` that were sent. ``Invalid`` if one was sent more than once."""
+    """Return the fields among ``names`` that were sent. Raise ``Invalid`` if one was sent more than once."""
     for name in names:
         if len(fields.get(name, ())) > 1:
             raise Invalid(f"The field {name} was sent more than once.", hint="Send it once.", code="duplicate")
@@ -104,7 +104,7 @@ def single_fields(fields: Mapping[str, Sequence[str]], names: Sequence[str]) -> 
 
 
 def invalid_fields(errors: Sequence[ErrorDetails], total: int, *, prefix: str | None = None) -> Invalid:
-    """Return the refusal of ``total`` invalid fields that lists the first of them. It never repeats sent values."""
+    """Return the error for ``total`` invalid fields, which lists the first ones. It never repeats sent values."""
     fields = [
         {
             "field": ".".join(printable(part) for part in ((prefix, *error["loc"]) if prefix else error["loc"])),
@@ -144,14 +144,14 @@ def _check_value_count(text: bytes) -> None:
 
 
 def _collected(error: ValidationError) -> list[ErrorDetails]:
-    """Return the errors with their fields, or none where there are too many to build them all."""
+    """Return the errors with their fields, or none if there are too many to build them all."""
     if error.error_count() > _MAX_COLLECTED_ERRORS:
         return []
     return error.errors(include_url=False, include_context=False, include_input=False)
 
 
 def _too_many_items(value: Any, adapter: TypeAdapter[Any]) -> Invalid | None:
-    """Return the refusal of a list that is too long, which comes before those of its items."""
+    """Return the error for a list that is too long, which precedes those of its items."""
     schema = adapter.json_schema()
     for path, count, limit in _long_lists(value, schema, schema.get("$defs", {}), "body"):
         message = f"at most {limit:,} items are allowed, {count:,} were sent"
@@ -201,7 +201,7 @@ def _has_infinity(value: Any) -> bool:
 
 @contextmanager
 def _naming(field: str) -> Generator[None]:
-    """Name the form field in a refusal of text that is not JSON."""
+    """Add the form field to an error about text that is not JSON."""
     try:
         yield
     except Invalid as error:

@@ -1,4 +1,4 @@
-"""Every refusal as a problem document (RFC 9457): the one place where errors become answers."""
+"""Converts errors to problem documents (RFC 9457): the only place where errors become responses."""
 
 import http
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class FieldProblem(Model):
-    """One field of a request that was refused: ``field`` is its path, such as ``body.inputs.0.role``."""
+    """A refused field of a request: ``field`` is its path, such as ``body.inputs.0.role``."""
 
     field: str
     message: str
@@ -31,7 +31,7 @@ class FieldProblem(Model):
 
 
 class Problem(Model):
-    """What went wrong (``detail``), in a word for programs (``code``), and what to do about it (``hint``)."""
+    """What failed (``detail``), an identifier for programs (``code``), and what to do about it (``hint``)."""
 
     type: str
     title: str
@@ -43,12 +43,12 @@ class Problem(Model):
 
 
 def problem_type(code: str) -> str:
-    """The URI that names a kind of problem."""
+    """Return the URI of a kind of problem."""
     return f"urn:genlock:problem:{code}"
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+    """Respond to every error of the application with a problem document."""
     app.add_exception_handler(GenlockError, _genlock_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_exception)
@@ -67,7 +67,7 @@ def respond(
     errors: Iterable[FieldProblem] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem document. Where a body was announced and not read, the connection ends with it."""
+    """Return a problem document. If an announced body was not read, close the connection afterwards."""
     problem = Problem(
         type=problem_type(code), title=title, status=status, detail=detail, code=code, hint=hint, errors=tuple(errors)
     )
@@ -78,7 +78,7 @@ def respond(
         headers["Retry-After"] = "2"
     text = problem.model_dump_json()
     if _has_unread_body(request):
-        # Reading on would only throw away what is still to come, for as long as the sender likes.
+        # Reading the rest would only discard it, for as long as the client keeps sending.
         return LingeringResponse(text, status, headers | {"Connection": "close"}, MEDIA_TYPE)
     return Response(text, status, headers, MEDIA_TYPE)
 
@@ -133,7 +133,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     }.get(status, (error.detail or http.HTTPStatus(status).phrase, f"http_{status}", None))
     headers = dict(error.headers or {})
     if status == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        # The router knows the methods of the first route that fits; several routes share a path.
+        # The router only reports the methods of the first matching route; several routes share a path.
         headers["Allow"] = ", ".join(methods_at(request.app, request.url.path))
     return respond(
         request,
@@ -147,7 +147,7 @@ async def _http_exception(request: Request, error: Exception) -> Response:
 
 
 def methods_at(app: FastAPI, path: str) -> tuple[str, ...]:
-    """The methods that are possible at a path, over all routes that fit it."""
+    """Return the methods of all routes that match a path."""
     methods: set[str] = set()
     for route in iter_route_contexts(app.routes):
         if route.path is not None and compile_path(route.path)[0].match(path):
@@ -156,7 +156,7 @@ def methods_at(app: FastAPI, path: str) -> tuple[str, ...]:
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:
-    # No client reads it; it only completes the request.
+    # Not read by a client; it only completes the request.
     return respond(
         request, status=400, title="Bad request", detail="The client went away.", code="client_gone", hint=None
     )

@@ -1,4 +1,4 @@
-"""Responses: JSON of frozen values, the impact of a change, and refusals that arrive before the connection ends."""
+"""Responses: JSON of frozen values, the impact of a change, and errors sent before the connection is closed."""
 
 import asyncio
 import contextlib

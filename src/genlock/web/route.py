@@ -1,8 +1,8 @@
-"""The route class of the API: authorization before the body, limits, idempotency, and what a route documents.
+"""The route class of the API: authorization before the body, limits, idempotency, and documentation.
 
     token → role → announced size → body → (transaction → key) → endpoint → store the response → commit → respond
 
-FastAPI reads the body first and then runs dependencies; here no body is read for a caller who may not send it.
+FastAPI reads the body first and then runs dependencies; here no body is read for an unauthorized caller.
 """
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -27,7 +27,7 @@ ROLE = "x-genlock-role"
 CAPTURES = "x-genlock-captures"
 BODY_LIMIT = "x-genlock-body-limit"
 _LARGEST_ID = 2**63 - 1
-_READING = frozenset({"GET", "HEAD"})
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -53,9 +53,9 @@ class ApiRoute(APIRoute):
             await authorize(request, role, captures=captures)
             _refuse_unknown(request, allowed)
             limit = body_limit(services_of(request).settings, limit_setting)
-            if request.method not in _READING:
+            if request.method not in _SAFE_METHODS:
                 check_announced_size(request, limit)
-            if request.method not in _READING and not streams:
+            if request.method not in _SAFE_METHODS and not streams:
                 request = await read_json(request, limit, adapter)
                 if idempotency.has_key(request):
                     request.state.request_digest = digest_body(request, await request.body())
@@ -87,7 +87,7 @@ def _refuse_unknown(request: Request, allowed: frozenset[str]) -> None:
 
 async def _transaction(request: Request) -> AsyncGenerator[Conn]:
     db = services_of(request).db
-    async with db.snapshot() if request.method in _READING else db.transaction() as conn:
+    async with db.snapshot() if request.method in _SAFE_METHODS else db.transaction() as conn:
         digest = getattr(request.state, "request_digest", None)
         if digest is not None:  # a write with a key
             await idempotency.claim(request, conn, digest)
@@ -108,8 +108,8 @@ async def _actor(request: Request) -> Actor:
     return caller_of(request).actor
 
 
-# scope="function" commits before the response is sent. FastAPI's default commits after it, and would answer 201 for a
-# change that a failing commit rolls back.
+# scope="function" commits before the response is sent. FastAPI's default commits after it, and would respond 201 for
+# a change that a failing commit rolls back.
 Transaction = Annotated[Conn, Depends(_transaction, scope="function")]
 """The transaction of a request: committed before its response, rolled back by any error."""
 
@@ -146,7 +146,7 @@ def readable_by(
     responses: dict[int, dict[str, Any]] | None = None,
     **extra: Any,
 ) -> dict[str, Any]:
-    """Return the arguments of a route that ``role`` may call and that answers ``statuses`` besides its success.
+    """Return the arguments of a route that ``role`` may call, with its possible error ``statuses``.
 
     ``captures``: tokens of the role capture may call it, too. ``form`` documents the body of a route that reads it as
     a stream; ``responses`` documents other successes.
@@ -173,7 +173,7 @@ def writable_by(
 
 
 def problem_response(status: int) -> dict[str, Any]:
-    """Return how the OpenAPI document describes a problem."""
+    """Return the OpenAPI description of a problem response."""
     return {
         "description": _DESCRIPTIONS[status],
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},

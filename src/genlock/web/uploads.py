@@ -1,6 +1,6 @@
-"""Read multipart uploads as they arrive: small fields first, then files, each into a draft of the store.
+"""Reads multipart uploads as they arrive: small fields first, then files, each into a draft of the store.
 
-    client → socket → at most 1 MiB in memory → a thread writes it → only then is more read
+    client → socket → at most 1 MiB in memory → a thread writes it → read the next
 
 If the client disconnects, its drafts are discarded: leaving the ``with`` block ends every draft that was not committed.
 """
@@ -27,13 +27,13 @@ from genlock.settings import Settings
 from genlock.web.bodies import MAX_FIELD, MAX_UPLOAD, body_limit, too_large
 from genlock.web.route import ROLE
 
-_MOST_FIELDS = 1000
-_MOST_NAMED = 12
+_MAX_FIELDS = 1000
+_MAX_LISTED = 12
 
 
 @dataclass
 class FilePart:
-    """A file of a form, in a draft of the store until ``keep`` makes it last."""
+    """A file of a form, in a draft of the store until ``keep`` commits it."""
 
     name: str
     filename: str
@@ -45,13 +45,13 @@ class FilePart:
     _waiting_bytes: int = 0
 
     def add(self, chunk: memoryview) -> None:
-        """Take a chunk that was parsed; ``flush`` writes it."""
+        """Buffer a parsed chunk; ``flush`` writes it."""
         self._waiting.append(chunk)
         self._waiting_bytes += len(chunk)
         self.size_bytes += len(chunk)
 
     async def flush(self, *, least: int = 1) -> None:
-        """Write what waits, on a thread, if it is ``least`` bytes or more."""
+        """Write the buffer on a thread, if it has at least ``least`` bytes."""
         if self._waiting_bytes >= least:
             chunk = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
             self._waiting, self._waiting_bytes = [], 0
@@ -64,7 +64,7 @@ class FilePart:
 
 @dataclass
 class Form:
-    """What a form held: text by field name, in the order it came, and files by name."""
+    """The content of a form: text by field name, in order, and files by name."""
 
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     files: dict[str, FilePart] = field(default_factory=dict[str, FilePart])
@@ -80,10 +80,10 @@ async def receive_form(
     files: Iterable[str],
     hasher: Callable[[str], Hasher | None] = lambda filename: None,
 ) -> AsyncGenerator[Form]:
-    """The form of a request, read to its end; its drafts live as long as the block.
+    """Read the form of a request to its end and yield it; its drafts are discarded after the block.
 
-    ``fields`` and ``files`` are the names that are known; files come after all fields. ``hasher`` gives what the
-    digest of a file is taken with, by its filename. Raises ``Invalid`` for anything else, 413 over a limit.
+    ``fields`` and ``files`` are the allowed names; files come after all fields. ``hasher`` returns the hasher of a file
+    by its filename. Raise ``Invalid`` for anything else, 413 over a limit.
     """
     reader = _Reader(request, store, settings, frozenset(fields), frozenset(files), hasher)
     try:
@@ -93,7 +93,7 @@ async def receive_form(
 
 
 class _Reader:
-    """Drives the parser, and turns its callbacks into fields and drafts."""
+    """Drives the parser and converts its callbacks to fields and drafts."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class _Reader:
         return self._form
 
     async def abort(self) -> None:
-        """End every draft; nothing happens to those that were committed."""
+        """Abort every draft; committed ones are unaffected."""
         for part in self._form.files.values():
             await asyncio.to_thread(part.draft.abort)
 
@@ -189,7 +189,7 @@ class _Reader:
             self._begin_field(name)
         else:
             names = sorted(self._known_fields) + sorted(self._known_files)
-            listed = ", ".join(names[:_MOST_NAMED]) + (" …" if names[_MOST_NAMED:] else "")
+            listed = ", ".join(names[:_MAX_LISTED]) + (" …" if names[_MAX_LISTED:] else "")
             raise _refused(name, "there is no such field here", f"Known: {listed}.", "extra_forbidden")
 
     def _begin_file(self, name: str, filename: str) -> None:
@@ -204,8 +204,8 @@ class _Reader:
         if self._form.files:
             raise _refused(name, "a field comes after a file", "Send the fields first and the files last.", "order")
         self._field_count += 1
-        if self._field_count > _MOST_FIELDS:
-            raise _refused(name, "there are too many fields", f"A form has at most {_MOST_FIELDS}.", "too_many")
+        if self._field_count > _MAX_FIELDS:
+            raise _refused(name, "there are too many fields", f"A form has at most {_MAX_FIELDS}.", "too_many")
         self._field_name, self._text = name, bytearray()
 
     def _part_data(self, text: bytes, start: int, end: int) -> None:
@@ -263,7 +263,7 @@ def _refused(name: str, message: str, hint: str, code: str) -> Invalid:
 
 
 def display_name(filename: str) -> str:
-    """A filename as it is kept for people to read: the last part of it, without what cannot be shown."""
+    """Return a filename for display: its last component, without unprintable characters."""
     last = filename.replace("\\", "/").rpartition("/")[2]
     shown = "".join(character for character in last if character.isprintable())
     return shown[:255] or "file"
@@ -276,9 +276,9 @@ def form_body(
     json_schema: Mapping[str, Any] | None = None,
     json_role: Role | None = None,
 ) -> dict[str, Any]:
-    """How the OpenAPI document describes a body that is a form (or, where there is one, JSON instead).
+    """Return the OpenAPI description of a form body, or JSON instead of it if ``json_schema`` is given.
 
-    ``json_role`` is the least role that may send the JSON, where that is a higher one than the form asks for.
+    ``json_role`` is the least role that may send the JSON, if it is higher than that of the form.
     """
     content: dict[str, dict[str, Any]] = {"multipart/form-data": {"schema": schema}}
     if encoding is not None:
@@ -291,7 +291,7 @@ def form_body(
 
 
 class Spool:
-    """Counts the digest of what passes by, as a ``blobs.store.Hasher``, and writes it to ``path``."""
+    """Hashes bytes, as a ``blobs.store.Hasher``, and writes them to ``path``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -299,19 +299,19 @@ class Spool:
         self._hash = hashlib.sha256()
 
     def update(self, chunk: Chunk, /) -> None:
-        """Count ``chunk`` in, and write it."""
+        """Hash and append ``chunk``."""
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
-        # Opened for each chunk of a mebibyte, so that an upload that ends early leaves nothing open.
+        # Opened for each chunk of one MiB, so that an aborted upload leaves no open file.
         with os_errors_as_unavailable("receiving a file"), self.path.open("ab") as target:
             target.write(chunk)
 
     def digest(self) -> bytes:
-        """The 32 bytes of the SHA-256 of everything so far."""
+        """Return the 32-byte SHA-256 of everything so far."""
         return self._hash.digest()
 
     def whole(self) -> Digest:
-        """The digest of the file, which is there from now on even if it is empty."""
+        """Return the digest of the file, and create it if it is empty."""
         with os_errors_as_unavailable("receiving a file"):
             self.path.touch()
         return from_raw(self._hash.digest())

@@ -1,1 +1,1 @@
-"""The demo: Genlock's main job from beginning to end on real files, with every figure checked."""
+"""The demo: Genlock's main use from beginning to end on real files, with every figure checked."""

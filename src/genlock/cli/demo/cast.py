@@ -19,7 +19,7 @@ _WORDS = ("at first light", "in slow rain", "under lamps", "against the wind", "
 
 
 class Upload(Model):
-    """A file of the samples that becomes the first version of an asset."""
+    """A sample file that becomes the first version of an asset."""
 
     kind: Kind
     name: str
@@ -51,7 +51,7 @@ RENDERED = {DUSK: STREET, HAZE: HARBOUR}
 
 
 class Part(Model):
-    """One scene: what it starts from, its LoRAs with their strengths, its prompt and its seed."""
+    """A scene: its start image, its LoRAs with their strengths, its prompt and its seed."""
 
     name: str
     variant: str
@@ -61,7 +61,7 @@ class Part(Model):
 
 
 class Cast(Model):
-    """How large the film is. ``starring`` scenes, spread evenly, start from ``clothed_v1.png``."""
+    """The size of the film. ``starring`` scenes, spread evenly, start from ``clothed_v1.png``."""
 
     scenes: int = Field(default=15, ge=1)
     segments: int = Field(default=4, ge=1)
@@ -69,17 +69,17 @@ class Cast(Model):
 
     @property
     def total(self) -> int:
-        """Segments of the whole film."""
+        """Number of segments."""
         return self.scenes * self.segments
 
     @property
     def affected(self) -> int:
-        """Segments whose picture goes back to ``clothed``."""
+        """Number of segments whose picture derives from ``clothed``."""
         return self.starring * self.segments
 
     @property
     def untouched(self) -> int:
-        """All others."""
+        """Number of all other segments."""
         return self.total - self.affected
 
     @property
@@ -96,6 +96,6 @@ def _part(number: int, *, star: bool) -> Part:
         variant=CLOTHED if star else (DUSK, HAZE)[number % 2],
         loras={RAIN: 0.8, (GLOW, GRAIN)[number % 2]: 0.25 + 0.05 * (number % 5)},
         prompt=f"a walk through the {place} {words}",
-        # Far above 2^53: no seed may lose a digit on its way through JSON.
+        # Far above 2^53: no seed may lose digits in JSON.
         seed=str(MAX_SEED - 1013 * number),
     )

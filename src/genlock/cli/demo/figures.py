@@ -8,7 +8,7 @@ from genlock.model import Model
 
 
 class Figure(Model):
-    """One figure: what it counts, the expected value, the value from the API, and the call."""
+    """A figure: what it counts, the expected value, the value from the API, and the call."""
 
     what: str
     expected: Any
@@ -29,7 +29,7 @@ class Figures:
         self.checked: list[Figure] = []
 
     def check(self, what: str, actual: Any, expected: Any, call: str, *, shown: bool = False) -> None:
-        """Collect a figure. Raises ``Conflict`` if it is wrong. One that was ``shown`` is not shown again."""
+        """Collect a figure. Raise ``Conflict`` if it is wrong. A ``shown`` figure is not shown again."""
         figure = Figure(what=what, expected=expected, actual=actual, call=call)
         self.checked.append(figure)
         if not (shown and figure.holds):

@@ -34,12 +34,12 @@ class Film(Model):
         return frozenset(segment for ids in self.segments.values() for segment in ids)
 
     def of(self, parts: Sequence[Part]) -> frozenset[int]:
-        """The ids of the segments of some scenes."""
+        """Return the ids of the segments of some scenes."""
         return frozenset(segment for part in parts for segment in self.segments[part.name])
 
 
 def free_slug(taken: frozenset[str]) -> str:
-    """``film``, or the first of ``film-2``, ``film-3`` … that no project has."""
+    """Return ``film``, or the first of ``film-2``, ``film-3`` … that is not taken."""
     number = 1
     while (slug := SLUG if number == 1 else f"{SLUG}-{number}") in taken:
         number += 1
@@ -128,7 +128,7 @@ def follow(
     total: int,
     done: Callable[[Plan], int] = lambda plan: plan.totals.rendered,
 ) -> None:
-    """Wait for plans with a progress bar. Raises ``Conflict`` with the errors of its steps if a plan fails."""
+    """Wait for plans with a progress bar. Raise ``Conflict`` with the errors of its steps if a plan fails."""
     latest = {plan.id: plan for plan in plans}
     with teller.bar(label, total) as bar:
         while running := [plan for plan in latest.values() if plan.state not in ENDED]:

@@ -1,6 +1,6 @@
 """The story: an asset changes, twelve of sixty segments are rendered again, and all others stay unchanged.
 
-set the stage ▶ render ▶ what-if ▶ activate ▶ plan ▶ redo ▶ compare ▶ ask ▶ relabel ▶ revert
+set the stage ▶ render ▶ what-if ▶ activate ▶ plan ▶ redo ▶ compare ▶ query provenance ▶ relabel ▶ revert
 
 Each part uses the server through the SDK only, and every figure is read from a response and checked.
 """
@@ -44,7 +44,7 @@ class Story:
         plan = self.plan(group)
         self.redo(plan)
         self.compare()
-        self.ask()
+        self.query_provenance()
         self.relabel()
         self.revert()
 
@@ -144,7 +144,7 @@ class Story:
         self.witness.expect_counts(fresh=self.cast.total)
 
     def compare(self) -> None:
-        """Check that the others are untouched, and that every old take still exists."""
+        """Check that the others are unchanged, and that every old take still exists."""
         self.teller.act(f"The other {self.cast.untouched} are untouched, and the old takes still exist")
         now, before = self.witness.provenance(), self._before
         call = "GET /segments/{id}/provenance"
@@ -155,8 +155,8 @@ class Story:
         intact = sum(self.witness.is_kept(before[segment]) for segment in sorted(self.affected))
         self._check("old takes with a verified receipt and video", intact, self.cast.affected, "GET /blobs/{digest}")
 
-    def ask(self) -> None:
-        """Ask both questions about provenance, and measure them."""
+    def query_provenance(self) -> None:
+        """Query both kinds of provenance, and measure the response times."""
         self.teller.act("Ask both ways")
         part, position = self.stars[0], min(2, self.cast.segments)
         segment = self.film.segments[part.name][position - 1]
@@ -177,7 +177,7 @@ class Story:
         self._check("selected takes that still use version 1", cut, 0, self._call("usage?version=1"))
 
     def relabel(self) -> None:
-        """Upload a LoRA whose metadata alone changed: a new version, and nothing goes stale."""
+        """Upload a LoRA with only its metadata changed: a new version, and nothing becomes stale."""
         self.teller.act("Upload a LoRA with another description in its header and the same weights")
         rain = self.film.assets[RAIN].id
         added = self.gl.add_version(rain, self.samples / RAIN_RELABELLED, note="a better description")
@@ -228,7 +228,7 @@ class Story:
 
     @property
     def _links(self) -> int:
-        """How many of the affected segments continue another one."""
+        """Number of affected segments that continue another one."""
         return self.cast.starring * (self.cast.segments - 1)
 
     @property
@@ -236,7 +236,7 @@ class Story:
         return f"GET /projects/{self.film.project_id}/segments?state=stale"
 
     def _chains(self, steps: Sequence[Step]) -> list[list[Step]]:
-        """The steps of each affected scene, in the order of its segments."""
+        """Return the steps of each affected scene, in the order of its segments."""
         of = {step.segment_id: step for step in steps}
         return [[of[segment] for segment in self.film.segments[part.name]] for part in self.stars]
 

@@ -16,18 +16,18 @@ _INDENT = 3
 
 
 class Bar:
-    """One progress bar."""
+    """A progress bar."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
     def reach(self, done: int) -> None:
-        """Show how many are done."""
+        """Set the number done."""
         self._progress.update(self._task, completed=done)
 
 
 class Teller:
-    """Writes to one console."""
+    """Writes to a console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -56,7 +56,7 @@ class Teller:
         """Print a figure, whether it is correct, and its call."""
         mark, style = ("✓", "green") if figure.holds else ("✗", "bold red")
         shown = Text.assemble((f"{mark} ", style), figure.what)
-        if figure.actual is not True:  # a claim that holds needs only its mark
+        if figure.actual is not True:  # a true claim needs only its mark
             shown.append(": ").append(_words(figure.actual), "bold")
         shown.append(f"   {figure.call}", "dim")
         self._console.print(_indented(shown), overflow="ellipsis", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Read responses of the server, print them, and check them. The story passes the expected values."""
+"""Reads responses of the server, prints them, and checks them against the story's expected values."""
 
 import tempfile
 import time
@@ -42,7 +42,7 @@ class Witness:
         return f"GET /projects/{self._film.project_id}/staleness-report"
 
     def sentence(self, *, used: int, active: int) -> str:
-        """The expected sentence of the report."""
+        """Return the expected sentence of the report."""
         cast = self._cast
         return f"{cast.affected} segments across {cast.starring} scenes used clothed_v{used}.png — you are on v{active}"
 
@@ -118,10 +118,10 @@ class Witness:
         self._gl.document(before.receipt)
         return self._gl.receipt(before.receipt.id) == before.receipt
 
-    def timed(self, what: str, ask: Callable[[], T]) -> T:
+    def timed(self, what: str, call: Callable[[], T]) -> T:
         """Return a response, and print how long it took."""
         began = time.perf_counter()
-        answer = ask()
+        answer = call()
         took = Time(what=what, milliseconds=round(1000 * (time.perf_counter() - began), 1))
         self._times.append(took)
         self._teller.say(f"answered in {took.milliseconds} ms", "cyan")
@@ -129,13 +129,13 @@ class Witness:
 
 
 def links(chains: Sequence[Sequence[Step]]) -> int:
-    """How many steps stand after the one they continue, and name it as coming first."""
+    """Return the number of steps that are ordered after the step they continue and depend on it."""
     pairs = [pair for chain in chains for pair in pairwise(chain)]
     return sum(before.id in after.after and before.position < after.position for before, after in pairs)
 
 
 def waits(chains: Sequence[Sequence[Step]]) -> int:
-    """How many steps began after the one that they continue had ended."""
+    """Return the number of steps that began after the step they continue had ended."""
     return sum(_ended_before(before, after) for chain in chains for before, after in pairwise(chain))
 
 

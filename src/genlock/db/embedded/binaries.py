@@ -7,8 +7,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from genlock.db.embedded.errors import BY_URL
 from genlock.db.embedded.owner import Owner
-from genlock.db.embedded.trouble import BY_URL
 from genlock.errors import Unavailable
 
 MAJOR = 18

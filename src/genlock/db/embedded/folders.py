@@ -23,8 +23,8 @@ from pathlib import Path
 
 import platformdirs
 
+from genlock.db.embedded.errors import os_errors_with_hints
 from genlock.db.embedded.owner import Owner
-from genlock.db.embedded.trouble import explained
 from genlock.errors import Invalid
 
 OURS = {"cluster", "users", "lock"}  # one of these marks a folder that the server already lives in
@@ -96,7 +96,7 @@ def default_home() -> Path:
 def prepare(data_dir: Path, owner: Owner) -> Folders:
     """Prepare the data folder, or raise an error that says why it is unusable. Existing parents stay unchanged."""
     folders = Folders(data_dir.expanduser().absolute())
-    with explained(folders.home):
+    with os_errors_with_hints(folders.home):
         folders = Folders(folders.home.resolve())
         _make(folders.home, 0o711 if owner.switches else 0o700)
         _claim(folders.home, owner)

@@ -1,7 +1,4 @@
-"""Who uses the server. Each user holds a locked file, and the system unlocks it when its process dies in any way.
-
-A lock says more than a process id with its start time could: it also holds between containers that share the folder.
-"""
+"""The users of the server. Each holds a locked file, which the kernel unlocks when its process dies in any way."""
 
 import fcntl
 import os
@@ -33,7 +30,7 @@ class Lease:
 
 @contextmanager
 def start_lock(path: Path, on_progress: OnProgress) -> Generator[int, None, None]:
-    """Holds the lock under which the server is started and stopped; waits for it as long as it takes."""
+    """Hold the lock under which the server is started and stopped, after waiting for it without a limit."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         waiting = False
@@ -49,7 +46,7 @@ def start_lock(path: Path, on_progress: OnProgress) -> Generator[int, None, None
 
 
 def take(users: Path) -> Lease:
-    """Adds a use of the server for this process, while the start lock is held."""
+    """Register a use of the server by this process, while the start lock is held."""
     path = users / f"{os.getpid()}-{secrets.token_hex(4)}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     held = Lease(path, descriptor)
@@ -65,7 +62,7 @@ def take(users: Path) -> Lease:
 
 
 def living_users(users: Path) -> tuple[str, ...]:
-    """Who uses the server now, in words; forgets those who died. Only while the start lock is held."""
+    """Return the current users of the server in words, and remove dead ones. Only while the start lock is held."""
     living: list[str] = []
     for path in sorted(users.iterdir()):
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)

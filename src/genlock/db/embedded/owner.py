@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from genlock.db.embedded.trouble import BY_URL
+from genlock.db.embedded.errors import BY_URL
 from genlock.errors import Unavailable
 
 NOBODY = 65534
@@ -50,7 +50,7 @@ class Owner:
     def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         """Run a program to its end as this owner; its output, errors included, is ``stdout``.
 
-        Raises ``OSError`` if this process cannot switch to the owner, or the owner may not run the program.
+        Raise ``OSError`` if this process cannot switch to the owner, or the owner may not run the program.
         """
         return self._ended(self._spawn(command, subprocess.STDOUT), command[0])
 
@@ -77,7 +77,7 @@ class Owner:
     def start(self, command: Sequence[str | Path], *, errors_into: int) -> int | None:
         """Start a detached program that outlives this process; return its process id, or None if it failed.
 
-        Its output and errors go to the file ``errors_into``. Raises ``OSError`` like ``run``.
+        Its output and errors go to the file ``errors_into``. Raise ``OSError`` like ``run``.
         """
         started = self._spawn(["/bin/sh", "-c", IN_BACKGROUND, "sh", *command], errors_into)
         done = self._ended(started, command[0])
@@ -129,7 +129,7 @@ def choose(home: Path, *, system_user: str = SYSTEM_USER) -> Owner:
     """Return the owner of a data folder's cluster: this process's user, or for root an unprivileged one.
 
     For root that is the user who owns the cluster, else the system user ``genlock`` if it exists, else user 65534.
-    Raises ``Unavailable`` if there is no such user.
+    Raise ``Unavailable`` if there is no such user.
     """
     if sys.platform == "win32":
         raise Unavailable("The embedded PostgreSQL does not run on Windows yet.", hint=f"Use WSL, {BY_URL}.")

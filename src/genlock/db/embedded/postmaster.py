@@ -10,11 +10,11 @@ from pathlib import Path
 
 from genlock.db.embedded import process, tuning
 from genlock.db.embedded.binaries import Binaries
+from genlock.db.embedded.errors import BY_URL, error_of_output
 from genlock.db.embedded.folders import NAME, SOCKET_NAME, Folders
-from genlock.db.embedded.greeting import Answer, greet
 from genlock.db.embedded.owner import Owner
+from genlock.db.embedded.probe import Answer, probe
 from genlock.db.embedded.progress import Log, OnProgress
-from genlock.db.embedded.trouble import BY_URL, error_of_output
 from genlock.errors import Conflict, GenlockError, Unavailable
 
 GLANCE_S = 0.02
@@ -128,7 +128,7 @@ def wait_until_ready(folders: Folders, pid: int, log: Log, on_progress: OnProgre
 def _welcomes(pid: int, sockets: Path) -> bool:
     """Return whether a server accepts connections; raise ``Unavailable`` if this process cannot reach its socket."""
     try:
-        return greet(sockets / SOCKET_NAME, user=NAME, database=NAME) is Answer.WELCOME
+        return probe(sockets / SOCKET_NAME, user=NAME, database=NAME) is Answer.WELCOME
     except OSError as error:
         raise Unavailable(
             f"The database runs (process {pid}), but its socket in {sockets} cannot be reached from here: "

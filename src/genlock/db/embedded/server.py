@@ -14,11 +14,11 @@ from genlock.db.embedded import access, lease, postmaster
 from genlock.db.embedded import binaries as programs
 from genlock.db.embedded import folders as places
 from genlock.db.embedded import owner as owners
+from genlock.db.embedded.errors import os_errors_with_hints
 from genlock.db.embedded.folders import NAME, PORT, SERVER_ROLE, Folders
 from genlock.db.embedded.initialise import exists, initialise
 from genlock.db.embedded.owner import Owner
 from genlock.db.embedded.progress import Log, OnProgress, quiet
-from genlock.db.embedded.trouble import explained
 from genlock.errors import Conflict, GenlockError
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Attached:
 
     def ensure_running(self) -> bool:
         """Start the server again if it has died; return whether it had."""
-        with explained(self.data_dir):
+        with os_errors_with_hints(self.data_dir):
             if postmaster.running(self._recipe.folders.cluster) is not None:
                 return False
             with lease.start_lock(self._recipe.folders.lock, self._recipe.on_progress) as lock:
@@ -76,7 +76,7 @@ class Attached:
         if self._keeper is not None:
             self._keeper.join()
         folders = self._recipe.folders
-        with explained(folders.home), lease.start_lock(folders.lock, self._recipe.on_progress):
+        with os_errors_with_hints(folders.home), lease.start_lock(folders.lock, self._recipe.on_progress):
             self._recipe.leave(held)
 
     def __enter__(self) -> Self:
@@ -101,13 +101,13 @@ def attach(
     ``durable=False`` is for temporary databases of tests: commits are fast, and a crash of the machine loses them.
     ``binaries`` is another installation of the same PostgreSQL than the wheel's, in the wheel's layout.
 
-    Raises ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or blocking,
+    Raise ``Invalid`` for a folder that cannot be used, ``Unavailable`` for anything missing or blocking,
     and ``Conflict`` if it runs with less durable commits.
     """
     owner = owners.choose(data_dir.expanduser())
     folders = places.prepare(data_dir, owner)
     recipe = _Recipe(folders, owner, binaries, durable, on_progress)
-    with explained(folders.home), lease.start_lock(folders.lock, on_progress) as lock:
+    with os_errors_with_hints(folders.home), lease.start_lock(folders.lock, on_progress) as lock:
         held = lease.take(folders.users)
         try:
             sockets = recipe.ensure_ready(lock)
@@ -126,7 +126,7 @@ def stop(data_dir: Path, *, on_progress: OnProgress = quiet) -> bool:
     if not data_dir.expanduser().exists():
         return False
     folders = places.prepare(data_dir, owner)
-    with explained(folders.home), lease.start_lock(folders.lock, on_progress):
+    with os_errors_with_hints(folders.home), lease.start_lock(folders.lock, on_progress):
         users = lease.living_users(folders.users)
         if users:
             raise Conflict(

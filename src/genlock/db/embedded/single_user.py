@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genlock.db.embedded.binaries import Binaries
+from genlock.db.embedded.errors import error_of_output
 from genlock.db.embedded.folders import Folders
 from genlock.db.embedded.owner import Owner
-from genlock.db.embedded.trouble import error_of_output
 
 _DOING = "Preparing the database"
 

@@ -10,10 +10,7 @@ CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 
 
 def settings(sockets: Path, *, durable: bool) -> dict[str, str]:
-    """Every setting that is given to the server on its command line, where neither a file nor ALTER SYSTEM changes it.
-
-    How often it checkpoints is left to PostgreSQL's defaults, which keep recovery short, and to ALTER SYSTEM.
-    """
+    """Return every setting of the server's command line, which neither a file nor ALTER SYSTEM can override."""
     memory = memory_bytes()
     switch = "on" if durable else "off"
     return {
@@ -53,7 +50,7 @@ def settings(sockets: Path, *, durable: bool) -> dict[str, str]:
 
 
 def memory_bytes() -> int:
-    """The memory this machine has, or this container may use, whichever is less."""
+    """Return the memory of this machine, or the limit of this container, whichever is less."""
     available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for path in CGROUP_LIMITS:
         limit = path.read_text().strip() if path.is_file() else ""

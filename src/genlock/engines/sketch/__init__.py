@@ -1,1 +1,1 @@
-"""The built-in engine `sketch`: a small convolution network in numpy that redraws a start image, frame by frame."""
+"""The built-in engine `sketch`: a small convolutional network in numpy that redraws a start image per frame."""

@@ -9,7 +9,7 @@ from genlock.engines.sketch.samples import write_samples
 
 
 def main() -> int:
-    """Write the samples; 1 with a sentence where that is not possible."""
+    """Write the samples. Return 1 after printing an error."""
     parser = argparse.ArgumentParser(description="Writes sample files for the sketch engine.")
     parser.add_argument("folder", type=Path, help="where to write them")
     folder: Path = parser.parse_args().folder

@@ -1,4 +1,4 @@
-"""Binds a spec to a workflow: the spec's files, prompts, seed and numbers go into the nodes; the spec wins."""
+"""Binds a spec to a workflow: sets the spec's files, prompts, seed and numbers in its nodes; the spec wins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Bound:
     parameters: Mapping[str, Any]
 
     def naming(self, names: Mapping[str, str]) -> Graph:
-        """Return the graph with its files called ``names``, by node id."""
+        """Return the graph with its files named ``names``, by node id."""
         nodes = dict(self.graph.nodes)
         for node_id, name in names.items():
             node = nodes[node_id]
@@ -34,7 +34,7 @@ class Bound:
 
 
 def bind(whole: Graph, spec: RenderSpec) -> Bound:
-    """Bind the spec to the part of the graph that makes its output; raise ``Invalid`` for what does not fit."""
+    """Bind the spec to the part of the graph that produces its output. Raise ``Invalid`` for what does not fit."""
     _require_offered(spec)
     graph = whole.that_reaches(_save_node(whole, spec).id)
     files = {**_bind_model(graph, spec), **_bind_image(graph, spec)}
@@ -104,7 +104,7 @@ def _bind_image(graph: Graph, spec: RenderSpec) -> dict[str, EngineInput]:
 
 
 def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, EngineInput]]:
-    """Bind each LoRA to its own node in order; a stack takes the rest, and becomes one node for each of them."""
+    """Bind each LoRA to its own node in order; a stack gets the rest and is expanded to one node per LoRA."""
     loras = spec.in_role("lora")
     single, stacks = graph.of_class(classes.APPLY_LORA), graph.of_class(classes.LORA_STACK)
     if len(stacks) > 1:
@@ -147,9 +147,9 @@ def _bind_loras(graph: Graph, spec: RenderSpec) -> tuple[Graph, dict[str, Engine
 
 
 def _with_strengths(node: Node, lora: EngineInput) -> tuple[Node, EngineInput]:
-    """Return the node with the LoRA's strengths, and the LoRA with the node's if it gives none itself.
+    """Return the node with the LoRA's strengths, and the LoRA with the node's strengths if it has none.
 
-    A LoRA that gives only ``strength_model`` uses it for both.
+    A LoRA with only ``strength_model`` uses it for both.
     """
     strength_model = node.values["strength_model"]
     strength_clip = node.values.get("strength_clip", strength_model)
@@ -213,7 +213,7 @@ def _bind_prompts(graph: Graph, spec: RenderSpec) -> Graph:
 
 
 def _parameters(graph: Graph, spec: RenderSpec) -> dict[str, Any]:
-    """Return every parameter of the bound graph, in the receipt's words."""
+    """Return every parameter of the bound graph, named as in receipts."""
     sampler = graph.of_class(classes.SAMPLER)[0]
     negative = sampler.links.get("negative")
     parameters: dict[str, Any] = {

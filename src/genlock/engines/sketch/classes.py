@@ -1,4 +1,4 @@
-"""The node classes of a sketch workflow: their inputs, what may link to what, and the values they take.
+"""The node classes of a sketch workflow: their inputs, allowed links and values.
 
 SketchLoadModel ─ model ─ SketchLoraStack / SketchApplyLora ─ model ─┬─ SketchPrompt ─ conditioning ─┐
                                                                      └───────────────────────────── SketchSampler
@@ -26,13 +26,13 @@ SAVE_VIDEO = "SketchSaveVideo"
 SAVE_IMAGE = "SketchSaveImage"
 
 PREFIX = "genlock"
-"""What output files are called in the graph that ran; where they are written is the caller's choice."""
+"""The prefix of output files in the graph that ran; the caller decides where they are written."""
 
 MIN_SIDE, MAX_SIDE, MAX_FRAMES, MAX_STEPS, MAX_CFG, MAX_FPS, MAX_BLUR = 16, 1024, 480, 64, 30.0, 120.0, 16
 
 
 class Wire(StrEnum):
-    """What travels along a link."""
+    """The type of a link."""
 
     MODEL = "model"
     IMAGE = "image"
@@ -41,12 +41,12 @@ class Wire(StrEnum):
 
 
 Check = Callable[[Any], Any]
-"""Gives the value as the engine uses it; raises ``ValueError`` that says what would be right."""
+"""Returns the value as the engine uses it; raises ``ValueError`` with what is allowed."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """An input written in the graph itself."""
+    """An input stated in the graph itself."""
 
     check: Check
     default: Any = None
@@ -54,7 +54,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Link:
-    """An input that another node feeds."""
+    """An input linked to another node."""
 
     wire: Wire
     required: bool = True
@@ -62,7 +62,7 @@ class Link:
 
 @dataclass(frozen=True)
 class NodeClass:
-    """One ``class_type``: its inputs by name, and what it gives (nothing, for the nodes that save)."""
+    """A ``class_type``: its inputs by name, and its output type (none for nodes that save)."""
 
     inputs: Mapping[str, Value | Link]
     gives: Wire | None
@@ -108,7 +108,7 @@ def _whole(least: int, most: int, multiple_of: int = 1) -> Check:
 
 
 def _seed(value: Any) -> Any:
-    """A seed in a graph may be a number, as editors write it; the engine's own graphs write a string."""
+    """Return a seed as a string; in graphs of editors it may be a number."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     try:
         return check_seed(text if isinstance(text, str) else "")

@@ -1,4 +1,4 @@
-"""Draws the sample pictures: a person in a landscape, dressed one way and another, and two places."""
+"""Draws the sample pictures: a person in a landscape, with different clothes, and two places."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from genlock.engines.pictures import Pixels
 
 SIDE = 256
 _FINE = 4
-"""Drawn this many times larger and scaled down, since Pillow's shapes have hard edges."""
+"""The supersampling factor, since Pillow's shapes have hard edges."""
 
 Colour = tuple[int, int, int]
 Draw = ImageDraw.ImageDraw
@@ -18,7 +18,7 @@ Draw = ImageDraw.ImageDraw
 
 @dataclass(frozen=True)
 class Dress:
-    """What the person wears, and the weather behind them."""
+    """The person's clothes, and the weather behind them."""
 
     sky: tuple[Colour, Colour]
     ground: Colour
@@ -99,7 +99,7 @@ def _harbour() -> Pixels:
 
 
 def _backdrop(sky: tuple[Colour, Colour]) -> Image.Image:
-    """A large canvas whose colour goes evenly from the first at the top to the second at the bottom."""
+    """Return a large canvas with a vertical gradient from the first colour at the top to the second."""
     share = np.linspace(0.0, 1.0, SIDE * _FINE)[:, None, None]
     top, bottom = np.array(sky[0], dtype=np.float64), np.array(sky[1], dtype=np.float64)
     rows = np.rint(top * (1.0 - share) + bottom * share).astype(np.uint8)

@@ -21,13 +21,13 @@ from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Unavailable
 
 VERSION = "1"
-"""Incremented whenever the same spec and files would make other frames."""
+"""Incremented whenever the same spec and files would give other frames."""
 
 MAX_INPUT_BYTES = 64 * 2**20
 
 
 class SketchEngine:
-    """The built-in engine; many runs may be in progress at once."""
+    """The built-in engine; many runs can be in progress at once."""
 
     name = OFFER.name
 
@@ -74,7 +74,7 @@ def _render(spec: RenderSpec, inputs: Mapping[str, Path], stop: Event, report: R
     contents = {
         node_id: Content(read_input(item, inputs, MAX_INPUT_BYTES), item.label) for node_id, item in bound.files.items()
     }
-    # File choices are written as digests: names must have no effect, and a graph should record what it loaded.
+    # Files are named by digest: names must have no effect, and the graph should record what it loaded.
     graph = bound.naming({node_id: digest_of(content.content) for node_id, content in contents.items()})
     stage = Stage(
         workdir=spec.workdir,

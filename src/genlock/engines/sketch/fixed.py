@@ -1,9 +1,9 @@
-"""Sums that come out the same on every machine: convolutions in fixed point, kept in float64.
+"""Sums that are equal on every machine: convolutions in fixed point, stored as float64.
 
-A matrix product adds its terms in an order that depends on the BLAS library, its threads and the processor. Here
-every factor is a whole number: activations in steps of 2^-16 within ±16 (at most 2^20), weights in steps of 2^-18
-within ±8 (at most 2^21). A sum of up to 2^11 such products stays below 2^53, where float64 is exact, so no order
-of adding can change a single bit. Everything else in the engine is elementwise IEEE 754 arithmetic.
+A matrix product adds its terms in an order that depends on the BLAS library, its threads and the processor. Here every
+factor is an integer: activations in steps of 2^-16 within ±16 (at most 2^20), weights in steps of 2^-18 within ±8 (at
+most 2^21). A sum of up to 2^11 such products is below 2^53, where float64 is exact, so the order of addition has no
+effect. Everything else in the engine is elementwise IEEE 754 arithmetic.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ _MAX_WHOLE = MAX_ACTIVATION / ACTIVATION_STEP
 
 
 def on_grid(values: Floats) -> Floats:
-    """``values`` as whole numbers of ``ACTIVATION_STEP``, cut off at ±16."""
+    """Return ``values`` as integer multiples of ``ACTIVATION_STEP``, clipped to ±16."""
     return np.clip(np.rint(values / ACTIVATION_STEP), -_MAX_WHOLE, _MAX_WHOLE)
 
 
 def as_matrix(weight: Floats) -> Floats:
-    """A weight (outputs × inputs × height × width, or outputs × inputs) as an exact matrix, inputs × outputs.
+    """Return a weight (outputs × inputs × height × width, or outputs × inputs) as an exact matrix, inputs × outputs.
 
-    The inputs of a convolution are ordered row, column, channel: the order in which ``neighbourhoods`` lays them.
+    The inputs of a convolution are ordered row, column, channel, as in ``neighbourhoods``.
     """
     ordered = np.moveaxis(weight, 1, -1) if weight.ndim == 4 else weight
     flat = ordered.reshape(weight.shape[0], -1)
@@ -36,14 +36,14 @@ def as_matrix(weight: Floats) -> Floats:
 
 
 def multiply(whole: Floats, matrix: Floats) -> Floats:
-    """The exact product of a grid array (… × inputs) and a matrix from ``as_matrix``, as real numbers."""
+    """Return the exact product of a grid array (… × inputs) and a matrix from ``as_matrix``, as real numbers."""
     return (whole @ matrix) * (ACTIVATION_STEP * WEIGHT_STEP)
 
 
 def neighbourhoods(whole: Floats) -> Floats:
-    """Height × width × channels as height × width × (9 · channels): each pixel with its eight neighbours.
+    """Convert height × width × channels to height × width × (9 · channels): each pixel with its eight neighbours.
 
-    Beyond an edge the edge is repeated.
+    Edges are padded by repetition.
     """
     height, width, channels = whole.shape
     padded = np.empty((height + 2, width + 2, channels))
@@ -59,5 +59,5 @@ def neighbourhoods(whole: Floats) -> Floats:
 
 
 def softsign(values: Floats) -> Floats:
-    """``x / (1 + |x|)``: bends to ±1 like tanh, but of operations that IEEE 754 defines to the last bit."""
+    """Return ``x / (1 + |x|)``, which saturates at ±1 like tanh, but is defined exactly by IEEE 754."""
     return values / (1.0 + np.abs(values))

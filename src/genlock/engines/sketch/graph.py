@@ -1,4 +1,4 @@
-"""Reads a workflow: API-format JSON to nodes whose classes, inputs, links and values are known to be right."""
+"""Reads a workflow: API-format JSON to nodes with validated classes, inputs, links and values."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _API_FORMAT = 'Export the workflow in API format: {"1": {"class_type": "SketchLo
 
 @dataclass(frozen=True)
 class Node:
-    """One node: its links by input name (the id they come from) and its values by input name."""
+    """A node: its links by input name (the source's id) and its values by input name."""
 
     id: str
     class_type: str
@@ -26,11 +26,11 @@ class Node:
 
     @property
     def label(self) -> str:
-        """How messages call this node."""
+        """The name of this node in messages."""
         return f"node {self.id} ({self.class_type})"
 
     def with_values(self, **values: Any) -> "Node":
-        """This node with some values changed."""
+        """Return this node with some values changed."""
         return replace(self, values={**self.values, **values})
 
 
@@ -45,7 +45,7 @@ class Graph:
         return tuple(node for node in self.nodes.values() if node.class_type in class_types)
 
     def that_reaches(self, node_id: str) -> "Graph":
-        """Return only the nodes that a node needs, itself included."""
+        """Return the subgraph of the nodes that a node needs, itself included."""
         needed = {node_id}
         for node in reversed(tuple(self.nodes.values())):
             if node.id in needed:
@@ -53,7 +53,7 @@ class Graph:
         return Graph({key: node for key, node in self.nodes.items() if key in needed})
 
     def written(self) -> bytes:
-        """The graph in API format, as canonical JSON."""
+        """Return the graph in API format, as canonical JSON."""
         return canonical(
             {
                 node.id: {
@@ -66,7 +66,7 @@ class Graph:
 
 
 def in_order(nodes: Mapping[str, Node]) -> Graph:
-    """The nodes sorted so that each comes after those that feed it; ``Invalid``, naming the nodes, if they go round."""
+    """Sort the nodes topologically. Raise ``Invalid``, naming the nodes, if there is a cycle."""
     sorter = TopologicalSorter({node.id: sorted(node.links.values()) for node in nodes.values()})
     try:
         order = list(sorter.static_order())
@@ -80,7 +80,7 @@ def in_order(nodes: Mapping[str, Node]) -> Graph:
 
 
 def read_graph(content: bytes) -> Graph:
-    """The graph of a workflow in API format; ``Invalid``, naming the node, for what the engine cannot run."""
+    """Parse a workflow in API format. Raise ``Invalid``, naming the node, for what the engine cannot run."""
     if len(content) > MAX_GRAPH_BYTES:
         raise _refused(f"The workflow has {len(content)} bytes; at most {MAX_GRAPH_BYTES} are read.", _API_FORMAT)
     try:
@@ -126,7 +126,7 @@ def _read_node(node_id: str, written: Any) -> Node:
 
 
 def checked(kind: Value, value: Any, what: str) -> Any:
-    """The value as the engine uses it; ``Invalid``, saying what would be right, if it is of another kind or size."""
+    """Return the value as the engine uses it. Raise ``Invalid`` with what is allowed if it is not valid."""
     try:
         return kind.check(value)
     except ValueError as error:

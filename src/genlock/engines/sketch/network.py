@@ -1,4 +1,4 @@
-"""The network: from a noisy latent picture, the start image and a prompt to a cleaner latent picture, then to maps.
+"""The network: denoises a latent picture by the start image and a prompt, then decodes it to maps.
 
     start image ── encoder ──────────────┐
     noise ── in ── + ── softsign ── mid ── + ── softsign ── out ── cleaner latent    (several times: the sampler)
@@ -7,7 +7,7 @@
 
     cleaned latent ── softsign ── decoder ── softsign ── colour (3 maps) and flow (2 maps)
 
-A latent picture has a quarter of the frame's width and height. With all weights zero every map is zero.
+A latent picture has a quarter of the frame's width and height. If all weights are zero, every map is zero.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from genlock.engines.sketch.fixed import Floats, as_matrix, multiply, neighbourh
 from genlock.engines.sketch.weights import HIDDEN, PATCH, Weights
 
 Prompts = tuple[Floats, Floats | None]
-"""The positive prompt, and the negative one where there is something to push away from."""
+"""The positive prompt, and the negative one if guidance needs it."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Where in the video and in the sampling an evaluation stands: both from 0 to 1."""
+    """The position of an evaluation in the video and in the sampling: both from 0 to 1."""
 
     position: float
     noise_level: float
@@ -32,7 +32,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Maps:
-    """What the decoder gives, each value within ±1: ``colour`` h × w × 3 and ``flow`` h × w × 2 (x, y)."""
+    """The decoder's output, each value within ±1: ``colour`` h × w × 3 and ``flow`` h × w × 2 (x, y)."""
 
     colour: Floats
     flow: Floats
@@ -52,7 +52,7 @@ class Network:
         self._decoder, self._decoder_bias = as_matrix(tensors["decoder.weight"]), tensors["decoder.bias"]
 
     def encode(self, image: Pixels) -> Floats:
-        """Return the features of the start image: one vector for each patch of pixels."""
+        """Return the features of the start image: one vector per patch of pixels."""
         height, width, _ = image.shape
         centred = image.astype(np.float64) / 127.5 - 1.0
         patches = centred.reshape(height // PATCH, PATCH, width // PATCH, PATCH, 3).transpose(0, 2, 1, 3, 4)
@@ -60,9 +60,9 @@ class Network:
         return multiply(on_grid(flat), self._encoder) + self._encoder_bias
 
     def guided(self, latent: Floats, image: Floats, prompts: Prompts, cfg: float, at: Moment) -> Floats:
-        """Return the cleaner latent, pushed ``cfg`` times as far from the negative prompt as the prompt alone would.
+        """Return the denoised latent with classifier-free guidance of scale ``cfg``.
 
-        Without a negative prompt there is nothing to push from, and ``cfg`` does nothing.
+        Without a negative prompt ``cfg`` has no effect.
         """
         positive, negative = prompts
         # The first convolution does not depend on the prompt, so both evaluations share it.

@@ -1,4 +1,4 @@
-"""Runs a bound graph: one function per node class, each from what its links bring to what it gives."""
+"""Runs a bound graph: one function per node class, from the values of its links to its output."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from genlock.engines.sketch.sampler import Sampling, frames_of
 from genlock.engines.sketch.weights import Weights, read_lora, read_model
 
 GREY = 128
-"""What a sampler without a start image starts from."""
+"""The grey level of the start image if none is given."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of one input, and how messages call it."""
+    """The bytes of an input, and its name in messages."""
 
     content: bytes
     label: str
@@ -34,12 +34,12 @@ class Content:
 
 @dataclass
 class Stage:
-    """What one run has at hand, and what it has made so far."""
+    """The inputs of a run, and its results so far."""
 
     workdir: Path
     contents: Mapping[str, Content]
     still: bool
-    """Whether the run makes one picture, which has no first frame to stay close to."""
+    """Whether the run makes a single picture, which need not stay close to the start image."""
     checkpoint: Callable[[], None]
     """Called before every step; raises to stop the run."""
     drawn: Callable[[int, int], None]
@@ -67,7 +67,7 @@ def run(graph: Graph, stage: Stage) -> None:
         given[node.id] = _RUN[node.class_type](
             node, {name: given[source] for name, source in node.links.items()}, stage
         )
-        # The saving node pulls frames out of the sampler, which counts that time itself.
+        # The saving node consumes the sampler's frames; the sampler measures that time itself.
         elsewhere = sum(stage.per_node_s.values()) - earlier
         stage.per_node_s[node.id] = stage.per_node_s.get(node.id, 0.0) + max(perf_counter() - started - elsewhere, 0.0)
 
@@ -119,7 +119,7 @@ def _sample(node: Node, links: Mapping[str, Any], stage: Stage) -> Strip:
 
 
 def _counted(node: Node, frames: Iterator[Pixels], count: int, stage: Stage) -> Iterator[Pixels]:
-    """Yield the frames, count their time for the sampler, and report each as it is drawn."""
+    """Yield the frames, measure their time for the sampler, and report each as it is drawn."""
     for number in range(1, count + 1):
         started = perf_counter()
         frame = next(frames)
@@ -133,7 +133,7 @@ def _save_video(node: Node, links: Mapping[str, Any], stage: Stage) -> None:
     stills: dict[str, Pixels] = {}
 
     def passing() -> Iterator[Pixels]:
-        # Frames go to the encoder one by one; only the two that become pictures are stored.
+        # Frames are encoded one by one; only the two that become pictures are kept.
         for number, frame in enumerate(strip.frames):
             if number == strip.count // 2:
                 stills[THUMBNAIL] = frame
@@ -171,4 +171,4 @@ _RUN: Mapping[str, Callable[[Node, Mapping[str, Any], Stage], Any]] = {
     classes.SAVE_VIDEO: _save_video,
     classes.SAVE_IMAGE: _save_image,
 }
-"""A LoRA stack is not in it: binding has turned it into nodes that apply one LoRA each."""
+"""Without the LoRA stack, which binding expands to nodes that apply one LoRA each."""

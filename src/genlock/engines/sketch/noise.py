@@ -1,4 +1,4 @@
-"""Noise from a seed: the one place where a seed acts.
+"""Noise from a seed: the only use of the seed.
 
 Philox is a counter-based generator with a published, fixed output (Salmon et al., "Parallel random numbers: as easy
 as 1, 2, 3", 2011); all 64 bits of the seed are its key, the frame is its counter, so no frame depends on another.
@@ -13,11 +13,13 @@ OWN = 0.5
 _WORDS = 4
 _MEAN = _WORDS * 0xFFFF / 2
 _STRETCH = 1.75
-"""Four 16-bit words in steps of 2^-16 have a deviation of 0.577; stretched, about 1."""
+"""Four 16-bit words in steps of 2^-16 have a deviation of 0.577; scaled, about 1."""
 
 
 def noise(seed: int, frame: int, shape: tuple[int, int, int]) -> Floats:
-    """Nearly normal noise (the sum of four uniform words) of ``shape`` for one frame, mean 0 and deviation about 1."""
+    """Return approximately normal noise (the sum of four uniform words) of ``shape`` for a frame: mean 0, deviation
+    about 1.
+    """
     count = shape[0] * shape[1] * shape[2]
     raw = np.random.Philox(key=seed, counter=frame << 192).random_raw(count)
     total = np.zeros(count)
@@ -27,5 +29,5 @@ def noise(seed: int, frame: int, shape: tuple[int, int, int]) -> Floats:
 
 
 def frame_noise(seed: int, frame: int, shape: tuple[int, int, int], shared: Floats) -> Floats:
-    """Noise for a frame that mostly stays the same from frame to frame, so that a video does not flicker."""
+    """Return noise for a frame that is mostly shared between frames, so that a video does not flicker."""
     return SHARED * shared + OWN * noise(seed, frame + 1, shape)

@@ -1,4 +1,4 @@
-"""What the built-in engine understands, and what a complete receipt of its runs has. Pure."""
+"""The offer of the built-in engine, and the fields of a complete receipt of its runs. Pure."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ ON_SAMPLER: Mapping[str, str] = {
     "height": "height",
     "frames": "length",
 }
-"""The receipt's word for each value of the sampler that a spec decides."""
+"""The receipt's parameter for each value of the sampler that a spec sets."""
 
 OFFER = Offer(
     name="sketch",

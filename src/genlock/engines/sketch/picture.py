@@ -1,4 +1,4 @@
-"""From the start image and the network's maps to a frame: bend the image along the flow, then add the colour."""
+"""Draws a frame from the start image and the network's maps: warp the image by the flow, then add the colour."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ FIRST_FRAME_COLOUR = 0.008
 small enough for a structural similarity above one half even on flat black: its constant for brightness is 0.01²."""
 
 FLOW_SPAN = 1 / 32
-"""The longest flow at ``motion`` 1, as a part of the frame's longer side."""
+"""The maximum flow at ``motion`` 1, as a fraction of the frame's longer side."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The workflow's settings for the maps: how far things move, how much colours change, and the blur."""
+    """The workflow's settings for the maps: the strengths of flow and colour, and the blur."""
 
     motion: float
     amount: float
@@ -27,7 +27,7 @@ class Motion:
 
 
 def soften(latent: Floats, blur: int) -> Floats:
-    """Return the latent picture, ``blur`` times averaged with its neighbours (1 2 1 in both directions)."""
+    """Return the latent picture, averaged ``blur`` times with its neighbours (1 2 1 in both directions)."""
     for _ in range(blur):
         tall = np.concatenate([latent[:1], latent, latent[-1:]], axis=0)
         latent = 0.25 * tall[:-2] + 0.5 * tall[1:-1] + 0.25 * tall[2:]
@@ -37,12 +37,12 @@ def soften(latent: Floats, blur: int) -> Floats:
 
 
 def draw(start: Pixels, maps: Maps, motion: Motion, position: float) -> Pixels:
-    """Draw a frame; ``position`` 0 is a video's first (hardly any colour, no flow), 1 its last, or a still."""
+    """Draw a frame; ``position`` 0 is a video's first (almost no colour, no flow), 1 its last, or a still."""
     height, width, _ = start.shape
     first = min(FIRST_FRAME_COLOUR, motion.amount)
     gain = first + (motion.amount - first) * position
     reach = motion.motion * position * FLOW_SPAN * max(height, width)
-    bent = _bend(start, _enlarge(maps.flow, height, width) * reach)
+    bent = _warp(start, _enlarge(maps.flow, height, width) * reach)
     coloured = bent + _enlarge(maps.colour, height, width) * (255.0 * gain)
     return np.clip(np.rint(coloured), 0.0, 255.0).astype(np.uint8)
 
@@ -70,8 +70,8 @@ def _ramp(count: int, length: int) -> Floats:
     return matrix
 
 
-def _bend(start: Pixels, flow: Floats) -> Floats:
-    """Return the start image with each pixel fetched from where the flow points, interpolated between four pixels."""
+def _warp(start: Pixels, flow: Floats) -> Floats:
+    """Return the start image warped by the flow, with bilinear interpolation."""
     height, width, _ = start.shape
     columns, rows = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)
     x: Floats = np.clip(columns[None, :] + flow[..., 0], 0.0, width - 1.0)

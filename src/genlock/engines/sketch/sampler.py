@@ -1,4 +1,4 @@
-"""The sampler: clean noise step by step under guidance, decode it, and draw the frames one after another."""
+"""The sampler: denoises step by step under guidance, decodes, and draws the frames one after another."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def frames_of(
     shape = (start.shape[0] // PATCH, start.shape[1] // PATCH, LATENT)
     image = network.encode(start)
     shared = noise(sampling.seed, 0, shape)
-    # At cfg 1 the negative prompt cancels out; leaving it out halves the work.
+    # At cfg 1 the negative prompt cancels out; skipping it halves the work.
     prompts = (positive, None if sampling.cfg == 1 else negative)
     levels = _levels(sampling)
     for frame in range(sampling.frames):
@@ -61,6 +61,6 @@ def frames_of(
 
 
 def _levels(sampling: Sampling) -> tuple[float, ...]:
-    """Return the noise levels from 1 down to 0, one more than there are steps."""
+    """Return the noise levels from 1 down to 0, one more than the number of steps."""
     line = [1.0 - step / sampling.steps for step in range(sampling.steps + 1)]
     return tuple(level * level if sampling.scheduler == "quadratic" else level for level in line)

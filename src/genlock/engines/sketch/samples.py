@@ -1,7 +1,6 @@
-"""Writes sample files to try the sketch engine with: a model, LoRAs, workflows and pictures.
+"""Writes sample files for the sketch engine: a model, LoRAs, workflows and pictures.
 
-The weights are drawn at random and trained on nothing: two models differ as much as two dice. They are scaled so
-that everything that goes into a run shows in its frames.
+The weights are random and untrained. They are scaled so that every input of a run is visible in its frames.
 """
 
 import hashlib
@@ -44,10 +43,10 @@ LORAS = ("rain", "glow", "grain")
 
 
 def write_samples(folder: Path, seed: int = 0) -> tuple[Path, ...]:
-    """Write all samples into ``folder`` and give their paths; the same ``seed`` makes the same weights.
+    """Write all samples to ``folder`` and return their paths; the same ``seed`` gives the same weights.
 
-    Each model and LoRA has a ``_v2`` with other weights; each LoRA also a ``_v1_relabelled`` whose weights are those
-    of ``_v1`` and whose header alone differs. Files of the same names are written over.
+    Each model and LoRA has a ``_v2`` with other weights; each LoRA also a ``_v1_relabelled`` with the weights of
+    ``_v1`` and another header. Existing files are overwritten.
     """
     folder.mkdir(parents=True, exist_ok=True)
     contents = {**_weights(seed), **_workflows(), **_pictures()}
@@ -85,7 +84,7 @@ def _lora(seed: int, label: str) -> dict[str, NDArray[np.float32]]:
 
 
 def _random(seed: int, label: str, shape: tuple[int, ...], scale: float) -> NDArray[np.float32]:
-    """Even draws between ±√3 · ``scale``, so that their deviation is ``scale``; every label has its own."""
+    """Draw uniformly between ±√3 · ``scale``, so that the deviation is ``scale``; every label has its own sequence."""
     count = int(np.prod(shape))
     key = int.from_bytes(hashlib.sha256(f"{seed} {label}".encode()).digest()[:16])
     words = np.random.Philox(key=key).random_raw(count) >> np.uint64(40)
@@ -105,7 +104,7 @@ def _workflows() -> dict[str, bytes]:
 
 
 def _video_workflow(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A segment: start image and prompts through model and LoRAs, into a video."""
+    """Return the workflow of a segment: start image and prompts through model and LoRAs to a video."""
     sampling = {"seed": 1, "steps": 4, "cfg": 4.0, "width": 192, "height": 192, "length": 16, **settings}
     return {
         **_front(sampling),
@@ -114,7 +113,7 @@ def _video_workflow(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _image_workflow(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A variant: one picture made from another."""
+    """Return the workflow of a variant: one picture made from another."""
     sampling = {"seed": 1, "steps": 6, "cfg": 4.0, "width": 256, "height": 256, **settings}
     return {
         **_front(sampling),
@@ -135,7 +134,7 @@ def _front(sampling: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rearranged(graph: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same graph as an editor writes it after nodes were moved: other ids, another order, titles."""
+    """Return the same graph as an editor writes it after nodes were moved: other ids, order and titles."""
 
     def renamed(value: Any) -> Any:
         return [f"1{cast(list[Any], value)[0]}", 0] if isinstance(value, list) else value

@@ -55,7 +55,7 @@ MAX_STRENGTH = 100.0
 
 @dataclass(frozen=True)
 class LayerDelta:
-    """What one LoRA adds to one layer at strength 1, in the shape of the layer's weight."""
+    """The change of a layer by a LoRA at strength 1, in the shape of the layer's weight."""
 
     layer: str
     change: Floats
@@ -63,14 +63,14 @@ class LayerDelta:
 
 @dataclass(frozen=True)
 class Weights:
-    """The tensors of one model, by name; every value lies within ±8."""
+    """The tensors of a model by name; every value is within ±8."""
 
     tensors: Mapping[str, Floats]
 
     def with_lora(self, lora: Sequence[LayerDelta], strength_model: float, strength_clip: float) -> "Weights":
-        """These weights with a LoRA added; what would leave ±8 stays there.
+        """Return these weights with a LoRA added, clipped to ±8.
 
-        ``strength_clip`` counts for the ``text.`` layers, ``strength_model`` for all others.
+        ``strength_clip`` applies to the ``text.`` layers, ``strength_model`` to all others.
         """
         merged = dict(self.tensors)
         for delta in lora:
@@ -81,7 +81,7 @@ class Weights:
 
 
 def read_model(content: bytes, label: str) -> Weights:
-    """Return the weights of a model file; raise ``Invalid``, with the tensor's name, if it is not a sketch model."""
+    """Parse a model file. Raise ``Invalid``, with the tensor's name, if it is not a sketch model."""
     tensors = _read_tensors(content, label)
     for name in tensors.keys() - SHAPES.keys():
         raise Invalid(
@@ -107,7 +107,7 @@ def read_model(content: bytes, label: str) -> Weights:
 
 
 def read_lora(content: bytes, label: str) -> tuple[LayerDelta, ...]:
-    """Return a LoRA file's changes by layer; raise ``Invalid``, with the tensor's name, if it fits no layer."""
+    """Return a LoRA file's changes by layer. Raise ``Invalid``, with the tensor's name, if it fits no layer."""
     tensors = _read_tensors(content, label)
     layers = [layer for layer in LAYERS if any(name.startswith(f"{layer}.") for name in tensors)]
     expected = {f"{layer}.{part}" for layer in layers for part in ("lora_A.weight", "lora_B.weight", "alpha")}
@@ -150,7 +150,7 @@ def _change(tensors: Mapping[str, Floats], layer: str, label: str) -> Floats:
             hint="alpha is one number.",
             code="wrong_shape",
         )
-    # Rank by rank, not a matrix product: the order of these sums must not depend on the machine's BLAS.
+    # Rank by rank instead of a matrix product: the order of these sums must not depend on BLAS.
     product = np.zeros((shape[0], inputs))
     for index in range(rank):
         product = product + up[:, index, None] * down[None, index]
@@ -174,9 +174,9 @@ def _require_shape(tensor: Floats, shape: tuple[int, ...], name: str, label: str
 
 
 def _read_tensors(content: bytes, label: str) -> dict[str, Floats]:
-    """All tensors of a safetensors file as float64, each finite; ``Invalid`` otherwise."""
+    """Return all tensors of a safetensors file as float64. Raise ``Invalid`` unless each is finite."""
     try:
-        # What comes back is plain arrays; the library's annotations leave their element type open.
+        # The result is plain arrays; the library does not annotate their element type.
         loaded = cast(Mapping[str, NDArray[Any]], load(content))
     except (SafetensorError, KeyError, ValueError) as error:
         raise Invalid(

@@ -1,1 +1,1 @@
-"""One step at a time: its files laid out, its render watched, what came of it kept."""
+"""The execution of one step: write its input files, render with a heartbeat, store its outputs."""

@@ -27,12 +27,12 @@ JSON = "application/json"
 OCTETS = "application/octet-stream"
 
 
-def lay_out(
+def write_inputs(
     recipe: Recipe, store: Store, places: Places, folder: Path
 ) -> tuple[tuple[EngineInput, ...], dict[str, Path]]:
     """Write the inputs to ``folder``, verified, and return them with their files. Blocks.
 
-    Raises ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that differ from the recorded ones.
+    Raise ``NotFound`` for bytes that are gone and ``Tampered`` for bytes that differ from the recorded ones.
     """
     folder.mkdir(parents=True)
     inputs: list[EngineInput] = []
@@ -55,7 +55,7 @@ def lay_out(
     return tuple(inputs), files
 
 
-def bring_in(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Output]:
+def store_outputs(rendered: Rendered, store: Store) -> tuple[dict[str, Output], Output]:
     """Store the outputs and the graph that ran; return the outputs by part, and the graph. Blocks."""
     outputs: dict[str, Output] = {}
     for part, file in rendered.outputs.items():

@@ -1,4 +1,4 @@
-"""Retries while the database is unreachable: a worker in the middle of a step waits for it and goes on."""
+"""Retries while the database is unreachable: a worker in the middle of a step waits for it and continues."""
 
 import asyncio
 import logging

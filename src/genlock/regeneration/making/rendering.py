@@ -11,13 +11,13 @@ from pathlib import Path
 
 from genlock.engines.model import Engine, Rendered, RenderSpec
 from genlock.errors import Conflict, GenlockError
-from genlock.regeneration.making.workshop import Workshop
+from genlock.regeneration.making.worker_context import WorkerContext
 
 logger = logging.getLogger(__name__)
 
 
 async def render_watched(
-    shop: Workshop,
+    context: WorkerContext,
     engine: Engine,
     spec: RenderSpec,
     files: Mapping[str, Path],
@@ -33,7 +33,7 @@ async def render_watched(
     def report(progress: float, message: str) -> None:
         nonlocal done
         if progress > 0 and done == 0:
-            shop.fault("rendering")
+            context.fault("rendering")
         logger.debug("%s: %s", spec.run, message)
         done = progress
 
@@ -42,8 +42,8 @@ async def render_watched(
         while not stopped:
             # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its timeout.
             with suppress(TimeoutError):
-                async with asyncio.timeout(shop.tick_s):
-                    await shop.ending.wait()
+                async with asyncio.timeout(context.tick_s):
+                    await context.ending.wait()
             try:
                 current = await still_ours(done)
             except GenlockError as error:
@@ -52,7 +52,7 @@ async def render_watched(
             except Exception:  # logged whole; a missed heartbeat must not fail a render that goes well
                 logger.exception("%s: could not record the heartbeat.", spec.run)
                 current = True
-            stopped = shop.ending.is_set() or not current
+            stopped = context.ending.is_set() or not current
         try:
             await engine.cancel(spec.run)
         except Exception:  # the render goes on; the fence refuses a result that is no longer current

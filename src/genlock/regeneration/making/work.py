@@ -1,8 +1,8 @@
 """Runs one step: from the claim of its job to its outcome.
 
-    claim ─▶ resolve ─▶ equal take? ─▶ lay out ─▶ render ─▶ bytes into the store ─▶ one transaction:
-                          │ yes                                                    take, receipt, step, next steps
-                          └─▶ select it, saved                                     selected unless a user chose another
+    claim ─▶ resolve ─▶ equal take? ─▶ write inputs ─▶ render ─▶ store outputs ─▶ one transaction:
+                          │ yes                                                  take, receipt, step, next steps
+                          └─▶ select it, saved                                   selected unless a user chose another
 
 No transaction is open while an engine renders. If any process is killed, a step is still recorded once: the receipt
 names the step, and only the attempt that holds the fence may write it.
@@ -25,7 +25,7 @@ from genlock.regeneration import recipe as recipes
 from genlock.regeneration.making import materialise
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.rendering import render_watched
-from genlock.regeneration.making.workshop import Workshop
+from genlock.regeneration.making.worker_context import WorkerContext
 from genlock.regeneration.model import StepKind
 from genlock.regeneration.plans import step_sql
 from genlock.regeneration.plans.apply import WORKER, Applied, apply
@@ -52,29 +52,29 @@ _MOST_ATTEMPTS = 8
 """A step that was started this often is not returned to the queue: it may be what makes engines unreachable."""
 
 
-async def do_step(shop: Workshop, step_id: int) -> None:
+async def do_step(context: WorkerContext, step_id: int) -> None:
     """Run a step to its end; do nothing if it must not run (any more)."""
 
     async def claim(conn: Conn) -> ClaimedStep | None:
-        return await step_sql.claim(conn, step_id, shop.name)
+        return await step_sql.claim(conn, step_id, context.name)
 
-    claimed = await patiently(shop.db, claim)
+    claimed = await patiently(context.db, claim)
     if claimed is None:
         return
-    shop.fault("claimed")
+    context.fault("claimed")
     try:
-        await _do(shop, claimed)
+        await _do(context, claimed)
     except asyncio.CancelledError:
-        await asyncio.shield(patiently(shop.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER)))
+        await asyncio.shield(patiently(context.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER)))
         raise
     except GenlockError as error:
         if error.code in _UNREACHABLE and claimed.attempt < _MOST_ATTEMPTS:
             if error.code == AWAY:
-                shop.health.mark_unreachable(claimed.recipe.engine)
-            await patiently(shop.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER))
+                context.health.mark_unreachable(claimed.recipe.engine)
+            await patiently(context.db, lambda conn: apply(conn, claimed, GivenBack(), WORKER))
             return
         failure = error
-        await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
+        await patiently(context.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
     except Exception as error:  # an engine may raise anything: the step records it, and the worker goes on
         logger.exception("Step %d of plan %d failed unexpectedly.", claimed.position, claimed.plan_id)
         failure = Unavailable(
@@ -82,43 +82,43 @@ async def do_step(shop: Workshop, step_id: int) -> None:
             hint=f"The worker's log has the details. Then retry: `genlock plans retry {claimed.plan_id}`.",
             code="engine_failed",
         )
-        await patiently(shop.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
+        await patiently(context.db, lambda conn: apply(conn, claimed, Failed(failure), WORKER))
 
 
-async def _do(shop: Workshop, claimed: ClaimedStep) -> None:
+async def _do(context: WorkerContext, claimed: ClaimedStep) -> None:
     actor = Actor(token_id=None, name=claimed.started_by, role=Role.CREATOR)
     if claimed.kind is StepKind.RESTORE and claimed.segment_id is not None and claimed.take_id is not None:
-        await _end(shop, claimed, RestoredTake(claimed.segment_id, claimed.take_id), actor)
+        await _end(context, claimed, RestoredTake(claimed.segment_id, claimed.take_id), actor)
         return
-    recipe = await patiently(shop.db, lambda conn: _resolve(conn, claimed))
-    earlier = None if claimed.force else await patiently(shop.db, lambda conn: _find_equal(conn, claimed, recipe))
+    recipe = await patiently(context.db, lambda conn: _resolve(conn, claimed))
+    earlier = None if claimed.force else await patiently(context.db, lambda conn: _find_equal(conn, claimed, recipe))
     if earlier is not None:
-        await _end(shop, claimed, earlier, actor)
+        await _end(context, claimed, earlier, actor)
         return
-    folder = shop.scratch / f"{claimed.step_id}-{claimed.attempt}"
+    folder = context.scratch / f"{claimed.step_id}-{claimed.attempt}"
     try:
-        outcome = await _render(shop, claimed, recipe, folder)
+        outcome = await _render(context, claimed, recipe, folder)
     finally:
         await asyncio.to_thread(materialise.remove, folder)
-    await _end(shop, claimed, outcome, actor)
+    await _end(context, claimed, outcome, actor)
 
 
-async def _end(shop: Workshop, claimed: ClaimedStep, outcome: StepOutcome, actor: Actor) -> None:
+async def _end(context: WorkerContext, claimed: ClaimedStep, outcome: StepOutcome, actor: Actor) -> None:
     """End the step with an outcome, and publish the active version that this changed."""
     is_new = isinstance(outcome, (RecordedTake, RecordedVersion))
 
     async def end(conn: Conn) -> Applied | None:
         applied = await apply(conn, claimed, outcome, actor)
         if is_new:
-            shop.fault("recording")
+            context.fault("recording")
         return applied
 
-    applied = await patiently(shop.db, end)
+    applied = await patiently(context.db, end)
     if is_new:
-        shop.fault("recorded")
+        context.fault("recorded")
     if applied is not None and applied.change is not None:
         change = applied.change
-        await patiently(shop.db, lambda conn: what_if.publish_change(conn, change))
+        await patiently(context.db, lambda conn: what_if.publish_change(conn, change))
 
 
 async def _find_equal(conn: Conn, claimed: ClaimedStep, recipe: Recipe) -> CutOffByTake | CutOffByVersion | None:
@@ -158,20 +158,22 @@ async def _resolve(conn: Conn, claimed: ClaimedStep) -> Recipe:
     return recipe
 
 
-async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: Path) -> StepOutcome:
+async def _render(context: WorkerContext, claimed: ClaimedStep, recipe: Recipe, folder: Path) -> StepOutcome:
     """Render, store what was rendered, and return the outcome."""
-    engine = shop.engines.get(recipe.engine)
+    engine = context.engines.get(recipe.engine)
     if engine is None:
         raise Unavailable(
             f"This worker has no engine {recipe.engine}.", hint="Start a worker that has it: `genlock worker`."
         )
     refs = [(line.asset, line.version) for line in recipe.inputs if line.asset is not None and line.version is not None]
-    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs))
+    places = await patiently(context.db, lambda conn: step_sql.places_of(conn, refs))
     try:
-        inputs, files = await asyncio.to_thread(materialise.lay_out, recipe, shop.store, places, folder / "inputs")
-        graph = await asyncio.to_thread(shop.store.read_verified, recipe.graph) if recipe.graph else None
+        inputs, files = await asyncio.to_thread(
+            materialise.write_inputs, recipe, context.store, places, folder / "inputs"
+        )
+        graph = await asyncio.to_thread(context.store.read_verified, recipe.graph) if recipe.graph else None
     except (NotFound, Tampered) as error:
-        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, recipe))
+        await patiently(context.db, lambda conn: note_loss(conn, context.store, recipe))
         raise error
     spec = RenderSpec(
         run=f"step-{claimed.step_id}-{claimed.attempt}",
@@ -185,19 +187,19 @@ async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: 
     )
     info = await engine.describe()
     started_at = datetime.now(UTC)
-    rendered = await _render_with_heartbeat(shop, claimed, engine, spec, files)
+    rendered = await _render_with_heartbeat(context, claimed, engine, spec, files)
     if rendered is None:  # stopped: its result is discarded
         return GivenBack()
     finished_at = datetime.now(UTC)
-    outputs, graph_output = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
-    shop.fault("stored")
+    outputs, graph_output = await asyncio.to_thread(materialise.store_outputs, rendered, context.store)
+    context.fault("stored")
     claim = claim_of(
         recipe,
         rendered,
         graph_output.digest,
         engine_version=info.version,
-        recorder_version=shop.version,
-        worker=shop.name,
+        recorder_version=context.version,
+        worker=context.name,
         started_at=started_at,
         finished_at=finished_at,
     )
@@ -212,15 +214,15 @@ async def _render(shop: Workshop, claimed: ClaimedStep, recipe: Recipe, folder: 
 
 
 async def _render_with_heartbeat(
-    shop: Workshop, claimed: ClaimedStep, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
+    context: WorkerContext, claimed: ClaimedStep, engine: Engine, spec: RenderSpec, files: Mapping[str, Path]
 ) -> Rendered | None:
     """Render; return ``None`` if it was stopped: the step was cancelled or lost, or this worker ends."""
 
     async def still_ours(progress: float) -> bool:
-        async with shop.db.transaction() as conn:
+        async with context.db.transaction() as conn:
             return await step_sql.keep_alive(conn, claimed.step_id, claimed.attempt, progress)
 
-    return await render_watched(shop, engine, spec, files, still_ours)
+    return await render_watched(context, engine, spec, files, still_ours)
 
 
 async def note_loss(conn: Conn, store: Store, recipe: Recipe) -> None:

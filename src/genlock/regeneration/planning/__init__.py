@@ -1,1 +1,1 @@
-"""What would be rendered again: the present situation is loaded, and a draft of a plan is computed from it."""
+"""Planning: loads the present situation and computes the draft of a plan from it."""

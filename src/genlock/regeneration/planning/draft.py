@@ -11,7 +11,7 @@ from genlock.takes.model import ReferencedAsset
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PlanRequest:
     """A request to plan. ``aside``: segments to list as left out (pinned or waived), with the reason.
 
     ``used``: (scope, asset) pairs of selected segments that the situation leaves out; which versions are remade depends

@@ -24,7 +24,7 @@ from typing import Any
 from genlock.digest import Digest, digest_of_json
 from genlock.regeneration import recipe as recipes
 from genlock.regeneration.model import PlanNote, Reason, StepKind, Substitute
-from genlock.regeneration.planning.draft import Ask, Draft, DraftStep, Expectation
+from genlock.regeneration.planning.draft import Draft, DraftStep, Expectation, PlanRequest
 from genlock.regeneration.planning.input_review import InputReviews
 from genlock.regeneration.planning.redo import Frame, Redo, redo
 from genlock.regeneration.planning.remake import Remake, Remakes, remakes
@@ -34,13 +34,17 @@ from genlock.takes.claim_resolution import LAST_FRAME
 from genlock.takes.model import ReferencedAsset
 
 
-def plan(situation: Situation, ask: Ask) -> Draft:
+def plan(situation: Situation, plan_request: PlanRequest) -> Draft:
     """Return the draft of a plan for a request in this situation."""
     scenes = [list(segments) for _, segments in groupby(situation.segments, key=lambda segment: segment.scene_id)]
-    selected = frozenset(ask.selected | _continuing(scenes, ask.selected)) if ask.cascade else ask.selected
-    ask = replace(ask, selected=selected)
-    again = remakes(situation, {*_used(situation, ask), *ask.used}, ask.engines)
-    walk = _Walk(situation, ask, again)
+    selected = (
+        frozenset(plan_request.selected | _continuing(scenes, plan_request.selected))
+        if plan_request.cascade
+        else plan_request.selected
+    )
+    plan_request = replace(plan_request, selected=selected)
+    again = remakes(situation, {*_used(situation, plan_request), *plan_request.used}, plan_request.engines)
+    walk = _Walk(situation, plan_request, again)
     for segments in scenes:
         walk.scene(segments)
     return walk.draft()
@@ -58,13 +62,13 @@ def _continuing(scenes: Iterable[list[PlannedSegment]], selected: frozenset[int]
     return continuing
 
 
-def _used(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
+def _used(situation: Situation, plan_request: PlanRequest) -> Iterable[tuple[int, int]]:
     """Yield every (scope, asset) whose expected version a selected stale segment uses."""
     for segment in situation.segments:
-        if segment.segment_id not in ask.selected or segment.take is None or segment.archived:
+        if segment.segment_id not in plan_request.selected or segment.take is None or segment.archived:
             continue
         judgement = situation.judgement(segment.segment_id)
-        if judgement.stale or ask.force:
+        if judgement.stale or plan_request.force:
             for line in segment.take.receipt.inputs:
                 if line.asset is not None and not judgement.keeps(line):
                     yield segment.scope_id, line.asset
@@ -73,9 +77,9 @@ def _used(situation: Situation, ask: Ask) -> Iterable[tuple[int, int]]:
 class _Walk:
     """Walks through the scenes once, segment by segment, and decides about each."""
 
-    def __init__(self, situation: Situation, ask: Ask, again: Remakes) -> None:
+    def __init__(self, situation: Situation, plan_request: PlanRequest, again: Remakes) -> None:
         self._situation = situation
-        self._ask = ask
+        self._plan_request = plan_request
         self._again = again
         self._reviews = InputReviews(situation, again)
         self._steps: list[DraftStep] = []
@@ -89,14 +93,14 @@ class _Walk:
     def scene(self, segments: list[PlannedSegment]) -> None:
         """Plan the segments of one scene."""
         predecessors: list[_Predecessor] = []
-        touched = _runs_with(segments, self._ask.selected)
+        touched = _runs_with(segments, self._plan_request.selected)
         for run, segment in zip(_runs(segments), segments, strict=True):
             if segment.archived:
-                if segment.segment_id in self._ask.selected:
+                if segment.segment_id in self._plan_request.selected:
                     self._left_out[segment.segment_id] = Reason.ARCHIVED
                 continue
             if segment.take is None:
-                self._empty += segment.segment_id in self._ask.selected
+                self._empty += segment.segment_id in self._plan_request.selected
                 predecessors.append(_Predecessor(segment))
                 continue
             before = predecessors[-1] if predecessors and segment.take.continues else None
@@ -135,8 +139,8 @@ class _Walk:
 
     def _add_remake(self, remake: Remake, positions: Mapping[int, int]) -> int:
         recipe = remake.recipe
-        if self._ask.new_seed is not None:
-            recipe = recipes.with_seed(recipe, self._ask.new_seed())
+        if self._plan_request.new_seed is not None:
+            recipe = recipes.with_seed(recipe, self._plan_request.new_seed())
         self._expect(None, remake.asset_id)
         for line in recipe.inputs:
             if line.asset is not None and line.open is None:
@@ -161,23 +165,23 @@ class _Walk:
         behind_change = before is not None and before.changed
         behind_gap = before is not None and before.gap
         reason = self._reason_to_leave(segment, take, in_touched_run=in_touched_run)
-        if segment.segment_id not in self._ask.selected or reason is not None:
+        if segment.segment_id not in self._plan_request.selected or reason is not None:
             if reason is not None:
                 self._left_out[segment.segment_id] = reason
             self._downstream += behind_change or behind_gap
             return _Predecessor(segment, changed=behind_change, gap=behind_change or behind_gap)
         remedy = redo(
-            self._situation, self._reviews, segment, take, before.frame if before else None, self._ask.engines
+            self._situation, self._reviews, segment, take, before.frame if before else None, self._plan_request.engines
         )
         if before is not None and before.blocked:
             remedy = replace(remedy, obstacle=f"continues {before.segment.name}, which is blocked.")
         if remedy.obstacle is not None:
             return self._block(segment, take, remedy, before)
-        if self._ask.new_seed is not None:
-            remedy = replace(remedy, recipe=recipes.with_seed(remedy.recipe, self._ask.new_seed()))
+        if self._plan_request.new_seed is not None:
+            remedy = replace(remedy, recipe=recipes.with_seed(remedy.recipe, self._plan_request.new_seed()))
         self._downstream += behind_gap
         restored = None
-        if not self._ask.force:
+        if not self._plan_request.force:
             request = recipes.request_of(remedy.recipe)
             if request == remedy.has:
                 # It was made from the restored frame before it and needs nothing, or its cause is further upstream.
@@ -204,11 +208,11 @@ class _Walk:
 
     def _reason_to_leave(self, segment: PlannedSegment, take: SelectedTake, *, in_touched_run: bool) -> Reason | None:
         judgement = self._situation.judgement(segment.segment_id)
-        if segment.segment_id not in self._ask.selected:
+        if segment.segment_id not in self._plan_request.selected:
             if judgement.stale and in_touched_run:
                 return Reason.NOT_SELECTED
-            return self._ask.aside.get(segment.segment_id)
-        if self._ask.force or judgement.stale:
+            return self._plan_request.aside.get(segment.segment_id)
+        if self._plan_request.force or judgement.stale:
             return None
         if judgement.waived:
             return Reason.WAIVED

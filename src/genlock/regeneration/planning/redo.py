@@ -1,4 +1,4 @@
-"""What it takes to render a segment again: the recipe, the replaced inputs, and the obstacles. Pure."""
+"""What is needed to render a segment again: the recipe, the replaced inputs, and the obstacles. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How many segments of a group of the report could be made fresh without a render, by restoring earlier takes.
+"""Counts the segments of a group of the report that restoring earlier takes makes fresh without a render.
 
     groups of the report ──▶ where may an earlier take fit? ──▶ plan those runs, as a plan of the group would
                               by index; nowhere, mostly           what is restored there is restored in the whole plan
@@ -16,7 +16,7 @@ from genlock.db.connection import Conn
 from genlock.engines.offers import engine_names
 from genlock.regeneration.model import StepKind
 from genlock.regeneration.planning import restorable_sql, situation_sql
-from genlock.regeneration.planning.draft import Ask
+from genlock.regeneration.planning.draft import PlanRequest
 from genlock.regeneration.planning.planner import plan
 from genlock.staleness.judge import Judged
 from genlock.staleness.model import Group, RootKey
@@ -67,12 +67,12 @@ async def _planned(
         part = replace(
             situation, segments=tuple(segment for segment in situation.segments if segment.scene_id in inside)
         )
-        ask = Ask(
+        plan_request = PlanRequest(
             selected=frozenset(member.segment_id for member in members),
             engines=engines,
             used=used.get(root, frozenset()),
         )
-        counts[root] = sum(step.kind is StepKind.RESTORE for step in plan(part, ask).steps)
+        counts[root] = sum(step.kind is StepKind.RESTORE for step in plan(part, plan_request).steps)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Loads what planning looks at: a fixed number of set queries, however many segments there are."""
+"""Loads the situation for planning: a constant number of queries for any number of segments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -36,10 +36,7 @@ _SAMPLES = 1000
 async def load(
     conn: Conn, project_id: int, scene_ids: Sequence[int], used: Iterable[tuple[int, int]] = ()
 ) -> Situation:
-    """Some scenes of a project with everything that planning them may ask for.
-
-    ``used`` are (scope, asset) pairs that segments elsewhere use, whose regeneration matters as well.
-    """
+    """Load some scenes of a project with everything that planning them may need."""
     places = await _places(conn, scene_ids)
     receipts = [row["receipt_id"] for row in places if row["receipt_id"] is not None]
     facts = await library_sql.receipt_facts(conn, receipts)
@@ -127,7 +124,7 @@ def _segment(
 
 
 async def _inputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, list[Input]]:
-    """The inputs of receipts as they are resolved today: a digest that was registered since has a version."""
+    """Return the inputs of receipts as resolved today: a digest that was registered since has a version."""
     lines = await rows(
         conn,
         """
@@ -171,7 +168,7 @@ async def _outputs(conn: Conn, receipt_ids: Sequence[int]) -> dict[int, dict[str
 async def _judgements(
     conn: Conn, project_id: int, scene_ids: Sequence[int], places: Sequence[Mapping[str, Any]]
 ) -> dict[int, Judgement]:
-    """The judgement of each segment with anything the matter, from that of its scene."""
+    """Return the judgement of each segment that is not fresh, from that of its scene."""
     judged = judge((await load_scenes(conn, project_id, scene_ids)).present)
     taken = [row for row in places if row["run_id"] is not None]
     run_ids, positions = (integers([row[name] for row in taken]) for name in ("run_id", "run_position"))
@@ -196,7 +193,7 @@ async def _judgements(
 
 
 async def _own_causes(conn: Conn, judged: Judged, segment_at: Mapping[int, int]) -> dict[int, list[OwnCause]]:
-    """The causes that begin in each segment, with the asset and digest of the input that gives each."""
+    """Return the causes that begin in each segment, with the asset and digest of the input that gives each."""
     content_ids = np.unique(judged.present.sources.content[judged.own.source[judged.own.source >= 0]]).tolist()
     contents = {
         row["id"]: row
@@ -263,7 +260,7 @@ async def scopes_of(conn: Conn, scene_ids: Sequence[int]) -> dict[int, Scope]:
 
 
 async def versions_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Target]:
-    """Versions by (asset, number); unknown ones are absent."""
+    """Return versions by (asset, number); unknown ones are absent."""
     versions = await rows(
         conn,
         """
@@ -332,7 +329,7 @@ async def _earlier_takes(
 
 
 async def lost_among(conn: Conn, digests: Iterable[Digest | None]) -> frozenset[Digest]:
-    """Those of ``digests`` whose bytes are neither in the store nor in a file that was registered in place."""
+    """Return those of ``digests`` whose bytes are neither in the store nor in a file registered in place."""
     lost = await rows(
         conn,
         """

@@ -1,1 +1,1 @@
-"""Plans and their steps as rows: written, claimed, concluded, finished, each once."""
+"""Plans and their steps as rows: written, claimed, finished, each once."""

@@ -1,4 +1,4 @@
-"""What a worker says of what it rendered: the claim. Pure."""
+"""The claim of a render, from its recipe and result. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ RECORDER = "genlock-worker"
 
 
 def key_of(line: RecipeInput) -> str:
-    """How an engine and its caller call one input."""
+    """Return the key of an input, shared by an engine and its caller."""
     return f"{line.role.value}/{line.ordinal}"
 
 
@@ -29,7 +29,7 @@ def claim_of(
     started_at: datetime,
     finished_at: datetime,
 ) -> Claim:
-    """The claim of a render: what acted, as it acted, and what was measured."""
+    """Return the claim of a render: what it actually used, and what was measured."""
     acted = {line.key: line for line in rendered.inputs}
     return Claim(
         inputs=tuple(_input(line, acted[key_of(line)]) for line in used(recipe, rendered)),
@@ -50,13 +50,13 @@ def claim_of(
 
 
 def used(recipe: Recipe, rendered: Rendered) -> tuple[RecipeInput, ...]:
-    """The inputs of a recipe that went into the render; the others were not needed and are left out of its receipt."""
+    """Return the inputs of a recipe that the render used; unused ones are omitted from its receipt."""
     acted = {line.key for line in rendered.inputs}
     return tuple(line for line in recipe.inputs if key_of(line) in acted)
 
 
 def sources_of(lines: tuple[RecipeInput, ...]) -> tuple[VersionRef, ...]:
-    """The versions that a new version was made from."""
+    """Return the versions that a new version was made from."""
     refs = {(line.asset, line.version) for line in lines if line.asset is not None and line.version is not None}
     return tuple(VersionRef(asset_id=asset, number=version) for asset, version in sorted(refs))
 
@@ -78,5 +78,5 @@ def _input(line: RecipeInput, acted: EngineInput) -> ClaimInput:
 
 
 def _parameters(recipe: Recipe, rendered: Rendered) -> Mapping[str, Any]:
-    """The requested parameters and those that acted; where both have a value, the one that acted."""
+    """Return the requested parameters, overridden by those in effect."""
     return {**recipe.parameters, **rendered.parameters}

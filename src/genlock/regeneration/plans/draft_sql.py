@@ -24,7 +24,7 @@ class Header(Model):
 
 
 async def insert_plan(conn: Conn, header: Header, draft: Draft, notes: Sequence[PlanNote], actor: Actor) -> int:
-    """A plan in the state draft with its steps and what it leaves out; its id."""
+    """Insert a draft plan with its steps and omitted segments; return its id."""
     plan_id: int = await scalar(
         conn,
         """

@@ -1,4 +1,4 @@
-"""What a plan was made on, compared with the current state."""
+"""Compares what a plan was based on with the current state."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ async def changed_versions(conn: Conn, plan_id: int) -> tuple[ChangedVersion, ..
 
 
 async def changed_segments(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
-    """Segments whose selected take is another one than when the plan was made, or that were archived meanwhile."""
+    """Return segments whose selected take changed since the plan was created, or that were archived."""
     return await rows(
         conn,
         """

@@ -1,4 +1,4 @@
-"""Reads plans, their steps and what they leave out."""
+"""Queries of plans, their steps and what they leave out."""
 
 from genlock.db.connection import Conn, execute, many, scalar, single
 from genlock.db.pages import decode_key, page_of
@@ -8,7 +8,7 @@ from genlock.regeneration.model import LeftOut, Plan, PlanState, Step
 
 
 async def get_plan(conn: Conn, plan_id: int) -> Plan:
-    """A plan by id; ``NotFound`` when there is none."""
+    """Return a plan by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Plan,
@@ -24,7 +24,7 @@ async def get_plan(conn: Conn, plan_id: int) -> Plan:
 
 
 async def lock_plan(conn: Conn, plan_id: int) -> Plan:
-    """A plan, held against everything else that moves it until the transaction ends."""
+    """Return a plan, locked against every other change of its state until the transaction ends."""
     await execute(conn, "SELECT 1 FROM plans WHERE id = %(id)s FOR NO KEY UPDATE", id=plan_id)
     return await get_plan(conn, plan_id)
 
@@ -48,7 +48,7 @@ async def list_plans(
     after: str | None = None,
     limit: int = 100,
 ) -> Page[Plan]:
-    """Plans, newest first; of one project, in one state."""
+    """Return plans, newest first; of one project, in one state."""
     plans = await many(
         conn,
         Plan,
@@ -71,7 +71,7 @@ async def list_plans(
 
 
 async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[Step]:
-    """A plan's steps in dependency order, with the exact total; ``NotFound`` when there is no such plan."""
+    """Return a plan's steps in dependency order, with the exact total. Raise ``NotFound`` for an unknown plan."""
     steps = await many(
         conn,
         Step,
@@ -98,7 +98,7 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
 
 
 async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, limit: int = 100) -> Page[LeftOut]:
-    """The segments that a plan leaves out, with the exact total; ``NotFound`` when there is no such plan."""
+    """Return the segments that a plan leaves out, with the exact total. Raise ``NotFound`` for an unknown plan."""
     segments = await many(
         conn,
         LeftOut,

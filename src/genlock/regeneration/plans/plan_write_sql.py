@@ -188,7 +188,7 @@ class StepCounts(Model):
 
 
 async def step_counts(conn: Conn, plan_id: int) -> StepCounts:
-    """How far a plan is."""
+    """Return the number of a plan's steps by state."""
     steps = await rows(
         conn,
         """

@@ -9,7 +9,7 @@ QUEUE = "step"
 
 
 def queues_of(engines: tuple[str, ...]) -> list[str]:
-    """The queues that a worker with these engines takes jobs from."""
+    """Return the queues from which a worker with these engines takes jobs."""
     return [QUEUE, *(f"{QUEUE}.{engine}" for engine in engines)]
 
 

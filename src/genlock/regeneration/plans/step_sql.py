@@ -1,8 +1,4 @@
-"""The row of one step while a worker does it: claimed, kept alive, ended, each under the fence.
-
-The fence is the attempt: every claim raises it, and a worker that ends the step names the attempt it was given. A
-worker that was stalled and comes back no longer holds the step.
-"""
+"""The row of a step while a worker executes it: claimed, kept alive, ended, each guarded by the fence."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +13,7 @@ from genlock.regeneration.recipe import ResolvedInput
 
 
 async def claim(conn: Conn, step_id: int, worker: str) -> ClaimedStep | None:
-    """The step, if it is queued in a plan that runs; from here on this attempt is the only one that may finish it."""
+    """Claim the step if it is queued in a running plan; from then on only this attempt may finish it."""
     return await maybe(
         conn,
         ClaimedStep,
@@ -74,7 +70,7 @@ async def lock_if_current_attempt(conn: Conn, claimed: ClaimedStep) -> bool:
 
 
 async def made_versions(conn: Conn, plan_id: int) -> dict[int, ResolvedInput]:
-    """The versions that steps of a plan have made, by asset."""
+    """Return the versions that steps of a plan have made, by asset."""
     records = await rows(
         conn,
         """
@@ -91,7 +87,7 @@ async def made_versions(conn: Conn, plan_id: int) -> dict[int, ResolvedInput]:
 
 
 async def frame_before(conn: Conn, plan_id: int, segment_id: int) -> tuple[int, dict[str, Digest]] | None:
-    """What a segment continues: the selected take of the one before, with *review* the one this plan made for it."""
+    """Return what a segment continues: the previous selected take, or with *review* the one this plan made."""
     records = await rows(
         conn,
         """
@@ -114,7 +110,7 @@ async def frame_before(conn: Conn, plan_id: int, segment_id: int) -> tuple[int, 
 
 
 async def equal_take(conn: Conn, segment_id: int, inputs_digest: Digest, graph: Digest | None) -> int | None:
-    """A take of the segment that was made from this, complete and with its bytes: the selected one, else the newest."""
+    """Return a complete take of the segment with these inputs and its bytes: the selected one, else the newest."""
     return await scalar(
         conn,
         """
@@ -136,7 +132,7 @@ async def equal_take(conn: Conn, segment_id: int, inputs_digest: Digest, graph: 
 
 
 async def equal_version(conn: Conn, asset_id: int, inputs_digest: Digest, graph: Digest | None) -> int | None:
-    """The newest version of the asset that an engine made from this, with its bytes."""
+    """Return the newest version of the asset that an engine made from these inputs, if it has its bytes."""
     return await scalar(
         conn,
         """
@@ -164,7 +160,7 @@ class VersionFile(NamedTuple):
 
 
 async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], VersionFile]:
-    """The files of (asset, version) pairs."""
+    """Return the files of (asset, version) pairs."""
     records = await rows(
         conn,
         """

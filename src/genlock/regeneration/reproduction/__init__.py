@@ -1,1 +1,1 @@
-"""A receipt run again: what it is run with, how it is watched, how like the original it is."""
+"""Reproductions: a receipt rendered again, and the similarity of the result to the original."""

@@ -1,7 +1,4 @@
-"""The rows of reproductions: requested, claimed by a worker, kept alive, finished under the fence.
-
-The fence is the attempt, as for the steps of plans: a worker that finishes names the attempt it was given.
-"""
+"""Queries of reproductions: requested, claimed by a worker, kept alive, finished under the fence."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +29,7 @@ class ClaimedReproduction(Model):
 
 
 async def get_reproduction(conn: Conn, reproduction_id: int) -> Reproduction:
-    """A reproduction as it is now; ``NotFound`` when there is none."""
+    """Return a reproduction. Raise ``NotFound`` if it does not exist."""
     missing = NotFound(
         f"There is no reproduction {reproduction_id}.", hint="`genlock reproductions` lists those of a take."
     )
@@ -53,7 +50,7 @@ async def get_reproduction(conn: Conn, reproduction_id: int) -> Reproduction:
 async def reproductions_of(
     conn: Conn, receipt_id: int, *, after: str | None = None, limit: int = 100
 ) -> Page[Reproduction]:
-    """The reproductions of a receipt, newest first."""
+    """Return the reproductions of a receipt, newest first."""
     reproductions = await many(
         conn,
         Reproduction,
@@ -75,7 +72,7 @@ async def reproductions_of(
 async def insert(
     conn: Conn, receipt_id: int, project_id: int | None, engine: str, runs: int, least: Thresholds, actor: Actor
 ) -> int:
-    """A reproduction that waits for a worker; its id."""
+    """Insert a queued reproduction; return its id."""
     return await scalar(
         conn,
         """
@@ -94,7 +91,7 @@ async def insert(
 
 
 async def under_way(conn: Conn, receipt_id: int) -> int | None:
-    """The reproduction of a receipt that waits or runs, if there is one."""
+    """Return the id of a receipt's queued or running reproduction; ``None`` if there is none."""
     return await scalar(
         conn,
         "SELECT id FROM reproductions WHERE receipt_id = %(id)s AND state IN ('queued', 'running')",
@@ -126,7 +123,7 @@ async def hand_over(conn: Conn, reproduction_ids: Sequence[int]) -> None:
 
 
 async def claim(conn: Conn, reproduction_id: int, worker: str) -> ClaimedReproduction | None:
-    """The reproduction, if it waits; from here on this attempt is the only one that may finish it."""
+    """Claim the reproduction if it is queued; from then on only this attempt may finish it."""
     return await maybe(
         conn,
         ClaimedReproduction,

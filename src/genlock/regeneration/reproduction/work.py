@@ -27,7 +27,7 @@ from genlock.regeneration.making.materialise import OCTETS, PNG
 from genlock.regeneration.making.patience import patiently
 from genlock.regeneration.making.rendering import render_watched
 from genlock.regeneration.making.work import note_loss
-from genlock.regeneration.making.workshop import Workshop
+from genlock.regeneration.making.worker_context import WorkerContext
 from genlock.regeneration.model import StepError
 from genlock.regeneration.plans import step_sql
 from genlock.regeneration.recipe import Recipe
@@ -44,7 +44,7 @@ from genlock.regeneration.reproduction.model import (
 from genlock.regeneration.reproduction.sql import ClaimedReproduction
 from genlock.takes import receipt_sql
 from genlock.takes.claim import Output
-from genlock.takes.difference import surroundings
+from genlock.takes.difference import environment_difference
 from genlock.takes.model import Receipt
 
 logger = logging.getLogger(__name__)
@@ -70,33 +70,33 @@ class _Ran(Model):
     rendered: Rendered
 
 
-async def do_reproduction(shop: Workshop, reproduction_id: int) -> None:
+async def do_reproduction(context: WorkerContext, reproduction_id: int) -> None:
     """Run a reproduction to its end; do nothing if it must not run (any more)."""
-    claimed = await patiently(shop.db, lambda conn: reproduce_sql.claim(conn, reproduction_id, shop.name))
+    claimed = await patiently(context.db, lambda conn: reproduce_sql.claim(conn, reproduction_id, context.name))
     if claimed is None:
         return
-    shop.fault("claimed")
-    folder = shop.scratch / f"reproduction-{claimed.id}-{claimed.attempt}"
+    context.fault("claimed")
+    folder = context.scratch / f"reproduction-{claimed.id}-{claimed.attempt}"
     try:
-        await _do(shop, claimed, folder)
+        await _do(context, claimed, folder)
     except asyncio.CancelledError:
-        await asyncio.shield(patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed)))
+        await asyncio.shield(patiently(context.db, lambda conn: reproduce_sql.give_back(conn, claimed)))
         raise
     except GenlockError as error:
-        await _fail(shop, claimed, StepError(code=error.code, message=error.message, hint=error.hint))
+        await _fail(context, claimed, StepError(code=error.code, message=error.message, hint=error.hint))
     except Exception as error:  # an engine may raise anything: the record has the error, and the worker goes on
         logger.exception("Reproduction %d failed unexpectedly.", claimed.id)
         hint = f"The worker's log has the details. Then try again: `genlock reproduce {claimed.receipt_id}`."
         failure = StepError(code="engine_failed", message=f"{type(error).__name__}: {error}", hint=hint)
-        await _fail(shop, claimed, failure)
+        await _fail(context, claimed, failure)
     finally:
         await asyncio.to_thread(materialise.remove, folder)
 
 
-async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> None:
-    receipt = await patiently(shop.db, lambda conn: receipt_sql.get_receipt(conn, claimed.receipt_id))
-    laid = await _lay_out(shop, receipt, folder)
-    engine = shop.engines.get(laid.recipe.engine)
+async def _do(context: WorkerContext, claimed: ClaimedReproduction, folder: Path) -> None:
+    receipt = await patiently(context.db, lambda conn: receipt_sql.get_receipt(conn, claimed.receipt_id))
+    laid = await _lay_out(context, receipt, folder)
+    engine = context.engines.get(laid.recipe.engine)
     if engine is None:
         raise Unavailable(
             f"This worker has no engine {laid.recipe.engine}.", hint="Start a worker that has it: `genlock worker`."
@@ -105,36 +105,38 @@ async def _do(shop: Workshop, claimed: ClaimedReproduction, folder: Path) -> Non
     ran: list[_Ran] = []
     result: ReproductionResult | None = None
     while result is None:
-        run = await _run(shop, claimed, engine, laid, folder, len(ran))
+        run = await _run(context, claimed, engine, laid, folder, len(ran))
         if run is None:  # stopped: its result is discarded, and another worker starts over
-            await patiently(shop.db, lambda conn: reproduce_sql.give_back(conn, claimed))
+            await patiently(context.db, lambda conn: reproduce_sql.give_back(conn, claimed))
             return
         ran.append(run)
         if len(ran) >= claimed.runs:
             judged = await asyncio.to_thread(
-                _judge, shop.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder
+                _judge, context.store, receipt, laid.recipe, info, ran, claimed.thresholds, folder
             )
             result = None if len(ran) == 1 and verdicts.needs_confirmation(judged.comparison) else judged
-    shop.fault("stored")
-    await patiently(shop.db, lambda conn: _record(conn, shop, claimed, result))
-    shop.fault("recorded")
+    context.fault("stored")
+    await patiently(context.db, lambda conn: _record(conn, context, claimed, result))
+    context.fault("recorded")
 
 
-async def _lay_out(shop: Workshop, receipt: Receipt, folder: Path) -> _Laid:
+async def _lay_out(context: WorkerContext, receipt: Receipt, folder: Path) -> _Laid:
     recipe = recipe_of(receipt)
-    places = await patiently(shop.db, lambda conn: step_sql.places_of(conn, refs_of(recipe)))
-    recipe = await asyncio.to_thread(runnable, recipe, shop.store, places)
+    places = await patiently(context.db, lambda conn: step_sql.places_of(conn, refs_of(recipe)))
+    recipe = await asyncio.to_thread(runnable, recipe, context.store, places)
     try:
-        inputs, files = await asyncio.to_thread(materialise.lay_out, recipe, shop.store, places, folder / "inputs")
-        graph = await asyncio.to_thread(shop.store.read_verified, recipe.graph) if recipe.graph else None
+        inputs, files = await asyncio.to_thread(
+            materialise.write_inputs, recipe, context.store, places, folder / "inputs"
+        )
+        graph = await asyncio.to_thread(context.store.read_verified, recipe.graph) if recipe.graph else None
     except (NotFound, Tampered):
-        await patiently(shop.db, lambda conn: note_loss(conn, shop.store, recipe))
+        await patiently(context.db, lambda conn: note_loss(conn, context.store, recipe))
         raise
     return _Laid(recipe=recipe, inputs=inputs, files=files, graph=graph)
 
 
 async def _run(
-    shop: Workshop, claimed: ClaimedReproduction, engine: Engine, laid: _Laid, folder: Path, number: int
+    context: WorkerContext, claimed: ClaimedReproduction, engine: Engine, laid: _Laid, folder: Path, number: int
 ) -> _Ran | None:
     share = (1 - _COMPARING) / claimed.runs
     spec = RenderSpec(
@@ -147,14 +149,14 @@ async def _run(
     )
 
     async def still_ours(progress: float) -> bool:
-        async with shop.db.transaction() as conn:
+        async with context.db.transaction() as conn:
             # A run that confirms a difference was not expected: the progress waits for it.
             return await reproduce_sql.keep_alive(conn, claimed, min(share * (number + progress), 1 - _COMPARING))
 
-    rendered = await render_watched(shop, engine, spec, laid.files, still_ours)
+    rendered = await render_watched(context, engine, spec, laid.files, still_ours)
     if rendered is None:
         return None
-    outputs, graph = await asyncio.to_thread(materialise.bring_in, rendered, shop.store)
+    outputs, graph = await asyncio.to_thread(materialise.store_outputs, rendered, context.store)
     run = ReproductionRun(outputs=outputs, graph=graph.digest, duration_s=rendered.duration_s)
     digests = {part: output.digest for part, output in outputs.items()}
     return _Ran(run=run, digests=digests, path=rendered.outputs[laid.recipe.produces].path, rendered=rendered)
@@ -185,7 +187,7 @@ def _judge(
         comparison=comparison,
         noise=noise,
         within_noise=None if noise is None else verdicts.within_noise(comparison, noise),
-        surroundings=surroundings(receipt.document, engine, first.run.graph),
+        surroundings=environment_difference(receipt.document, engine, first.run.graph),
         runs=tuple(each.run for each in ran),
     )
 
@@ -215,11 +217,11 @@ def _compared(
     return comparison if picture is None else comparison.model_copy(update={"difference": store.put(picture).digest})
 
 
-async def _record(conn: Conn, shop: Workshop, claimed: ClaimedReproduction, result: ReproductionResult) -> None:
+async def _record(conn: Conn, context: WorkerContext, claimed: ClaimedReproduction, result: ReproductionResult) -> None:
     if not await reproduce_sql.finish(conn, claimed, result):
         return
-    await blobs_sql.note_blobs(conn, await asyncio.to_thread(_blobs, shop.store, result))
-    shop.fault("recording")
+    await blobs_sql.note_blobs(conn, await asyncio.to_thread(_blobs, context.store, result))
+    context.fault("recording")
     await _append_event(conn, claimed, "reproduction.finished", {"verdict": result.comparison.verdict.value})
 
 
@@ -237,12 +239,12 @@ def _blobs(store: Store, result: ReproductionResult) -> list[tuple[Digest, int, 
     return blobs
 
 
-async def _fail(shop: Workshop, claimed: ClaimedReproduction, error: StepError) -> None:
+async def _fail(context: WorkerContext, claimed: ClaimedReproduction, error: StepError) -> None:
     async def fail(conn: Conn) -> None:
         if await reproduce_sql.fail(conn, claimed, error):
             await _append_event(conn, claimed, "reproduction.failed", {"error": error.code, "message": error.message})
 
-    await patiently(shop.db, fail)
+    await patiently(context.db, fail)
 
 
 async def _append_event(conn: Conn, claimed: ClaimedReproduction, verb: str, details: dict[str, Any]) -> None:

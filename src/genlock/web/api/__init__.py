@@ -1,1 +1,1 @@
-"""The JSON API: a module for each concept, a route for each call; every one parses, calls, returns."""
+"""The JSON API: a module per concept, a route per call; every route parses, calls, responds."""

@@ -1,4 +1,4 @@
-"""Assets: named things that go into a generation, and which of their versions is active."""
+"""Assets: the named inputs of generations, and their active versions."""
 
 from typing import Annotated
 
@@ -70,7 +70,7 @@ async def rename_asset(asset_id: Id, new: NewName, conn: Transaction, actor: Cur
 
 @router.post("/assets/{asset_id}/archive", response_model=Asset, **writable_by(Role.CREATOR, 404))
 async def archive_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide an asset from new work. Nothing is deleted, and takes that used it are still judged."""
+    """Archive an asset, hiding it from new work. Nothing is deleted, and takes that used it are still judged."""
     return json_response(await actions.archive_asset(conn, asset_id, actor))
 
 
@@ -84,7 +84,7 @@ async def restore_asset(asset_id: Id, conn: Transaction, actor: CurrentActor) ->
 async def activate(
     asset_id: Id, new: ActivationRequest, request: Request, services: Context, actor: CurrentActor
 ) -> Response:
-    """Make a version the active one. ``report`` lists what became stale and what became fresh again."""
+    """Activate a version. ``report`` lists what became stale and fresh again."""
     async with idempotent_transaction(request) as conn:
         change = await activation.activate(conn, asset_id, new.version, actor, new.note)
     return await respond_with_impact(
@@ -110,7 +110,7 @@ async def get_impact(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """What making a version active would make stale, unknown or fresh, in every project or in one. Changes nothing.
+    """Return what activating a version would make stale, unknown or fresh, per project or in one. Changes nothing.
 
     `limit` is the number of groups of each project; `cursor` continues those of the project in `project_id`.
     """

@@ -54,7 +54,7 @@ ListedState = CaptureState | Literal["review", "all"]
     ),
 )
 async def receive_run(request: Request, services: Context, actor: CurrentActor) -> Response:
-    """Ingest a run: a form with its ``record`` first, then its outputs. The same run again changes nothing."""
+    """Ingest a run: a form with its ``record`` first, then its outputs. Repeating it changes nothing."""
     async with receive_form(request, services.store, services.settings, fields=("record",), files=_FILES) as form:
         fields = single_fields(form.fields, ("record",))
         run = validate_json_field("record", fields["record"], RunRecord) if fields else validate_fields(RunRecord, {})
@@ -104,7 +104,7 @@ async def check_open_graph(new: GraphToCheck, conn: Transaction, actor: CurrentA
 
 @router.get("/captures/{capture_id}", response_model=CaptureDetails, **readable_by(Role.VIEWER, 404))
 async def get_capture(capture_id: Id, conn: Transaction) -> Response:
-    """Return one run that arrived, with its whole record."""
+    """Return a captured run with its whole record."""
     return json_response(await inbox_sql.get_capture(conn, capture_id))
 
 
@@ -129,7 +129,7 @@ async def dismiss_capture(capture_id: Id, conn: Transaction, actor: CurrentActor
 
 
 async def _store_outputs(form: Form, run: RunRecord) -> dict[str, Digest]:
-    """Store the files of the form; each must be the output that the record names."""
+    """Store the files of the form; each must be the output named by the record."""
     uploaded: dict[str, Digest] = {}
     for name, part in sorted(form.files.items()):
         number = int(name.rpartition("_")[2])

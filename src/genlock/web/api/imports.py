@@ -1,4 +1,4 @@
-"""Imports: takes made before Genlock, recorded with what their files say about them."""
+"""Imports: takes made before Genlock, recorded from the metadata of their files."""
 
 import asyncio
 import itertools
@@ -95,7 +95,7 @@ async def import_take(request: Request, services: Context, actor: CurrentActor) 
 
 @router.post("/imports:find", response_model=FoundImports, **writable_by(Role.CREATOR))
 async def find_imports(lookup: ImportLookup, conn: Transaction) -> Response:
-    """Find the takes that have the bytes of these videos: null for each that has not been imported."""
+    """Find the takes that have the bytes of these videos: null for each that was not imported."""
     takes = [(new, new.digest) for new in lookup.takes]
     return json_response(FoundImports(items=tuple(await imports.find_imports(conn, takes))))
 

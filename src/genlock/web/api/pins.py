@@ -1,4 +1,4 @@
-"""Pins: a project or a scene follows a fixed version of an asset."""
+"""Pins: a project or a scene uses a fixed version of an asset."""
 
 from fastapi import APIRouter, Response
 
@@ -28,14 +28,14 @@ async def pin_in_scene(scene_id: Id, asset_id: Id, new: NewPin, conn: Transactio
 
 @router.delete("/projects/{project_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
 async def unpin_in_project(project_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Remove a project's pin, so that it follows the active version again."""
+    """Remove a project's pin, so that it uses the active version again."""
     await activation.unpin(conn, project_id, None, asset_id, actor)
     return no_content()
 
 
 @router.delete("/scenes/{scene_id}/pins/{asset_id}", status_code=204, **writable_by(Role.CREATOR, 404))
 async def unpin_in_scene(scene_id: Id, asset_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Remove a scene's pin, so that it follows its project again."""
+    """Remove a scene's pin, so that its project's pin or the active version applies again."""
     scene = await timeline.get_scene(conn, scene_id)
     await activation.unpin(conn, scene.project_id, scene_id, asset_id, actor)
     return no_content()

@@ -59,7 +59,7 @@ async def start_plan(plan_id: Id, conn: Transaction, actor: CurrentActor, start:
 
 @router.post("/plans/{plan_id}/cancel", response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def cancel_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Cancel a plan at once; finished steps stay."""
+    """Cancel a plan at once; finished steps are kept."""
     return json_response(await actions.cancel(conn, plan_id, actor))
 
 
@@ -71,7 +71,7 @@ async def retry_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Res
 
 @router.post("/plans/{plan_id}/accept", response_model=Plan, **writable_by(Role.CREATOR, 404))
 async def accept_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Select every take that a plan in review made."""
+    """Select every take made by a plan in review."""
     return json_response(await actions.accept(conn, plan_id, actor))
 
 

@@ -45,13 +45,13 @@ async def get_project(project_id: Id, conn: Transaction) -> Response:
 
 @router.patch("/projects/{project_id}", response_model=Project, **writable_by(Role.CREATOR, 404))
 async def rename_project(project_id: Id, new: NewName, conn: Transaction, actor: CurrentActor) -> Response:
-    """Rename a project; its slug stays."""
+    """Rename a project; its slug does not change."""
     return json_response(await _counted(conn, await actions.rename_project(conn, project_id, new.name, actor)))
 
 
 @router.post("/projects/{project_id}/archive", response_model=Project, **writable_by(Role.CREATOR, 404))
 async def archive_project(project_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide a project from counts and reports. Nothing is deleted."""
+    """Archive a project: it leaves counts and reports. Nothing is deleted."""
     return json_response(await _counted(conn, await editing.archive_project(conn, project_id, actor)))
 
 

@@ -1,4 +1,4 @@
-"""The report: what is out of date in a project, why, and what fixing it costs."""
+"""The report: what is out of date in a project, why, and the cost of fixing it."""
 
 from typing import Annotated
 

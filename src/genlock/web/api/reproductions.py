@@ -1,4 +1,4 @@
-"""Reproductions: a receipt run again, and its verdict."""
+"""Reproductions: a receipt rendered again, and the verdict."""
 
 from fastapi import APIRouter, Response
 

@@ -53,7 +53,7 @@ async def rename_scene(scene_id: Id, new: NewName, conn: Transaction, actor: Cur
 
 @router.post("/scenes/{scene_id}/archive", response_model=Scene, **writable_by(Role.CREATOR, 404))
 async def archive_scene(scene_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Hide a scene from counts and reports. Nothing is deleted."""
+    """Archive a scene: it leaves counts and reports. Nothing is deleted."""
     return json_response(await _counted(conn, await editing.archive_scene(conn, scene_id, actor)))
 
 

@@ -31,7 +31,7 @@ class TakeNumber(Model):
     "/scenes/{scene_id}/segments", status_code=201, response_model=Page[SegmentView], **writable_by(Role.CREATOR, 404)
 )
 async def create_segments(scene_id: Id, new: NewSegments, conn: Transaction, actor: CurrentActor) -> Response:
-    """Create segments in a scene, at its end or from ``position`` on; later segments move."""
+    """Create segments in a scene, at its end or from ``position`` on; later segments shift."""
     created = await editing.insert_segments(conn, scene_id, new, actor)
     items = await segment_view.segment_views(conn, [segment.id for segment in created])
     return json_response(Page[SegmentView](items=items, total=len(items)), 201)
@@ -96,13 +96,13 @@ async def get_path(
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
-    """The way from a root to a segment, step by step."""
+    """Return the path from a root to a segment, step by step."""
     return json_response(await explanation.path_of(conn, segment_id, root, after=cursor, limit=limit))
 
 
 @router.patch("/segments/{segment_id}", response_model=SegmentView, **writable_by(Role.CREATOR, 404))
 async def change_segment(segment_id: Id, change: SegmentChange, conn: Transaction, actor: CurrentActor) -> Response:
-    """Rename or move a segment, or change whether it continues the previous one. Omitted fields stay."""
+    """Rename or move a segment, or change whether it is chained. Omitted fields are unchanged."""
     await editing.change_segment(conn, segment_id, change, actor)
     return await _viewed(conn, segment_id)
 

@@ -15,7 +15,7 @@ _TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
 
 
 class Health(Model):
-    """The process answers."""
+    """The process responds."""
 
     status: str
 

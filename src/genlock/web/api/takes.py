@@ -19,7 +19,7 @@ from genlock.web.uploads import form_body, receive_form
 
 router = APIRouter(tags=["takes"], route_class=ApiRoute)
 
-# Receiving a smaller body costs less than checking first that the segment exists; recording checks it anyway.
+# Receiving a smaller body is cheaper than checking first that the segment exists; recording checks it anyway.
 _CHECK_FIRST_BYTES = 2**20
 _PARTS = ("video", "last_frame", "thumbnail")
 _BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
@@ -54,7 +54,7 @@ async def record_take(
     actor: CurrentActor,
     select: Annotated[bool, Query(description="Select the new take.")] = True,
 ) -> Response:
-    """Record a take: a form with the ``claim`` first, then its parts. The same claim again returns the same take."""
+    """Record a take: a form with the ``claim`` first, then its parts. Repeating it returns the same take."""
     if int(request.headers.get("content-length", _CHECK_FIRST_BYTES)) >= _CHECK_FIRST_BYTES:
         async with services.db.transaction() as conn:
             await timeline.get_segment(conn, segment_id)
@@ -78,7 +78,7 @@ async def record_take(
     **writable_by(Role.CREATOR, 404, body_limit=MAX_BATCH),
 )
 async def record_batch(new: NewTakes, services: Context, conn: Transaction, actor: CurrentActor) -> Response:
-    """Record up to 1,000 claims whose outputs are stored already, all or nothing."""
+    """Record up to 1,000 claims whose outputs are already stored, all or nothing."""
     collected = await parts.collect_stored(services.store, [take.claim for take in new.takes])
     recordings = [
         record.Recording(take.segment_id, take.claim, each) for take, each in zip(new.takes, collected, strict=True)

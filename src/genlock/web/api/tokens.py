@@ -33,7 +33,7 @@ async def create_token(request: Request, new: NewToken, conn: Transaction, calle
     """Create a token. Its secret is returned only once."""
     key = request.headers.get(HEADER)
     secret = None if key is None else actions.secret_for_key(caller.secret, key)
-    request.state.claimed_key = None  # the answer holds a secret, so it is worked out again instead of being kept
+    request.state.claimed_key = None  # the response has a secret, so it is derived again instead of stored
     return json_response(await actions.create_token(conn, new, caller.actor, secret=secret), 201)
 
 
@@ -45,5 +45,5 @@ async def list_tokens(conn: Transaction, cursor: Cursor = None, limit: Limit = 1
 
 @router.delete("/tokens/{token_id}", response_model=Token, **writable_by(Role.ADMIN, 404))
 async def revoke_token(token_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Revoke a token. Requests with it are refused from now on."""
+    """Revoke a token. Requests with it are refused from then on."""
     return json_response(await actions.revoke_token(conn, token_id, actor))

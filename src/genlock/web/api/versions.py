@@ -125,7 +125,7 @@ async def _register(request: Request, services: Services, asset: Asset, actor: A
     started_ns = time.time_ns()
     stamp, identity = await asyncio.to_thread(identify_stamped, path, asset.kind, roots=roots)
     _check_digest(fields, identity)
-    await services.files_in_place.remember(path, stamp, identity.digest, started_ns=started_ns)
+    await services.files_in_place.record_verified(path, stamp, identity.digest, started_ns=started_ns)
     same = digest_request(request, fields.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, path.name, fields, actor, same, in_place=str(path))
 
@@ -149,7 +149,7 @@ async def _add(
     same: Digest,
     in_place: str | None = None,
 ) -> Response:
-    """Write the rows of stored bytes, then the report of what they changed."""
+    """Insert the rows of stored bytes, then report their impact."""
     new = NewVersion(
         **identity.model_dump(),
         filename=filename,

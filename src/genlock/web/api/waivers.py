@@ -1,4 +1,4 @@
-"""Waivers: a person accepts a cause, with a reason."""
+"""Waivers: a user accepts a cause, with a reason."""
 
 from fastapi import APIRouter, Response
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["waivers"], route_class=ApiRoute)
 async def waive_cause(new: NewWaiver, conn: Transaction, actor: CurrentActor) -> Response:
     """Accept a cause for segments, a scene or a project: one waiver for each segment that has it now.
 
-    The response holds the first 500 of them, and `total`.
+    The response has the first 500 waivers, and `total`.
     """
     return json_response(await waivers.waive(conn, new, actor), 201)
 

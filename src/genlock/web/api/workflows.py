@@ -34,7 +34,7 @@ async def get_bindings(asset_id: Id, number: Number, services: Context) -> Respo
 
 
 def bindings_of(store: Store, asset: Asset, digest: Digest, declared: dict[str, Any] | None) -> WorkflowBindings:
-    """Return the bindings of a workflow's stored bytes. Raises ``Invalid`` if they do not fit. Blocks."""
+    """Return the bindings of a workflow's stored bytes. Raise ``Invalid`` if they do not fit. Blocks."""
     if asset.kind is not Kind.WORKFLOW:
         raise Invalid(
             f"{asset.kind.value}:{asset.name} is not a workflow, and only workflows have bindings.",

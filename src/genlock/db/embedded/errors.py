@@ -101,25 +101,25 @@ def error_of_output(output: str, *, home: Path, sockets: Path | None = None, doi
     for entry in OUTPUT_ERRORS:
         if entry.pattern.search(output):
             message = entry.message.format(home=home, sockets=sockets or home)
-            return entry.kind(message, hint=f"{entry.hint} PostgreSQL said: {_gist(output)}")
+            return entry.kind(message, hint=f"{entry.hint} PostgreSQL said: {_summary(output)}")
     return Unavailable(
         f"{doing} failed in {home}.",
-        hint=f"PostgreSQL said: {_gist(output)} Its log is {home / 'server.log'}.",
+        hint=f"PostgreSQL said: {_summary(output)} Its log is {home / 'server.log'}.",
     )
 
 
-def _gist(output: str) -> str:
+def _summary(output: str) -> str:
     """Return the lines with errors, without time and process; the last lines if there are none."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|error:|could not", line)]
+    relevant = [line for line in lines if re.search(r"FATAL|PANIC|ERROR|HINT|error:|could not", line)]
     return (
-        " ".join(re.sub(r"^.*?(?=FATAL|PANIC|ERROR|HINT)", "", line) for line in (telling or lines)[-4:]) or "nothing."
+        " ".join(re.sub(r"^.*?(?=FATAL|PANIC|ERROR|HINT)", "", line) for line in (relevant or lines)[-4:]) or "nothing."
     )
 
 
 @contextmanager
-def explained(home: Path) -> Generator[None, None, None]:
-    """Turn a system error about the data folder into one with a hint."""
+def os_errors_with_hints(home: Path) -> Generator[None, None, None]:
+    """Convert a system error about the data folder to one with a hint."""
     try:
         yield
     except OSError as error:

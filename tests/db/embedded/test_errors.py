@@ -13,7 +13,7 @@ from psycopg import sql
 from tests.db.embedded.stage import IS_ROOT, Stage, copied_installation, until, words, write_word
 
 from genlock.db.embedded import server
-from genlock.db.embedded.trouble import error_of_output
+from genlock.db.embedded.errors import error_of_output
 from genlock.errors import Conflict, Invalid, Unavailable
 
 MB = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Whether a server accepts connections, by the first messages of PostgreSQL's protocol over its socket.
+"""Probes whether a server accepts connections, by the first messages of PostgreSQL's protocol over its socket.
 
 `postmaster.pid` does not show it: it still says "ready" while the server recovers from the death of one of its
 processes. See "Message Flow: Start-up" and "Error and Notice Message Fields" in PostgreSQL's manual.
@@ -22,8 +22,8 @@ class Answer(StrEnum):
     LATER = "later"  # it starts, recovers or stops
 
 
-def greet(path: Path, *, user: str, database: str) -> Answer:
-    """Connect to a server's socket and disconnect. Raises ``OSError`` if no process listens."""
+def probe(path: Path, *, user: str, database: str) -> Answer:
+    """Connect to a server's socket and disconnect. Raise ``OSError`` if no process listens."""
     fields = b"\0".join([b"user", user.encode(), b"database", database.encode(), b"", b""])
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(os.fsencode(path))

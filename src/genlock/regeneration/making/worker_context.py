@@ -1,4 +1,4 @@
-"""What a worker works with."""
+"""The context of a worker: its engines, database, store and settings."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,10 +16,10 @@ def no_fault(_point: str) -> None:
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What a worker works with. When ``ending`` is set, running renders are stopped and their steps requeued.
+class WorkerContext:
+    """The context of a worker. When ``ending`` is set, running renders are stopped and their steps requeued.
 
-    ``fault`` is called at named points, so that tests can kill it exactly there.
+    ``fault`` is called at named points, so that tests can kill the worker exactly there.
     """
 
     db: Database
