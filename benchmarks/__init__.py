@@ -1,1 +1,1 @@
-"""How fast Genlock is, measured: `python -m benchmarks`, described in `docs/performance.md`."""
+"""Benchmarks of Genlock: `python -m benchmarks`, described in `docs/performance.md`."""

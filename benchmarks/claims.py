@@ -1,4 +1,4 @@
-"""Claims like those that the generated receipts come from, for what is recorded while measuring."""
+"""Claims like those of the generated receipts, for recordings during the measurement."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Measures: the same thing many times, in milliseconds, bounded in count and in time."""
+"""Measures repeated calls in milliseconds, bounded in number and time."""
 
 import time
 from collections.abc import Awaitable, Callable, Generator, Sequence

@@ -1,4 +1,4 @@
-"""How long commands take to start, compared with the import of the HTTP client that they use."""
+"""Measures the start of commands, compared with the import of their HTTP client."""
 
 import os
 import subprocess

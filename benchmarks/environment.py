@@ -81,12 +81,12 @@ class Serving:
     ready_s: float
 
     def client(self) -> httpx.Client:
-        """A client with one connection and the administrator's token."""
+        """Return a client with one connection and the administrator's token."""
         headers = {"Authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=TIMEOUT_S, verify=False)
 
     def memory_mb(self) -> float:
-        """The memory of the server process."""
+        """Return the memory of the server process."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
         return int(kilobytes) / 1024

@@ -1,4 +1,4 @@
-"""The floors: what the same machine and the same cluster can do at best, measured in the same run."""
+"""Lower bounds: the best that the same machine and cluster can do, measured in the same run."""
 
 import hashlib
 import random

@@ -1,4 +1,4 @@
-"""What follows from a generated history: judged inputs, counts, out-of-date contents, and a few waivers."""
+"""Computes what a generated history implies: judged inputs, counts, out-of-date contents, and a few waivers."""
 
 import psycopg
 from psycopg import sql
@@ -11,7 +11,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def follow(conn: Connection) -> None:
-    """What follows from history alone."""
+    """Compute what history alone implies."""
     conn.execute("SET LOCAL work_mem = '512MB'")
     conn.execute("INSERT INTO take_counters SELECT id, %s FROM segments", (TAKES,))
     conn.execute(
@@ -46,7 +46,7 @@ def follow(conn: Connection) -> None:
 
 
 def set_sequences(conn: Connection) -> None:
-    """Ids go on behind those that were copied in."""
+    """Advance the sequences beyond the copied ids."""
     for table in ("projects", "assets", "contents", "derivations", "scenes", "segments", "takes", "receipts"):
         conn.execute(
             sql.SQL("SELECT setval(pg_get_serial_sequence({}, 'id'), (SELECT max(id) FROM {}))").format(

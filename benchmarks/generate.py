@@ -1,4 +1,4 @@
-"""Fills an empty, migrated database with a benchmark's data: history, and the present that follows from it, by COPY.
+"""Fills an empty, migrated database with a benchmark's data by COPY: history, and the current state derived from it.
 
 layout ─▶ library ─▶ receipts ─COPY─▶ takes, receipts, inputs, outputs, selected takes, runs, links
                                         └─SQL─▶ judged inputs, usage counts ─▶ outdated contents ─▶ VACUUM ANALYZE
@@ -62,7 +62,7 @@ class Rows:
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, table: str, *values: object) -> None:
-        """One row; ``None`` is null."""
+        """Append a row; ``None`` is null."""
         self.lines[table].append("\t".join(["\\N" if value is None else str(value) for value in values]))
 
 
@@ -236,7 +236,7 @@ def _record_scene(rows: Rows, scene: Scene, world: World, take_id: int) -> int:
 
 
 def _common(scene: Scene, world: World, number: int) -> list[Line]:
-    """What all takes of a scene share, and the LoRA of its character."""
+    """Return the inputs that all takes of a scene share, and the LoRA of its character."""
     draw, shared, fresh = world.draw, world.shared, FRESH[number]
     wide = scene.project_id == 1 and scene.id % 2 == 0
     if wide:

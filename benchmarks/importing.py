@@ -1,4 +1,4 @@
-"""How fast ``genlock import`` is: a folder of small videos, first as a dry run, then imported, then imported again."""
+"""Measures ``genlock import``: a folder of small videos as a dry run, then imported, then imported again."""
 
 # PyAV's stubs leave the keyword arguments of add_stream open.
 # pyright: reportUnknownMemberType=false

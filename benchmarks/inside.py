@@ -21,7 +21,7 @@ FILES = 2000
 
 
 async def activation_transaction(url: str, keys: Keys) -> Row:
-    """The transaction alone, from its first statement to the end of its commit."""
+    """Measure the transaction alone, from its first statement to the end of its commit."""
     row = Row("activate it: the transaction", 20, floor="commit")
     db = Database(url)
     await db.open()
@@ -40,7 +40,7 @@ async def activation_transaction(url: str, keys: Keys) -> Row:
 
 
 async def reports_alone(url: str, keys: Keys) -> list[Row]:
-    """Reports and the what-if as functions: without HTTP, and without counting what could be restored."""
+    """Measure reports and the what-if as functions: without HTTP, and without counting what could be restored."""
     small = Row("report of 1k segments, in the process, without restorable")
     giant = Row("report of the giant project, in the process, without restorable")
     what_if = Row("what-if of half the giant, in the process")
@@ -65,7 +65,7 @@ async def reports_alone(url: str, keys: Keys) -> list[Row]:
 
 
 def register_file(scratch: Path, floor_mb_s: float) -> Row:
-    """Both digests of a large safetensors file in one read, against bare SHA-256."""
+    """Measure both digests of a large safetensors file in one pass, against plain SHA-256."""
     path = scratch / "model.safetensors"
     header = f'{{"w":{{"dtype":"U8","shape":[{FILE_BYTES}],"data_offsets":[0,{FILE_BYTES}]}}}}'.encode()
     header += b" " * (-len(header) % 8)

@@ -26,7 +26,7 @@ class Keys:
 
 
 def draw_keys(url: str) -> Keys:
-    """Keys from a generated database: segments weighted by project, LoRAs from both ends of the distribution."""
+    """Draw keys from a generated database: segments weighted by project, LoRAs from both ends of the distribution."""
     draw = random.Random(4)
     with psycopg.connect(url, options="-c search_path=genlock") as conn:
 

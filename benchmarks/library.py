@@ -107,7 +107,7 @@ class Shared:
     zipf: list[int]  # of 4096 draws, which LoRA each is
 
     def lora(self, draw: random.Random) -> Asset:
-        """A LoRA: the first is used by every seventh take, the last by hardly any."""
+        """Return a LoRA: the first is used by every seventh take, the last by almost none."""
         return self.loras[self.zipf[draw.getrandbits(12)]]
 
 
@@ -126,7 +126,7 @@ def shared_of(library: Library) -> Shared:
 
 
 def mostly(draw: random.Random, asset: Asset, share: float) -> Used:
-    """The expected content with this probability, else an earlier one if there is any."""
+    """Return the expected content with this probability, else an earlier one if there is any."""
     if asset.active == 1 or draw.random() < share:
         return asset.expected
     return asset.contents[draw.randrange(asset.active - 1)]

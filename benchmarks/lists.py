@@ -1,13 +1,4 @@
-"""The lists and actions that people use all day, in projects of known shapes next to the generated ones.
-
-    lists       scenes of 100, each one chain             1,000 segments
-    one-scene   one scene of unchained segments          10,000
-    one-chain   one scene that is one chain               1,000
-    giant       the generated project, a fifth of all receipts
-
-Every segment uses the LoRA "few" or "most". A new version of one makes some stale, then one of the other makes all
-stale: a page must take as long either way.
-"""
+"""Measures the lists and actions of daily use, in projects of known shapes next to the generated ones."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -45,7 +36,7 @@ class _Project:
     limit_ms: float
 
     def group(self, lora: int) -> str:
-        """The group of the report for the segments that still use the first version."""
+        """Return the id of the report's group of segments that still use the first version."""
         return f"/projects/{self.id}/staleness-report/groups/asset-{lora}-1-2"
 
 
@@ -110,7 +101,7 @@ def _get(http: httpx.Client, row: Row, path: str) -> Row:
 
 
 def _drafts(http: httpx.Client, project: _Project) -> Row:
-    """A plan of everything that is stale, drafted and cancelled again."""
+    """Measure a plan of everything stale, drafted and cancelled."""
     body = {"project_id": project.id, "selection": {"all": True}}
     row = Row("draft a plan of 10,000", 2000)
 
@@ -121,7 +112,7 @@ def _drafts(http: httpx.Client, project: _Project) -> Row:
 
 
 def _waivers(http: httpx.Client, project: _Project) -> Row:
-    """A waiver for every segment of the scene; the next version ends them."""
+    """Measure a waiver for every segment of the scene; the next version ends them."""
     body = {"scene_id": project.scenes[0].id, "asset_id": project.most, "reason": "measured"}
     return _act(
         Row("waive a scene of 10,000", 1500),
@@ -131,7 +122,7 @@ def _waivers(http: httpx.Client, project: _Project) -> Row:
 
 
 def _restorable(http: httpx.Client, project: _Project, shared: dict[str, int], outputs: list[dict[str, str]]) -> Row:
-    """The report of 1,000 stale segments, each with an earlier take that can be selected again."""
+    """Measure the report of 1,000 stale segments, each with an earlier take that can be selected again."""
 
     def assets(_: int) -> dict[str, int]:
         return shared | {"lora": project.most}

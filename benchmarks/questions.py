@@ -1,4 +1,4 @@
-"""The rows of the table: what people ask Genlock and tell it, through HTTP."""
+"""The rows of the table: reads and writes through HTTP."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ BATCH = 500
 
 
 def reads(http: httpx.Client, keys: Keys) -> Iterator[Row]:
-    """Every question, with keys from the skew."""
+    """Measure every read, with keys drawn from the skewed data."""
 
     def get(row: Row, path: Callable[[int], str], *, count: int = 200, seconds: float = 4) -> Row:
         try:
@@ -62,7 +62,7 @@ def reads(http: httpx.Client, keys: Keys) -> Iterator[Row]:
 
 
 def activations(http: httpx.Client, keys: Keys) -> Row:
-    """The whole call that makes half of the giant stale, its report included; reverted after each."""
+    """Measure the whole call that makes half of the giant stale, including its report; reverted after each."""
     row = Row("activate it: the whole call with its report", 200)
 
     def activate(version: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def stored_outputs(http: httpx.Client) -> dict[str, str]:
 
 
 def single(http: httpx.Client, keys: Keys, outputs: dict[str, str], seconds: float = 4) -> Row:
-    """Recordings, each one call and one durable transaction, by one client."""
+    """Measure recordings, each one call and one durable transaction, by one client."""
     row = Row("record a receipt, one durable call each", 300, unit="/s", floor="commit")
     with wire(http) as sending:
         number, began, done = time.time_ns(), time.perf_counter(), 0
@@ -120,7 +120,7 @@ def single(http: httpx.Client, keys: Keys, outputs: dict[str, str], seconds: flo
 
 
 def batches(http: httpx.Client, keys: Keys, outputs: dict[str, str], count: int = 6) -> Row:
-    """Recordings in bulk."""
+    """Measure recordings in batches."""
     row = Row(f"record receipts in bulk, {BATCH} a call", 3000, unit="/s", floor="copy")
     number, spent = time.time_ns(), 0.0
     with wire(http) as sending:

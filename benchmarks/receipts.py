@@ -1,7 +1,4 @@
-"""Receipts as Genlock writes them, made a thousand times faster than by recording: text put together in order.
-
-The documents are canonical (RFC 8785) and complete; `tests/benchmarks` holds them to Genlock's own functions.
-"""
+"""Receipts as Genlock writes them, generated a thousand times faster than by recording, as text."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether recording a take depends on the size of its scene: a scene of 10 segments against one of 10,000."""
+"""Measures whether the size of the scene affects recording a take: 10 segments against 10,000."""
 
 import time
 from collections.abc import Iterator, Sequence

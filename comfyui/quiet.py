@@ -16,7 +16,7 @@ class Quiet:
         self._where = where
 
     def __enter__(self) -> None:
-        """Nothing to begin."""
+        """Enter the block."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> bool:
         if error is None or not isinstance(error, Exception):

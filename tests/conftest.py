@@ -126,7 +126,7 @@ async def new_token(
 
 @asynccontextmanager
 async def client_of(app: FastAPI, secret: str | None) -> AsyncGenerator[httpx.AsyncClient]:
-    """A client that speaks to the application without a network."""
+    """Create a client that calls the application without a network."""
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test", headers=headers) as opened:
         yield opened
@@ -149,7 +149,7 @@ class LiveServer:
     _server: HttpServer | None = None
 
     def client(self, secret: str | None = None) -> httpx.Client:
-        """A client of it, with an administrator's token unless another is given."""
+        """Create a client of it, with an administrator's token by default."""
         headers = {"Authorization": f"Bearer {secret or self.token}"}
         # Loading the certificates takes longer than most requests, and plain HTTP has none.
         return httpx.Client(base_url=self.url, headers=headers, timeout=60, verify=False)
@@ -201,7 +201,7 @@ class LiveServer:
             await db.close()
 
     def count(self, app: ASGIApp) -> ASGIApp:
-        """``app``, with every byte counted that it takes of a body before it answers."""
+        """Wrap ``app`` to count every byte of a body that it reads before it responds."""
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             answered = False

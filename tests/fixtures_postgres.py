@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL for a test session, and a new database in it for each test that asks.
+"""A throw-away PostgreSQL for a test session, and a new database in it for each test that requests one.
 
 The server is any PostgreSQL from 15 on, where `GENLOCK_TEST_DATABASE_URL` names one that may create databases and
 roles; otherwise an embedded one. That one runs without fsync and, where there is room, in memory: its files do not

@@ -28,7 +28,7 @@ ROLE = "genlock_tests"
 
 @contextmanager
 def stock_server(programs: Path) -> Generator[str, None, None]:
-    """The URL of a new server, from the programs in a folder."""
+    """Start a new server with the programs in a folder; yield its URL."""
     folder = Path(tempfile.mkdtemp(prefix="genlock-stock-"))
     owner = choose(folder)
     try:
@@ -78,7 +78,7 @@ def _leave(number: int, _: object) -> None:
 
 
 def main() -> int:
-    """Runs the command and gives its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(description="Run a command against a throw-away stock PostgreSQL.")
     parser.add_argument("--bin", type=Path, default=DEBIAN_15, help="the folder of initdb and pg_ctl")
     parser.add_argument("command", nargs=argparse.REMAINDER)

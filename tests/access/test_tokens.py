@@ -1,4 +1,4 @@
-"""Tokens let in whom they should, from the moment they should, to the moment they should."""
+"""Tokens grant access to whom they should, from when they should until when they should."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is particular to the store on disk: where files lie, their rights, full disks, file systems without links."""
+"""Specific to the store on disk: paths, permissions, full disks, file systems without links."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Real kills: a process that writes is ended with SIGKILL, and the store is looked at afterwards."""
+"""Real kills: a writing process is ended with SIGKILL, and the store is checked afterwards."""
 
 import random
 import signal

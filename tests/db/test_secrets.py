@@ -133,6 +133,6 @@ def test_no_process_of_a_server_has_the_password_on_its_command_line(database: s
 
 
 def _command_lines(pid: int) -> list[str]:
-    """The command lines of a process and its children."""
+    """Return the command lines of a process and its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [Path(f"/proc/{process_id}/cmdline").read_bytes().decode() for process_id in (pid, *children)]

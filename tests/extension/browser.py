@@ -54,7 +54,7 @@ class Page:
         return until(lambda: self.value(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"))
 
     def press(self, key: str, code: int, modifiers: int = 0) -> None:
-        """Press and release a key, as a user at the keyboard does."""
+        """Press and release a key as a user does."""
         named: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
         for kind in ("rawKeyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, **named)

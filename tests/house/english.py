@@ -1,7 +1,7 @@
-"""What the project's files say and how they name things, and where that is not plain English.
+"""Finds names and texts of the project's files that are not plain English.
 
-python -m tests.house.english                      # each room and its number of findings
-python -m tests.house.english src/genlock/web/api  # the findings of a room, or of a file
+python -m tests.house.english # each room and its number of findings python -m tests.house.english src/genlock/web/api #
+the findings of a room, or of a file
 """
 
 import ast

@@ -85,3 +85,16 @@ NAME_PARTS = {
     "anew": "again",
     "whoever": "caller",
 }
+
+# First words of a function's docstring that are not verbs in the imperative.
+NOT_IMPERATIVE = 'begin with a verb in the imperative: "Return …", "Raise ``Invalid`` if …", "Store …"'
+OPENERS = {
+    **dict.fromkeys(("the", "a", "an", "all", "one", "every", "each", "both", "some", "any", "no"), '"Return the …"'),
+    **dict.fromkeys(("this", "these", "those", "its", "their", "another", "other", "new"), '"Return the …"'),
+    **dict.fromkeys(("whether", "if"), '"Return whether …"'),
+    **dict.fromkeys(("true:", "false:", "true", "false", "none"), '"Return true if …"'),
+    **dict.fromkeys(("what", "which", "who", "how", "where", "why", "when"), '"Return the …", "Return whether …"'),
+    **dict.fromkeys(("it", "they", "that", "there", "nothing", "everything", "only", "even", "also"), NOT_IMPERATIVE),
+    **dict.fromkeys(("for", "by", "in", "of", "from", "with", "as", "at", "on", "to", "after"), NOT_IMPERATIVE),
+    **dict.fromkeys(("before", "since", "up", "whatever", "whichever", "whoever", "early", "half"), NOT_IMPERATIVE),
+}

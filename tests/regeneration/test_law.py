@@ -143,7 +143,7 @@ async def _require_law(studio: Studio, history: History) -> None:
 
 
 async def _require_counts(studio: Studio, history: History) -> None:
-    """The restorable count of the report is the number that a plan of the whole group restores."""
+    """Check that the restorable count of the report is the number that a plan of the whole group restores."""
     async with studio.db.snapshot() as conn:
         scenes = sorted(studio.scenes.values())
         situation = await situation_sql.load(conn, studio.project_id, scenes)

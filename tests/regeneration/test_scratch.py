@@ -77,7 +77,7 @@ def test_the_folder_of_a_running_worker_is_unchanged(tmp_path: Path, hold: Hold)
 
 
 def _may_unshare() -> bool:
-    """Whether this user may start a process in a new PID namespace, as containers do."""
+    """Return whether this user may start a process in a new PID namespace, as containers do."""
     command = shutil.which("unshare")
     return command is not None and subprocess.run([command, "--pid", "--fork", "true"], check=False).returncode == 0
 

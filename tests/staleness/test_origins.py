@@ -8,7 +8,7 @@ RAIN, TINY = 3, 5
 
 
 def own(position: int, *versions: Ref) -> OwnCause:
-    """An own cause of the segment at a position: direct if it is about the version at its root."""
+    """Return an own cause of the segment at a position: direct if it is about the version at its root."""
     direct = len(versions) == 1
     return OwnCause(position, position, direct, waived=False, digest=b"rain", versions=versions, binding=1)
 

@@ -1,4 +1,4 @@
-"""The stage of the tests of takes: one database for all of them, in which nothing stays."""
+"""The stage of the tests of takes: one database for all of them, which each leaves unchanged."""
 
 from collections.abc import AsyncGenerator
 

@@ -42,7 +42,7 @@ async def add(conn: Conn, scene: Scene, actor: Actor, count: int = 1, position: 
 
 
 async def order(conn: Conn, scene: Scene) -> list[int]:
-    """The ids of a scene's segments in order, having checked that positions are 1, 2, 3 …"""
+    """Return the ids of a scene's segments in order, after checking that positions are 1, 2, 3 …"""
     segments = await sql.segments_of(conn, scene.id)
     assert [segment.position for segment in segments] == list(range(1, len(segments) + 1))
     assert await sql.segments_total(conn, scene.id) == len(segments)

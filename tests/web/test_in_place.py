@@ -75,7 +75,7 @@ def by_other_bytes(path: Path) -> None:
 
 
 def by_hard_link(path: Path) -> None:
-    """With a file of the same size, since one of another size is known to be different."""
+    """Replace the file by a hard link to another of the same size, since a different size shows at once."""
     other = path.parents[2] / "other"
     other.write_bytes(WEIGHTS[::-1])
     path.unlink()

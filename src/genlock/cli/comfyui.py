@@ -150,7 +150,7 @@ def _pack_in(folder: Path) -> Path:
 
 
 def _copy(target: Path) -> None:
-    """The files, put in place by one rename; what was there goes."""
+    """Install the files by one rename, replacing earlier ones."""
     new = target.with_name(f".{_PACK}-{secrets.token_hex(4)}")
     old = target.with_name(f".{_PACK}-{secrets.token_hex(4)}")
     try:

@@ -82,7 +82,7 @@ def _take_common_options(ctx: typer.Context, arguments: dict[str, Any]) -> Commo
 
 
 def _check_ignored_url(session: Session, command_path: str, reason: str) -> None:
-    """For a command that ignores it, refuse a server given as an option, and report one given in the environment."""
+    """Refuse a server given as an option, and report one in the environment, for a command that ignores both."""
     if session.options.url is not None or session.options.token is not None:
         raise Invalid(
             f"`{command_path}` does not use --url or --token: {reason}.", hint="Leave them out.", code=BAD_SETTING

@@ -1,4 +1,4 @@
-"""What every store must do, run over every implementation."""
+"""Requirements of every store, checked on every implementation."""
 
 import hashlib
 import os

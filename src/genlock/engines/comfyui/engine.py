@@ -52,7 +52,7 @@ class ComfyUIEngine:
         self._stops = Stops(Event)
 
     async def describe(self) -> EngineInfo:
-        """The server's version, what it runs on, its flags and node packs; ``Unavailable`` if it does not answer."""
+        """Return the server's version, environment, flags and packs. Raise ``Unavailable`` if it does not answer."""
         async with connected(self._url) as client:
             version, environment = await _environment(client)
         return EngineInfo(**OFFER.model_dump(), version=version, environment=environment)

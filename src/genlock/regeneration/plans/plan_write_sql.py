@@ -11,7 +11,7 @@ from genlock.regeneration.model import PlanNote, PlanState
 
 
 async def holding_plans(conn: Conn, plan_id: int) -> list[dict[str, Any]]:
-    """Other plans that hold a segment or asset of this one, with what they hold."""
+    """Return other plans that hold a segment or asset of this one, with what they hold."""
     return await rows(
         conn,
         """

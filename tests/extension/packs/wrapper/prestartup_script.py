@@ -8,7 +8,7 @@ run_node = execution.execute
 
 
 async def execute(*arguments: Any) -> Any:
-    """Whatever it was."""
+    """Run the wrapped function."""
     return await run_node(*arguments)
 
 
