@@ -60,9 +60,9 @@ class Page(Model, Generic[T]):
 
 
 class Role(StrEnum):
-    """What a token may do. Viewer, creator, admin: each may do what the one before it may.
+    """The permissions of a token. Viewer, creator, admin: each includes the previous one.
 
-    ``capture`` is apart from them: ComfyUI's extension sends runs with it, and it may call only the routes for that.
+    ``capture`` is separate: ComfyUI's extension sends runs with it, and it may only call the routes for that.
     """
 
     CAPTURE = "capture"
@@ -71,7 +71,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
     def includes(self, other: "Role") -> bool:
-        """Whether this role may do what ``other`` may."""
+        """Return whether this role includes the permissions of ``other``."""
         if Role.CAPTURE in {self, other}:
             return self is other
         order = list(Role)
@@ -79,9 +79,9 @@ class Role(StrEnum):
 
 
 class Actor(Model):
-    """Who asks: a token's name and role. Every write carries one.
+    """The author of a request: a token's name and role. Every write has one.
 
-    ``projects`` are the ids of the projects to which a token of the role ``capture`` is limited; None for no limit.
+    ``projects`` are the ids of the projects to which a token of the role ``capture`` is limited; ``None`` for no limit.
     """
 
     token_id: int | None
@@ -90,7 +90,7 @@ class Actor(Model):
     projects: tuple[int, ...] | None = None
 
     def may_record_in(self, project_id: int | None) -> bool:
-        """Whether runs of this actor may become takes of a project; one that does not exist has the id None."""
+        """Return whether runs of this actor may become takes of a project; ``None`` is one that does not exist."""
         return self.projects is None or project_id in self.projects
 
 

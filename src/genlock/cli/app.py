@@ -48,7 +48,7 @@ def root(
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    gc.set_threshold(50_000)  # imports allocate many objects and leave no garbage; collecting takes a sixth of a start
-    # httpx does without its own command line where that cannot be imported, and importing it takes as long as the rest.
+    gc.set_threshold(50_000)  # imports allocate many objects and no garbage; collecting takes a sixth of a start
+    # httpx works without its own command line, whose import takes as long as the rest.
     sys.modules["httpx._main"] = ModuleType("httpx._main")
     app(prog_name="genlock")

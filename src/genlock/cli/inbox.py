@@ -94,7 +94,7 @@ def assign_capture(
 
 @command(inbox, "dismiss", example="genlock inbox dismiss 12")
 def dismiss_capture(session: Session, capture: CaptureArgument) -> None:
-    """Take a run out of the inbox, or its take out of those for review. Its record and its take stay."""
+    """Remove a run from the inbox, or its take from those for review. Its record and its take are kept."""
     dismissed = session.gl.dismiss_capture(capture)
     is_take = dismissed.state is CaptureState.RECORDED
     outcome = "is reviewed: its take stays, not selected" if is_take else "is out of the inbox"

@@ -124,7 +124,7 @@ async def assign_capture(
 
 @router.delete("/captures/{capture_id}", response_model=Capture, **writable_by(Role.CREATOR, 404))
 async def dismiss_capture(capture_id: Id, conn: Transaction, actor: CurrentActor) -> Response:
-    """Remove a run from the inbox, or from the takes for review. Its record and its take stay."""
+    """Remove a run from the inbox, or from the takes for review. Its record and its take are kept."""
     return json_response(await ingest.dismiss(conn, capture_id, actor))
 
 
