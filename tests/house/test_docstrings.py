@@ -26,7 +26,11 @@ def test_a_book():
 def remove():
     """Remove a book; return whether it existed."""
 '''
-NOT_YET = ("src/genlock/staleness/",)
+NOT_YET = (  # rooms that are not in the imperative yet
+    *(f"src/genlock/{room}/" for room in ("capture", "engines/comfyui", "graphs", "staleness")),
+    "comfyui/",
+    *(f"tests/{room}/" for room in ("capture", "comfyui", "extension", "graphs")),
+)
 
 
 def test_every_function_is_described_by_a_verb() -> None:

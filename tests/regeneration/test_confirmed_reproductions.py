@@ -19,7 +19,7 @@ from tests.regeneration.test_reproduce import (
 
 from genlock.engines.media import decoded, encode_video, frames_digest
 from genlock.engines.model import Engine, EngineInfo, Rendered, RenderSpec, Report
-from genlock.engines.registry import engines_here
+from genlock.engines.registry import configured_engines
 from genlock.regeneration.reproduction.model import Reproduction, Thresholds, Verdict
 from genlock.regeneration.worker import run_worker
 from genlock.settings import Settings
@@ -68,7 +68,7 @@ async def reproduced(
 @pytest.mark.parametrize("runs", [1, 2])
 async def test_a_difference_that_a_second_run_does_not_have_is_not_reported(studio: Studio, runs: int) -> None:
     (segment,) = await studio.shoot("A", 1, **LARGER)
-    engine = Flickering(engines_here(Settings())["sketch"], 1)
+    engine = Flickering(configured_engines(Settings())["sketch"], 1)
     done = await reproduced(studio, (await receipt_of(studio, segment)).id, engine, runs)
     assert (done.verdict, engine.started, done.progress) == (Verdict.IDENTICAL, 2, 1)
     assert done.result is not None and done.result.noise is not None
@@ -84,7 +84,7 @@ async def test_a_difference_that_two_runs_have_is_reported_after_both(studio: St
     path.write_bytes(original_video(studio, receipt, tmp_path).read_bytes())
     _coarsen(path)
     other = await recorded_elsewhere(studio, receipt, path)
-    engine = Flickering(engines_here(Settings())["sketch"])
+    engine = Flickering(configured_engines(Settings())["sketch"])
     done = await reproduced(studio, other, engine)
     assert (done.verdict, engine.started) == (Verdict.DIFFERENT, 2)
     assert done.result is not None and done.result.comparison.why.endswith(" 2 runs agree.")
@@ -101,6 +101,6 @@ async def test_what_no_second_run_can_change_runs_once(studio: Studio, tmp_path:
     encode_video(close, [frames[0], np.clip(frames[1].astype(np.int16) + 1, 0, 255).astype(np.uint8), frames[2]], 16)
     lenient = Thresholds(psnr_db=20, ssim=0.5)
     for path, verdict in ((shorter, Verdict.DIFFERENT), (close, Verdict.VISUALLY_EQUAL)):
-        engine = Flickering(engines_here(Settings())["sketch"])
+        engine = Flickering(configured_engines(Settings())["sketch"])
         done = await reproduced(studio, await recorded_elsewhere(studio, receipt, path), engine, least=lenient)
         assert (done.verdict, engine.started) == (verdict, 1)
