@@ -17,6 +17,8 @@ from genlock.digest import digest_of
 PATTERN = "{project}/{scene}/{segment}"
 FILES = (("text_encoder", "umt5"), ("vae", "wan_vae"), ("model", "wan"), ("lora", "rain"))
 
+WHY_NOT_READ = "only mp4, mov, webm, mkv, webp, gif, apng, png are read"
+
 
 def _picture(path: Path, shade: int) -> Path:
     Image.fromarray(frames(shade, 1)[0]).save(path, "PNG")
@@ -96,7 +98,7 @@ def test_a_dry_run_an_import_and_a_second_import_give_the_same_report(
         ("walk", 2, "graph", True),
     ]
     assert (wet["sentence"], wet["explained"], wet["total"]) == ("60 % of 5 takes can be explained", 3, 5)
-    assert wet["skipped"] == [{"name": f"{slug.upper()}/night/notes.txt", "why": "only mp4, webm, webp, png are read"}]
+    assert wet["skipped"] == [{"name": f"{slug.upper()}/night/notes.txt", "why": WHY_NOT_READ}]
     same = ("inputs", "missing", "evidence", "explained", "source", "notes", "name")
     assert [[take[key] for key in same] for take in dry["items"]] == [
         [take[key] for key in same] for take in wet["items"]
@@ -135,7 +137,7 @@ def test_the_report_lists_what_is_explained_and_what_is_missing(
     assert counted[0] == ["3", f"lora {slug}_rain.safetensors: no asset has this name"]
     assert ["1", "model sd_xl_base_1.0: no asset has this name"] in [[count, why.rstrip()] for count, why in counted]
     assert ["2", "workflow is unknown"] in [[count, why.rstrip()] for count, why in counted]
-    assert lines[-1] == f"1 file left out, such as {slug.upper()}/night/notes.txt: only mp4, webm, webp, png are read."
+    assert lines[-1] == f"1 file left out, such as {slug.upper()}/night/notes.txt: {WHY_NOT_READ}."
     assert "register what is missing" in genlock("import", str(output), "--dry-run").out, "before it is too late"
 
 
