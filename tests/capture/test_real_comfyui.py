@@ -98,6 +98,7 @@ def test_what_a_real_comfyui_saved_is_explained(
         dry = [take.imported for take in gl.import_work(work, dry_run=True)]
         assert all(take is not None and take.take_id is None for take in dry)
         recorded = [item.imported for item in gl.import_work(work)]
+        shown: dict[tuple[str, int], str] = {}
         for number, take in enumerate(recorded):
             assert take is not None
             assert (take.outcome, take.source, take.evidence) == ("recorded", "graph", "matched_by_name"), take
@@ -115,7 +116,7 @@ def test_what_a_real_comfyui_saved_is_explained(
                 number % 2 + 1,
             )
             document = gl.receipt(take.receipt_id).document
-            assert document["parameters"]["frames"] == (1 if take.segment == "png" else 9)
+            shown[take.segment, number % 2] = document["outputs"]["frames"]["digest"]
             parameters = document["parameters"]
             assert parameters["seed"] == ("1", str(2**53 + 1))[number % 2]
             assert (parameters["prompt"], parameters["negative_prompt"], parameters["cfg"]) == (
@@ -125,6 +126,8 @@ def test_what_a_real_comfyui_saved_is_explained(
             )
             image = next(it for it in document["inputs"] if it["role"] == "source_image")
             assert image["digest"] == digest_of(start.read_bytes())
+        for number in (0, 1):
+            assert shown["apng", number] == shown["webp", number], "both without loss, so of the same frames"
         again = [item.imported for item in gl.import_work(work)]
         assert [take and (take.outcome, take.receipt_id) for take in again] == [
             ("exists", take and take.receipt_id) for take in recorded
