@@ -114,13 +114,17 @@ def test_the_extension_has_a_token_that_only_sends_runs(installation: Installati
     limited = holder()
     assert (limited["role"], limited["projects"]) == ("capture", [1])
     assert installation.genlock(*install).code == 0
-    assert holder() == limited, "a limit stays until another is named"
+    assert holder() == limited, "a limit stays"
+    assert installation.genlock(*install, "--project", "rooftop", "--all-projects").code == 2
+    assert holder() == limited
     tokens = {item["id"]: item for item in installation.genlock("token", "list", "--json").document["items"]}
     assert tokens[first["id"]]["revoked_at"] is not None, "the token that was replaced"
     installation.answer(code=code_of(installation.pack))
     assert installation.problems() == {}
     details = {item["what"]: item["detail"] for item in installation.last.document["items"]}
     assert details["Genlock"].endswith("as capture, in 1 projects")
+    assert installation.genlock(*install, "--all-projects").code == 0
+    assert (holder()["role"], holder()["projects"]) == ("capture", None)
 
 
 def test_a_token_with_more_rights_is_replaced(installation: Installation) -> None:

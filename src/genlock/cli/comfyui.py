@@ -19,6 +19,7 @@ from genlock.client import Genlock
 from genlock.errors import Conflict, GenlockError, Invalid, NotFound
 from genlock.model import Actor, Model, Role
 from genlock.private_file import write_private
+from genlock.sdk.usage_codes import BAD_REFERENCE
 
 comfyui = group(
     "ComfyUI extension, which records every run: install and check it.",
@@ -70,10 +71,11 @@ def install(
             metavar="PROJECT", help="Let its runs become takes only in this project; may be repeated. Default: in all."
         ),
     ] = None,
+    all_projects: Annotated[bool, typer.Option("--all-projects", help="Remove an earlier limit to projects.")] = False,
 ) -> None:
     """Install or update the extension in a ComfyUI, with its own token. Restart ComfyUI afterwards.
 
-    The token may send runs and nothing else. --project limits it further; without it, an installed limit stays.
+    The token may send runs and nothing else. --project limits it further; a limit stays at later installs.
     """
     target = _pack_in(folder)
     if target.exists() and not (target / _MARK).is_file():
@@ -84,8 +86,11 @@ def install(
         )
     url = reach or session.gl.url
     config = _config_of(target)
+    if project and all_projects:
+        raise Invalid("--project and --all-projects exclude each other.", hint="Give one of them.", code=BAD_REFERENCE)
     holder = _holder_of(config, url)
-    projects = [session.gl.project(name).id for name in project or ()] or (holder and holder.projects)
+    earlier = None if holder is None or all_projects else holder.projects
+    projects = [session.gl.project(name).id for name in project or ()] or earlier
     fresh = holder is None or holder.role is not Role.CAPTURE or sorted(projects or ()) != sorted(holder.projects or ())
     if fresh:
         name = f"{_NAME}{folder.resolve().name}"
