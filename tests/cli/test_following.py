@@ -16,7 +16,7 @@ def test_an_interrupted_follower_is_informed_that_the_plan_keeps_running() -> No
         raise KeyboardInterrupt
 
     output = io.StringIO()
-    progress = PlanProgress(Console(file=output, width=120), names=lambda step: f"{step.segment_id}")
+    progress = PlanProgress(Console(file=output, width=120))
     with pytest.raises(KeyboardInterrupt):
         progress.follow(plans(), list)
     assert "Plan 7 keeps running. To see it: genlock plans follow 7\n" in output.getvalue()

@@ -28,15 +28,15 @@ SHARED: Mapping[str, Any] = {
     capture_id count ctime ctime_ns device downstream duration_s equivalent_to event_id few first_project
     from from_version id inode last_project limit lock mtime mtime_ns number older_than_s plan_id position
     previous progress project project_id psnr_db receipt receipt_id recent run_id runs samples scene_id
-    scope_id segment segment_id silent_s size size_bytes ssim status step_id swept take_id to token_id
+    scope_id segment segment_id session_id silent_s size size_bytes ssim status step_id swept take_id to token_id
     version
     """: 1,
     """
-    actor created_by engine filename host importer in_place key kind last media_type name note path prompt
+    actor browser created_by engine filename host importer in_place key kind last media_type name note path prompt
     prompt_id q queue reason refusal role run scene slug state task verdict why worker
     """: "a",
     "archived as_planned cascade chained for_review force review saved selected tokens whole": True,
-    "digest effective graph inputs output request_digest skeleton video": DIGEST,
+    "current digest effective graph inputs output request_digest skeleton video": DIGEST,
     """
     asset_ids assets contents derivations heights ids numbers positions projects receipts replaced
     root_assets root_expected root_used scenes scopes segments sizes steps takes used widths workloads
@@ -50,6 +50,7 @@ SHARED: Mapping[str, Any] = {
 EXAMPLES: Mapping[str, Any] = {
     **{name: example for names, example in SHARED.items() for name in names.split()},
     "expires_at": datetime(2030, 1, 1, tzinfo=UTC),
+    "lifetime": timedelta(days=1),
     "retention": timedelta(days=1),
     "seed": "7",
     "started_at": datetime(2030, 1, 1, tzinfo=UTC),

@@ -1,7 +1,6 @@
 """The demo's story with other numbers: only what the plan names changes, in every table and blob."""
 
 import io
-import subprocess
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import psycopg
 import pytest
 from rich.console import Console
 from tests.demo.photograph import blobs_in, digests_of_takes, rows_outside
+from tests.demo.programs import serving
 
 from genlock.cli.demo.cast import CLOTHED, Cast
 from genlock.cli.demo.figures import Figure, Figures
@@ -18,7 +18,6 @@ from genlock.cli.demo.telling import Teller
 from genlock.cli.samples import make_samples
 from genlock.client import Genlock
 from genlock.errors import Conflict
-from genlock.sdk import local
 from genlock.settings import Settings
 
 CAST = Cast(scenes=4, segments=5, starring=2)
@@ -31,16 +30,10 @@ TABLES = {
 @pytest.fixture
 def gl(tmp_path: Path, database: str) -> Generator[Genlock]:
     """Start a server with two workers on this test's database."""
-    settings = Settings(data=tmp_path / "data", database_url=database, host="127.0.0.1", port=0, workers=2)
-    with (
-        subprocess.Popen(
-            local.server_command(), env=settings.as_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process,
-        Genlock(settings=settings) as opened,
-    ):
-        assert local.wait_until_ready(settings, process.poll)
+    with serving(
+        Settings(data=tmp_path / "data", database_url=database, host="127.0.0.1", port=0, workers=2)
+    ) as opened:
         yield opened
-        process.terminate()
 
 
 @pytest.mark.long

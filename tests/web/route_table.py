@@ -10,7 +10,7 @@ from genlock.model import Role
 from genlock.web.app import assemble
 from genlock.web.route import CAPTURES, ROLE, ApiRoute
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz", "/api/v1/sign-in"}
 _ANY_DIGEST = "sha256:" + "0" * 64
 
 

@@ -83,16 +83,18 @@ async def revoke_token(conn: Conn, token_id: int, actor: Actor) -> Token:
     return token
 
 
-async def ensure_admin_token(conn: Conn, path: Path) -> None:
+async def ensure_admin_token(conn: Conn, path: Path) -> Actor:
     """Ensure that ``path`` holds the secret of an administrator's token, readable by its owner alone.
 
-    The owner of the data folder is the administrator, so a revoked or lost token is replaced. A new secret is on disk
-    before its row is committed: after a crash in between, the next start replaces the file.
+    Return the token's holder. The owner of the data folder is the administrator, so a revoked or lost token is
+    replaced. A new secret is on disk before its row is committed: after a crash in between, the next start replaces
+    the file.
     """
     if path.exists():
         actor = await sql.holder_of(conn, digest_of(path.read_bytes().strip()))
         if actor is not None and actor.role is Role.ADMIN:
             path.chmod(0o600)
-            return
+            return actor
     issued = await create_token(conn, NewToken(name="admin.token", role=Role.ADMIN), SYSTEM)
     write_private(path, issued.secret + "\n")
+    return Actor(token_id=issued.id, name=issued.name, role=issued.role)

@@ -54,3 +54,30 @@ class StoredResponse(Model):
     status: int
     media_type: str | None
     answer: bytes
+
+
+class SignInLink(Model):
+    """A link that signs a browser in once. ``path`` is relative to the server's URL."""
+
+    path: str
+    expires_at: Utc
+
+
+class SignInCode(Model):
+    """The code of a sign-in link."""
+
+    code: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class BrowserSession(Model):
+    """A browser that is signed in. ``current`` is true for the session of the request."""
+
+    id: int
+    token_id: int
+    name: str
+    role: Role
+    browser: str
+    created_at: Utc
+    last_used_at: Utc
+    expires_at: Utc
+    current: bool = False

@@ -89,6 +89,7 @@ COMMANDS = {
         "Server and machine",
         {
             "up": ("server:app", "Run the server in the foreground until Ctrl-C or `genlock down`."),
+            "open": ("server:app", "Print a link that signs a browser in to the web pages, once, and open it."),
             "down": ("server:app", "Stop the data folder's server, its workers and its embedded database."),
             "worker": ("server:app", "Run a worker in the foreground."),
             "token": ("access:tokens", "Access tokens: who may use the server, and with which role."),

@@ -38,8 +38,8 @@ def transfer(err: Console, name: str) -> Generator[Callable[[int, int], None], N
 class PlanProgress:
     """The progress of a plan: a bar for the plan, and one for each running step."""
 
-    def __init__(self, err: Console, names: Callable[[Step], str]) -> None:
-        self._err, self._names = err, names
+    def __init__(self, err: Console) -> None:
+        self._err = err
         self._last_line = ""
         self._idle_polls = 0
 
@@ -70,7 +70,7 @@ class PlanProgress:
             progress.remove_task(bars.pop(step_id))
         for step_id, step in running.items():
             if step_id not in bars:
-                bars[step_id] = progress.add_task(clean(self._names(step)), total=100)
+                bars[step_id] = progress.add_task(clean(step.name), total=100)
             progress.update(bars[step_id], completed=round(100 * step.progress))
 
     def _report_waiting(self, steps: list[Step]) -> None:

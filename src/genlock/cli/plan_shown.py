@@ -11,8 +11,7 @@ from genlock.cli.following import PlanProgress
 from genlock.cli.formatting import clean, heading, many, seconds_word
 from genlock.cli.session import Session
 from genlock.cli.tables import table
-from genlock.client import Genlock
-from genlock.regeneration.model import Plan, PlanState, Step, StepKind, StepState, Substitute
+from genlock.regeneration.model import Plan, PlanState, StepKind, StepState, Substitute
 
 _STEP_STYLES = {
     StepState.SUCCEEDED: "green",
@@ -23,43 +22,11 @@ _STEP_STYLES = {
 }
 
 
-class StepNames:
-    """Names of steps: the place of their segment, or their asset. Reads each scene once."""
-
-    def __init__(self, gl: Genlock) -> None:
-        self._gl = gl
-        self._places: dict[int, str] = {}
-        self._assets: dict[int, str] = {}
-
-    def __call__(self, step: Step) -> str:
-        """Return the name of a step."""
-        if step.asset_id is not None:
-            return self._asset(step.asset_id)
-        assert step.segment_id is not None  # noqa: S101 - a step is of one or the other
-        return self._place(step.segment_id)
-
-    def _asset(self, asset_id: int) -> str:
-        if asset_id not in self._assets:
-            asset = self._gl.asset(asset_id)
-            self._assets[asset_id] = f"{asset.kind}:{asset.name}"
-        return self._assets[asset_id]
-
-    def _place(self, segment_id: int) -> str:
-        if segment_id not in self._places:
-            view = self._gl.segment(segment_id)
-            scene = self._gl.scene(view.scene_id)
-            for segment in self._gl.segments(view.project_id, scene=scene, page_size=500):
-                self._places[segment.id] = f"{scene.name}/{segment.position}"
-            self._places.setdefault(segment_id, f"{scene.name}: {view.name}")  # archived since
-        return self._places[segment_id]
-
-
 def follow_to_its_end(session: Session, started: Plan, follow: bool) -> None:
     """Follow a plan until it ends. Exit with 1 if it failed or was cancelled."""
     ended = started
     if follow:
-        names = StepNames(session.gl)
-        progress = PlanProgress(session.err, names)
+        progress = PlanProgress(session.err)
         ended = progress.follow(session.gl.follow_plan(started), lambda: session.gl.steps(started)) or started
     _show_ended(session, ended)
     if ended.state in {PlanState.FAILED, PlanState.CANCELLED}:
@@ -81,13 +48,12 @@ def _show_ended(session: Session, ended: Plan) -> None:
     ]
     summary = ", ".join(part for part in did if part) or ("" if totals.steps else "there was nothing to render")
     session.out.print(f"Plan {ended.id}: {ended.state.value}" + (f" – {summary}." if summary else "."))
-    names = StepNames(session.gl)
     for step in session.gl.steps(ended) if totals.failed or totals.blocked else ():
         if step.error is not None:
             hint = f" {step.error.hint}" if step.error.hint else ""
-            session.err.print(clean(f"  {names(step)}: {step.error.message}{hint}"), style="red")
+            session.err.print(clean(f"  {step.name}: {step.error.message}{hint}"), style="red")
         elif step.kind is StepKind.BLOCKED:
-            session.err.print(clean(f"  {names(step)}: {step.why}"), style="yellow")
+            session.err.print(clean(f"  {step.name}: {step.why}"), style="yellow")
     for note in ended.notes:
         session.out.print(clean(f"  {note.message}"))
 
@@ -103,7 +69,6 @@ def show_plan(session: Session, shown: Plan) -> None:
 
 def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
     """Print a plan; with ``starts`` it is about to run."""
-    names = StepNames(session.gl)
     totals = shown.totals
     parts = [
         many(totals.render, "render"),
@@ -116,7 +81,7 @@ def print_plan(session: Session, shown: Plan, *, starts: bool = False) -> None:
     rows = [
         (
             step.position,
-            names(step),
+            step.name,
             step.kind.value,
             Text(step.state.value, style=_STEP_STYLES.get(step.state, "")),
             ", ".join(_substitute(substitute) for substitute in step.substitutes) or (step.why or ""),

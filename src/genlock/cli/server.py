@@ -1,9 +1,10 @@
-"""``up``, ``down``, ``worker``: server and worker processes on this machine."""
+"""``up``, ``open``, ``down``, ``worker``: server and worker processes on this machine."""
 
 import os
 import signal
 import subprocess
 import sys
+import webbrowser
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -65,6 +66,19 @@ def up(
         return
     session.note("Starting. Press Ctrl-C to stop, or run `genlock down` elsewhere.")
     _become(local.server_command(), settings)
+
+
+@command(app, "open", example="genlock open")
+def open_pages(
+    session: Session,
+    browser: Annotated[bool, typer.Option(help="Open the default browser, if there is one.")] = True,
+) -> None:
+    """Print a link that signs a browser in to the web pages, once, and open it."""
+    link = session.gl.create_sign_in_link()
+    url = session.gl.url + link.path
+    session.show({"url": url, "expires_at": link.expires_at}, url)
+    if browser and not session.as_json:
+        webbrowser.open(url)
 
 
 @command(app, "down", example="genlock down", ignores_url=_OWN_SERVER)

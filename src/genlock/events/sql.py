@@ -10,7 +10,7 @@ async def after(
 ) -> tuple[Event, ...]:
     """Return up to ``limit`` events with an id above ``after_id``, oldest first; of one project if it is given.
 
-    Only administrators see events about tokens, as in the list of tokens.
+    Only administrators see events about tokens and sessions, as in their lists.
     """
     if project_id is None:
         return await many(
@@ -19,13 +19,13 @@ async def after(
             """
             SELECT id, at, actor, verb, project_id, subject, data
               FROM events
-             WHERE id > %(after_id)s AND (%(tokens)s OR verb NOT LIKE 'token.%%')
+             WHERE id > %(after_id)s AND (%(whole)s OR verb !~ '^(token|session)[.]')
              ORDER BY id
              LIMIT %(limit)s
             """,
             after_id=after_id,
             limit=limit,
-            tokens=reader is Role.ADMIN,
+            whole=reader is Role.ADMIN,
         )
     return await many(
         conn,
@@ -33,14 +33,14 @@ async def after(
         """
         SELECT id, at, actor, verb, project_id, subject, data
           FROM events
-         WHERE project_id = %(project_id)s AND id > %(after_id)s AND (%(tokens)s OR verb NOT LIKE 'token.%%')
+         WHERE project_id = %(project_id)s AND id > %(after_id)s AND (%(whole)s OR verb !~ '^(token|session)[.]')
          ORDER BY id
          LIMIT %(limit)s
         """,
         project_id=project_id,
         after_id=after_id,
         limit=limit,
-        tokens=reader is Role.ADMIN,
+        whole=reader is Role.ADMIN,
     )
 
 

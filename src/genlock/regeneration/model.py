@@ -186,7 +186,8 @@ class StepError(Model):
 class Step(Model):
     """A render, a restored take or an obstacle, for a segment or for an asset that gets a new version.
 
-    ``after``: the steps that run first. ``why``: what blocks a blocked or queued step, or why a step was cancelled.
+    ``name`` is ``scene/position`` or ``kind:name``. ``after``: the steps that run first. ``why``: what blocks a blocked
+    or queued step, or why a step was cancelled.
     """
 
     id: int
@@ -194,6 +195,7 @@ class Step(Model):
     position: int
     segment_id: int | None
     asset_id: int | None
+    name: str
     kind: StepKind
     state: StepState
     saved: bool
@@ -212,9 +214,10 @@ class Step(Model):
 
 
 class LeftOut(Model):
-    """A segment that a plan leaves out, and why."""
+    """A segment that a plan leaves out, and why. ``name`` is ``scene/position``."""
 
     segment_id: int
+    name: str
     why: Reason
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from genlock.access.model import IssuedToken, NewToken, Token
+from genlock.access.model import BrowserSession, IssuedToken, NewToken, SignInLink, Token
 from genlock.digest import Digest
 from genlock.events.model import Event
 from genlock.model import Actor, Page, Role
@@ -52,6 +52,19 @@ class SystemCalls(Calls):
         """Revoke a token: it is refused from the next request on."""
         token_id = token if isinstance(token, int) else token.id
         return self._http.send(Token, "DELETE", f"/tokens/{token_id}")
+
+    def create_sign_in_link(self) -> SignInLink:
+        """Create a link that signs one browser in with the role of this token, within an hour."""
+        return self._http.send(SignInLink, "POST", "/sign-in-links")
+
+    def sessions(self) -> Listing[BrowserSession]:
+        """List the browsers that are signed in with this token; for an administrator, with any token."""
+        return self._list(Page[BrowserSession], "/sessions")
+
+    def end_session(self, session: BrowserSession | int) -> BrowserSession:
+        """Sign a browser out."""
+        session_id = session if isinstance(session, int) else session.id
+        return self._http.send(BrowserSession, "DELETE", f"/sessions/{session_id}")
 
     # events --------------------------------------------------------------------------------------
 

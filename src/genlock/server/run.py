@@ -19,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from genlock.access.actions import ensure_admin_token
+from genlock.access.sessions import create_link
 from genlock.background import alongside
 from genlock.blobs.opening import open_store
 from genlock.db.connection import Database
@@ -109,12 +110,14 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         await db.open()
         store = await asyncio.to_thread(open_store, settings)
         async with db.transaction() as conn:
-            await ensure_admin_token(conn, settings.token_file)
+            link = await create_link(conn, await ensure_admin_token(conn, settings.token_file))
         app = create_app(db, store, settings)
 
         def ready() -> None:
             running = announce(settings.server_file, url_of(listener))
             say(f"Genlock {running.version} is ready at {running.url}")
+            if sys.stdout.isatty():  # never into a log: the link signs its reader in
+                say(f"Open {running.url}{link.path}")
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
             if settings.scan_folders:
                 say(f"Watches: {', '.join(map(str, settings.scan_folders))}")

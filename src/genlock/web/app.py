@@ -15,7 +15,7 @@ from genlock.db.connection import Database
 from genlock.events.listen import EventListener
 from genlock.settings import Settings
 from genlock.watching.scanner import Scanner
-from genlock.web import problems
+from genlock.web import pages, problems
 from genlock.web.api import (
     assets,
     blobs,
@@ -31,6 +31,7 @@ from genlock.web.api import (
     scans,
     scenes,
     segments,
+    sessions,
     system,
     takes,
     tokens,
@@ -50,6 +51,8 @@ ROUTERS: tuple[tuple[str, APIRouter], ...] = (
     ("", system.router),
     ("", system.protected),
     (_API, tokens.router),
+    (_API, sessions.router),
+    (_API, sessions.open_router),
     (_API, projects.router),
     (_API, scenes.router),
     (_API, segments.router),
@@ -93,6 +96,7 @@ def assemble() -> FastAPI:
     )
     app.router.routes.extend(_routes())
     problems.install(app)
+    pages.install(app, _built_pages())
     app.state.metrics = RequestMetrics()
     app.add_middleware(MetricsMiddleware, metrics=app.state.metrics)
     app.openapi = functools.cache(lambda: description_of(app))
@@ -120,6 +124,11 @@ def _routes() -> tuple[BaseRoute, ...]:
     for prefix, included in ROUTERS:
         router.include_router(included, prefix=prefix)
     return tuple(router.routes)
+
+
+@functools.cache
+def _built_pages() -> dict[str, pages.BuiltFile]:
+    return pages.read_pages()
 
 
 def _name_of(route: APIRoute) -> str:

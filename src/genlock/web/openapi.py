@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from genlock.access.model import SignInCode
 from genlock.capture.import_model import NewImport
 from genlock.capture.run_record import RunRecord
 from genlock.takes.claim import Claim
@@ -31,7 +32,7 @@ def description_of(app: FastAPI) -> dict[str, Any]:
     problem.pop("$defs", None)
     schemas["Problem"] = problem
     schemas["FieldProblem"] = FieldProblem.model_json_schema(mode="serialization")
-    for model in (Claim, RunRecord, NewImport):  # parts of forms, which routes do not declare
+    for model in (Claim, RunRecord, NewImport, SignInCode):  # of bodies that routes read by themselves
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     for model, example in EXAMPLES.items():

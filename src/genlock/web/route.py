@@ -19,7 +19,7 @@ from genlock.errors import Invalid
 from genlock.model import Actor, Role
 from genlock.web import idempotency
 from genlock.web.bodies import MAX_BODY, MAX_UPLOAD, body_limit, check_announced_size, read_json
-from genlock.web.context import Caller, Services, authorize, caller_of, services_of
+from genlock.web.context import SAFE_METHODS, Caller, Services, authorize, caller_of, services_of
 from genlock.web.idempotency import HEADER, Replay, digest_body
 from genlock.web.parsing import MAX_LISTED_ERRORS
 
@@ -27,7 +27,6 @@ ROLE = "x-genlock-role"
 CAPTURES = "x-genlock-captures"
 BODY_LIMIT = "x-genlock-body-limit"
 _LARGEST_ID = 2**63 - 1
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -53,9 +52,9 @@ class ApiRoute(APIRoute):
             await authorize(request, role, captures=captures)
             _refuse_unknown(request, allowed)
             limit = body_limit(services_of(request).settings, limit_setting)
-            if request.method not in _SAFE_METHODS:
+            if request.method not in SAFE_METHODS:
                 check_announced_size(request, limit)
-            if request.method not in _SAFE_METHODS and not streams:
+            if request.method not in SAFE_METHODS and not streams:
                 request = await read_json(request, limit, adapter)
                 if idempotency.has_key(request):
                     request.state.request_digest = digest_body(request, await request.body())
@@ -87,7 +86,7 @@ def _refuse_unknown(request: Request, allowed: frozenset[str]) -> None:
 
 async def _transaction(request: Request) -> AsyncGenerator[Conn]:
     db = services_of(request).db
-    async with db.snapshot() if request.method in _SAFE_METHODS else db.transaction() as conn:
+    async with db.snapshot() if request.method in SAFE_METHODS else db.transaction() as conn:
         digest = getattr(request.state, "request_digest", None)
         if digest is not None:  # a write with a key
             await idempotency.claim(request, conn, digest)

@@ -76,7 +76,8 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
         conn,
         Step,
         """
-        SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id, s.kind, s.state, s.saved, s.substitutes,
+        SELECT s.id, s.plan_id, s.position, s.segment_id, s.asset_id,
+               coalesce(a.kind || ':' || a.name, g.place) AS name, s.kind, s.state, s.saved, s.substitutes,
                coalesce((SELECT array_agg(d.id ORDER BY d.position) FROM plan_steps d
                           WHERE d.plan_id = s.plan_id AND d.position = ANY(s.after)), '{}') AS after,
                s.estimate_s, s.progress, s.worker, s.attempt, s.take_id, s.version, s.error, s.started_at,
@@ -86,6 +87,8 @@ async def steps_of(conn: Conn, plan_id: int, *, after: str | None = None, limit:
                               WHERE w.stopped_at IS NULL AND w.seen_at > now() - interval '30 seconds'))
                         THEN 'No worker that runs can reach the engine ' || s.engine || '.' END) AS why
           FROM plan_steps s
+          LEFT JOIN segment_places g ON g.segment_id = s.segment_id
+          LEFT JOIN assets a ON a.id = s.asset_id
          WHERE s.plan_id = %(plan_id)s AND s.position > %(after)s
          ORDER BY s.position
          LIMIT %(limit)s + 1
@@ -103,9 +106,11 @@ async def left_out_of(conn: Conn, plan_id: int, *, after: str | None = None, lim
         conn,
         LeftOut,
         """
-        SELECT segment_id, why FROM plan_left_out
-         WHERE plan_id = %(plan_id)s AND segment_id > %(after)s
-         ORDER BY segment_id
+        SELECT l.segment_id, g.place AS name, l.why
+          FROM plan_left_out l
+          JOIN segment_places g ON g.segment_id = l.segment_id
+         WHERE l.plan_id = %(plan_id)s AND l.segment_id > %(after)s
+         ORDER BY l.segment_id
          LIMIT %(limit)s + 1
         """,
         plan_id=plan_id,

@@ -6,12 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.responses import StreamingResponse
 
-from genlock.access.actions import authenticate
 from genlock.errors import Denied, Invalid, Unavailable
 from genlock.events import sql
 from genlock.events.model import Event
 from genlock.model import Page, Role
-from genlock.web.context import Services
+from genlock.web.context import Caller, Services, actor_with
 from genlock.web.responses import json_response
 from genlock.web.route import ApiRoute, Context, CurrentActor, CurrentCaller, IdFilter, Limit, Transaction, readable_by
 
@@ -36,7 +35,7 @@ async def list_events(
 ) -> Response:
     """List events after an event id, oldest first. ``next`` is the id to continue after, null at the end.
 
-    Events about tokens are for administrators only.
+    Events about tokens and sessions are for administrators only.
     """
     events = await sql.after(conn, after or 0, project_id, limit + 1, reader=actor.role)
     items = events[:limit]
@@ -53,7 +52,7 @@ async def stream_events(
 ) -> Response:
     """Stream events as they happen (server-sent events), after ``Last-Event-ID`` or ``after``, else from now on.
 
-    Events about tokens are for administrators only.
+    Events about tokens and sessions are for administrators only.
     """
     if last_event_id and not (last_event_id.isdecimal() and int(last_event_id) <= _LARGEST_ID):
         raise Invalid("Last-Event-ID must be an integer event id.", hint="Send the `id` of the last event received.")
@@ -61,16 +60,17 @@ async def stream_events(
     if last_id is None:
         async with services.db.transaction() as conn:
             last_id = await sql.newest_id(conn)
-    return EventStream(_stream(services, caller.secret, last_id, project_id))
+    return EventStream(_stream(services, caller, last_id, project_id))
 
 
-async def _stream(services: Services, secret: str, last_id: int, project_id: int | None) -> AsyncIterator[str]:
+async def _stream(services: Services, caller: Caller, last_id: int, project_id: int | None) -> AsyncIterator[str]:
     yield ": connected\n\n"
     while not services.event_listener.closed:
         count = services.event_listener.count  # before reading: a later commit notifies again
         try:
             async with services.db.transaction() as conn:
-                reader = await authenticate(conn, secret)  # at every read: a revoked token gets no more events
+                # At every read: a revoked token or an ended session gets no more events.
+                reader = await actor_with(conn, caller.secret, by_cookie=caller.by_cookie)
                 events = await sql.after(conn, last_id, project_id, _AT_ONCE, reader=reader.role)
         except (Denied, Unavailable):
             return  # the client reconnects with its Last-Event-ID and gets the error then

@@ -1,0 +1,3 @@
+// A single-page application: everything is loaded in the browser, from the API.
+export const ssr = false;
+export const prerender = false;
