@@ -8,32 +8,48 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from .quiet import Quiet
 
 _SECRET_FLAGS = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 @functools.cache
 def environment() -> Mapping[str, Any]:
-    """Return the environment that a receipt records."""
-    nodes: Any = importlib.import_module("nodes")
-    torch: Any = importlib.import_module("torch")
-    management: Any = importlib.import_module("comfy.model_management")
-    version: Any = importlib.import_module("comfyui_version")
-    return {
-        "comfyui": str(version.__version__),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "argv": shown_flags(sys.argv[1:]),
-        "device": str(management.get_torch_device_name(management.get_torch_device())),
-        "node_packs": {
-            name: _pack_version(Path(folder))
-            for name, folder in sorted(nodes.LOADED_MODULE_DIRS.items())
-            if os.path.basename(os.path.dirname(folder)) == "custom_nodes"
-        },
+    """Return the environment that a receipt records; what this ComfyUI does not offer is left out."""
+    readers: dict[str, Callable[[], Any]] = {
+        "comfyui": lambda: str(_module("comfyui_version").__version__),
+        "python": platform.python_version,
+        "torch": lambda: str(_module("torch").__version__),
+        "argv": lambda: shown_flags(sys.argv[1:]),
+        "device": _device,
+        "node_packs": _node_packs,
     }
+    values: dict[str, Any] = {}
+    for name, read in readers.items():
+        with Quiet(f"reading {name} of the environment"):
+            values[name] = read()
+    return values
+
+
+def _device() -> str:
+    management = _module("comfy.model_management")
+    return str(management.get_torch_device_name(management.get_torch_device()))
+
+
+def _node_packs() -> dict[str, str]:
+    return {
+        name: _pack_version(Path(folder))
+        for name, folder in sorted(_module("nodes").LOADED_MODULE_DIRS.items())
+        if os.path.basename(os.path.dirname(folder)) == "custom_nodes"
+    }
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(name)
 
 
 def shown_flags(arguments: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """A run in progress: its exact graph, what each node did, and finally its record.
 
-begin (graph as submitted) ─▶ nodes ─▶ end (cached nodes are filled in) ─▶ record, once all files are hashed
+begin (graph as submitted) ─▶ nodes ─▶ end (which nodes acted is decided) ─▶ record, once all files are hashed
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ import mimetypes
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from .files import Files, Held
+from .files import Held
 from .place import place_in
-from .watching import UNSEEN, NodeFile, NodeRun
+from .watching import NodeFile, NodeRun
 
 SCHEMA = "genlock.run/1"
 VERSION = "1"
 _HASHING_LIMIT_S = 3600.0
+_MOST_REASONS, _MOST_REASON = 100, 500
+_CLOCK_NS = 50_000_000
+"""How far the times of files may lag behind the clock of the process."""
 # Containers of takes: Python knows some of these only where the system has its own table.
 _MEDIA_TYPES = {
     **{".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm"},
     **{".mkv": "video/x-matroska", ".webp": "image/webp", ".gif": "image/gif", ".png": "image/png"},
 }
-WEIGHTS_EXTENSIONS = (".safetensors", ".sft", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 
 
 class Run:
@@ -36,8 +38,16 @@ class Run:
         self.run = str(uuid.uuid4())
         self.prompt_id = prompt_id
         self.graph_text = json.dumps(graph)  # now: ComfyUI writes into the graph while it runs it
-        self.nodes: dict[str, NodeRun] = {}
-        self.cached: dict[str, tuple[NodeRun, ...]] = {}
+        self.nodes: dict[str, NodeRun] = {}  # that ran
+        self.cached: dict[str, tuple[NodeRun, ...]] = {}  # whose cached outputs were used, with what made them
+        self.unproven: tuple[str, ...] = ()  # of the cached ones, those that something else made
+        self.idle: tuple[str, ...] = ()  # of the graph's nodes, those that did not act
+        self.idle_inputs: dict[str, list[str]] = {}  # of nodes that acted, the links that did not reach them
+        self.by_name: list[tuple[str, NodeFile]] = []  # files that the graph names, each with its node
+        self.reasons: list[str] = []  # why the evidence is weaker, in words
+        self.reached: set[str] = set()
+        self.hits: dict[str, NodeRun | None] = {}  # cached outputs that ComfyUI met, with what made them
+        self.expanded: dict[str, tuple[str, Any]] = {}  # nodes created while the graph ran, with their origin
         self.started_at = datetime.now(timezone.utc)
         self.finished_at: datetime | None = None
         self.duration_s = 0.0
@@ -45,6 +55,12 @@ class Run:
         self.rendered_by_genlock = False
         self.replaced: tuple[str, ...] = ()
         self._began = time.perf_counter()
+
+    @property
+    def graph(self) -> dict[str, Any]:
+        """Return the graph as it was submitted."""
+        graph: dict[str, Any] = json.loads(self.graph_text)
+        return graph
 
     def end(self, overhead_s: float) -> None:
         """End the run; ``overhead_s`` of its time was spent in hooks.
@@ -66,6 +82,46 @@ class Run:
             if node_file.used is not None and (reason := node_file.used.reason_now()) is not None:
                 node_file.used, node_file.missing = None, reason
 
+    def set_times(self, messages: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Set the times of a run that was not observed from ComfyUI's messages, whose timestamps are milliseconds."""
+        times = [
+            datetime.fromtimestamp(fields["timestamp"] / 1e3, timezone.utc)
+            for _, fields in messages
+            if "timestamp" in fields
+        ]
+        if times:
+            self.started_at, self.finished_at = times[0], times[-1]
+            self.duration_s = (times[-1] - times[0]).total_seconds()
+
+    def doubts(self, outputs: Sequence[Output]) -> list[str]:
+        """Return where the observed nodes contradict the saved files, in words."""
+        graph, doubts = self.graph, list[str]()
+        for node in dict.fromkeys(output.node for output in outputs if output.node in graph):
+            name = f"node {node} ({graph[node].get('class_type')})"
+            if node in self.cached and not self.is_older(outputs, node):
+                doubts.append(f"{name} was taken for cached, and its file was written during the run")
+            elif node not in self.cached and node not in self.nodes:
+                doubts.append(f"{name} saved a file, and was not observed")
+        return doubts
+
+    def trust_only(self, outputs: Sequence[Output], reported: Collection[str]) -> None:
+        """Call a node cached only if ComfyUI ``reported`` it and its files are older than the run."""
+        savers = {output.node for output in outputs}
+        self.cached = {node: () for node in reported if node in savers and self.is_older(outputs, node)}
+
+    def is_older(self, outputs: Sequence[Output], node: str) -> bool:
+        """Return whether all files of a node were written before the run began."""
+        began_ns = self.started_at.timestamp() * 1e9
+        held = [output.held for output in outputs if output.node == node]
+        return all(file is not None and file.stamp.mtime_ns < began_ns + _CLOCK_NS for file in held)
+
+    def everything(self) -> Iterator[NodeRun]:
+        """Yield what every node that acted did: those that ran, then those whose cached outputs were used."""
+        for node in list(self.nodes.values()):
+            yield from node.everything()
+        for nodes in self.cached.values():
+            yield from nodes
+
     def node_files(self) -> Iterator[tuple[str, Mapping[str, Any], bool, NodeFile]]:
         """Yield every file with its node in the graph, that node's inputs, and whether its outputs were cached."""
         for key, node in list(self.nodes.items()):
@@ -76,6 +132,9 @@ class Run:
             for node_run in nodes:
                 for node_file in list(node_run.files.values()):
                     yield key, node_run.resolved, True, node_file
+        graph = self.graph if self.by_name else {}
+        for key, node_file in self.by_name:
+            yield key, graph[key]["inputs"], False, node_file
 
 
 class Output:
@@ -128,7 +187,7 @@ class Finished:
     def record(self) -> dict[str, Any]:
         """Return the record as far as it is known; a file that is not hashed yet has a reason instead of a digest."""
         run = self.run
-        graph: dict[str, Any] = json.loads(run.graph_text)
+        graph = run.graph
         resolved = {node: inputs for node, inputs in self._resolved(graph) if inputs}
         return {
             "schema": SCHEMA,
@@ -142,6 +201,8 @@ class Finished:
             "outputs": [output.record() for output in self.outputs],
             "per_node_s": {key: round(node.seconds, 4) for key, node in run.nodes.items()},
             "cached_nodes": sorted(run.cached),
+            "idle_nodes": list(run.idle),
+            "idle_inputs": run.idle_inputs,
             "started_at": run.started_at.isoformat(),
             "finished_at": (run.finished_at or run.started_at).isoformat(),
             "duration_s": round(run.duration_s, 4),
@@ -151,6 +212,7 @@ class Finished:
             "capture": {
                 "version": VERSION,
                 "sees": self._sees,
+                "reasons": list(dict.fromkeys(reason[:_MOST_REASON] for reason in run.reasons))[:_MOST_REASONS],
                 "overhead_s": round(run.overhead_s, 6),
             },
         }
@@ -185,6 +247,7 @@ class Finished:
             "size_bytes": None if used is None else used.stamp.size,
             "missing": None if digest is not None else missing,
             "cached": cached,
+            "observed": node_file.observed,
         }
 
 
@@ -197,20 +260,3 @@ def media_type_of(filename: str) -> str:
 def input_named(inputs: Mapping[str, Any], name: str) -> str | None:
     """Return the input of a node whose value is the file ``name``; None if there is none."""
     return next((key for key, value in inputs.items() if value == name), None)
-
-
-def unloaded_choices(files: Files, node: NodeRun, categories: Mapping[str, Any], full_path: Any) -> None:
-    """Add the files that a node names and did not load, such as a LoRA of strength 0, with their current content."""
-    names = {node_file.name for node_file in node.files.values()}
-    for value in node.resolved.values():
-        if not isinstance(value, str) or value in names or not value.lower().endswith(WEIGHTS_EXTENSIONS):
-            continue
-        for category in categories:
-            path = full_path(category, value)
-            if path is not None:
-                node_file = node.named(os.path.abspath(path), category, value)
-                held = files.hold(node_file.path)
-                node_file.used, node_file.missing = (
-                    (held, None) if files.always_the_same(node_file.path) else (None, UNSEEN)
-                )
-                break

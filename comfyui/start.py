@@ -1,4 +1,6 @@
-"""Assembles the extension while ComfyUI starts, and logs which hooks work."""
+"""Assembles the extension while ComfyUI starts, and logs which hooks work.
+
+Parts that need ComfyUI's inner functions are installed independently, so that one that fails takes no other with it."""
 
 from __future__ import annotations
 
@@ -7,17 +9,20 @@ import importlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import self_test
 from .config import ConfigFile
 from .delivery import Delivery
 from .environment import environment
 from .files import Files
+from .history import NOT_REPORTED, Ended, HistoryWatch
 from .hooks import Hooks
 from .page_routes import add_page_routes
-from .quiet import log_once
+from .quiet import Quiet, log_once
 from .routes import add_routes
 from .runs import VERSION, Finished
 from .spool import Spool
@@ -28,6 +33,8 @@ logger = logging.getLogger("genlock")
 
 NOTICE = "genlock.recorded"
 _MOST_UNREPORTED = 100
+_POLL_S, _POLL_IF_BLIND_S = 15.0, 1.0
+"""How often ComfyUI's history is compared with the runs that the hooks reported."""
 
 
 class Finisher:
@@ -90,7 +97,21 @@ def start() -> None:
     finisher = Finisher(delivery.spool, delivery)
     hooks = Hooks(watch, environment, finisher.take)
     hooks.install()
-    _log_hooks(hooks.sees)
+    with Quiet("preparing the self-test"):
+        self_test.install(hooks, lambda: _log_hooks(hooks))
+
+    def take_missed(ended: Ended) -> None:
+        prompt = (0, ended.prompt_id, ended.graph, ended.extra)
+        observed = hooks.take_ended(ended.prompt_id)
+        began = time.perf_counter()
+        hooks.take(observed, prompt, ended.saved, ended.messages, ended.status, began, [NOT_REPORTED])
+
+    history = HistoryWatch(
+        lambda: own_url(server),
+        lambda: hooks.taken,
+        take_missed,
+        lambda: _POLL_IF_BLIND_S if hooks.complaints() else _POLL_S,
+    )
 
     def folders() -> Mapping[str, Sequence[str]]:
         categories = {name: list(entry[0]) for name, entry in folder_paths.folder_names_and_paths.items()}
@@ -105,6 +126,9 @@ def start() -> None:
             "extension": VERSION,
             "code": code,
             "sees": hooks.sees,
+            "reasons": hooks.complaints(),
+            "missed": history.runs,
+            "history_error": history.last_error,
             "genlock": config.now().url,
             "runs": finisher.runs,
             "overhead": round(finisher.hooks_s / finisher.run_s, 6) if finisher.run_s else None,
@@ -123,6 +147,19 @@ def start() -> None:
     add_routes(server.routes, config, files, tidying, folders, health)
     add_page_routes(server.routes, config, files, every_folder)
     delivery.start()
+    history.start()
+
+
+def own_url(server: Any) -> str | None:
+    """Return the URL at which this process reaches its own ComfyUI; None before it listens."""
+    port = getattr(server, "port", None)
+    if not isinstance(port, int):
+        return None
+    address = str(getattr(server, "address", "") or "127.0.0.1")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared, not listened on
+    arguments: Any = importlib.import_module("comfy.cli_args").args
+    scheme = "https" if getattr(arguments, "tls_keyfile", None) else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def code_of(folder: Path) -> str:
@@ -147,12 +184,11 @@ def notice_of(
     }
 
 
-def _log_hooks(sees: Mapping[str, bool]) -> None:
-    failed = [name for name, works in sees.items() if not works]
-    if failed:
+def _log_hooks(hooks: Hooks) -> None:
+    complaints = hooks.complaints()
+    if complaints:
         logger.warning(
-            "[genlock] this ComfyUI is not as expected: %s cannot be seen. Receipts will list what is missing.",
-            ", ".join(failed),
+            "[genlock] this ComfyUI is not as expected, and receipts get weaker evidence: %s.", "; ".join(complaints)
         )
     else:
-        logger.info("[genlock] watching: %s", ", ".join(sees))
+        logger.info("[genlock] watching: %s", ", ".join(hooks.sees))

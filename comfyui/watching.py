@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -23,6 +23,8 @@ REPLACED = "it was replaced while the node read it"
 UNSEEN = "it was replaced since ComfyUI started, and which one the node used could not be seen"
 _LOADED = "_genlock_loaded"
 _MOST_TEXT = 100_000
+MOST_OPENED = 200
+"""Files that a node opens without naming them, each of which is held open until it is hashed."""
 
 
 class NodeFile:
@@ -35,6 +37,7 @@ class NodeFile:
         self.read = False  # opened by the node itself
         self.used: Held | None = None  # the file that the node used
         self.missing: str | None = None
+        self.observed = True  # false for a file that is only named: its bytes as they are now count as used
 
     def is_replaced(self) -> bool:
         """Return whether the path now names another file than the one that was used."""
@@ -47,9 +50,14 @@ class NodeRun:
     def __init__(self, node: str, class_type: str) -> None:
         self.node, self.class_type = node, class_type
         self.seconds = 0.0
+        self.ran = False  # its function was called, so its outputs are not cached ones
+        self.instance: object = None  # the node's object, while it runs
         self.files: dict[str, NodeFile] = {}
         self.resolved: dict[str, Any] = {}
+        self.lacks: frozenset[str] = frozenset()  # linked inputs that did not reach it, such as lazy ones
+        self.unseen: list[str] = []  # what it may have read that cannot be seen, in words
         self.inner: list[NodeRun] = []  # nodes that this one was expanded into
+        self.opened = 0  # files that it opened without naming them
 
     def named(self, path: str, category: str | None, name: str | None) -> NodeFile:
         """Return the entry of a file, created when the file is first named."""
@@ -72,6 +80,15 @@ class Meter:
 
     def __init__(self) -> None:
         self.spent_s = 0.0
+        self._before_s = 0.0
+
+    def begin_run(self) -> None:
+        """Begin to add up the time of another run."""
+        self._before_s = self.spent_s
+
+    def of_run_s(self) -> float:
+        """Return the time since ``begin_run``."""
+        return self.spent_s - self._before_s
 
     @contextmanager
     def running(self) -> Generator[None, None, None]:
@@ -90,6 +107,7 @@ class Watch:
         self.files = files
         self.meter = Meter()
         self.current: ContextVar[NodeRun | None] = ContextVar("genlock_node", default=None)
+        self.roots: Sequence[tuple[str, str]] = ()  # categories with their folders: files opened below are inputs
 
     def named(self, category: str, name: str, path: str | None) -> None:
         """Record that the current node looked up a file."""
@@ -100,13 +118,33 @@ class Watch:
         if node_file.held is None:
             node_file.held = self._hold(node_file.path)
 
-    def opened(self, path: object) -> None:
+    def opened(self, path: object, flags: int = 0) -> None:
         """Record that the current node opens a file; called for every open in the process, so it must be cheap."""
         node = self.current.get()
-        if node is not None and isinstance(path, str):
-            node_file = node.files.get(path)
-            if node_file is not None:
-                node_file.read = True
+        if node is None or not isinstance(path, (str, bytes)):
+            return
+        name = os.fsdecode(path)
+        node_file = node.files.get(name)
+        if node_file is not None:
+            node_file.read = True
+        elif node.ran and not flags & (os.O_WRONLY | os.O_RDWR):
+            self._opened_below(node, os.path.abspath(name))
+
+    def _opened_below(self, node: NodeRun, path: str) -> None:
+        """Record a file that the node did not name, if it is below one of the folders of models and inputs."""
+        place = place_below(path, self.roots)
+        if place is None or not os.path.isfile(path):
+            return
+        node_file = node.files.get(path)
+        if node_file is None:
+            node.opened += 1
+            if node.opened > MOST_OPENED:
+                if node.opened == MOST_OPENED + 1:
+                    node.unseen.append(f"it opened more than {MOST_OPENED} files, and the others are not listed")
+                return
+            node_file = node.named(path, *place)
+            node_file.held = self._hold(path)
+        node_file.read = True
 
     def before_load(self, path: str) -> Held | None:
         """Open a file that ComfyUI's loader is about to read; pass the result to ``after_load``."""
@@ -135,7 +173,7 @@ class Watch:
             self.current.reset(token)
 
     def end(self, node: NodeRun, instance: object) -> None:
-        """Decide which files an ended node used. ``instance`` is the node's object, if it still exists."""
+        """Decide which files an ended node used. ``instance`` is the node's object, if it is known."""
         loaded: dict[str, Held] = getattr(instance, _LOADED, {}) if instance is not None else {}
         for node_file in node.files.values():
             self._decide(node_file, loaded.get(node_file.path))
@@ -161,6 +199,14 @@ class Watch:
             node_file.used = node_file.held
         else:
             node_file.missing = UNSEEN
+
+
+def place_below(path: str, roots: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """Return the category of a path, and its name within; None for a path that is below none of the roots."""
+    for category, folder in roots:
+        if path.startswith(folder):
+            return category, path[len(folder) :].replace(os.sep, "/")
+    return None
 
 
 def scalars(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,15 +14,6 @@ from genlock.digest import digest_of
 from genlock.engines.media import frames_digest
 
 
-@pytest.fixture
-async def rooftop(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """Create a project with one scene of three segments."""
-    await client.post("/api/v1/projects", json={"slug": "rooftop", "name": "Rooftop"})
-    await client.post("/api/v1/projects/1/scenes", json={"name": "night"})
-    await client.post("/api/v1/scenes/1/segments", json={"count": 3, "chained": False})
-    return client
-
-
 async def captured(client: httpx.AsyncClient, record: dict[str, Any], *contents: bytes) -> dict[str, Any]:
     answer = await send(client, record, *contents)
     assert answer.status_code == 201, answer.text

@@ -317,4 +317,4 @@ def test_the_doctor_reports_no_problem_and_the_cost_of_the_hooks(
     with capsys.disabled():
         print(f"\nhooks: {', '.join(f'{share:.3%}' for share in shares)} of each run; {items['costs']['detail']}")
     log = watched.comfy.log.read_text(errors="replace")
-    assert "[genlock] watching: file_names, loads, opens, inputs, nodes, cached_nodes, runs, results" in log
+    assert "[genlock] watching: file_names, loads, opens, inputs, nodes, calls, cached_nodes, runs, results" in log

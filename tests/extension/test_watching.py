@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from comfyui.files import Files
-from comfyui.runs import WEIGHTS_EXTENSIONS, media_type_of
+from comfyui.runs import media_type_of
+from comfyui.unseen import WEIGHTS_EXTENSIONS
 from comfyui.watching import INPUT, REPLACED, UNSEEN, NodeFile, NodeRun, Watch, scalars
 
 from genlock import kinds

@@ -90,6 +90,7 @@ def claim_from_run(
     engine: ClaimEngine,
     recorder: Recorder,
     evidence: Evidence,
+    unobserved: Sequence[str] = (),
     graph: Digest | None = None,
     outputs: Mapping[str, Digest] | None = None,
     observed: Observed | None = None,
@@ -103,6 +104,7 @@ def claim_from_run(
         outputs=dict(outputs) if outputs else None,
         observed=observed,
         recorder=recorder,
+        unobserved=tuple(unobserved) or None,
         note=note,
         **inputs_and_evidence(used, candidates, evidence),
     )

@@ -28,7 +28,15 @@ from genlock.capture.asset_matching_sql import load_candidates
 from genlock.capture.claims import claim_from_run, graph_bytes, read_run, used_files
 from genlock.capture.inbox import Assignment, Capture, Captured, CaptureDetails, CaptureState
 from genlock.capture.ingest_sql import SelectedTake
-from genlock.capture.run_record import RunRecord, RunStatus, UsedFile, declared_segment, video_of, without_places
+from genlock.capture.run_record import (
+    RunRecord,
+    RunStatus,
+    UsedFile,
+    acting_graph,
+    declared_segment,
+    video_of,
+    without_places,
+)
 from genlock.capture.segment_resolution import segment_for
 from genlock.db.connection import Conn
 from genlock.digest import Digest
@@ -313,7 +321,7 @@ async def _outdated(conn: Conn, used: Sequence[UsedFile], candidates: Candidates
 
 def _read(run: RunRecord, video: Digest | None) -> tuple[Reading, tuple[UsedFile, ...]]:
     """Return what the graph used to generate the video, with the files as they were loaded."""
-    graph = without_places(run.graph)
+    graph = acting_graph(run)
     node = next((output.node for output in run.outputs if output.digest == video), None)
     reading = read_run(graph, run.resolved, node if node in graph else None)
     return reading, used_files(reading, graph, run.files)
@@ -337,7 +345,8 @@ def _claim(
             environment=dict(run.environment),
         ),
         recorder=Recorder(name=RECORDER, version=run.capture.version),
-        evidence=Evidence.RECORDED,
+        evidence=Evidence.MATCHED_BY_NAME if run.capture.reasons else Evidence.RECORDED,
+        unobserved=run.capture.reasons,
         graph=stored.graph,
         outputs=stored.parts.digests,
         observed=Observed(

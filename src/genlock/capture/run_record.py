@@ -37,7 +37,10 @@ Text = Annotated[str, Field(max_length=4000)]
 
 
 class LoadedFile(Model):
-    """A file that a node loaded. Without a digest, ``missing`` says why its bytes are not known."""
+    """A file that a node loaded. Without a digest, ``missing`` says why its bytes are not known.
+
+    ``observed`` is false for a file that the graph only names: the digest is that of its bytes after the run.
+    """
 
     node: str
     input: str | None = None
@@ -47,6 +50,7 @@ class LoadedFile(Model):
     size_bytes: int | None = None
     missing: str | None = None
     cached: bool = False
+    observed: bool = True
 
 
 class UsedFile(Model):
@@ -97,15 +101,23 @@ class RunOutput(Model):
 
 
 class RunCapture(Model):
-    """The extension that recorded the run: its version, which of its hooks work, and how long it delayed the run."""
+    """The extension that recorded the run: its version, which of its hooks work, and how long it delayed the run.
+
+    ``reasons`` say in words what was not observed; with any of them the evidence is weaker.
+    """
 
     version: Annotated[str, Field(min_length=1, max_length=100)]
     sees: dict[Annotated[str, Field(max_length=100)], bool] = Field(default_factory=dict)
+    reasons: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=500)], ...], Field(max_length=100)] = ()
     overhead_s: Annotated[float, Field(ge=0)] | None = None
 
 
 class RunRecord(Model):
-    """One run. ``run`` identifies it: another record with it is the same run. ``graph`` is the submitted graph."""
+    """One run. ``run`` identifies it: another record with it is the same run. ``graph`` is the submitted graph.
+
+    ``idle_nodes`` did not act: they neither ran, nor were their cached outputs used. ``idle_inputs`` are the links of
+    other nodes that did not reach them, such as the branch that a switch did not take.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
@@ -122,6 +134,8 @@ class RunRecord(Model):
     outputs: Annotated[tuple[RunOutput, ...], Field(max_length=MOST_OUTPUTS)] = ()
     per_node_s: dict[NodeId, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     cached_nodes: Annotated[tuple[NodeId, ...], Field(max_length=5000)] = ()
+    idle_nodes: Annotated[tuple[NodeId, ...], Field(max_length=5000)] = ()
+    idle_inputs: dict[NodeId, Annotated[tuple[NodeId, ...], Field(max_length=1000)]] = Field(default_factory=dict)
     started_at: datetime
     finished_at: datetime | None = None
     duration_s: Annotated[float, Field(ge=0)] | None = None
@@ -211,6 +225,28 @@ def video_of(
 def without_places(graph: Mapping[str, Any]) -> dict[str, Any]:
     """Return a graph without the nodes that only name a segment."""
     return {key: node for key, node in graph.items() if _class_of(node) != PLACE_CLASS}
+
+
+def acting_graph(run: RunRecord) -> dict[str, Any]:
+    """Return the graph of a run without the nodes that did not act, and without the links that reached no node."""
+    idle = set(run.idle_nodes)
+    return {
+        key: _without_idle_links(node, idle, frozenset(run.idle_inputs.get(key, ())))
+        for key, node in without_places(run.graph).items()
+        if key not in idle
+    }
+
+
+def _without_idle_links(node: Any, idle: Collection[str], names: Collection[str]) -> Any:
+    inputs: Any = cast("dict[str, Any]", node).get("inputs") if isinstance(node, dict) else None
+    if not isinstance(inputs, dict) or not (idle or names):
+        return cast("Any", node)
+    linked: dict[str, Any] = {
+        name: value
+        for name, value in cast("dict[str, Any]", inputs).items()
+        if name not in names and not (isinstance(value, list) and value and str(cast("list[Any]", value)[0]) in idle)
+    }
+    return {**cast("dict[str, Any]", node), "inputs": linked}
 
 
 def resolve_links(graph: Mapping[str, Any], resolved: Resolved) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def show_capture(session: Session, capture: CaptureArgument) -> None:
         ("took", seconds_word(shown.duration_s)),
         ("in hooks", None if run.capture.overhead_s is None else f"{run.capture.overhead_s * 1000:.1f} ms"),
         ("not observed", ", ".join(unobserved)),
+        ("evidence is weaker because", "; ".join(run.capture.reasons)),
         ("saved", ", ".join(file.filename for file in run.outputs)),
     ]
     session.show(shown, pairs(fields), table(("node", "file", "digest as loaded"), files))

@@ -143,7 +143,8 @@ class Claim(Model):
     """A recorder's statement of how one take was made.
 
     ``graph`` is the submitted graph, or its digest if its bytes are already stored. ``outputs`` names parts whose bytes
-    are already stored; uploaded parts need not be named.
+    are already stored; uploaded parts need not be named. ``unobserved`` states in words what the recorder could not
+    observe: the receipt lists it as missing.
     """
 
     inputs: Annotated[tuple[ClaimInput, ...], Field(max_length=MAX_INPUTS)] = ()
@@ -154,6 +155,7 @@ class Claim(Model):
     observed: Observed | None = None
     recorder: Recorder | None = None
     evidence: Evidence | None = None
+    unobserved: tuple[Annotated[str, Field(min_length=1, max_length=500)], ...] | None = Field(None, max_length=100)
     regenerates: Regenerates | None = None
     note: Note | None = None
 

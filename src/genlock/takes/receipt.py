@@ -142,7 +142,7 @@ def missing_of(
         lacks.append("engine.version")
     if produces not in outputs:
         lacks.append(produces)
-    return tuple(lacks)
+    return (*lacks, *(claim.unobserved or ()))
 
 
 def evidence_of(claim: Claim, inputs: Iterable[Input]) -> Evidence:
