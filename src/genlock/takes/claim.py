@@ -155,7 +155,9 @@ class Claim(Model):
     observed: Observed | None = None
     recorder: Recorder | None = None
     evidence: Evidence | None = None
-    unobserved: tuple[Annotated[str, Field(min_length=1, max_length=500)], ...] | None = Field(None, max_length=100)
+    unobserved: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=500)], ...] | None, Field(max_length=100)
+    ] = None
     regenerates: Regenerates | None = None
     note: Note | None = None
 
