@@ -20,7 +20,7 @@ import importlib
 import inspect
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, cast
 
 from .acting import acting_nodes
@@ -46,7 +46,8 @@ class Hooks:
         self.sees: dict[str, bool] = dict.fromkeys(NAMES, False)
         self.reasons: dict[str, str] = {}
         self.self_test: str | None = "ComfyUI did not make its executor as expected"  # why it has not run; None: it has
-        self.taken: dict[str, None] = {}  # prompts whose runs were handed to ``deliver``, oldest first
+        self.taken: dict[str, None] = {}  # the last prompts whose runs were handed to ``deliver``, oldest first
+        self.taken_total = 0
         self._run: Run | None = None
         self._ended: dict[str, Run] = {}
         self._folder_paths: Any = None
@@ -88,9 +89,7 @@ class Hooks:
         return self._ended.pop(prompt_id, None)
 
     def _hook_names(self) -> bool:
-        self._folder_paths = importlib.import_module("folder_paths")
-        self._full_path = self._folder_paths.get_full_path
-        return hook_names(self.watch, self._folder_paths)
+        return hook_names(self.watch, self._folders())
 
     # nodes ---------------------------------------------------------------------------------------
 
@@ -162,7 +161,7 @@ class Hooks:
         self.watch.end(node, node.instance)
         node.instance = None
         if node.ran:
-            add_named_files(self.watch.files, node, self._folder_paths, self._full_path)
+            add_named_files(self.watch.files, node, self._folders(), self._full_path)
 
     def _hook_calls(self) -> bool:
         """See that a node's function is called, and on which object."""
@@ -245,7 +244,8 @@ class Hooks:
                 self.watch.meter.begin_run()
                 with self.watch.meter.running():
                     self._run = Run(str(prompt_id), prompt)
-                    self.watch.roots = roots_of(self._folder_paths)
+                    self._run.observed = True
+                    self.watch.roots = roots_of(self._folders())
                     self._watch_cache(this)
             try:
                 return await run_all(this, prompt, prompt_id, *more, **named)
@@ -318,19 +318,22 @@ class Hooks:
         run.reasons += doubts
         if observed is None or doubts or not self.sees["nodes"]:
             run.trust_only(outputs, _cached_of(messages))
-            add_files_by_name(self.watch.files, run, self._folder_paths, self._full_path)
+            named_by: Container[str] = run.graph
         else:
-            run.reasons += texts_unseen(run, self._folder_paths)
+            run.reasons += texts_unseen(run, self._folders())
+            named_by = run.unproven
+        add_files_by_name(self.watch.files, run, named_by, self._folders(), self._full_path)
         word, error = _status_of(messages, status)
         finished = Finished(run, word, error, outputs, self._environment(), self.sees)
         run.overhead_s += time.perf_counter() - began
         self.deliver(finished)
         self.taken[prompt_id] = None
+        self.taken_total += 1
         while len(self.taken) > _MOST_TAKEN:
             del self.taken[next(iter(self.taken))]
 
     def _output(self, node: str, entry: Mapping[str, Any]) -> Output:
-        folder = self._folder_paths.get_directory_by_type(entry.get("type", "output"))
+        folder = self._folders().get_directory_by_type(entry.get("type", "output"))
         path = os.path.abspath(os.path.join(folder or "", entry.get("subfolder", ""), entry["filename"]))
         held = None
         # Only files in ComfyUI's own folders: the names come from third-party nodes.
@@ -340,6 +343,13 @@ class Hooks:
             except OSError as gone:
                 log_once(f"reading an output ({gone.strerror})", gone)
         return Output(node, entry, path, held)
+
+    def _folders(self) -> Any:
+        """Return ComfyUI's module ``folder_paths``."""
+        if self._folder_paths is None:
+            self._folder_paths = importlib.import_module("folder_paths")
+            self._full_path = self._folder_paths.get_full_path
+        return self._folder_paths
 
     def _executor(self) -> Any:
         if self._execution is None:

@@ -38,6 +38,7 @@ class Run:
         self.run = str(uuid.uuid4())
         self.prompt_id = prompt_id
         self.graph_text = json.dumps(graph)  # now: ComfyUI writes into the graph while it runs it
+        self.observed = False  # whether its start was
         self.nodes: dict[str, NodeRun] = {}  # that ran
         self.cached: dict[str, tuple[NodeRun, ...]] = {}  # whose cached outputs were used, with what made them
         self.unproven: tuple[str, ...] = ()  # of the cached ones, those that something else made
@@ -105,9 +106,16 @@ class Run:
         return doubts
 
     def trust_only(self, outputs: Sequence[Output], reported: Collection[str]) -> None:
-        """Call a node cached only if ComfyUI ``reported`` it and its files are older than the run."""
+        """Forget which nodes were observed to act, and take for cached what both ComfyUI and the files prove.
+
+        A saver is cached if ComfyUI ``reported`` it and its files are older than the run. Without any saved file, all
+        nodes are cached if ComfyUI reported all of them.
+        """
         savers = {output.node for output in outputs}
-        self.cached = {node: () for node in reported if node in savers and self.is_older(outputs, node)}
+        every = set(self.graph)
+        proven = [node for node in reported if node in savers and self.is_older(outputs, node)]
+        self.cached = dict.fromkeys(proven if savers else every if every <= set(reported) else (), ())
+        self.idle, self.idle_inputs = (), {}
 
     def is_older(self, outputs: Sequence[Output], node: str) -> bool:
         """Return whether all files of a node were written before the run began."""
@@ -121,6 +129,16 @@ class Run:
             yield from node.everything()
         for nodes in self.cached.values():
             yield from nodes
+
+    def resolved(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the nodes of the graph with the texts and numbers that they received."""
+        graph = self.graph
+        for key, node in self.nodes.items():
+            if key in graph:
+                yield key, node.resolved
+        for name, nodes in self.cached.items():
+            if name in graph and nodes:
+                yield name, nodes[0].resolved
 
     def node_files(self) -> Iterator[tuple[str, Mapping[str, Any], bool, NodeFile]]:
         """Yield every file with its node in the graph, that node's inputs, and whether its outputs were cached."""
@@ -188,7 +206,7 @@ class Finished:
         """Return the record as far as it is known; a file that is not hashed yet has a reason instead of a digest."""
         run = self.run
         graph = run.graph
-        resolved = {node: inputs for node, inputs in self._resolved(graph) if inputs}
+        resolved = {node: inputs for node, inputs in run.resolved() if inputs}
         return {
             "schema": SCHEMA,
             "run": run.run,
@@ -216,14 +234,6 @@ class Finished:
                 "overhead_s": round(run.overhead_s, 6),
             },
         }
-
-    def _resolved(self, graph: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for key, node in self.run.nodes.items():
-            if key in graph:
-                yield key, node.resolved
-        for name, nodes in self.run.cached.items():
-            if name in graph and nodes:
-                yield name, nodes[0].resolved
 
     def _line(
         self,

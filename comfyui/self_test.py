@@ -65,6 +65,8 @@ def run(hooks: Hooks, make_executor: Callable[[Any], Any]) -> None:
         log_once("the self-test", error)
     finally:
         hooks.deliver = deliver
+        hooks.taken.clear()
+        hooks.taken_total = 0
         for name in classes:
             del nodes[name]
 
@@ -100,21 +102,28 @@ def _compare(hooks: Hooks, prompt_id: str, finished: Finished | None, paths: tup
     if finished is None:
         hooks.fail("results", "self-test: the result of a run was not observed")
     run = hooks.take_ended(prompt_id) if finished is None else finished.run
-    if run is None:
+    if run is None or not run.observed:
         hooks.fail("runs", "self-test: a run was not observed")
         return
+    if not ran <= run.reached:
+        hooks.fail("nodes", f"self-test: {sorted(ran)} ran, and {sorted(run.reached)} were observed")
+        return
     if set(run.nodes) != ran:
-        hooks.fail("calls", f"self-test: {sorted(ran)} ran, and {sorted(run.nodes)} were observed")
+        hooks.fail("calls", f"self-test: {sorted(ran)} ran, and {sorted(run.nodes)} were taken for nodes that ran")
+        return
     if set(run.cached) != {_LOADER, _SWITCH, _SAVER} - ran or run.unproven:
-        hooks.fail("cached_nodes", f"self-test: {sorted(run.cached)} were taken for cached, and {sorted(ran)} ran")
-    if run.idle != (_UNUSED,):
-        hooks.fail("inputs", f"self-test: {sorted(run.idle)} were taken for unused, and {_UNUSED} was")
+        hooks.fail("cached_nodes", f"self-test: {sorted(ran)} ran, and {sorted(run.cached)} were taken for cached")
+        return
+    values = dict(run.resolved()).get(_LOADER, {})
+    if values.get("opened") != paths[1] or run.idle != (_UNUSED,) or run.idle_inputs != {_SWITCH: ["other"]}:
+        hooks.fail("inputs", f"self-test: {values} and {run.idle_inputs} were observed of its inputs")
     files = {node_file.path: node_file for key, *_, node_file in run.node_files() if key == _LOADER}
-    for path, name in zip(paths, ("file_names", "opens")):
-        if path not in files or files[path].used is None:
-            hooks.fail(name, f"self-test: the file {os.path.basename(path)} was used and not observed")
-    loader = run.nodes.get(_LOADER)
-    if loader is not None and files.get(paths[0]) is not None and files[paths[0]].loaded is None:
+    by_name, by_path = (files.get(path) for path in paths)
+    if by_name is None or by_name.used is None or not by_name.looked_up:
+        hooks.fail("file_names", "self-test: a file was looked up and not observed")
+    if by_path is None or by_path.used is None or not by_path.read:
+        hooks.fail("opens", "self-test: a file was opened and not observed")
+    if by_name is None or by_name.loaded is None:
         hooks.fail("loads", "self-test: a file was loaded and not observed")
 
 

@@ -127,6 +127,7 @@ def start() -> None:
             "code": code,
             "sees": hooks.sees,
             "reasons": hooks.complaints(),
+            "taken": hooks.taken_total,
             "missed": history.runs,
             "history_error": history.last_error,
             "genlock": config.now().url,

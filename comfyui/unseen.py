@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, cast
 
 from .files import Files
@@ -48,12 +48,12 @@ def add_named_files(files: Files, node: NodeRun, folders: Any, full_path: Any) -
             node.unseen.append(f"it reads the folder {value!r}, and which files it reads is not observed")
 
 
-def add_files_by_name(files: Files, run: Run, folders: Any, full_path: Any) -> None:
-    """Add the files that the graph names and no node was observed to read, with their current content."""
+def add_files_by_name(files: Files, run: Run, keys: Container[str], folders: Any, full_path: Any) -> None:
+    """Add the files that nodes of the graph name and were not observed to read, with their current content."""
     existing = {(key, node_file.path) for key, *_, node_file in run.node_files()}
     for key, node in run.graph.items():
         inputs: Any = cast("dict[str, Any]", node).get("inputs") if isinstance(node, dict) else None
-        if key in run.idle or not isinstance(inputs, dict):
+        if key not in keys or key in run.idle or not isinstance(inputs, dict):
             continue
         for value in _texts(cast("dict[str, Any]", inputs)):
             place = _place_of(value, folders, full_path)

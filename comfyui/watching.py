@@ -34,6 +34,7 @@ class NodeFile:
         self.path, self.category, self.name = path, category, name
         self.held: Held | None = None  # the file when the node named it
         self.loaded: Held | None = None  # the file when ComfyUI's loader read it
+        self.looked_up = False  # by its name, in ComfyUI's functions
         self.read = False  # opened by the node itself
         self.used: Held | None = None  # the file that the node used
         self.missing: str | None = None
@@ -115,6 +116,7 @@ class Watch:
         if node is None or path is None or not os.path.isfile(path):
             return
         node_file = node.named(os.path.abspath(path), category, name)
+        node_file.looked_up = True
         if node_file.held is None:
             node_file.held = self._hold(node_file.path)
 

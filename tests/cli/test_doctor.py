@@ -13,6 +13,8 @@ from comfyui.start import code_of as extension_code_of
 from tests.cli.conftest import CommandResult, Run
 
 from genlock.cli.comfyui import code_of, source
+from genlock.server import choices
+from genlock.settings import Settings
 
 WELL = {
     "sees": {"loads": True, "nodes": True},
@@ -28,6 +30,7 @@ class Answering:
     status: int = 200
     body: bytes = b""
     secret: str = ""
+    history: bytes = b"{}"
     port: int = 0
 
     @property
@@ -41,6 +44,11 @@ def answering() -> Generator[Answering]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/history"):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answering.history)
+                return
             is_allowed = self.headers.get("X-Genlock-Secret") == answering.secret
             self.send_response(answering.status if is_allowed else 401)
             self.end_headers()
@@ -201,6 +209,53 @@ def test_a_comfyui_that_is_down_blind_slow_or_behind_is_reported(installation: I
     assert "runs without the extension" in installation.problems()["ComfyUI"]
     installation.answering.port = 1
     assert "no answer at" in installation.problems()["ComfyUI"]
+
+
+def test_no_run_yet_is_not_the_same_as_runs_that_were_not_recorded(installation: Installation) -> None:
+    code = code_of(installation.pack)
+    installation.answer(code=code, runs=0, taken=0, delivered=0)
+    assert installation.problems() == {}
+    details = {item["what"]: item["detail"] for item in installation.last.document["items"]}
+    assert details["records"].startswith("no run yet since ComfyUI was started")
+    installation.answering.history = b'{"a prompt": {}}'
+    assert installation.problems()["records"].startswith("ComfyUI ended runs, and none of them was recorded")
+    installation.answer(code=code, runs=0, taken=1, delivered=0)
+    assert installation.problems() == {}, "a run that is being hashed"
+
+
+def test_what_the_self_test_did_not_see_is_reported(installation: Installation) -> None:
+    reason = "the hook for calls does not work: self-test: ['load'] ran"
+    sees = {"loads": True, "calls": False}
+    installation.answer(code=code_of(installation.pack), sees=sees, reasons=[reason])
+    assert installation.problems()["sees"] == f"not: calls; {reason}"
+    installation.answer(code=code_of(installation.pack), reasons=["the hooks were not tested: no executor"])
+    assert "the hooks were not tested" in installation.problems()["sees"]
+
+
+def test_an_extension_of_another_version_of_genlock_is_named(installation: Installation) -> None:
+    with (installation.pack / "runs.py").open("a") as file:
+        file.write("# older\n")
+    config = installation.pack / "genlock.json"
+    config.write_text(json.dumps({**installation.config(), "installed_by": "0.0.1"}))
+    problem = installation.problems()["extension"]
+    assert problem.startswith("is that of Genlock 0.0.1, and this is Genlock ")
+    assert problem.endswith("genlock comfyui install, then restart ComfyUI")
+
+
+def test_the_comfyui_that_the_data_folder_remembers_is_examined(
+    installation: Installation, genlock: Run, tmp_path: Path
+) -> None:
+    refused = genlock("comfyui", "doctor")
+    assert (refused.code, "ComfyUI's folder is not known" in refused.err) == (1, True)
+    data = tmp_path / "data"
+    data.mkdir(exist_ok=True)
+    choices.keep(
+        Settings(data=data, comfyui_url=installation.answering.url, comfyui_folder=installation.folder, url=None)
+    )
+    ran = genlock("comfyui", "doctor", "--data", str(data), "--json")
+    items = {item["what"]: item for item in ran.document["items"]}
+    assert ran.code == 0, items
+    assert installation.answering.url in items["ComfyUI"]["detail"]
 
 
 def test_the_extension_and_the_doctor_compute_the_same_code_digest() -> None:

@@ -17,16 +17,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2] / ".comfyui"
 DEFAULT_VERSION = "0.3.75"
 """The newest that Python 3.11 gets from a registry, as a package carries it."""
-_VERSION = re.compile(r"""__version__\s*=\s*["']([0-9A-Za-z.+-]{1,40})["']""")
+_VERSION = re.compile(r"[0-9A-Za-z]{1,40}([.+-][0-9A-Za-z]{1,40}){0,8}")
+_ASSIGNMENT = re.compile(r"""__version__\s*=\s*["']([^"']*)["']""")
 _LAST = "last"
 
 
 @dataclass(frozen=True)
 class Build:
-    """A built ComfyUI, or the place of one that is not built yet."""
+    """A built ComfyUI, or the place of one that is not built yet. Raises ``ValueError`` if it is not a version."""
 
     version: str
     root: Path = ROOT
+
+    def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise ValueError(f"{self.version!r} is not a version.")
 
     @property
     def folder(self) -> Path:
@@ -86,7 +91,7 @@ def version_of(server: Path) -> str:
         text = (server / "comfyui_version.py").read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{server} is not a checkout of ComfyUI: it has no comfyui_version.py.") from error
-    match = _VERSION.search(text)
-    if match is None:
+    match = _ASSIGNMENT.search(text)
+    if match is None or not _VERSION.fullmatch(match[1]):
         raise ValueError(f"{server}/comfyui_version.py names no version.")
     return match[1]

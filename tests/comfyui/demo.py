@@ -3,6 +3,8 @@
     GENLOCK_COMFYUI_URL is set      that server; GENLOCK_COMFYUI_FOLDER is its base folder
     else                            a server on this machine's CPU, from `make comfyui`
 
+The proof compares with a second process of the same version, and is left out, with the reason, where none is built.
+
 Exits with 1 if a figure is wrong, or if something failed.
 """
 
@@ -11,14 +13,15 @@ import json
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
-from tests.comfyui.builds import chosen_build
-from tests.comfyui.server import serving
+from tests.comfyui.builds import Build, chosen_build
+from tests.comfyui.server import ComfyServer, serving
 from tests.comfyui.story import Story
 from tests.fixtures_postgres import temporary_folder
 
@@ -36,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make demo-comfyui", description="Genlock's main job with a real ComfyUI.")
     parser.add_argument("--report", type=Path, default=REPORT, help=f"where every figure goes (default: {REPORT})")
     report: Path = parser.parse_args().report
-    if not chosen_build().is_built():
+    if Settings().comfyui_url is None and not chosen_build().is_built():
         sys.exit("There is no ComfyUI here: run `make comfyui`.")
     teller = Teller(Console())
     with temporary_folder() as folder:
@@ -62,9 +65,7 @@ def play(folder: Path, teller: Teller, report: Path) -> int:
         teller.title(f"Genlock {version('genlock')} with ComfyUI", f"ComfyUI {url}   data {settings.data}")
         try:
             with Genlock(settings=settings, on_progress=lambda text: teller.say(text, "dim")) as gl:
-                story = Story(
-                    gl, url, folder / "files", library, serving(folder / "truth", "--cache-none", models=False), teller
-                )
+                story = Story(gl, url, folder / "files", library, truth_for(folder / "truth", url), teller)
                 outcome = "failed"
                 try:
                     story.play()
@@ -105,6 +106,18 @@ def _comfyui(folder: Path, users: Settings, teller: Teller) -> Generator[tuple[s
     teller.say("Starting ComfyUI on the CPU …", "dim")
     with serving(folder / "comfyui", models=False) as server:
         yield server.url, server.base
+
+
+def truth_for(base: Path, url: str) -> AbstractContextManager[ComfyServer] | str:
+    """Return another server of the version at ``url``; why there is none if that version is not built here."""
+    try:
+        stats = httpx.get(f"{url.rstrip('/')}/system_stats", timeout=10, trust_env=False).raise_for_status().json()
+        build = Build(str(stats["system"]["comfyui_version"]))
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return f"the version of the ComfyUI at {url} is not known: {error}"
+    if not build.is_built():
+        return f"ComfyUI {build.version} is not built here: `make comfyui COMFYUI=FOLDER` builds it from a checkout"
+    return serving(base, "--cache-none", models=False, build=build)
 
 
 def write(path: Path, document: dict[str, Any]) -> None:

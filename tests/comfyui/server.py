@@ -12,14 +12,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.comfyui.builds import chosen_build
+from tests.comfyui.builds import Build, chosen_build
 from tests.comfyui.models import write_models
 
 START_S = 180
@@ -38,6 +38,7 @@ class ComfyServer:
     port: int = 0
     front_end: Path | None = None
     environment: dict[str, str] = field(default_factory=dict[str, str])
+    build: Build = field(default_factory=chosen_build)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -61,10 +62,9 @@ class ComfyServer:
         """Start the process and return when it answers; fail with the end of its log if it ends instead."""
         assert self.process is None, "it runs already"
         self.front_end = self.front_end or _empty_front_end(self.base)
-        build = chosen_build()
         command = [
-            build.python,
-            build.server / "main.py",
+            self.build.python,
+            self.build.server / "main.py",
             *("--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-api-nodes"),
             *("--base-directory", self.base, "--database-url", "sqlite:///:memory:"),
             *("--front-end-root", self.front_end),
@@ -75,7 +75,7 @@ class ComfyServer:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in command],
-                cwd=build.server,
+                cwd=self.build.server,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -137,9 +137,15 @@ def require(is_available: bool, reason: str) -> None:
 
 
 @contextmanager
-def serving(base: Path, *flags: str, models: bool = True) -> Generator[ComfyServer]:
+def serving(
+    base: Path,
+    *flags: str,
+    models: bool = True,
+    environment: Mapping[str, str] | None = None,
+    build: Build | None = None,
+) -> Generator[ComfyServer]:
     """Run a server with the tiny models, or with ``models=False`` without any."""
-    server = ComfyServer(base, flags)
+    server = ComfyServer(base, flags, environment=dict(environment or {}), build=build or chosen_build())
     if models:
         write_models(base / "models")
     server.start()

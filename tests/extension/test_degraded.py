@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import LiveServer
-from tests.extension.watched import Watched, serving_extension, video
+from tests.extension.watched import Watched, serving_extension, until, used, video
 
 pytestmark = pytest.mark.long
 
 
 def test_missing_hooks_are_reported_and_runs_are_still_captured(tmp_path: Path, live_server: LiveServer) -> None:
     with serving_extension(tmp_path / "comfyui", "wrapper") as comfy:
-        assert "nodes, cached_nodes cannot be seen" in comfy.log.read_text(errors="replace")
+        until(lambda: "this ComfyUI is not as expected" in comfy.log.read_text(errors="replace"))
+        assert "the hook for nodes does not work" in comfy.log.read_text(errors="replace")
         watched = Watched(comfy, live_server)
         watched.connect()
         watched.film()
@@ -20,10 +21,11 @@ def test_missing_hooks_are_reported_and_runs_are_still_captured(tmp_path: Path, 
         diagnosis = watched.command("comfyui", "doctor", str(comfy.base), "--comfyui", comfy.url)
     assert (first["state"], again["state"]) == ("recorded", "repeated")
     sees = first["record"]["capture"]["sees"]
-    assert [name for name, works in sees.items() if not works] == ["nodes", "cached_nodes"]
-    assert first["record"]["files"] == []
+    assert [name for name, works in sees.items() if not works] == ["nodes", "calls", "cached_nodes"]
+    assert {file["observed"] for file in first["record"]["files"]} == {False}
+    assert len(used(first)) == 5
     take = watched.take(1)
-    assert not any("digest" in line for line in take["receipt"]["document"]["inputs"])
-    assert take["take"]["missing"] != []
+    assert (take["state"], take["take"]["evidence"]) == ("unknown", "matched_by_name")
+    assert any("the hook for nodes does not work" in reason for reason in take["take"]["missing"])
     assert diagnosis.code == 1
-    assert "not: nodes, cached_nodes" in diagnosis.out
+    assert "not: nodes, calls, cached_nodes" in " ".join(diagnosis.out.split())

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +51,12 @@ def prepare(base: Path, *packs: str) -> None:
 
 
 @contextmanager
-def serving_extension(base: Path, *packs: str, flags: Sequence[str] = ()) -> Generator[ComfyServer]:
+def serving_extension(
+    base: Path, *packs: str, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Generator[ComfyServer]:
     """Start a ComfyUI with the extension, not connected to any Genlock yet."""
     prepare(base, *packs)
-    with serving(base, *flags, models=False) as started:
+    with serving(base, *flags, models=False, environment=environment) as started:
         yield started
 
 

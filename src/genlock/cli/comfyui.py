@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,6 +21,7 @@ from genlock.errors import Conflict, GenlockError, Invalid, NotFound
 from genlock.model import Actor, Model, Role
 from genlock.private_file import write_private
 from genlock.sdk.usage_codes import BAD_REFERENCE
+from genlock.server import choices
 
 comfyui = group(
     "ComfyUI extension, which records every run: install and check it.",
@@ -32,6 +34,8 @@ _MARK = "place.py"
 _HEADER = "X-Genlock-Secret"
 _NAME = "ComfyUI in "
 _WAIT_S = 10
+_USUAL_URL = "http://127.0.0.1:8188"
+_INSTALLED_BY = "installed_by"
 _UNAUTHORIZED = 401
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc", _CONFIG)
 
@@ -56,6 +60,10 @@ class _Health(Model):
     overhead: float | None = None
     last_error: str | None = None
     code: str | None = None
+    reasons: tuple[str, ...] = ()
+    taken: int = 0
+    missed: int = 0
+    history_error: str | None = None
 
 
 @command(comfyui, "install", example="genlock comfyui install ~/ComfyUI")
@@ -96,7 +104,7 @@ def install(
         name = f"{_NAME}{folder.resolve().name}"
         token = session.gl.create_token(name, Role.CAPTURE, projects=projects or None).secret
         config = {"url": url, "token": token, "secret": config.get("secret") or secrets.token_urlsafe(32)}
-    document = {**_read_config(target), **config}  # keeps what a user has added
+    document = {**_read_config(target), **config, _INSTALLED_BY: version("genlock")}  # keeps what a user has added
     _copy(target)
     write_private(target / _CONFIG, json.dumps(document, indent=1) + "\n")
     if fresh and holder is not None and holder.token_id is not None and holder.name.startswith(_NAME):
@@ -109,12 +117,26 @@ def install(
 @command(comfyui, "doctor", example="genlock comfyui doctor ~/ComfyUI --comfyui http://127.0.0.1:8188")
 def doctor(
     session: Session,
-    folder: FolderArgument,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FOLDER]",
+            help="ComfyUI's folder, which contains custom_nodes (default: the one that the data folder remembers).",
+        ),
+    ] = None,
     comfyui_url: Annotated[
-        str, typer.Option("--comfyui", metavar="URL", help="ComfyUI's URL.")
-    ] = "http://127.0.0.1:8188",
+        str | None,
+        typer.Option(
+            "--comfyui", metavar="URL", help=f"ComfyUI's URL (default: the one that is remembered, else {_USUAL_URL})."
+        ),
+    ] = None,
 ) -> None:
     """Check the extension, ComfyUI and Genlock. Exits with 1 if a check fails."""
+    remembered = choices.recalled(session.settings())
+    folder = folder or remembered.comfyui_folder
+    if folder is None:
+        raise Invalid("ComfyUI's folder is not known.", hint="Name it: genlock comfyui doctor ~/ComfyUI")
+    comfyui_url = comfyui_url or remembered.comfyui_url or _USUAL_URL
     target = _pack_in(folder)
     config = _config_of(target)
     findings = [
@@ -208,16 +230,20 @@ def _look_at_files(target: Path, config: dict[str, str]) -> list[Finding]:
     ours = source()
     names = [path.relative_to(ours) for path in ours.rglob("*") if path.suffix in {".py", ".js"}]
     other = [name for name in names if not _same(ours / name, target / name)]
-    files = (
-        not other,
-        "extension",
-        "differs from this version of Genlock: genlock comfyui install" if other else str(target),
-    )
+    files = (not other, "extension", _skew(target) if other else str(target))
     file = target / _CONFIG
     if not config:
         return [files, (False, "configuration", "missing: genlock comfyui install")]
     private = file.stat().st_mode & 0o077 == 0
     return [files, (private, "configuration", str(file) if private else f"other users can read it: chmod 600 {file}")]
+
+
+def _skew(target: Path) -> str:
+    """Return how the installed extension differs from this Genlock, and what to do."""
+    by, this = _read_config(target).get(_INSTALLED_BY), version("genlock")
+    if by and by != this:
+        return f"is that of Genlock {by}, and this is Genlock {this}: genlock comfyui install, then restart ComfyUI"
+    return "differs from this version of Genlock: genlock comfyui install"
 
 
 def _same(path: Path, other: Path) -> bool:
@@ -262,17 +288,43 @@ def _look_at_comfyui(url: str, config: dict[str, str], target: Path) -> list[Fin
         return [(False, "ComfyUI", f"the answer at {url} ({answer.status_code}) is not from this version's extension")]
     current = health.code == code_of(target)
     where = f"{health.environment.get('comfyui', '?')} at {url}"
-    blind = [name for name, works in health.sees.items() if not works]
+    blind = bool(health.reasons) or not all(health.sees.values())
     overhead = health.overhead
     spent = "no runs yet" if overhead is None else f"{overhead:.2%} of {health.runs} runs in hooks"
-    waits = f"{health.waiting} waiting, {health.refused} refused, {health.delivered} delivered"
-    trouble = health.last_error
     return [
         (current, "ComfyUI", where if current else f"{where} does not run the installed code: restart it"),
-        (not blind, "sees", f"not: {', '.join(blind)}" if blind else ", ".join(health.sees)),
+        (not blind, "sees", _blind(health) if blind else ", ".join(health.sees)),
         (overhead is None or overhead <= 0.01, "costs", spent),
-        (trouble is None and not health.refused, "records", f"{waits}. {trouble}" if trouble else waits),
+        _records(health, url),
     ]
+
+
+def _blind(health: _Health) -> str:
+    """Return what the extension does not see, and why."""
+    blind = [name for name, works in health.sees.items() if not works]
+    return f"not: {', '.join(blind)}" + "".join(f"; {reason}" for reason in health.reasons)
+
+
+def _records(health: _Health, url: str) -> Finding:
+    """Return whether runs are recorded: without any, whether ComfyUI ended a run since it started."""
+    waits = f"{health.waiting} waiting, {health.refused} refused, {health.delivered} delivered"
+    if health.missed:
+        waits += f", {health.missed} read from ComfyUI's history"
+    trouble = health.last_error or health.history_error
+    if health.runs or health.taken or trouble or health.refused:
+        return trouble is None and not health.refused, "records", f"{waits}. {trouble}" if trouble else waits
+    if _has_run(url):
+        return False, "records", f"ComfyUI ended runs, and none of them was recorded: see its log. {waits}"
+    return True, "records", f"no run yet since ComfyUI was started. {waits}"
+
+
+def _has_run(url: str) -> bool:
+    """Return whether ComfyUI's history has a run."""
+    try:
+        answer = httpx.get(f"{url.rstrip('/')}/history", params={"max_items": 1}, timeout=_WAIT_S, trust_env=False)
+        return answer.is_success and bool(answer.json())
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 def code_of(target: Path) -> str:
