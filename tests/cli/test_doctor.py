@@ -249,7 +249,7 @@ def test_the_comfyui_that_the_data_folder_remembers_is_examined(
     assert (refused.code, "ComfyUI's folder is not known" in refused.err) == (1, True)
     data = tmp_path / "data"
     data.mkdir(exist_ok=True)
-    choices.keep(
+    choices.store(
         Settings(data=data, comfyui_url=installation.answering.url, comfyui_folder=installation.folder, url=None)
     )
     ran = genlock("comfyui", "doctor", "--data", str(data), "--json")

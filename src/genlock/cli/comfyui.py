@@ -132,7 +132,7 @@ def doctor(
     ] = None,
 ) -> None:
     """Check the extension, ComfyUI and Genlock. Exits with 1 if a check fails."""
-    remembered = choices.recalled(session.settings())
+    remembered = choices.with_stored_values(session.settings())
     folder = folder or remembered.comfyui_folder
     if folder is None:
         raise Invalid("ComfyUI's folder is not known.", hint="Name it: genlock comfyui doctor ~/ComfyUI")
