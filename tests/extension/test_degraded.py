@@ -21,7 +21,7 @@ def test_missing_hooks_are_reported_and_runs_are_still_captured(tmp_path: Path, 
         diagnosis = watched.command("comfyui", "doctor", str(comfy.base), "--comfyui", comfy.url)
     assert (first["state"], again["state"]) == ("recorded", "repeated")
     sees = first["record"]["capture"]["sees"]
-    assert [name for name, works in sees.items() if not works] == ["nodes", "calls", "cached_nodes"]
+    assert {name for name, works in sees.items() if not works} == {"nodes", "calls", "cached_nodes"}
     assert {file["observed"] for file in first["record"]["files"]} == {False}
     assert len(used(first)) == 5
     take = watched.take(1)
