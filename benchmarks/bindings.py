@@ -11,6 +11,7 @@ What is bound and not expected is wrong, apart from what is missing, and so is a
 import argparse
 import gzip
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any, NamedTuple
 
 from genlock.engines.comfyui.bindings import WorkflowBindings, show
 from genlock.errors import Invalid
+from genlock.graphs.node_definition import NodeDefinition
+from genlock.graphs.node_definitions import read_definitions
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "output": ("outputs",),
@@ -68,6 +71,7 @@ class Place(NamedTuple):
     input: str
     value: Any
     folder: str | None = None
+    computed: bool = False
 
 
 class Miss(NamedTuple):
@@ -93,10 +97,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="a folder with api/, expected/ and object_info.json.gz")
     parser.add_argument("--half", type=int, choices=(0, 1), help="measure only every second graph")
     parser.add_argument("--only", default="", help="measure only graphs with this in their names")
+    parser.add_argument("--without-definitions", action="store_true", help="measure as if the server were not known")
     given = parser.parse_args()
     names = sorted(path.stem for path in (given.folder / "expected").glob("*.json"))
     names = [name for place, name in enumerate(names) if given.half in (None, place % 2) and given.only in name]
-    definitions = read_definitions(given.folder)
+    definitions = dict(definitions_in(given.folder)) if not given.without_definitions else None
     every = [measured for name in names if (measured := measure(given.folder, name, definitions)) is not None]
     print(table(every))
     for measured in every:
@@ -104,13 +109,13 @@ def main() -> None:
             print(f"{miss.template}: {miss.field}: {'WRONG ' if miss.wrong else ''}{miss.what}")
 
 
-def read_definitions(folder: Path) -> Mapping[str, Any]:
+def definitions_in(folder: Path) -> Mapping[str, NodeDefinition]:
     """Return the node definitions of a folder, empty if there are none."""
     packed = folder / "object_info.json.gz"
-    return json.loads(gzip.decompress(packed.read_bytes())) if packed.exists() else {}
+    return read_definitions(json.loads(gzip.decompress(packed.read_bytes()))) if packed.exists() else {}
 
 
-def measure(folder: Path, name: str, definitions: Mapping[str, Any]) -> Measured | None:
+def measure(folder: Path, name: str, definitions: Mapping[str, NodeDefinition] | None) -> Measured | None:
     """Compare what is bound in a graph with what is expected; return None for a graph that cannot be measured."""
     expected = json.loads((folder / "expected" / f"{name}.json").read_text())
     if not expected.get("scored", True) or name in _NOT_MEASURED:
@@ -119,7 +124,7 @@ def measure(folder: Path, name: str, definitions: Mapping[str, Any]) -> Measured
     present = {field: _entries(expected, keys) for field, keys in FIELDS.items()}
     fields = frozenset(field for field, entries in present.items() if _primary(entries))
     try:
-        answer = show(graph, None, name)
+        answer = show(graph, None, name, definitions)
     except Invalid as error:
         misses = tuple(Miss(name, field, False, error.message) for field in FIELDS if field in fields)
         return Measured(expected["kind"], fields, misses)
@@ -180,11 +185,16 @@ def _misses(
             fitting = [place for place in places[entry["key"]] if _is_at(place, entry)]
             if not fitting:
                 yield Miss(name, field, False, f"{entry['key']} {_described(entry)}{_why(answer, entry['key'])}")
+            elif entry.get("computed") and fitting[0].computed and not _is_same(fitting[0].value, entry["value"]):
+                wrong = fitting[0].value is not None
+                yield Miss(name, field, wrong, f"{entry['key']} {_described(entry)}, not {fitting[0].value!r:.60}")
             elif "folder" in entry and fitting[0].folder != entry["folder"]:
                 yield Miss(name, field, True, f"{_described(entry)}: {fitting[0].folder}, not {entry['folder']}")
             yield from _strengths(name, field, entry, answer)
         for key in keys:
             for place in places[key]:
+                if key == "models" and place.folder == "loras":
+                    continue  # measured as LoRA
                 if key in _MEDIA and (place.node, place.input) in media:
                     continue
                 if not any(_is_at(place, entry) for entry in entries if entry["key"] == key):
@@ -210,19 +220,29 @@ def _bound(answer: WorkflowBindings, key: str) -> Iterator[Place]:
     if key == "models":
         for place in answer.bindings.files:
             if place.role in ("model", "vae", "text_encoder", "controlnet", "other"):
-                yield Place(place.node, place.input, None, place.category)
+                for spot in (place, *place.also):
+                    yield Place(spot.node, spot.input, None, place.category)
+        for lora in answer.bindings.loras:
+            yield Place(lora.node, lora.name, None, lora.category)
         return
     word = "lora" if key == "loras" else _WORDS.get(key, key)
     for place in answer.places:
         if place.word == word:
-            yield Place(place.node, place.input, place.value)
+            yield Place(place.node, place.input, place.value, None, place.computed)
 
 
 def _is_at(place: Place, entry: Entry) -> bool:
     """Return whether a place is the expected one, or one of those that its value goes to."""
     linked: list[Entry | None] = [entry.get("consumer"), entry.get("written_from"), *(entry.get("also") or ())]
     spots = [entry, *(spot for spot in linked if spot is not None)]
-    return any(spot["node"] == place.node and spot["input"] == place.input for spot in spots)
+    return any(spot["node"] == place.node and spot["input"] in (place.input, None) for spot in spots)
+
+
+def _is_same(value: Any, expected: Any) -> bool:
+    """Return whether a computed value is the expected one; the class that is a sampler is named in several ways."""
+    if isinstance(value, str) and isinstance(expected, str):
+        return re.sub(r"^sampler|[_ ]", "", value.lower()) == re.sub(r"[_ ]", "", expected.lower())
+    return value == expected
 
 
 def _described(entry: Entry) -> str:

@@ -40,7 +40,7 @@ def written(folder: Path, **changes: Any) -> Path:
 
 
 def measured(folder: Path) -> bindings.Measured:
-    result = bindings.measure(folder, "walk", bindings.read_definitions(folder))
+    result = bindings.measure(folder, "walk", bindings.definitions_in(folder))
     assert result is not None
     return result
 

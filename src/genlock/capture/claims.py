@@ -138,10 +138,9 @@ def parameters_of(reading: Reading) -> Parameters:
     values: dict[str, Any] = {}
     for number, sampler in enumerate(reading.samplers, 1):
         for word in _SAMPLING:
-            setting = sampler.settings.get(word)
-            value = setting.value if setting is not None else sampler.implied.get(word)
-            if value is not None:
-                values[_numbered(word, number)] = _seed(value) if word == "seed" else value
+            setting = sampler.settings.get(word) or sampler.implied.get(word)
+            if setting is not None:
+                values[_numbered(word, number)] = _seed(setting.value) if word == "seed" else setting.value
     for number, setting in enumerate(reading.seeds, len(reading.samplers) + 1):
         values[_numbered("seed", number)] = _seed(setting.value)
     sides: tuple[tuple[str, Side], ...] = (("prompt", "positive"), ("negative_prompt", "negative"))

@@ -14,9 +14,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
+from genlock.graphs.evaluation import Unknown
+from genlock.graphs.known.folders import CLASS_FOLDERS, TYPE_FOLDERS
 from genlock.graphs.meanings import LOADERS, recorded_as
 from genlock.graphs.uses import FileUse, Inside, Setting, Unresolved
-from genlock.graphs.wiring import Unknown, Wiring
+from genlock.graphs.wiring import Wiring
 from genlock.kinds import MEDIA_FOLDERS, kind_in_folder, media_kind
 from genlock.model import Kind
 
@@ -83,7 +85,7 @@ def files_of(wiring: Wiring, key: str, server_files: Mapping[str, Collection[str
     class_type = wiring.nodes[key].class_type
     for named in _named_in(wiring, key, server_files):
         name, folder = _without_folder(named.name)
-        category = folder or _category(class_type, named.input, name, server_files)
+        category = folder or _category(wiring, key, named.input, name, server_files)
         role = _role(class_type, category, name)
         settings: dict[str, Setting] = {}
         unresolved: list[Unresolved] = []
@@ -208,14 +210,22 @@ def _without_folder(name: str) -> tuple[str, str | None]:
     return (stem.rstrip(), folder[:-1]) if has_folder else (name, None)
 
 
-def _category(class_type: str, name: str, value: str, server_files: Mapping[str, Collection[str]]) -> str | None:
-    """Return the category of a file: of the only folder that has it, else by its input's name, else by the class."""
+def _category(
+    wiring: Wiring, key: str, name: str, value: str, server_files: Mapping[str, Collection[str]]
+) -> str | None:
+    """Return the category of a file: of the only folder that has it, else by the class, else by its input's name."""
+    class_type = wiring.nodes[key].class_type
     holders = [category for category, names in server_files.items() if value in names]
     if len(holders) == 1:
         return holders[0]
     if class_type == "LoadImageOutput":
         return "output"
-    candidates = [*_matching(name), *_matching(class_type)]
+    rule = CLASS_FOLDERS.get((class_type, name))
+    given = TYPE_FOLDERS.get((wiring.output_types(key) or ("",))[0])
+    by_name = _matching(name)
+    # A loader of one type says it better than a name that several share, such as clip_name or model_name.
+    by_type = [given] if given is not None and (not by_name or by_name[0] in ("text_encoders", given)) else []
+    candidates = [*([rule[0]] if rule else []), *by_type, *by_name, *_matching(class_type)]
     if value.lower().startswith(("tae", "lighttae")) and candidates[:1] == ["vae"]:
         return "vae_approx"
     fitting = [category for category in candidates if not holders or category in holders]

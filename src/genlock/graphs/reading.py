@@ -7,18 +7,21 @@ It is used to bind the inputs of a render to a graph, and to make a receipt of a
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from genlock.errors import Invalid
+from genlock.graphs.evaluation import Unknown
 from genlock.graphs.files import files_of
-from genlock.graphs.meanings import word_for
 from genlock.graphs.prompt_writers import prompt_only
+from genlock.graphs.media import image_use
+from genlock.graphs.node_definition import NodeDefinition
+from genlock.graphs.partner import partners_of
+from genlock.graphs.sizes import sizes_of
 from genlock.graphs.texts import side_of, takes_text, texts_at, texts_of_sampling
 from genlock.graphs.uses import (
     FileUse,
-    ImageUse,
     OutputUse,
     Reading,
     SamplerUse,
@@ -26,15 +29,17 @@ from genlock.graphs.uses import (
     TextUse,
     Unresolved,
 )
-from genlock.graphs.wiring import Unknown, Wiring, is_sampler
 from genlock.kinds import WEIGHTS
 from genlock.model import Kind
+from genlock.graphs.wiring import Wiring, is_sampler
 
 _ON_SAMPLERS: Mapping[str, str] = {
     "seed": "seed",
     "noise_seed": "seed",
     "steps": "steps",
     "cfg": "cfg",
+    "video_cfg": "cfg",
+    "cfg_conds": "cfg",
     "sampler_name": "sampler",
     "scheduler": "scheduler",
     "denoise": "denoise",
@@ -45,18 +50,8 @@ _PARTS = ("noise", "guider", "sampler", "sigmas")
 MAX_FILES = 900
 """How many files a graph may name. A receipt has room for more: for files that were loaded and not named."""
 
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _EMBEDDING = re.compile(r"\bembedding:([^\s,:()<>\[\]]{1,200})")
-
-_SIZES: Mapping[str, str] = {
-    "width": "width",
-    "height": "height",
-    "length": "frames",
-    "frames": "frames",
-    "num_frames": "frames",
-    "video_frames": "frames",
-    "fps": "fps",
-    "frame_rate": "fps",
-}
 
 
 def read_uses(
@@ -64,14 +59,15 @@ def read_uses(
     output: str | None = None,
     server_files: Mapping[str, Collection[str]] | None = None,
     name: str = "The graph",
+    definitions: Mapping[str, NodeDefinition] | None = None,
 ) -> Reading:
     """Return what ``graph``, in API format, uses to make ``output`` (a node's id), or all its outputs.
 
     ``server_files`` maps the categories of a server's folders, and ``input``, to the names of the files in them: with
-    it, any input of any node may name a file. Raises ``Invalid``, with ``name``, if it is not a graph or has no such
-    output.
+    it, any input of any node may name a file. ``definitions`` are those of its classes. Raises ``Invalid``, with
+    ``name``, if it is not a graph or has no such output.
     """
-    wiring = Wiring(graph, output, name)
+    wiring = Wiring(graph, output, name, definitions)
     unresolved: list[Unresolved] = []
     for_prompts = prompt_only(wiring)
     files = _files(wiring, server_files or {}, unresolved, name, for_prompts)
@@ -97,14 +93,15 @@ def read_uses(
         files=files,
         texts=tuple(texts),
         samplers=tuple(samplers),
-        sizes=_sizes(wiring, unresolved),
-        images=tuple(_image(wiring, file) for file in files if file.role == "source_image"),
+        sizes=sizes_of(wiring, unresolved),
+        images=tuple(image_use(wiring, file) for file in files if file.role == "source_image"),
         outputs=tuple(_output(wiring, key) for key in wiring.outputs),
         unresolved=tuple(dict.fromkeys(unresolved)),
         nodes=frozenset(wiring.nodes),
         embeddings=embeddings,
         seeds=_other_seeds(wiring, samplers),
         prompt_only=for_prompts,
+        partners=tuple(partners_of(wiring)),
     )
 
 
@@ -153,7 +150,7 @@ def _parts(wiring: Wiring, sampler: str) -> tuple[str, ...]:
 
 def _sampler(wiring: Wiring, parts: tuple[str, ...], unresolved: list[Unresolved]) -> SamplerUse:
     settings: dict[str, Setting] = {}
-    implied: dict[str, Any] = {}
+    implied: dict[str, Setting] = {}
     unknown: list[Unresolved] = []
     for key in parts:
         for name, word in _ON_SAMPLERS.items():
@@ -179,16 +176,21 @@ def _other_seeds(wiring: Wiring, samplers: list[SamplerUse]) -> tuple[Setting, .
     return tuple(dict.fromkeys(seed for seed in seeds if seed[:2] not in sampled))
 
 
-def _implied(wiring: Wiring, key: str) -> dict[str, Any]:
-    """Return the settings implied by the classes of a node's sources: a solver, a schedule, guidance without cfg."""
-    implied: dict[str, Any] = {}
+def _implied(wiring: Wiring, key: str) -> dict[str, Setting]:
+    """Return the settings implied by a node and the classes of its sources: a solver, a schedule, its steps."""
+    implied: dict[str, Setting] = {}
     for name, word in (("sampler", "sampler"), ("sigmas", "scheduler")):
         link = wiring.link(key, name)
         if link is not None:
-            implied[word] = wiring.nodes[link.source].class_type
+            implied[word] = Setting(link.source, "", wiring.nodes[link.source].class_type, sources=())
     guider = wiring.link(key, "guider")
     if guider is not None and wiring.nodes[guider.source].class_type == "BasicGuider":
-        implied["cfg"] = 1
+        implied["cfg"] = Setting(guider.source, "", 1, sources=())
+    sigmas = wiring.setting(key, "sigmas") if wiring.nodes[key].class_type == "ManualSigmas" else None
+    if isinstance(sigmas, Setting) and isinstance(sigmas.value, str):
+        steps = len(_NUMBER.findall(sigmas.value)) - 1
+        if steps > 0:
+            implied["steps"] = Setting(key, "sigmas", steps, sources=((sigmas.node, sigmas.input),))
     return implied
 
 
@@ -208,37 +210,6 @@ def _other_texts(wiring: Wiring, read: list[TextUse], unresolved: list[Unresolve
                     Unresolved(key, text.input, "prompt", "nothing says whether it is wanted or unwanted")
                 )
     return texts
-
-
-def _sizes(wiring: Wiring, unresolved: list[Unresolved]) -> dict[str, tuple[Setting, ...]]:
-    sizes: defaultdict[str, list[Setting]] = defaultdict(list)
-    for key, node in wiring.nodes.items():
-        for name, word in _SIZES.items():
-            if word_for(node.class_type, name) not in ("size", "fps"):
-                continue
-            setting = wiring.setting(key, name)
-            if isinstance(setting, Setting) and type(setting.value) in (int, float):
-                sizes[word].append(setting)
-            elif isinstance(setting, Unknown):
-                unresolved.append(Unresolved(key, name, word, setting.reason))
-    return {word: tuple(dict.fromkeys(settings)) for word, settings in sizes.items()}
-
-
-def _image(wiring: Wiring, file: FileUse) -> ImageUse:
-    """Return a picture with the inputs that use it, followed through nodes that pass a picture on."""
-    purposes: list[str] = []
-    waiting, visited = [file.node], {file.node}
-    for key in waiting:
-        for consumer, link in wiring.consumers[key]:
-            wiring.step()
-            node = wiring.nodes[consumer]
-            passes_on = link.input in ("image", "images", "pixels") and not is_sampler(node)
-            if not passes_on or word_for(node.class_type, "width") == "size":
-                purposes.append(link.input)
-            elif consumer not in visited:
-                visited.add(consumer)
-                waiting.append(consumer)
-    return ImageUse(file.node, file.input, file.name, file.category, tuple(dict.fromkeys(purposes)))
 
 
 def _output(wiring: Wiring, key: str) -> OutputUse:

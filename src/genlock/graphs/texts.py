@@ -9,10 +9,11 @@ join texts. After any other node the prompt is unresolved, with the reason, and 
 import re
 from collections.abc import Iterator
 
+from genlock.graphs.evaluation import Unknown
 from genlock.graphs.graph import Node
 from genlock.graphs.meanings import word_for
 from genlock.graphs.uses import Side, TextUse
-from genlock.graphs.wiring import Unknown, Wiring
+from genlock.graphs.wiring import Wiring
 
 _HANDS_BOTH_ON = re.compile(r"ToVideo|img2vid|ControlNet|Conditioning|Inpaint|^LTXV|^Wan\w+")
 _HANDS_ON = re.compile(r"Conditioning|FluxGuidance|ControlNet|StyleModelApply|GLIGEN|ReferenceLatent|Hooks|Guider")

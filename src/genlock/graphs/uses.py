@@ -7,17 +7,29 @@ name of an input and, if a value holds several things, the path ``inside`` it.
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from genlock.graphs.known.roles import PictureRole
+
 Inside = tuple[str | int, ...]
 Side = Literal["positive", "negative"]
 
 
 class Setting(NamedTuple):
-    """A value in the graph."""
+    """A value in the graph, or one that its nodes compute from others.
+
+    A computed value has the values that it comes from as ``sources``, and ``node`` and ``input`` take it: it cannot be
+    written there.
+    """
 
     node: str
     input: str
     value: Any
     inside: Inside = ()
+    sources: tuple[tuple[str, str], ...] | None = None
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether nodes compute the value."""
+        return self.sources is not None
 
 
 class FileUse(NamedTuple):
@@ -63,17 +75,23 @@ class SamplerUse(NamedTuple):
     node: str
     class_type: str
     settings: Mapping[str, Setting]
-    implied: Mapping[str, Any]
+    implied: Mapping[str, Setting]
 
 
 class ImageUse(NamedTuple):
-    """A picture that the graph loads. ``purposes`` are the inputs that use it, such as ``start_image``."""
+    """A picture that the graph loads.
+
+    ``purposes`` are the inputs that use it, such as ``start_image``, and ``role`` is what they make of it: ``start``,
+    ``end``, ``key``, ``reference``, ``control`` or ``mask``. Without a role, ``question`` says what has to be asked.
+    """
 
     node: str
     input: str
     name: str
     category: str | None
     purposes: tuple[str, ...]
+    role: PictureRole | None = None
+    question: str | None = None
 
 
 class OutputUse(NamedTuple):
@@ -82,6 +100,18 @@ class OutputUse(NamedTuple):
     node: str
     class_type: str
     prefix: Setting | None
+
+
+class PartnerUse(NamedTuple):
+    """A node that a service runs. ``settings`` by the word of a receipt; those of the graph, or computed."""
+
+    node: str
+    class_type: str
+    service: str
+    settings: Mapping[str, tuple[Setting, ...]]
+    unknown: tuple[tuple[str, str, str], ...]
+    """The inputs whose values are not known: the name, the word, and the reason."""
+    makes_video: bool
 
 
 class Unresolved(NamedTuple):
@@ -114,6 +144,7 @@ class Reading(NamedTuple):
     embeddings: tuple[str, ...] = ()
     seeds: tuple[Setting, ...] = ()
     prompt_only: frozenset[str] = frozenset()
+    partners: tuple[PartnerUse, ...] = ()
 
     def of_role(self, role: str) -> tuple[FileUse, ...]:
         """Return the files in a role, in order."""

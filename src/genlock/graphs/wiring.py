@@ -13,27 +13,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from genlock.errors import Invalid
+from genlock.graphs.evaluation import Evaluation, Unknown
 from genlock.graphs.graph import Link, Node, read_graph
-from genlock.graphs.meanings import PRIMITIVES, is_silent
+from genlock.graphs.meanings import is_silent
+from genlock.graphs.node_definition import NodeDefinition
 from genlock.graphs.uses import Setting
-
-_CARRIERS = {
-    **dict.fromkeys(PRIMITIVES, "value"),
-    "FloatConstant": "value",
-    "INTConstant": "value",
-    "Seed (rgthree)": "seed",
-    "StringConstant": "string",
-    "easy seed": "seed",
-}
-"""Classes that pass one value on unchanged, with the input that holds it. Other classes may change it."""
 
 _SEEDS = frozenset({"seed", "noise_seed", "noise"})
 _SAMPLING = frozenset({"steps", "sigmas", "sampler", "sampler_name"})
-
-
-_JOINED = ("string_a", "delimiter", "string_b")
-_MAX_JOINED = 2**20
-"""The most characters of all joined texts together: nodes that join a text with itself double it each time."""
 
 _MAX_STEPS = 200_000
 """The most steps of all walks through a graph. Large real graphs take a few thousand."""
@@ -46,34 +33,39 @@ class Text(NamedTuple):
     setting: Setting | None
 
 
-class Unknown(NamedTuple):
-    """Why the value of an input is unknown."""
-
-    reason: str
-
-
 class Wiring:
     """A graph's nodes and links, without nodes that lead to none of its outputs."""
 
-    def __init__(self, graph: Mapping[str, Any], output: str | None = None, name: str = "The graph") -> None:
-        """Read ``graph``; with ``output``, only what leads to that node. Raises ``Invalid`` if it is not a graph."""
+    def __init__(
+        self,
+        graph: Mapping[str, Any],
+        output: str | None = None,
+        name: str = "The graph",
+        definitions: Mapping[str, NodeDefinition] | None = None,
+    ) -> None:
+        """Read ``graph``; with ``output``, only what leads to that node. Raises ``Invalid`` if it is not a graph.
+
+        ``definitions`` are those of the server's classes. What they say of a class comes before what is known here.
+        """
         every = read_graph(dict(graph), name)
         if output is not None and output not in every:
             raise Invalid(
                 f"{name} has no node {output[:80]!r}.", hint="Name the node that saves the video.", code="no_output"
             )
-        self._raw, self._name, self._steps = graph, name, 0
+        self._raw, self._every, self._name, self._steps = graph, every, name, 0
+        self._definitions = definitions or {}
         self.outputs = (output,) if output is not None else _outputs_of(every)
-        self.nodes = self._acting(every)
+        self._evaluation = Evaluation(every, self.value)
+        self.nodes = self._acting({key: self._without_passing(key, node) for key, node in every.items()})
+        self._running = self._reached()
+        # What a bundle takes and no other node uses runs as well, and comes after what acts.
+        self.nodes |= {key: every[key] for key in every if key in self._running and key not in self.nodes}
         self.consumers: dict[str, list[tuple[str, Link]]] = defaultdict(list)
         for key, node in self.nodes.items():
             for link in node.links:
                 self.consumers[link.source].append((key, link))
         self._names = {key: _names(node) for key, node in self.nodes.items()}
         self._links = {key: {link.input: link for link in node.links} for key, node in self.nodes.items()}
-        self._held: dict[str, Setting | Unknown] = {}
-        self._joined: dict[str, Text | Unknown] = {}
-        self._pass_on_values()
 
     def step(self) -> None:
         """Count a step of a walk through the graph; raise ``Invalid`` if there were more than any real graph takes."""
@@ -98,48 +90,84 @@ class Wiring:
         return self._links[key].get(name)
 
     def setting(self, key: str, name: str) -> Setting | Unknown | None:
-        """Return an input's value with the place that holds it; None if the node has no such input."""
-        link = self.link(key, name)
-        if link is None:
-            return Setting(key, name, self.value(key, name)) if name in self.nodes[key].values else None
-        held = self._held.get(link.source)
-        if held is not None and link.slot == 0:
-            return held
-        class_type = self.nodes[link.source].class_type
-        return Unknown(f"it comes out of node {link.source}, and what {class_type} gives is not known here")
+        """Return an input's value with the place that holds it, or that takes it if it is computed.
+
+        None if the node has no such input, ``Unknown`` if its value is known only when the graph runs.
+        """
+        return self._evaluation.setting(key, name)
+
+    def definition(self, key: str) -> NodeDefinition | None:
+        """Return what the server says of a node's class, if it is known."""
+        return self._definitions.get(self.nodes[key].class_type)
+
+    def output_types(self, key: str) -> tuple[str, ...] | None:
+        """Return the types of a node's outputs, if its class is known."""
+        definition = self.definition(key)
+        return None if definition is None else tuple(output.type for output in definition.outputs)
+
+    def passes_type_on(self, key: str, name: str) -> bool:
+        """Return whether an output of a node has the type of what its input ``name`` takes, whatever that is."""
+        definition = self.definition(key)
+        entry = definition.input(name) if definition is not None else None
+        if definition is None or entry is None or entry.matches is None:
+            return False
+        return any(output.matches == entry.matches for output in definition.outputs)
+
+    def makes_files(self, key: str) -> bool:
+        """Return whether a node saves or shows outputs."""
+        definition = self.definition(key)
+        return definition.is_output if definition is not None else key in self.outputs
+
+    def is_repeated(self, key: str) -> bool:
+        """Return whether a node is in a loop: what is written there acts in each turn, or in none."""
+        return key in self._evaluation.repeated
 
     def text(self, key: str, name: str) -> Text | Unknown:
         """Return the text of an input, joined if nodes before it only join texts."""
-        link = self.link(key, name)
-        joined = self._joined.get(link.source) if link is not None and link.slot == 0 else None
-        if joined is not None:
-            return joined
         setting = self.setting(key, name)
         if isinstance(setting, Setting) and isinstance(setting.value, str):
-            return Text(setting.value, setting)
+            return Text(setting.value, None if setting.is_computed else setting)
         return setting if isinstance(setting, Unknown) else Unknown(f"{name} of node {key} is not a text")
 
-    def _pass_on_values(self) -> None:
-        """Compute the output of each node that only passes a value on or joins texts; sources come first."""
-        left = _MAX_JOINED
-        for key, node in self.nodes.items():
-            carried = _CARRIERS.get(node.class_type)
-            if carried is not None:
-                self._held[key] = self.setting(key, carried) or Unknown(f"node {key} holds no {carried}")
-            elif node.class_type == "StringConcatenate":
-                self._joined[key] = joined = self._join(key, left)
-                left -= len(joined.text) if isinstance(joined, Text) else 0
+    def running(self) -> dict[str, dict[str, Any]]:
+        """Return the part of the graph that runs, in API format: the other side of a switch takes what this side does.
 
-    def _join(self, key: str, most: int) -> Text | Unknown:
-        texts: list[str] = []
-        for part in _JOINED:
-            text = self.text(key, part)
-            if isinstance(text, Unknown):
-                return text
-            texts.append(text.text)
-        if sum(map(len, texts)) > most:
-            return Unknown("its texts are joined to more than any prompt is")
-        return Text("".join(texts), None)
+        The values are those of the graph, not copies.
+        """
+        part: dict[str, dict[str, Any]] = {}
+        for key in self.nodes:
+            if key in self._running:
+                inputs = dict(self._raw[key].get("inputs", {}))
+                selected = self._evaluation.selected(key)
+                for link in self._every[key].links if selected is not None else ():
+                    if not self._evaluation.acts(key, link.input):
+                        inputs[link.input] = inputs[selected]
+                part[key] = {"class_type": self._raw[key]["class_type"], "inputs": inputs}
+        return part
+
+    def _reached(self) -> frozenset[str]:
+        """Return the nodes that run: all before the outputs, apart from those behind the other sides of switches."""
+        waiting = list(self.outputs)
+        reached = set(waiting)
+        while waiting:
+            key = waiting.pop()
+            for link in self._every[key].links:
+                if link.source not in reached and self._evaluation.acts(key, link.input):
+                    reached.add(link.source)
+                    waiting.append(link.source)
+        return frozenset(reached)
+
+    def _without_passing(self, key: str, node: Node) -> Node:
+        """Return a node with its links to what makes their values, and without those that do not act."""
+        links = [link for link in node.links if self._evaluation.acts(key, link.input)]
+        return node._replace(links=tuple(self._behind(link) for link in links))
+
+    def _behind(self, link: Link) -> Link:
+        """Return a link to the origin of what it takes; one to a value keeps its nodes, which hold it."""
+        if self._evaluation.is_passed_value(link):
+            return link
+        source, slot = self._evaluation.origin(link)
+        return link._replace(source=source, slot=slot)
 
     def _acting(self, every: Mapping[str, Node]) -> dict[str, Node]:
         """Return the nodes behind the outputs, each after its sources."""

@@ -190,6 +190,9 @@ LOADERS = (
             "fps": Because(16.0, "VHS_VideoCombine.frame_rate"),
             **{word: SAMPLED[word] for word in ("seed", "steps", "cfg")},
             "scheduler": Because("unipc", "WanVideoSampler.scheduler"),
+            "width": Because(64, "WanVideoImageToVideoEncode says size and frames in one node"),
+            "height": Because(48, "likewise"),
+            "frames": Because(9, "likewise"),
         },
     ),
     Case(

@@ -242,12 +242,16 @@ def test_invalid_bindings_are_refused_with_the_field(bindings: dict[str, Any], w
     assert refused.value.code == "bad_bindings"
 
 
-def test_several_savers_require_a_named_output() -> None:
+def test_of_several_savers_one_is_the_video_and_bindings_may_name_another() -> None:
     graph = workflows.image_to_video()
     graph["14"] = node("SaveAnimatedWEBP", images=("11", 0), filename_prefix="again", fps=8.0)
-    with pytest.raises(Invalid, match=r"Several nodes of walk\.json save a video") as refused:
-        bound(graph)
-    assert '"output"' in str(refused.value.hint)
+    graph["15"] = node("PreviewImage", images=("11", 0))
+    assert bound(graph).output == "13"
+    extra = show(graph, None, NAME).extra_outputs
+    assert [(output.node, output.class_type) for output in extra] == [
+        ("14", "SaveAnimatedWEBP"),
+        ("15", "PreviewImage"),
+    ]
     result = bound(graph, bindings={"output": "14"})
     assert result.output == "14"
     assert "13" not in result.graph, "only what makes the output is run"

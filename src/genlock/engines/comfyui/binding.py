@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from genlock.digest import canonical
-from genlock.engines.comfyui.bindings import Bindings, FilePlace, LoraPlace, Place, ResolvedBindings, value_at
+from genlock.engines.comfyui.detection import detect
 from genlock.engines.comfyui.offer import OFFER
+from genlock.engines.comfyui.places import Bindings, FilePlace, LoraPlace, Place, ResolvedBindings, value_at
 from genlock.engines.model import LABELS, START_ROLES, EngineInput, RenderSpec
 from genlock.errors import Invalid
+from genlock.graphs.reading import read_uses
 from genlock.graphs.wiring import Wiring
 from genlock.model import MAX_SEED, SEED_FRAME
 
@@ -48,7 +50,8 @@ class Bound:
         """Return the graph with the files' names on the server, by the input's key."""
         graph = deepcopy(self.graph)
         for place, item in self.files:
-            _set(graph, place, names[item.key])
+            for spot in (place, *place.also):
+                _set(graph, spot, names[item.key])
         return graph
 
 
@@ -57,11 +60,8 @@ def bind(graph: Mapping[str, Any], resolved: ResolvedBindings, spec: RenderSpec,
     bindings = resolved.bindings
     _require_places(spec, bindings, resolved.unknown, name)
     wiring = Wiring(graph, bindings.output, name)
-    bound: Graph = {
-        key: {"class_type": wiring.nodes[key].class_type, "inputs": deepcopy(graph[key].get("inputs", {}))}
-        for key in wiring.nodes
-    }
-    files = (*_starts(bound, bindings, spec, name), *_files(bound, bindings, spec, name))
+    bound: Graph = deepcopy(wiring.running())
+    files = (*_starts(bound, resolved, spec, name), *_files(bound, bindings, spec, name))
     loras = _loras(bound, bindings, spec, name)
     for word in OFFER.parameters:
         if word in spec.parameters:
@@ -69,7 +69,8 @@ def bind(graph: Mapping[str, Any], resolved: ResolvedBindings, spec: RenderSpec,
     if bindings.output_prefix is not None:
         _set(bound, bindings.output_prefix, PREFIX)
     _require_all_in_effect(bound, bindings, spec, loras, name)
-    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, resolved, spec))
+    implied = detect(read_uses(bound, bindings.output, name=name), bindings.output).implied
+    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, bindings, implied, spec))
 
 
 def written(graph: Mapping[str, Any]) -> bytes:
@@ -109,16 +110,29 @@ def _require_places(spec: RenderSpec, bindings: Bindings, unknown: Mapping[str, 
             )
 
 
-def _starts(graph: Graph, bindings: Bindings, spec: RenderSpec, name: str) -> list[tuple[FilePlace, EngineInput]]:
-    """Return the start image and further pictures with their places, in the order in which they are given."""
+def _starts(
+    graph: Graph, resolved: ResolvedBindings, spec: RenderSpec, name: str
+) -> list[tuple[FilePlace, EngineInput]]:
+    """Return the start image and further pictures with their places, in the order in which they are given.
+
+    The last frame of the segment before goes to the first frame, and nowhere else.
+    """
+    bindings = resolved.bindings
     pictures = [*spec.in_role("variant"), *spec.in_role("source_image")]
     frames = spec.in_role(SEED_FRAME)
-    given = [*frames[:1], *pictures[1:]] if frames else pictures
     place = bindings.start_image
     places = [file_place for file_place in bindings.files if file_place.role == "source_image"]
     if place is not None:
         start = FilePlace(**place.model_dump(), role="source_image", category="input")
         places = [start, *places]
+    elif frames and places:
+        why = resolved.unknown.get("start image")
+        raise unbound(
+            f"{name} has no place for a first frame, and {frames[0].label} is one."
+            + (f" {why[0].upper()}{why[1:]}" if why else ""),
+            'Name it: bindings with {"start_image": {"node": …, "input": …}}, or end the chain before this segment.',
+        )
+    given = [*frames[:1], *pictures[1:]] if frames else pictures
     if given and not places:
         raise unbound(
             f"{name} loads no image, so {given[0].label} has no place.", "Link a LoadImage node to its start_image."
@@ -220,11 +234,12 @@ def _set_word(graph: Graph, places: tuple[Place, ...], value: Any) -> None:
             _set(graph, place, str(value) if type(before) is str else value)
 
 
-def _parameters(graph: Graph, resolved: ResolvedBindings, spec: RenderSpec) -> dict[str, Any]:
+def _parameters(graph: Graph, bindings: Bindings, implied: Mapping[str, Any], spec: RenderSpec) -> dict[str, Any]:
+    """Return the parameters in effect: those in their places, and those that the bound graph's nodes compute."""
     acting: dict[str, Any] = {}
     for word in OFFER.parameters:
-        places = resolved.bindings.places(word)
-        value = value_at(graph, places[0]) if places else resolved.implied.get(word)
+        places = bindings.places(word)
+        value = value_at(graph, places[0]) if places else implied.get(word)
         if value is not None:
             acting[word] = str(value) if word == "seed" else value
     if spec.produces == "image":
@@ -245,14 +260,14 @@ def _value(word: str, value: Any) -> Any:
     whole = type(value) is int or (type(value) is float and value.is_integer())
     if word in _WHOLE:
         fits = whole and 1 <= value < _EXACT
-    elif word in _NUMBERS:
+    elif word in _NUMBERS or (word == "duration" and not isinstance(value, str)):
         fits = type(value) in (int, float) and abs(value) < _EXACT
     else:
         fits = isinstance(value, str)
     if not fits:
         kind = "a whole number above 0" if word in _WHOLE else "a number" if word in _NUMBERS else "text"
         raise unbound(f"The parameter {word!r} is {str(value)[:80]!r}, not {kind}.", "Change it.")
-    return int(value) if word in _WHOLE else value
+    return int(value) if word in _WHOLE or (word == "duration" and whole) else value
 
 
 def _set(graph: Graph, place: Place, value: Any) -> None:

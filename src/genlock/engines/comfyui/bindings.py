@@ -5,153 +5,119 @@
      "seed": [{"node": "10", "input": "seed"}], …}
 
 They are stored with a version of a workflow and are not part of its graph. Declared bindings override, field by field,
-those that were found.
+those that were detected.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from genlock.engines.comfyui.offer import OFFER, PROMPTS, SAMPLING, SIZES
+from genlock.engines.comfyui.detection import START, detect
+from genlock.engines.comfyui.offer import OFFER, PROMPTS
+from genlock.engines.comfyui.places import Bindings, ExtraOutput, FilePlace, Place, ResolvedBindings, value_at
+from genlock.engines.comfyui.results import extra_outputs, saver_of
+from genlock.engines.model import Produces
 from genlock.errors import Invalid
+from genlock.graphs.known.roles import ROLE_WORDS
+from genlock.graphs.node_definition import NodeDefinition
 from genlock.graphs.reading import read_uses
-from genlock.graphs.uses import FileUse, ImageUse, OutputUse, Reading, Setting, TextUse
 from genlock.graphs.wiring import Wiring
-from genlock.kinds import folder_for
-from genlock.model import Kind, Model
+from genlock.model import Model
 
-Produces = Literal["video", "image"]
+PICTURE_WORDS = {role: word for role, word in ROLE_WORDS.items() if role != "start"}
+"""The words for what a picture is for."""
 
-_SAVERS: Mapping[str, tuple[str, ...]] = {
-    "video": ("SaveVideo", "VHS_VideoCombine", "SaveWEBM", "SaveAnimatedWEBP"),
-    "image": ("SaveImage",),
-}
-
+_PICTURE = "source_image"
 _NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")
 
 
-class Place(Model):
-    """An input of a node; ``inside`` is the path into a value that holds several things."""
-
-    node: str
-    input: str
-    inside: tuple[str | int, ...] = ()
-
-
-class LoraPlace(Model):
-    """The place of a LoRA: ``name`` is the input that chooses it; strengths are inputs of the same node, or places."""
-
-    node: str
-    name: str
-    strength_model: str | Place | None = None
-    strength_clip: str | Place | None = None
-    category: str = "loras"
-    inside: tuple[str | int, ...] = ()
-
-    @property
-    def file(self) -> "FilePlace":
-        """The place of the LoRA's file."""
-        return FilePlace(node=self.node, input=self.name, role="lora", category=self.category, inside=self.inside)
-
-    def strength(self, word: Literal["strength_model", "strength_clip"]) -> Place | None:
-        """Return the place of a strength."""
-        place = self.strength_model if word == "strength_model" else self.strength_clip
-        return Place(node=self.node, input=place) if isinstance(place, str) else place
-
-
-class FilePlace(Place):
-    """The place of a file: its role in a receipt, and the folder of ComfyUI that it is loaded from."""
-
-    role: str
-    category: str
-
-
-class Bindings(Model):
-    """Every place of a graph that a render fills. Several places of a word are in the order in which they act."""
-
-    version: Literal[1] = 1
-    output: str
-    start_image: Place | None = None
-    files: tuple[FilePlace, ...] = ()
-    """Models, VAEs, text encoders and further files; the n-th of a role takes the n-th input in that role."""
-    loras: tuple[LoraPlace, ...] = ()
-    prompt: tuple[Place, ...] = ()
-    negative_prompt: tuple[Place, ...] = ()
-    seed: tuple[Place, ...] = ()
-    steps: tuple[Place, ...] = ()
-    cfg: tuple[Place, ...] = ()
-    sampler: tuple[Place, ...] = ()
-    scheduler: tuple[Place, ...] = ()
-    denoise: tuple[Place, ...] = ()
-    width: tuple[Place, ...] = ()
-    height: tuple[Place, ...] = ()
-    frames: tuple[Place, ...] = ()
-    fps: tuple[Place, ...] = ()
-    output_prefix: Place | None = None
-
-    def places(self, word: str) -> tuple[Place, ...]:
-        """Return the places of a parameter of the engine."""
-        return cast("tuple[Place, ...]", getattr(self, word))
-
-    def every_place(self) -> tuple[Place, ...]:
-        """Return all places, of files and of values."""
-        single = tuple(place for place in (self.start_image, self.output_prefix) if place is not None)
-        strengths = (
-            strength
-            for lora in self.loras
-            for strength in (lora.strength("strength_model"), lora.strength("strength_clip"))
-            if strength is not None
-        )
-        values = (place for word in OFFER.parameters for place in self.places(word))
-        return (*single, *self.files, *(lora.file for lora in self.loras), *strengths, *values)
-
-
-class ResolvedBindings(Model):
-    """The bindings of a graph, and why others are unknown, by the receipt's word for them."""
-
-    bindings: Bindings
-    unknown: dict[str, str] = Field(default_factory=dict[str, str])
-    implied: dict[str, Any] = Field(default_factory=dict[str, Any])
-    """Parameters in effect that no single value holds, such as the text of joined prompts."""
-
-
 def find(
-    graph: Mapping[str, Any], declared: Mapping[str, Any] | None, produces: Produces, name: str
+    graph: Mapping[str, Any],
+    declared: Mapping[str, Any] | None,
+    produces: Produces,
+    name: str,
+    definitions: Mapping[str, NodeDefinition] | None = None,
 ) -> ResolvedBindings:
     """Return the bindings of ``graph``: those ``declared`` for it, and found ones for the rest.
 
-    Raises ``Invalid``, with the workflow's ``name``, if it is not an API-format graph, if no single node saves the
-    result, or if a declared place does not exist in the graph.
+    ``definitions`` are those of the server's classes: with them, more is known. Raises ``Invalid``, with the workflow's
+    ``name``, if it is not an API-format graph, if no node saves the result, or if a declared place does not exist.
     """
     stated = dict(declared or {})
-    output = str(stated["output"]) if "output" in stated else _output(read_uses(graph, name=name), produces, name)
-    reading = read_uses(graph, output, name=name)
-    detected = _detect(reading, output)
+    whole = read_uses(graph, name=name, definitions=definitions)
+    output = str(stated["output"]) if "output" in stated else saver_of(graph, whole, produces, name, definitions)
+    detected = detect(read_uses(graph, output, name=name, definitions=definitions), output)
+    if produces == "image":
+        detected = _with_first_picture(detected)
     try:
-        bindings = Bindings.model_validate({**detected.bindings.model_dump(), **stated})
+        bindings = _merged(detected.bindings, stated)
     except ValidationError as error:
         first = error.errors()[0]
         raise _wrong(name, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    nodes = Wiring(graph, output, name).nodes
+    wiring = Wiring(graph, output, name, definitions)
     for place in bindings.every_place():
-        if place.node not in nodes:
+        if place.node not in wiring.nodes:
             raise _wrong(name, f"no node {place.node!r} leads to the output {output!r}")
-        if place.input not in nodes[place.node].values:
+        if place.input not in wiring.nodes[place.node].values:
             raise _wrong(name, f"node {place.node!r} holds no value {place.input!r}")
+        if wiring.is_repeated(place.node):
+            raise _wrong(name, f"node {place.node!r} is in a loop, and acts more than once")
         _walk(graph[place.node]["inputs"][place.input], place, name)
     _require_fitting(graph, bindings, stated, name)
-    unknown = {word: why for word, why in detected.unknown.items() if word not in stated}
-    return ResolvedBindings(bindings=bindings, unknown=unknown, implied=detected.implied)
+    answered = {*stated, START} if "start_image" in stated else set(stated)
+    return detected.model_copy(
+        update={
+            "bindings": bindings,
+            "unknown": {word: why for word, why in detected.unknown.items() if word not in answered},
+            "computed": tuple(place for place in detected.computed if place.word not in stated),
+            "extra_outputs": extra_outputs(whole, output),
+        }
+    )
+
+
+def _with_first_picture(detected: ResolvedBindings) -> ResolvedBindings:
+    """Return bindings of a picture's graph: the first picture that it loads is the one that it starts from."""
+    bindings = detected.bindings
+    first = next((place for place in bindings.files if place.role == _PICTURE and place.purpose is None), None)
+    if bindings.start_image is not None or first is None:
+        return detected
+    update = {
+        "start_image": Place(node=first.node, input=first.input),
+        "files": tuple(place for place in bindings.files if place != first),
+    }
+    unknown = {word: why for word, why in detected.unknown.items() if word != START}
+    return detected.model_copy(update={"bindings": bindings.model_copy(update=update), "unknown": unknown})
+
+
+def _merged(detected: Bindings, stated: Mapping[str, Any]) -> Bindings:
+    """Return the bindings that were detected, overridden field by field: a file that is declared is nowhere else."""
+    bindings = Bindings.model_validate({**detected.model_dump(), **stated})
+    if "start_image" not in stated or "files" in stated:
+        return bindings
+    start, before = bindings.start_image, detected.start_image
+    taken = None if start is None else (start.node, start.input)
+    pictures = [place for place in bindings.files if place.role != _PICTURE or (place.node, place.input) != taken]
+    if before is not None and before != start:
+        pictures.append(FilePlace(**before.model_dump(), role=_PICTURE, category="input"))
+    return bindings.model_copy(update={"files": tuple(pictures)})
 
 
 class BoundPlace(Place):
-    """A place as it is shown: the receipt's word for its value, the node's class, and the present value."""
+    """A place as it is shown: the receipt's word for its value, the node's class, and the present value.
+
+    A ``computed`` value cannot be set: the node and input take it, and ``sources`` are what it comes from. If it is
+    known only when the graph runs, ``reason`` says why.
+    """
 
     word: str
     class_type: str
     value: Any = None
+    folder: str | None = None
+    computed: bool = False
+    sources: tuple[Place, ...] = ()
+    reason: str | None = None
 
 
 class WorkflowBindings(Model):
@@ -162,39 +128,50 @@ class WorkflowBindings(Model):
     places: tuple[BoundPlace, ...]
     unknown: dict[str, str]
     declared: dict[str, Any] | None = None
+    extra_outputs: tuple[ExtraOutput, ...] = ()
 
 
-def show(graph: Mapping[str, Any], declared: dict[str, Any] | None, name: str) -> WorkflowBindings:
+def show(
+    graph: Mapping[str, Any],
+    declared: dict[str, Any] | None,
+    name: str,
+    definitions: Mapping[str, NodeDefinition] | None = None,
+) -> WorkflowBindings:
     """Return the bindings of a graph for its video, else for its picture; raise ``Invalid`` if it saves neither."""
     produces: Produces = "video"
     try:
-        resolved = find(graph, declared, produces, name)
+        resolved = find(graph, declared, produces, name, definitions)
     except Invalid as error:
         if error.code != "cannot_bind":
             raise
         produces = "image"
         try:
-            resolved = find(graph, declared, produces, name)
+            resolved = find(graph, declared, produces, name, definitions)
         except Invalid:
             raise error from None
     return WorkflowBindings(
         produces=produces,
         bindings=resolved.bindings,
-        places=tuple(_shown(graph, resolved.bindings)),
+        places=tuple(_shown(graph, resolved)),
         unknown=resolved.unknown,
         declared=declared,
+        extra_outputs=resolved.extra_outputs,
     )
 
 
-def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]:
-    places: list[tuple[str, Place | None]] = [(file_place.role, file_place) for file_place in bindings.files]
+def _shown(graph: Mapping[str, Any], resolved: ResolvedBindings) -> Iterator[BoundPlace]:
+    bindings = resolved.bindings
+    places: list[tuple[str, Place | None]] = []
+    for file in bindings.files:
+        word = file.role if file.purpose is None else PICTURE_WORDS[file.purpose]
+        places += [(word, file), *((word, file.model_copy(update=other.model_dump())) for other in file.also)]
     for lora in bindings.loras:
         strengths = (
             ("strength_model", lora.strength("strength_model")),
             ("strength_clip", lora.strength("strength_clip")),
         )
         places += [("lora", lora.file), *strengths]
-    places.append(("start image", bindings.start_image))
+    places.append((START, bindings.start_image))
     places += [(word, place) for word in OFFER.parameters for place in bindings.places(word)]
     places.append(("output prefix", bindings.output_prefix))
     for word, place in places:
@@ -205,117 +182,10 @@ def _shown(graph: Mapping[str, Any], bindings: Bindings) -> Iterator[BoundPlace]
                 word=word,
                 class_type=entry["class_type"],
                 value=value,
+                folder=place.category if isinstance(place, FilePlace) else None,
             )
-
-
-def _detect(reading: Reading, output: str) -> ResolvedBindings:
-    start, others = _pictures(reading.images)
-    other_places = {(image.node, image.input) for image in others}
-    files = tuple(
-        FilePlace(node=use.node, input=use.input, inside=use.inside, role=use.role, category=_category(use))
-        for use in reading.files
-        if use.role not in ("lora", "source_image") or (use.node, use.input) in other_places
-    )
-    loras = tuple(_lora(use) for use in reading.of_role("lora"))
-    places = {
-        "prompt": _texts(reading.texts_of("positive")),
-        "negative_prompt": _texts(reading.texts_of("negative")),
-        **{word: _settings(sampler.settings.get(word) for sampler in reading.samplers) for word in SAMPLING},
-        **{word: _settings(reading.sizes.get(word, ())) for word in SIZES},
-    }
-    prefix = next((use.prefix for use in reading.outputs if use.node == output), None)
-    implied = {word: value for sampler in reversed(reading.samplers) for word, value in sampler.implied.items()}
-    for word, side in (("prompt", "positive"), ("negative_prompt", "negative")):
-        texts = reading.texts_of("positive" if side == "positive" else "negative")
-        if texts and texts[0].text is not None:
-            implied[word] = texts[0].text
-    return ResolvedBindings(
-        bindings=Bindings.model_validate(
-            {
-                "output": output,
-                "start_image": None if start is None else Place(node=start.node, input=start.input),
-                "files": files,
-                "loras": loras,
-                "output_prefix": None if prefix is None else _place(prefix),
-                **places,
-            }
-        ),
-        unknown={
-            unresolved.word: f"{unresolved.input or 'an input'} of node {unresolved.node}: {unresolved.reason}"
-            for unresolved in reading.unresolved
-        },
-        implied=implied,
-    )
-
-
-def _pictures(images: Sequence[ImageUse]) -> tuple[ImageUse | None, tuple[ImageUse, ...]]:
-    """Return the start image and the other pictures; if none is marked as start image, the first is."""
-    starts = [image for image in images if "start_image" in image.purposes] or list(images)
-    start = starts[0] if starts else None
-    return start, tuple(image for image in images if image != start)
-
-
-def _output(reading: Reading, produces: Produces, name: str) -> str:
-    """Return the node that saves the result: by its class, or as the only one."""
-    for class_type in _SAVERS[produces]:
-        fitting = [use for use in reading.outputs if use.class_type == class_type]
-        if fitting:
-            return _only(fitting, produces, name)
-    others = {class_type for kind, classes in _SAVERS.items() if kind != produces for class_type in classes}
-    return _only([use for use in reading.outputs if use.prefix and use.class_type not in others], produces, name)
-
-
-def _only(uses: Sequence[OutputUse], produces: Produces, name: str) -> str:
-    if len(uses) == 1:
-        return uses[0].node
-    what = "video" if produces == "video" else "picture"
-    if not uses:
-        raise Invalid(
-            f"No node of {name} is known to save a {what}.",
-            hint=f"Add {' or '.join(_SAVERS[produces])}, or name the node that does: bindings with "
-            '{"output": "its id"}.',
-            code="cannot_bind",
-        )
-    nodes = ", ".join(f"{use.node} ({use.class_type})" for use in uses)
-    raise Invalid(
-        f"Several nodes of {name} save a {what}: {nodes}.",
-        hint=f'Say which one makes the take: bindings with {{"output": "{uses[0].node}"}}.',
-        code="cannot_bind",
-    )
-
-
-def _category(use: FileUse) -> str:
-    return use.category or folder_for(Kind(use.role))
-
-
-def _lora(use: FileUse) -> LoraPlace:
-    return LoraPlace(
-        node=use.node,
-        name=use.input,
-        inside=use.inside,
-        category=_category(use),
-        strength_model=_strength(use, use.strength_model),
-        strength_clip=_strength(use, use.strength_clip),
-    )
-
-
-def _strength(use: FileUse, setting: Setting | None) -> str | Place | None:
-    if setting is None:
-        return None
-    return setting.input if setting.node == use.node and not setting.inside else _place(setting)
-
-
-def _place(setting: Setting) -> Place:
-    return Place(node=setting.node, input=setting.input, inside=setting.inside)
-
-
-def _settings(settings: Any) -> tuple[Place, ...]:
-    present: list[Setting | None] = list(settings)
-    return tuple(dict.fromkeys(_place(setting) for setting in present if setting is not None))
-
-
-def _texts(texts: Sequence[TextUse]) -> tuple[Place, ...]:
-    return tuple(dict.fromkeys(Place(node=text.node, input=text.input) for text in texts if text.literal))
+    for place in resolved.computed:
+        yield BoundPlace(**place.model_dump(), class_type=graph[place.node]["class_type"], computed=True)
 
 
 def _walk(value: Any, place: Place, name: str) -> None:
@@ -340,7 +210,7 @@ def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mappi
     texts = {"start_image": files[:1] if bindings.start_image else [], "files": bindings.files}
     texts["loras"] = [lora.file for lora in bindings.loras]
     texts["output_prefix"] = [place for place in (bindings.output_prefix,) if place is not None]
-    texts |= {word: bindings.places(word) for word in (*PROMPTS, "sampler", "scheduler")}
+    texts |= {word: bindings.places(word) for word in (*PROMPTS, "sampler", "scheduler", "resolution", "aspect_ratio")}
     for word, places in texts.items():
         for place in places if word in stated else ():
             if not isinstance(value_at(graph, place), str):
@@ -355,14 +225,6 @@ def _require_fitting(graph: Mapping[str, Any], bindings: Bindings, stated: Mappi
             if not _is_number(value_at(graph, place)):
                 what = "a strength" if word == "loras" else word
                 raise _wrong(name, f"{what} needs a number, and {place.input!r} of node {place.node!r} is not one")
-
-
-def value_at(graph: Mapping[str, Any], place: Place) -> Any:
-    """Return the value in a place of a graph."""
-    value = graph[place.node]["inputs"][place.input]
-    for step in place.inside:
-        value = value[step]
-    return value
 
 
 def _is_number(value: Any) -> bool:

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from genlock.digest import PREFIX, Digest
-from genlock.engines.comfyui.bindings import FilePlace
 from genlock.engines.comfyui.client import ComfyClient
+from genlock.engines.comfyui.places import FilePlace
 from genlock.engines.comfyui.staging import FOLDER, Staged, Staging
 from genlock.engines.model import EngineInput
 from genlock.errors import Invalid, NotFound, Tampered, Unavailable
