@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from genlock.engines.comfyui.bindings import WorkflowBindings, show
 from genlock.errors import Invalid
+from genlock.graphs.graph import read_graph
 from genlock.graphs.node_definition import NodeDefinition
 from genlock.graphs.node_definitions import read_definitions
 
@@ -128,7 +129,7 @@ def measure(folder: Path, name: str, definitions: Mapping[str, NodeDefinition] |
     except Invalid as error:
         misses = tuple(Miss(name, field, False, error.message) for field in FIELDS if field in fields)
         return Measured(expected["kind"], fields, misses)
-    misses = tuple(_misses(name, present, _unassigned(expected), answer))
+    misses = tuple(_misses(name, graph, present, _unassigned(expected), answer))
     return Measured(expected["kind"], fields, misses)
 
 
@@ -170,7 +171,11 @@ def _primary(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _misses(
-    name: str, present: Mapping[str, list[Entry]], media: frozenset[tuple[str, str]], answer: WorkflowBindings
+    name: str,
+    graph: Mapping[str, Any],
+    present: Mapping[str, list[Entry]],
+    media: frozenset[tuple[str, str]],
+    answer: WorkflowBindings,
 ) -> Iterator[Miss]:
     """Yield what differs. ``media``: files that are not said to have a role, and so may have any."""
     for field, entries in present.items():
@@ -182,6 +187,8 @@ def _misses(
             continue
         places = {key: list(_bound(answer, key)) for key in keys}
         for entry in _primary(entries):
+            if not _leads_to(graph, answer.bindings.output, entry["node"]):
+                continue  # only another output is made of it
             fitting = [place for place in places[entry["key"]] if _is_at(place, entry)]
             if not fitting:
                 yield Miss(name, field, False, f"{entry['key']} {_described(entry)}{_why(answer, entry['key'])}")
@@ -199,6 +206,17 @@ def _misses(
                     continue
                 if not any(_is_at(place, entry) for entry in entries if entry["key"] == key):
                     yield Miss(name, field, True, f"{key} {place.node}.{place.input} = {str(place.value)[:60]!r}")
+
+
+def _leads_to(graph: Mapping[str, Any], output: str, node: str) -> bool:
+    """Return whether what ``output`` saves is made of ``node``; a node that is not there is looked for anyway."""
+    reached, waiting = {output}, [output]
+    while waiting:
+        for link in read_graph(dict(graph), "The graph")[waiting.pop()].links:
+            if link.source not in reached:
+                reached.add(link.source)
+                waiting.append(link.source)
+    return node in reached or node not in graph
 
 
 def _unassigned(expected: Entry) -> frozenset[tuple[str, str]]:

@@ -21,6 +21,9 @@ _PASSED_ON = re.compile(
 _CONDITIONED = frozenset({"positive", "negative", "conditioning", "latent_image", "samples", "model"})
 """Inputs that take what a node makes out of a picture, and not the picture."""
 
+_NAMES_PICTURES = frozenset({"ByteDanceCreateImageAsset"})
+"""Nodes that upload a picture to a service and give its id: who takes the id takes the picture."""
+
 _BATCHES = ("BatchImagesNode", "ImageBatch", "ImageBatchMulti")
 _FRAME_INDICES = ("frame_idx", "frame_index", "index")
 _AT_A_FRAME = re.compile(r"AddGuide|ImgToVideoInplaceKJ|KeyFrame", re.IGNORECASE)
@@ -121,6 +124,8 @@ def _next_to(name: str, stem: str) -> str:
 
 def _partner_role(wiring: Wiring, consumer: str, link: Link) -> PictureRole | None:
     """Return the role of a picture that a service takes under a name that says nothing."""
+    if wiring.nodes[consumer].class_type in _NAMES_PICTURES:
+        return None
     outputs = wiring.output_types(consumer)
     if outputs and "VIDEO" not in outputs and "IMAGE" in outputs:
         return "reference"  # it makes another picture of it
@@ -131,8 +136,10 @@ def _partner_role(wiring: Wiring, consumer: str, link: Link) -> PictureRole | No
 
 def _passes_on(wiring: Wiring, consumer: str, link: Link) -> bool:
     node = wiring.nodes[consumer]
+    if node.class_type in _NAMES_PICTURES or node.class_type == "SaveText":
+        return True
     if is_sampler(node) or is_partner(wiring, consumer) or wiring.makes_files(consumer):
-        return is_partner(wiring, consumer) and wiring.output_types(consumer) == ("STRING", "STRING")
+        return False
     outputs = wiring.output_types(consumer)
     if outputs is not None:
         return (

@@ -17,7 +17,7 @@ from genlock.graphs.files import files_of
 from genlock.graphs.prompt_writers import prompt_only
 from genlock.graphs.media import image_use
 from genlock.graphs.node_definition import NodeDefinition
-from genlock.graphs.partner import partners_of
+from genlock.graphs.partner import is_partner, partners_of
 from genlock.graphs.sizes import sizes_of
 from genlock.graphs.texts import side_of, takes_text, texts_at, texts_of_sampling
 from genlock.graphs.uses import (
@@ -201,7 +201,7 @@ def _other_texts(wiring: Wiring, read: list[TextUse], unresolved: list[Unresolve
     texts: list[TextUse] = []
     for key in wiring.nodes:
         for text in texts_at(wiring, key, None) if takes_text(wiring, key) else ():
-            if (text.node, text.input) in places:
+            if (text.node, text.input) in places or is_partner(wiring, key):
                 continue
             if side_of(text.input) is not None or (text.input == "prompt" and not sampled):
                 texts.append(text)

@@ -105,6 +105,12 @@ class Wiring:
         definition = self.definition(key)
         return None if definition is None else tuple(output.type for output in definition.outputs)
 
+    def input_type(self, key: str, name: str) -> str | None:
+        """Return the type of an input, if the class is known."""
+        definition = self.definition(key)
+        entry = definition.input(name) if definition is not None else None
+        return None if entry is None else entry.type
+
     def passes_type_on(self, key: str, name: str) -> bool:
         """Return whether an output of a node has the type of what its input ``name`` takes, whatever that is."""
         definition = self.definition(key)
