@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.text import Text
@@ -12,6 +12,9 @@ from genlock.cli.formatting import heading
 from genlock.cli.session import Session
 from genlock.cli.tables import table
 from genlock.errors import Invalid
+
+if TYPE_CHECKING:
+    from genlock.engines.comfyui.bindings import BoundPlace, WorkflowBindings
 
 workflows = group("Workflows: which node input of a graph takes which value.", example="genlock workflow show walk")
 _LONGEST = 60
@@ -25,17 +28,86 @@ def show_workflow(
         str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
     ] = None,
 ) -> None:
-    """Show which node input takes which value, as found in the graph or given at upload (`--bindings`)."""
-    name = workflow if ":" in workflow else f"workflow:{workflow}"
-    answer = session.gl.bindings(name, project=project)
+    """Show which node input takes which value, as detected in the graph or declared (`bind`, `--bindings`)."""
+    name = _named(workflow)
+    _show(session, name, session.gl.bindings(name, project=project))
+
+
+@command(workflows, "bind", example="genlock workflow bind walk start_image=8.image seed=10.seed")
+def bind_workflow(
+    session: Session,
+    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORD=NODE.INPUT…", help="A place for a value; several with commas, none to detect it."),
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="JSON with bindings to set.")] = None,
+    note: Annotated[str, typer.Option("--note", help="Why; kept with the change.")] = "",
+    project: Annotated[
+        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
+    ] = None,
+) -> None:
+    """Set where a value goes in a workflow. Each change is kept, and the version stays the same."""
+    fields = {} if file is None else read_bindings(file)
+    for text in places or ():
+        fields |= _field(text)
+    if not fields:
+        raise Invalid("Nothing is to be set.", hint="Write genlock workflow bind walk seed=10.seed.")
+    name = _named(workflow)
+    _show(session, name, session.gl.set_bindings(name, fields, note=note, project=project))
+
+
+@command(workflows, "history", example="genlock workflow history walk")
+def show_history(
+    session: Session,
+    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
+    project: Annotated[
+        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
+    ] = None,
+) -> None:
+    """List the bindings that were set for a version after its upload, newest first."""
+    name = _named(workflow)
+    changes = list(session.gl.bindings_history(name, project=project))
+    rows = [(str(it.created_at), it.created_by, it.note, json.dumps(it.bindings, ensure_ascii=False)) for it in changes]
+    session.show(changes, heading(f"{name}: bindings"), table(("at", "by", "note", "bindings"), rows))
+
+
+def _named(workflow: str) -> str:
+    return workflow if ":" in workflow else f"workflow:{workflow}"
+
+
+def _field(text: str) -> dict[str, Any]:
+    """Read ``seed=10.seed,11.seed`` as a field of bindings. Raises ``Invalid``."""
+    word, equals, places = text.partition("=")
+    if not equals or not word:
+        raise Invalid(f"{text!r} does not name a place.", hint="Write it as seed=10.seed, or seed= to detect it again.")
+    if not places:
+        return {word: None}
+    if word == "output":
+        return {word: places}
+    read = [_place(place) for place in places.split(",")]
+    return {word: read[0] if word in ("start_image", "output_prefix") else read}
+
+
+def _place(text: str) -> dict[str, str]:
+    """Read ``10.seed``: an id has no dot, and an input may have some (``12.model.duration``)."""
+    node, dot, name = text.partition(".")
+    if not dot or not node or not name:
+        raise Invalid(f"{text!r} is not an input of a node.", hint="Write it as NODE.INPUT, such as 10.seed.")
+    return {"node": node, "input": name}
+
+
+def _show(session: Session, name: str, answer: "WorkflowBindings") -> None:
     declared = answer.declared or {}
     rows = [
-        (place.word, place.node, place.class_type, _inside(place.input, place.inside), str(place.value)[:_LONGEST])
+        (place.word, place.node, place.class_type, _inside(place.input, place.inside), _value(place))
         for place in answer.places
     ]
     unknown = [Text(f"{word}: {why}", style="yellow") for word, why in answer.unknown.items()]
     title = heading(f"{name}: a {answer.produces}, saved by node {answer.bindings.output}")
-    note = [Text(f"given at upload: {', '.join(declared)}", style="dim")] if declared else []
+    note = [Text(f"declared: {', '.join(declared)}", style="dim")] if declared else []
+    extra = [f"{output.node} ({output.class_type})" for output in answer.extra_outputs]
+    note += [Text(f"saved as well, and left out of renders: {', '.join(extra)}", style="dim")] if extra else []
     session.show(answer, title, table(("value", "node", "class", "input", "now"), rows), *note, *unknown)
 
 
@@ -48,6 +120,12 @@ def read_bindings(path: Path) -> dict[str, Any]:
     if not isinstance(bindings, dict):
         raise Invalid(f"{path} is not a JSON object.", hint='Write {"output": "13", …}.')
     return cast("dict[str, Any]", bindings)
+
+
+def _value(place: "BoundPlace") -> str:
+    if not place.computed:
+        return str(place.value)[:_LONGEST]
+    return f"computed: {place.value}"[:_LONGEST] if place.reason is None else f"? {place.reason}"
 
 
 def _inside(name: str, inside: tuple[str | int, ...]) -> str:

@@ -1,5 +1,6 @@
 """Migrates a database to the newest revision; safe when several processes start at once."""
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from genlock.lazy_import import load
 
 MINIMUM_SERVER = 15_00_00
 MIGRATIONS = Path(__file__).parent / "migrations"
+_REVISION = re.compile(
+    r'^revision(?:: str)? = "(?P<revision>\w+)"$.*^down_revision(?:: [\w| ]+)? = (?:None|"(?P<before>\w+)")$',
+    re.MULTILINE | re.DOTALL,
+)
 _LOCK = 0x67656E6C6F636B  # "genlock": one migration at a time per database
 
 
@@ -57,6 +62,18 @@ def require_current(conninfo: str) -> None:
 def revisions(migrations: Path = MIGRATIONS) -> tuple[str, ...]:
     """Return the revisions of this version of Genlock, oldest first."""
     return tuple(sorted(path.stem.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")))
+    """Return the revisions that this version of Genlock knows, in the order in which they are applied.
+
+    Each names the one before it. Their numbers are of the order in which they were begun.
+    """
+    texts = [path.read_text() for path in (migrations / "versions").glob("[0-9]*.py")]
+    after = {match["before"]: match["revision"] for text in texts if (match := _REVISION.search(text)) is not None}
+    chain: list[str] = []
+    following = after.get(None)
+    while following is not None:
+        chain.append(following)
+        following = after.get(following)
+    return tuple(chain)
 
 
 def _connected(conninfo: str) -> psycopg.Connection[Any]:

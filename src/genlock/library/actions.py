@@ -104,7 +104,7 @@ async def _require_bindings(conn: Conn, asset: Asset, number: int, bindings: dic
     if (await sql.get_version(conn, asset.id, number)).bindings != bindings:
         raise Conflict(
             f"{asset.name} v{number} has these bytes already, with other bindings.",
-            hint="Change anything in the file, such as a node's title, and upload it: that makes an equal version.",
+            hint="`genlock workflow bind` sets the bindings of a version that is registered.",
             code="other_bindings",
         )
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from genlock.digest import Digest
-from genlock.model import Kind, Model, Name
+from genlock.model import Kind, Model, Name, Note
 
 
 class UsedBy(Model):
@@ -144,3 +144,22 @@ class Activation(Model):
     actor: str
     at: datetime
     note: str
+
+
+class NewBindings(Model):
+    """Fields of bindings to set; null removes a field, so that its places are detected again."""
+
+    bindings: dict[str, Any]
+    note: Note = ""
+
+
+class BindingsChange(Model):
+    """One line of the history: all the fields that are declared from then on."""
+
+    id: int
+    asset_id: int
+    number: int
+    bindings: dict[str, Any]
+    note: str
+    created_by: str
+    created_at: datetime

@@ -126,7 +126,8 @@ async def get_version(conn: Conn, asset_id: int, number: int) -> Version:
         NotFound(f"Asset {asset_id} has no version {number}.", hint="`genlock asset history` shows its versions."),
         """
         SELECT asset_id, number, digest, effective_digest, size_bytes, media_type, filename, note, equivalent_to,
-               in_place, gone_since, active, created_by, created_at, details, bindings, derivations
+               in_place, gone_since, active, created_by, created_at, details,
+               bindings_in_effect(asset_id, number, bindings) AS bindings, derivations
           FROM version_details
          WHERE asset_id = %(asset_id)s AND number = %(number)s
         """,
@@ -142,7 +143,8 @@ async def versions_of(conn: Conn, asset_id: int, *, after: str | None = None, li
         Version,
         """
         SELECT asset_id, number, digest, effective_digest, size_bytes, media_type, filename, note, equivalent_to,
-               in_place, gone_since, active, created_by, created_at, details, bindings, derivations
+               in_place, gone_since, active, created_by, created_at, details,
+               bindings_in_effect(asset_id, number, bindings) AS bindings, derivations
           FROM version_details
          WHERE asset_id = %(asset_id)s AND (%(before)s::int IS NULL OR number < %(before)s)
          ORDER BY number DESC

@@ -9,7 +9,7 @@ from typing import Any
 from genlock.digest import Digest
 from genlock.engines.comfyui.bindings import WorkflowBindings
 from genlock.errors import Conflict, GenlockError, Invalid
-from genlock.library.model import Activation, Asset, NewAsset, Version, VersionRef
+from genlock.library.model import Activation, Asset, BindingsChange, NewAsset, NewBindings, Version, VersionRef
 from genlock.model import Kind, Page
 from genlock.sdk.bodies import body_of
 from genlock.sdk.calls import Calls
@@ -176,6 +176,30 @@ class LibraryCalls(Calls):
         version = self.version(asset, number, project=project)
         path = f"/assets/{version.asset_id}/versions/{version.number}/bindings"
         return self._http.get(WorkflowBindings, path)
+
+    def set_bindings(
+        self,
+        asset: AssetLike,
+        bindings: Mapping[str, Any],
+        number: int | None = None,
+        *,
+        note: str = "",
+        project: ProjectLike | None = None,
+    ) -> WorkflowBindings:
+        """Set fields of a workflow's bindings, in one version (by default the active one); None removes a field."""
+        version = self.version(asset, number, project=project)
+        path = f"/assets/{version.asset_id}/versions/{version.number}/bindings"
+        return self._http.send(
+            WorkflowBindings, "PATCH", path, body_of(NewBindings, bindings=dict(bindings), note=note)
+        )
+
+    def bindings_history(
+        self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None
+    ) -> Listing[BindingsChange]:
+        """Return the bindings that were set for a version after its upload, newest first."""
+        version = self.version(asset, number, project=project)
+        path = f"/assets/{version.asset_id}/versions/{version.number}/bindings/history"
+        return self._list(Page[BindingsChange], path)
 
     def download_version(
         self,

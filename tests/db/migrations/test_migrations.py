@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 from tests.fixtures_postgres import fresh_database
 
 from genlock.db.migrate import MIGRATIONS, migrate, require_current, revisions
@@ -74,7 +75,11 @@ def test_a_migration_is_never_changed() -> None:
 
 
 def test_revisions_follow_one_another() -> None:
-    assert revisions() == tuple(sorted({path.stem[:4] for path in _files()}))
+    """Each once, and in the order in which Alembic applies them: their numbers say when they were begun."""
+    script = ScriptDirectory(str(MIGRATIONS))
+    applied = tuple(reversed([revision.revision for revision in script.walk_revisions()]))
+    assert revisions() == applied
+    assert sorted(applied) == sorted({path.stem[:4] for path in _files()})
 
 
 @pytest.mark.parametrize("old", [("0009_reports",), ("0014_scanned_files",), ("0009_reports", "0014_scanned_files")])

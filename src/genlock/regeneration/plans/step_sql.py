@@ -164,7 +164,7 @@ async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[i
     records = await rows(
         conn,
         """
-        SELECT v.asset_id, v.number, v.filename, v.bindings,
+        SELECT v.asset_id, v.number, v.filename, bindings_in_effect(v.asset_id, v.number, v.bindings) AS bindings,
                coalesce(lies_at(v.asset_id, v.number, v.in_place), v.in_place) AS in_place
           FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
           JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
