@@ -1,4 +1,4 @@
-"""Bindings of a workflow that is registered: set, corrected and shown, as a history beside the version."""
+"""Bindings of a workflow that is registered: set, corrected and shown, as a history next to the version."""
 
 import json
 from pathlib import Path
@@ -43,6 +43,17 @@ def test_bindings_are_set_field_by_field_and_each_change_is_kept(gl: Genlock, pr
 def test_bindings_that_do_not_fit_are_refused_and_not_kept(gl: Genlock, project: Project, walk: str) -> None:
     with pytest.raises(Invalid, match="no node '99'"):
         gl.set_bindings(walk, {"seed": [{"node": "99", "input": "seed"}]}, project=project)
-    gl.create_asset("prompt", "rain", project=project)
     assert list(gl.bindings_history(walk, project=project)) == []
     assert gl.bindings(walk, project=project).declared is None
+
+
+def test_a_render_that_cannot_be_bound_is_refused_before_a_plan_is_made(
+    gl: Genlock, project: Project, walk: str, lora: Path
+) -> None:
+    gl.create_segments(gl.create_scene(project, "night"), 1)
+    gl.add_version(gl.create_asset("lora", "rain", project=project), lora)
+    with pytest.raises(Invalid, match=r"Node \d+ \(\w+\) (loads a file|has no image)") as refused:
+        given = [gl.render_input(reference, project=project) for reference in (walk, "lora:rain")]
+        gl.render(f"{project.slug}/night/1", engine="comfyui", inputs=given)
+    assert refused.value.code == "cannot_bind"
+    assert list(gl.plans(project=project)) == []

@@ -129,6 +129,8 @@ def _partner_role(wiring: Wiring, consumer: str, link: Link) -> PictureRole | No
     outputs = wiring.output_types(consumer)
     if outputs and "VIDEO" not in outputs and "IMAGE" in outputs:
         return "reference"  # it makes another picture of it
+    if outputs is None and not re.search(r"Video|I2V|Sora", wiring.nodes[consumer].class_type):
+        return None
     names = [other.input for other in wiring.nodes[consumer].links]
     is_only_one = all(name == link.input or not re.search(r"image|frame|video", name) for name in names)
     return "start" if is_only_one and "VIDEO" in (outputs or ("VIDEO",)) else None

@@ -26,8 +26,8 @@ _WORDS: Mapping[str, re.Pattern[str]] = {
 _TEXTS = frozenset({"negative_prompt", "prompt", "resolution", "aspect_ratio", "service_model"})
 
 _CLASSES = re.compile(
-    r"(Api|API)$|^LtxvApi|^LtxApi|^(Beeble|Bria|ByteDance|Flux3|Gemini|Grok|HappyHorse|HeyGen|HitPaw|Kling|Luma|Minimax|MinimaxHailuo"
-    r"|Moonvalley|OpenAI|Pika|Pixverse|Recraft|Runway|Sync[A-Z]|Topaz|Veo|Vidu|Wavespeed)"
+    r"(Api|API)$|^LtxvApi|^LtxApi|^(?P<service>Beeble|Bria|ByteDance|Flux3|Gemini|Grok|HappyHorse|HeyGen|HitPaw"
+    r"|Kling|Luma|Minimax|Moonvalley|OpenAI|Pika|Pixverse|Recraft|Runway|Sync[A-Z]|Topaz|Veo|Vidu|Wavespeed)"
 )
 """Classes of services, for graphs whose server is not known."""
 
@@ -89,5 +89,5 @@ def _service(wiring: Wiring, key: str) -> str:
     if definition is not None and definition.category.count("/") >= 2:
         return definition.category.rpartition("/")[2]
     match = _CLASSES.search(wiring.nodes[key].class_type)
-    name = match[1] if match and match[1] and match[1] not in ("Api", "API") else wiring.nodes[key].class_type
+    name = (match["service"] if match is not None else None) or wiring.nodes[key].class_type
     return _SERVICES.get(name, name)

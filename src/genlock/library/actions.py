@@ -1,12 +1,13 @@
 """Writes of assets and versions. Their effect on segments is decided in ``staleness``."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from genlock.db.connection import Conn
 from genlock.errors import Conflict, NotFound
 from genlock.events import log
-from genlock.library import sql
-from genlock.library.model import Added, Asset, NewAsset, NewVersion, Outcome, VersionRef
+from genlock.library import sql, workflow_bindings_sql
+from genlock.library.model import Added, Asset, BindingsChange, NewAsset, NewVersion, Outcome, VersionRef
 from genlock.model import Actor
 
 
@@ -97,6 +98,15 @@ async def _set_archived(conn: Conn, asset_id: int, archived: bool, actor: Actor)
 
 async def _append_event(conn: Conn, verb: str, asset: Asset, actor: Actor, data: dict[str, Any]) -> None:
     await log.append(conn, verb, actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=data)
+
+
+async def set_bindings(
+    conn: Conn, asset: Asset, number: int, bindings: Mapping[str, Any], note: str, actor: Actor
+) -> BindingsChange:
+    """Declare ``bindings`` for a version of a workflow. The caller has made sure that they fit its graph."""
+    change = await workflow_bindings_sql.insert_bindings(conn, asset, number, bindings, note, actor)
+    await _append_event(conn, "asset.bound", asset, actor, {"number": number, "fields": sorted(bindings)})
+    return change
 
 
 async def _require_bindings(conn: Conn, asset: Asset, number: int, bindings: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from genlock.blobs.store import Store
 from genlock.db.connection import Conn
 from genlock.engines.model import LABELS, Offer
 from genlock.engines.offers import offer_of
@@ -12,6 +13,7 @@ from genlock.kinds import PICTURES
 from genlock.library import sql as library_sql
 from genlock.model import SEED_FRAME, Actor, InputRole
 from genlock.regeneration import actions
+from genlock.regeneration.bindable import require_bindable
 from genlock.regeneration.model import NewRender, Plan, RenderInput, StepKind
 from genlock.regeneration.planning import situation_sql
 from genlock.regeneration.planning.draft import Draft, DraftStep, Expectation
@@ -27,7 +29,7 @@ from genlock.timeline.actions import open_scene
 from genlock.timeline.model import Segment
 
 
-async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Actor) -> Plan:
+async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Actor, store: Store | None = None) -> Plan:
     """Start a plan that makes a take of a segment; a chained segment continues the selected take before it."""
     segment = await timeline_sql.get_segment(conn, segment_id)
     await open_scene(conn, segment.scene_id)
@@ -48,11 +50,11 @@ async def render_segment(conn: Conn, segment_id: int, new: NewRender, actor: Act
     inputs = _inputs(situation, segment.scene_id, segment.project_id, new)
     step = _segment_step(1, 1, segment.id, _recipe(new, inputs, continues=continues), ())
     return await _start(
-        conn, segment.project_id, [step], situation, new, {"segment": segment_id}, actor, segment.scene_id
+        conn, segment.project_id, [step], situation, new, {"segment": segment_id}, actor, segment.scene_id, store
     )
 
 
-async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) -> Plan:
+async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor, store: Store | None = None) -> Plan:
     """Start a plan that makes a take of every segment of a scene; a chained one continues the one before it."""
     scene = await open_scene(conn, scene_id)
     segments = await timeline_sql.segments_of(conn, scene_id)
@@ -71,10 +73,10 @@ async def render_scene(conn: Conn, scene_id: int, new: NewRender, actor: Actor) 
         chain = steps[-1].chain if continues else position
         after = (position - 1,) if continues else ()
         steps.append(_segment_step(position, chain, segment.id, _recipe(new, inputs, continues=continues), after))
-    return await _start(conn, scene.project_id, steps, situation, new, {"scene": scene_id}, actor, scene_id)
+    return await _start(conn, scene.project_id, steps, situation, new, {"scene": scene_id}, actor, scene_id, store)
 
 
-async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) -> Plan:
+async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor, store: Store | None = None) -> Plan:
     """Start a plan that makes a new version of an asset from active versions, with its receipt and derivation."""
     asset = await library_sql.get_asset(conn, asset_id)
     if asset.archived:
@@ -96,7 +98,7 @@ async def render_asset(conn: Conn, asset_id: int, new: NewRender, actor: Actor) 
         kind=StepKind.RENDER,
         recipe=_recipe(new, inputs, continues=False).model_copy(update={"produces": "image"}),
     )
-    return await _start(conn, asset.project_id, [step], situation, new, {"asset": asset_id}, actor, None)
+    return await _start(conn, asset.project_id, [step], situation, new, {"asset": asset_id}, actor, None, store)
 
 
 def _engine(new: NewRender, produces: str) -> Offer:
@@ -267,7 +269,10 @@ async def _start(
     what: Mapping[str, Any],
     actor: Actor,
     scene_id: int | None,
+    store: Store | None,
 ) -> Plan:
+    if store is not None:
+        await require_bindable(conn, store, [step.recipe for step in steps if step.recipe is not None])
     followed = {line.asset_id: line.version for line in new.inputs}
     targets = {asset: situation.expected(scene_id, asset) for asset, version in followed.items() if version is None}
     draft = Draft(

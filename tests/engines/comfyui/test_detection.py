@@ -187,5 +187,7 @@ def test_a_service_is_bound_by_what_its_node_takes() -> None:
     result = bound(graph, *given("variant"), duration=10, seed="7", prompt="she runs")
     assert (result.graph["2"]["inputs"]["duration"], result.graph["2"]["inputs"]["seed"]) == ("10", 7)
     assert result.parameters["duration"] == "10"
+    assert result.services["services"] == "Kling"
+    assert result.services["reproducible"].startswith("no")
     with pytest.raises(Invalid, match=r"'duration' is .*True.*, not text"):
         bound(graph, *given("variant"), duration=True)

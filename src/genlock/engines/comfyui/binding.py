@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from genlock.digest import canonical
-from genlock.engines.comfyui.detection import detect
+from genlock.engines.comfyui.detection import detect, services_of
 from genlock.engines.comfyui.offer import OFFER
 from genlock.engines.comfyui.places import Bindings, FilePlace, LoraPlace, Place, ResolvedBindings, value_at
 from genlock.engines.model import LABELS, START_ROLES, EngineInput, RenderSpec
 from genlock.errors import Invalid
+from genlock.graphs.node_definition import NodeDefinition
 from genlock.graphs.reading import read_uses
 from genlock.graphs.wiring import Wiring
 from genlock.model import MAX_SEED, SEED_FRAME
@@ -38,13 +39,15 @@ Graph = dict[str, dict[str, Any]]
 class Bound:
     """A graph that is complete except for the names of its files on the server.
 
-    ``files``: each place with its input, strengths filled in; ``parameters``: every parameter in effect.
+    ``files``: each place with its input, strengths filled in; ``parameters``: every parameter in effect; ``services``:
+    what the environment says of partners' services.
     """
 
     graph: Graph
     output: str
     files: tuple[tuple[FilePlace, EngineInput], ...]
     parameters: Mapping[str, Any]
+    services: Mapping[str, str]
 
     def naming(self, names: Mapping[str, str]) -> Graph:
         """Return the graph with the files' names on the server, by the input's key."""
@@ -55,11 +58,17 @@ class Bound:
         return graph
 
 
-def bind(graph: Mapping[str, Any], resolved: ResolvedBindings, spec: RenderSpec, name: str) -> Bound:
+def bind(
+    graph: Mapping[str, Any],
+    resolved: ResolvedBindings,
+    spec: RenderSpec,
+    name: str,
+    definitions: Mapping[str, NodeDefinition] | None = None,
+) -> Bound:
     """Bind ``spec`` to the part of ``graph`` that makes the output; ``Invalid`` for a value or place left over."""
     bindings = resolved.bindings
     _require_places(spec, bindings, resolved.unknown, name)
-    wiring = Wiring(graph, bindings.output, name)
+    wiring = Wiring(graph, bindings.output, name, definitions)
     bound: Graph = deepcopy(wiring.running())
     files = (*_starts(bound, resolved, spec, name), *_files(bound, bindings, spec, name))
     loras = _loras(bound, bindings, spec, name)
@@ -69,8 +78,9 @@ def bind(graph: Mapping[str, Any], resolved: ResolvedBindings, spec: RenderSpec,
     if bindings.output_prefix is not None:
         _set(bound, bindings.output_prefix, PREFIX)
     _require_all_in_effect(bound, bindings, spec, loras, name)
-    implied = detect(read_uses(bound, bindings.output, name=name), bindings.output).implied
-    return Bound(bound, bindings.output, (*files, *loras), _parameters(bound, bindings, implied, spec))
+    reading = read_uses(bound, bindings.output, name=name, definitions=definitions)
+    parameters = _parameters(bound, bindings, detect(reading, bindings.output).implied, spec)
+    return Bound(bound, bindings.output, (*files, *loras), parameters, services_of(reading))
 
 
 def written(graph: Mapping[str, Any]) -> bytes:

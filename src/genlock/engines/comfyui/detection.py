@@ -40,6 +40,23 @@ def detect(reading: Reading, output: str) -> ResolvedBindings:
     )
 
 
+def services_of(reading: Reading) -> dict[str, str]:
+    """Return what a receipt's environment says of the services that ran nodes; empty if none did.
+
+    A service may change its model at any time, and does not give the same bytes twice.
+    """
+    if not reading.partners:
+        return {}
+    services: list[str] = []
+    for partner in reading.partners:
+        models = [str(setting.value) for setting in partner.settings.get("service_model", ())]
+        services.append(" ".join([partner.service, *models]))
+    return {
+        "services": ", ".join(dict.fromkeys(services)),
+        "reproducible": "no: a service rendered it, and need not give the same frames again",
+    }
+
+
 def _settings_of(reading: Reading, word: str) -> Iterator[Setting]:
     """Yield the values of a word, in the order in which they act."""
     if word in SAMPLING:

@@ -24,6 +24,7 @@ from genlock.engines.inputs import read_workflow
 from genlock.engines.model import EngineInfo, EngineInput, Rendered, RenderSpec, Report
 from genlock.engines.stops import Stops
 from genlock.errors import Conflict, Unavailable
+from genlock.graphs.node_definitions import read_definitions
 from genlock.graphs.strict_json import read_json
 
 MAX_GRAPH_BYTES = 8 * 2**20
@@ -54,7 +55,7 @@ class ComfyUIEngine:
     async def describe(self) -> EngineInfo:
         """Return the server's version, environment, flags and packs. Raise ``Unavailable`` if it does not answer."""
         async with connected(self._url) as client:
-            version, environment = await _environment(client)
+            version, environment = await _environment(client, await client.object_info())
         return EngineInfo(**OFFER.model_dump(), version=version, environment=environment)
 
     async def render(self, spec: RenderSpec, inputs: Mapping[str, Path], report: Report) -> Rendered:
@@ -93,10 +94,12 @@ class _Run:
         started = perf_counter()
         self._report_progress(0.0, "binding")
         self._checkpoint()
-        bound, workflow = await asyncio.to_thread(self._bind)
+        classes = await self._client.object_info()
+        bound, workflow = await asyncio.to_thread(self._bind, classes)
         await self._withdraw_left_over()
         self._report_progress(_BOUND, "bringing files to ComfyUI")
-        _, environment = await _environment(self._client)
+        _, environment = await _environment(self._client, classes)
+        environment |= bound.services
         async with placed(self._client, self._staging, bound.files, self._inputs, self._secret) as places:
             graph = written(bound.naming(places.names))
             self._checkpoint()
@@ -122,7 +125,7 @@ class _Run:
             evidence=evidence,
         )
 
-    def _bind(self) -> tuple[Bound, tuple[EngineInput, ...]]:
+    def _bind(self, classes: Mapping[str, Any]) -> tuple[Bound, tuple[EngineInput, ...]]:
         """Return the graph with the spec bound to it, and the workflow if the graph came from one. Blocks."""
         workflows = self._spec.in_role("workflow")
         declared = workflows[0].bindings if workflows else None
@@ -130,8 +133,9 @@ class _Run:
         read = workflows if self._spec.graph is None else ()
         name = (read[0].filename or "The workflow") if read else "The graph"
         graph = cast("dict[str, Any]", read_json(content, name))
-        resolved = find(graph, declared, self._spec.produces, name)
-        return bind(graph, resolved, self._spec, name), read
+        definitions = read_definitions(classes)
+        resolved = find(graph, declared, self._spec.produces, name, definitions)
+        return bind(graph, resolved, self._spec, name, definitions), read
 
     async def _generate(self, graph: bytes, bound: Bound, places: Placed) -> Finished:
         """Run the graph, without cached results of other runs: the output was generated with these files.
@@ -224,7 +228,7 @@ class _Run:
         self._report(self._reported, message)
 
 
-async def _environment(client: ComfyClient) -> tuple[str, dict[str, str]]:
+async def _environment(client: ComfyClient, classes: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """Return the server's version, and the rest of the environment that frames may depend on."""
     stats = await client.system_stats()
     system = cast("dict[str, Any]", stats.get("system") or {})
@@ -238,7 +242,7 @@ async def _environment(client: ComfyClient) -> tuple[str, dict[str, str]]:
         )
     packs = {
         str(node.get("python_module", "")).removeprefix(_PACKS).split(".")[0]
-        for node in (await client.object_info()).values()
+        for node in classes.values()
         if str(node.get("python_module", "")).startswith(_PACKS)
     }
     return version, {

@@ -7,7 +7,18 @@ from genlock.regeneration import actions, render
 from genlock.regeneration.model import LeftOut, NewPlan, NewRender, Plan, PlanState, Start, Step
 from genlock.regeneration.plans import plan_sql
 from genlock.web.responses import json_response
-from genlock.web.route import ApiRoute, CurrentActor, Cursor, Id, IdFilter, Limit, Transaction, readable_by, writable_by
+from genlock.web.route import (
+    ApiRoute,
+    Context,
+    CurrentActor,
+    Cursor,
+    Id,
+    IdFilter,
+    Limit,
+    Transaction,
+    readable_by,
+    writable_by,
+)
 
 router = APIRouter(tags=["plans"], route_class=ApiRoute)
 
@@ -76,18 +87,24 @@ async def accept_plan(plan_id: Id, conn: Transaction, actor: CurrentActor) -> Re
 
 
 @router.post("/segments/{segment_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
-async def render_segment(segment_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
+async def render_segment(
+    segment_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor, services: Context
+) -> Response:
     """Start a plan that renders a take of a segment."""
-    return json_response(await render.render_segment(conn, segment_id, new, actor), 201)
+    return json_response(await render.render_segment(conn, segment_id, new, actor, services.store), 201)
 
 
 @router.post("/scenes/{scene_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
-async def render_scene(scene_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
+async def render_scene(
+    scene_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor, services: Context
+) -> Response:
     """Start a plan that renders a take of every segment of a scene, in order."""
-    return json_response(await render.render_scene(conn, scene_id, new, actor), 201)
+    return json_response(await render.render_scene(conn, scene_id, new, actor, services.store), 201)
 
 
 @router.post("/assets/{asset_id}/render", status_code=201, response_model=Plan, **writable_by(Role.CREATOR, 404))
-async def render_asset(asset_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor) -> Response:
+async def render_asset(
+    asset_id: Id, new: NewRender, conn: Transaction, actor: CurrentActor, services: Context
+) -> Response:
     """Start a plan that renders a new version of an asset, such as a variant, with its receipt and derivation."""
-    return json_response(await render.render_asset(conn, asset_id, new, actor), 201)
+    return json_response(await render.render_asset(conn, asset_id, new, actor, services.store), 201)

@@ -10,7 +10,7 @@ from genlock.digest import Digest
 from genlock.engines.comfyui.bindings import WorkflowBindings, show
 from genlock.errors import Invalid
 from genlock.graphs.strict_json import read_json
-from genlock.library import sql, workflow_bindings
+from genlock.library import actions, sql, workflow_bindings_sql
 from genlock.library.model import Asset, BindingsChange, NewBindings
 from genlock.library.skeleton import MAX_WORKFLOW_BYTES
 from genlock.model import Kind, Page, Role
@@ -55,9 +55,10 @@ async def set_bindings(
     """Set fields of a workflow's bindings; null removes one. Each change is kept, and the version stays as it was."""
     asset = await sql.lock_asset(conn, asset_id)
     version = await sql.get_version(conn, asset_id, number)
-    declared = workflow_bindings.merged(version.bindings, new.bindings)
+    fields = {**(version.bindings or {}), **new.bindings}
+    declared = {field: value for field, value in fields.items() if value is not None}
     answer = await asyncio.to_thread(bindings_of, services.store, asset, version.digest, declared)
-    await workflow_bindings.set_bindings(conn, asset, number, declared, new.note, actor)
+    await actions.set_bindings(conn, asset, number, declared, new.note, actor)
     return json_response(answer)
 
 
@@ -71,7 +72,9 @@ async def list_bindings(
 ) -> Response:
     """List the bindings that were set for a version after its upload, newest first."""
     await sql.get_version(conn, asset_id, number)
-    return json_response(await workflow_bindings.bindings_history(conn, asset_id, number, after=cursor, limit=limit))
+    return json_response(
+        await workflow_bindings_sql.bindings_history(conn, asset_id, number, after=cursor, limit=limit)
+    )
 
 
 def bindings_of(store: Store, asset: Asset, digest: Digest, declared: dict[str, Any] | None) -> WorkflowBindings:

@@ -1,4 +1,4 @@
-"""Bindings of workflows that were set after the upload: a history beside each version, which stays what it was."""
+"""Bindings of workflows that were set after the upload: a history next to each version, which stays what it was."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +8,15 @@ from psycopg.types.json import Jsonb
 from genlock.db.connection import Conn, many, single
 from genlock.db.pages import decode_key, page_of
 from genlock.errors import NotFound
-from genlock.events import log
 from genlock.library.model import Asset, BindingsChange
 from genlock.model import Actor, Page
 
 
-def merged(declared: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the declared bindings with some fields set, and those that are null removed."""
-    both = {**(declared or {}), **fields}
-    return {field: value for field, value in both.items() if value is not None}
-
-
-async def set_bindings(
+async def insert_bindings(
     conn: Conn, asset: Asset, number: int, bindings: Mapping[str, Any], note: str, actor: Actor
 ) -> BindingsChange:
     """Declare ``bindings`` for a version from now on. The caller has made sure that they fit its graph."""
-    change = await single(
+    return await single(
         conn,
         BindingsChange,
         NotFound(f"{asset.name} has no version {number}.", hint="`genlock asset history` shows its versions."),
@@ -40,9 +33,6 @@ async def set_bindings(
         note=note,
         actor=actor.name,
     )
-    data = {"number": number, "fields": sorted(bindings)}
-    await log.append(conn, "asset.bound", actor, project_id=asset.project_id, subject=f"asset/{asset.id}", data=data)
-    return change
 
 
 async def bindings_history(
