@@ -14,10 +14,10 @@ from typing import Any
 from genlock.errors import Invalid
 from genlock.graphs.evaluation import Unknown
 from genlock.graphs.files import files_of
-from genlock.graphs.prompt_writers import prompt_only
 from genlock.graphs.media import image_use
 from genlock.graphs.node_definition import NodeDefinition
 from genlock.graphs.partner import is_partner, partners_of
+from genlock.graphs.prompt_writers import prompt_only
 from genlock.graphs.sizes import sizes_of
 from genlock.graphs.texts import side_of, takes_text, texts_at, texts_of_sampling
 from genlock.graphs.uses import (
@@ -29,9 +29,9 @@ from genlock.graphs.uses import (
     TextUse,
     Unresolved,
 )
+from genlock.graphs.wiring import Wiring, is_sampler
 from genlock.kinds import WEIGHTS
 from genlock.model import Kind
-from genlock.graphs.wiring import Wiring, is_sampler
 
 _ON_SAMPLERS: Mapping[str, str] = {
     "seed": "seed",
