@@ -59,7 +59,8 @@ class Wiring:
         self.nodes = self._acting({key: self._without_passing(key, node) for key, node in every.items()})
         self._running = self._reached()
         # What a bundle takes and no other node uses runs as well, and comes after what acts.
-        self.nodes |= {key: every[key] for key in every if key in self._running and key not in self.nodes}
+        left = self._running - self.nodes.keys()
+        self.nodes |= {key: every[key] for key in every if key in left and self._evaluation.selected(key) is None}
         self.consumers: dict[str, list[tuple[str, Link]]] = defaultdict(list)
         for key, node in self.nodes.items():
             for link in node.links:
@@ -141,7 +142,7 @@ class Wiring:
         The values are those of the graph, not copies.
         """
         part: dict[str, dict[str, Any]] = {}
-        for key in self.nodes:
+        for key in self._every:
             if key in self._running:
                 inputs = dict(self._raw[key].get("inputs", {}))
                 selected = self._evaluation.selected(key)
