@@ -167,6 +167,8 @@ def _entries(expected: Entry, keys: Iterable[str]) -> list[Entry]:
 def _primary(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries that have to be bound: not those without effect, of an earlier stage, or that only follow."""
     main = [entry for entry in entries if not any(entry.get(mark) for mark in ("inert", "stage"))]
+    # A LoRA of a language model that writes the prompt is a file of the graph, and none of the picture's LoRAs.
+    main = [entry for entry in main if "sampler" in entry.get("serves", ("sampler",))]
     return [entry for entry in main if not entry.get("role")] or main
 
 

@@ -191,3 +191,43 @@ def test_a_service_is_bound_by_what_its_node_takes() -> None:
     assert result.services["reproducible"].startswith("no")
     with pytest.raises(Invalid, match=r"'duration' is .*True.*, not text"):
         bound(graph, *given("variant"), duration=True)
+
+
+@pytest.mark.parametrize(
+    ("class_type", "name", "folder"),
+    [
+        ("UnetLoaderGGUF", "unet_name", "unet_gguf"),
+        ("CLIPVisionLoader", "clip_name", "clip_vision"),
+        ("LTXAVTextEncoderLoader", "ckpt_name", "checkpoints"),
+        ("LoadMoGeModel", "model_name", "geometry_estimation"),
+        ("WanVideoModelLoader", "model", "diffusion_models"),
+    ],
+)
+def test_the_class_says_the_folder_before_the_name_of_the_input(class_type: str, name: str, folder: str) -> None:
+    graph = workflows.image_to_video()
+    graph["1"] = node(class_type, **{name: "tiny.safetensors"})
+    [place] = [place for place in show(graph, None, NAME).places if place.node == "1"]
+    assert (place.input, place.folder) == (name, folder)
+
+
+def test_the_request_to_a_language_model_that_writes_the_prompt_is_bound() -> None:
+    graph = workflows.image_to_video()
+    graph["80"] = node("TextGenerateLTX2Prompt", clip=("4", 0), prompt=("81", 0), max_length=256)
+    graph["81"] = node("PrimitiveStringMultiline", value="she walks")
+    graph["5"]["inputs"]["text"] = ["80", 0]
+    answer = show(graph, None, NAME)
+    assert [(place.node, place.input) for place in answer.bindings.prompt] == [("81", "value")]
+    [unsure] = [place for place in answer.places if place.word == "prompt" and place.computed]
+    assert (unsure.node, unsure.value, unsure.reason) == ("5", None, "a language model writes it, node 80")
+
+
+def test_what_a_service_that_is_not_known_makes_of_a_picture_is_asked() -> None:
+    graph = {
+        "1": node("LoadImage", image="a.png"),
+        "2": node("GeminiNanoBanana2", images=("1", 0), prompt="a walk", seed=3),
+        "3": node("KlingStartEndFrameNode", start_frame=("2", 0), prompt="she walks", seed=3),
+        "4": node("SaveVideo", video=("3", 0), filename_prefix="walk"),
+    }
+    answer = show(graph, None, NAME)
+    assert answer.bindings.start_image is None
+    assert "images of node 2 (GeminiNanoBanana2)" in answer.unknown["start image"]

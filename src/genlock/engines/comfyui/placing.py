@@ -24,6 +24,7 @@ from genlock.engines.comfyui.places import FilePlace
 from genlock.engines.comfyui.staging import FOLDER, Staged, Staging
 from genlock.engines.model import EngineInput
 from genlock.errors import Invalid, NotFound, Tampered, Unavailable
+from genlock.graphs.known.folders import PHYSICAL_FOLDERS
 from genlock.regular_file import open_regular
 
 Evidence = Literal["recorded", "matched_by_name", "declared"]
@@ -112,8 +113,10 @@ async def placed(
                 sent = f"{digest.removeprefix(PREFIX)}{_suffix(item, path)}"
                 done.uploaded(item.key, await client.upload(path, sent, FOLDER), digest)
             elif staging is not None and writable:
+                # A pack may list files of a folder under a name that no folder has: unet_gguf.
+                folder = PHYSICAL_FOLDERS.get(place.category, place.category)
                 staged = await asyncio.to_thread(
-                    stack.enter_context, staging.staged(place.category, path, digest, _filename(item, path))
+                    stack.enter_context, staging.staged(folder, path, digest, _filename(item, path))
                 )
                 await _require_listed(client, place.category, staged.name)
                 done.add(item.key, staged.name, _checking(staging, staged))
@@ -165,7 +168,8 @@ async def _by_name(
             code="not_staged",
         )
     (name,) = matches
-    local = None if staging is None else staging.base / "models" / place.category / name
+    folder = PHYSICAL_FOLDERS.get(place.category, place.category)
+    local = None if staging is None else staging.base / "models" / folder / name
     if staging is not None and local is not None and local.is_file():
 
         def check() -> None:
