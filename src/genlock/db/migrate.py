@@ -60,8 +60,6 @@ def require_current(conninfo: str) -> None:
 
 
 def revisions(migrations: Path = MIGRATIONS) -> tuple[str, ...]:
-    """Return the revisions of this version of Genlock, oldest first."""
-    return tuple(sorted(path.stem.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")))
     """Return the revisions that this version of Genlock knows, in the order in which they are applied.
 
     Each names the one before it. Their numbers are of the order in which they were begun.
