@@ -3,7 +3,7 @@
 from genlock.db.migrations.script import run_sql
 
 revision = "0023"
-down_revision: str | None = "0024"
+down_revision: str | None = "0028"
 
 
 def upgrade() -> None:
