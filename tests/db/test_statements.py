@@ -36,7 +36,7 @@ SHARED: Mapping[str, Any] = {
     prompt_id q queue reason refusal role run scene slug state task verdict why worker
     """: "a",
     "archived as_planned cascade chained for_review force review saved selected tokens whole": True,
-    "current digest effective graph inputs output request_digest skeleton video": DIGEST,
+    "current definitions digest effective graph inputs output request_digest skeleton video": DIGEST,
     """
     asset_ids assets contents derivations heights ids numbers positions projects receipts replaced
     root_assets root_expected root_used scenes scopes segments sizes steps takes used widths workloads

@@ -58,6 +58,14 @@ def add_assets(
     bindings: Annotated[
         Path | None, typer.Option("--bindings", metavar="FILE", help="For a workflow: JSON with its node inputs.")
     ] = None,
+    comfyui: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|FILE",
+            help="For a workflow that ComfyUI's page saved: the server, or its saved /object_info, to convert it with."
+            " By default the server that Genlock knows.",
+        ),
+    ] = None,
 ) -> None:
     """Upload files as versions of assets, which are created if they do not exist."""
     added: list[VersionAdded] = []
@@ -76,6 +84,7 @@ def add_assets(
                 activate=activate,
                 derived_from=made_from or (),
                 bindings=given_bindings,
+                comfyui=comfyui,
                 project=project,
                 on_progress=progress,
             )

@@ -8,10 +8,11 @@ import typer
 from rich.text import Text
 
 from genlock.cli.command import command, group
+from genlock.cli.following import transfer
 from genlock.cli.formatting import heading
 from genlock.cli.session import Session
 from genlock.cli.tables import table
-from genlock.errors import Invalid
+from genlock.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from genlock.engines.comfyui.bindings import BoundPlace, WorkflowBindings
@@ -108,7 +109,36 @@ def _show(session: Session, name: str, answer: "WorkflowBindings") -> None:
     note = [Text(f"declared: {', '.join(declared)}", style="dim")] if declared else []
     extra = [f"{output.node} ({output.class_type})" for output in answer.extra_outputs]
     note += [Text(f"saved as well, and left out of renders: {', '.join(extra)}", style="dim")] if extra else []
-    session.show(answer, title, table(("value", "node", "class", "input", "now"), rows), *note, *unknown)
+    saved = [Text(_saved_by_page(session, name, project), style="dim")]
+    session.show(answer, title, table(("value", "node", "class", "input", "now"), rows), *note, *saved, *unknown)
+
+
+@command(workflows, "download", example="genlock workflow download walk@2 walk.json")
+def download_workflow(
+    session: Session,
+    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder, or the file to write.")],
+    api: Annotated[bool, typer.Option("--api/--editor", help="The graph that runs, or the file of the page.")] = False,
+    project: Annotated[
+        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
+    ] = None,
+) -> None:
+    """Download a workflow: the file that ComfyUI's page saved, to open it there, or the graph in API format."""
+    name = workflow if ":" in workflow else f"workflow:{workflow}"
+    call = session.gl.download_version if api else session.gl.download_editor_form
+    with transfer(session.err, name) as progress:
+        written = call(name, path, project=project, on_progress=progress)
+    session.show({"path": written}, f"{written} was written and verified.")
+
+
+def _saved_by_page(session: Session, name: str, project: str | None) -> str:
+    """Return which forms of a version there are."""
+    try:
+        form = session.gl.editor_form(name, project=project)
+    except NotFound:
+        return "uploaded as a graph in API format; the file that ComfyUI's page saves was not"
+    origin = "with the definitions it was converted with" if form.definitions else "sent by the page with its own graph"
+    return f"as ComfyUI's page saved it: {form.filename}, {origin} (genlock workflow download)"
 
 
 def read_bindings(path: Path) -> dict[str, Any]:

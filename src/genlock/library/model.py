@@ -118,6 +118,21 @@ class NewVersion(Model):
     derived_from: tuple[VersionRef, ...] = ()
 
 
+class EditorForm(Model):
+    """A workflow as ComfyUI's page saved it, kept with the version whose graph was made of it.
+
+    ``definitions`` is the digest of the stored definitions of its nodes' classes; null if the page itself made the
+    graph and sent none.
+    """
+
+    digest: Digest
+    definitions: Digest | None
+    size_bytes: int
+    filename: str
+    created_by: str
+    created_at: datetime
+
+
 class Outcome(StrEnum):
     """The outcome of an upload."""
 

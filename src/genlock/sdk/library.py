@@ -9,11 +9,21 @@ from typing import Any
 from genlock.digest import Digest
 from genlock.engines.comfyui.bindings import WorkflowBindings
 from genlock.errors import Conflict, GenlockError, Invalid
-from genlock.library.model import Activation, Asset, BindingsChange, NewAsset, NewBindings, Version, VersionRef
+from genlock.library.model import (
+    Activation,
+    Asset,
+    BindingsChange,
+    EditorForm,
+    NewAsset,
+    NewBindings,
+    Version,
+    VersionRef,
+)
 from genlock.model import Kind, Page
 from genlock.sdk.bodies import body_of
 from genlock.sdk.calls import Calls
 from genlock.sdk.downloads import download
+from genlock.sdk.editor_files import definitions_of
 from genlock.sdk.listing import Listing
 from genlock.sdk.names import AssetLike, ProjectLike
 from genlock.sdk.uploads import Form, Progress
@@ -125,12 +135,17 @@ class LibraryCalls(Calls):
         derived_from: Sequence[Source] = (),
         bindings: Mapping[str, Any] | None = None,
         digest: Digest | None = None,
+        editor: Path | str | None = None,
+        comfyui: Path | str | None = None,
         project: ProjectLike | None = None,
         on_progress: Progress | None = None,
     ) -> VersionAdded:
         """Upload a file as a new version. ``report`` in the result lists what became stale and what became fresh again.
 
-        With ``digest`` the upload is refused (``other_bytes``) if the file has another digest.
+        With ``digest`` the upload is refused (``other_bytes``) if the file has another digest. A workflow may be the
+        file that ComfyUI's page saves: it is converted with the node definitions of ``comfyui``, the URL of a server
+        or a file of its ``/object_info``, by default of the server that Genlock knows. ``editor``: that file, to be
+        kept with a graph in API format.
         """
         target = self._names.asset(asset, self._project_of(project))
         sources = [self._source(source, target.project_id) for source in derived_from]
@@ -140,8 +155,10 @@ class LibraryCalls(Calls):
             fields.append(("bindings", json.dumps(bindings)))
         if digest is not None:
             fields.append(("digest", digest))
-        form = Form(fields, {"file": Path(file)}, on_progress)
-        return self._http.send_form(VersionAdded, f"/assets/{target.id}/versions", form)
+        files = {"file": Path(file)} | ({} if editor is None else {"editor": Path(editor)})
+        with definitions_of(comfyui, Path(editor or file)) as definitions:
+            form = Form(fields, files | definitions, on_progress)
+            return self._http.send_form(VersionAdded, f"/assets/{target.id}/versions", form)
 
     def register_in_place(
         self,
@@ -215,6 +232,29 @@ class LibraryCalls(Calls):
         target = Path(path) / Path(version.filename).name if Path(path).is_dir() else Path(path)
         content = f"/assets/{version.asset_id}/versions/{version.number}/content"
         return download(self._http, content, target, version.digest, on_progress)
+
+    def editor_form(
+        self, asset: AssetLike, number: int | None = None, *, project: ProjectLike | None = None
+    ) -> EditorForm:
+        """Return the file of a workflow that ComfyUI's page saved. Raises ``NotFound`` if there is none."""
+        version = self.version(asset, number, project=project)
+        return self._http.get(EditorForm, f"/assets/{version.asset_id}/versions/{version.number}/editor")
+
+    def download_editor_form(
+        self,
+        asset: AssetLike,
+        path: Path | str,
+        number: int | None = None,
+        *,
+        project: ProjectLike | None = None,
+        on_progress: Progress | None = None,
+    ) -> Path:
+        """Write a workflow as ComfyUI's page saved it to ``path``, a file or a folder, and verify it."""
+        version = self.version(asset, number, project=project)
+        form = self.editor_form(asset, number, project=project)
+        target = Path(path) / Path(form.filename).name if Path(path).is_dir() else Path(path)
+        content = f"/assets/{version.asset_id}/versions/{version.number}/editor/content"
+        return download(self._http, content, target, form.digest, on_progress)
 
     def activate(
         self, asset: AssetLike, version: int | None = None, *, note: str = "", project: ProjectLike | None = None

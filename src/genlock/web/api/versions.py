@@ -9,13 +9,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
 from genlock.blobs import sql as blobs
-from genlock.digest import Digest
+from genlock.db.connection import Conn
+from genlock.digest import Digest, from_raw
 from genlock.errors import Conflict, Invalid
-from genlock.library import in_place_sql, sql
+from genlock.kinds import JSON
+from genlock.library import editor_forms_sql, in_place_sql, sql
 from genlock.library.identify import Identifier, identify_stamped
 from genlock.library.in_place import resolve_below
 from genlock.library.model import Asset, Identity, NewVersion, Outcome, Version
-from genlock.model import Actor, Page, Role
+from genlock.model import Actor, Kind, Page, Role
 from genlock.staleness import activation, what_if
 from genlock.staleness.bodies import InPlaceVersion, VersionAdded, VersionForm
 from genlock.staleness.used_by import used_by
@@ -39,6 +41,7 @@ from genlock.web.route import (
     writable_by,
 )
 from genlock.web.uploads import display_name, form_body, receive_form
+from genlock.web.workflow_uploads import FILES, Forms, HeldFile, receive_workflow
 
 router = APIRouter(tags=["assets"], route_class=ApiRoute)
 
@@ -55,6 +58,17 @@ _FORM = form_body(
             "bindings": {"type": "string", "description": "A JSON object."},
             "digest": {"type": "string", "description": "The expected digest of the file."},
             "file": {"type": "string", "format": "binary", "description": "Last, after all fields."},
+            "editor": {
+                "type": "string",
+                "format": "binary",
+                "description": "For a workflow: the graph in `file` as ComfyUI's page saves it.",
+            },
+            "definitions": {
+                "type": "string",
+                "format": "binary",
+                "description": "For a workflow as ComfyUI's page saves it: the server's `/object_info`, or the classes"
+                " that the workflow uses. By default ComfyUI is asked.",
+            },
         },
     },
     json_schema=InPlaceVersion.model_json_schema(ref_template="#/components/schemas/{model}"),
@@ -87,16 +101,17 @@ async def add_version(asset_id: Id, request: Request, services: Context, actor: 
 
 async def _upload(request: Request, services: Services, asset: Asset, actor: Actor) -> Response:
     fields = ("note", "activate", "derived_from", "bindings", "digest")
+    is_workflow = asset.kind is Kind.WORKFLOW
     async with receive_form(
         request,
         services.store,
         services.settings,
         fields=fields,
-        files=("file",),
-        hasher=lambda filename: Identifier(asset.kind, filename),
+        files=FILES if is_workflow else FILES[:1],
+        hasher=HeldFile if is_workflow else lambda filename: Identifier(asset.kind, filename),
     ) as form:
         file = form.files.get("file")
-        if file is None or not isinstance(file.hasher, Identifier):
+        if file is None or file.hasher is None:
             raise Invalid(
                 "There is no file in this form.", hint="Send it as the part named file, last.", code="no_file"
             )
@@ -105,13 +120,19 @@ async def _upload(request: Request, services: Services, asset: Asset, actor: Act
         if "bindings" in values:
             values["bindings"] = parse_json_field("bindings", values["bindings"])
         fields = validate_fields(VersionForm, values)
-        identity = await asyncio.to_thread(file.hasher.finish)
-        _check_digest(fields, identity)
-        await file.keep()
+        forms: Forms | None = None
+        if isinstance(file.hasher, Identifier):
+            identity = await asyncio.to_thread(file.hasher.finish)
+            _check_digest(fields, identity.digest)
+            await file.keep()
+        else:
+            _check_digest(fields, from_raw(file.hasher.digest()))
+            identity, forms = await receive_workflow(services.store, form.files, services.settings.comfyui_url)
         if fields.bindings is not None:
             await asyncio.to_thread(bindings_of, services.store, asset, identity.digest, fields.bindings)
-    same = digest_request(request, fields.model_dump(mode="json"), identity.digest)
-    return await _add(request, asset.id, identity, display_name(file.filename), fields, actor, same)
+    sent = [from_raw(part.hasher.digest()) for part in form.files.values() if part.hasher is not None]
+    same = digest_request(request, fields.model_dump(mode="json"), *sent)
+    return await _add(request, asset.id, identity, display_name(file.filename), fields, actor, same, forms=forms)
 
 
 async def _register(request: Request, services: Services, asset: Asset, actor: Actor) -> Response:
@@ -124,16 +145,16 @@ async def _register(request: Request, services: Services, asset: Asset, actor: A
     path = await asyncio.to_thread(resolve_below, fields.path, roots)
     started_ns = time.time_ns()
     stamp, identity = await asyncio.to_thread(identify_stamped, path, asset.kind, roots=roots)
-    _check_digest(fields, identity)
+    _check_digest(fields, identity.digest)
     await services.files_in_place.record_verified(path, stamp, identity.digest, started_ns=started_ns)
     same = digest_request(request, fields.model_dump(mode="json"), identity.digest)
     return await _add(request, asset.id, identity, path.name, fields, actor, same, in_place=str(path))
 
 
-def _check_digest(fields: VersionForm, identity: Identity) -> None:
-    if fields.digest is not None and fields.digest != identity.digest:
+def _check_digest(fields: VersionForm, digest: Digest) -> None:
+    if fields.digest is not None and fields.digest != digest:
         raise Invalid(
-            f"The file is {identity.digest}, not {fields.digest}.",
+            f"The file is {digest}, not {fields.digest}.",
             hint="The file has changed meanwhile: compute its digest again.",
             code="other_bytes",
         )
@@ -148,6 +169,7 @@ async def _add(
     actor: Actor,
     same: Digest,
     in_place: str | None = None,
+    forms: Forms | None = None,
 ) -> Response:
     """Insert the rows of stored bytes, then report their impact."""
     new = NewVersion(
@@ -162,11 +184,23 @@ async def _add(
         if in_place is None:
             await blobs.note_blob(conn, new.digest, new.size_bytes, new.media_type)
         added, change = await activation.add_version(conn, asset_id, new, actor, activate=fields.activate)
+        if forms is not None:
+            await _keep_forms(conn, asset_id, added.version.number, forms, filename, actor)
     status = 200 if added.outcome is Outcome.EXISTS else 201
     return await respond_with_impact(
         request,
         lambda conn: what_if.publish_added(conn, added, change, actor),
         lambda report: json_response(VersionAdded(outcome=added.outcome, version=added.version, report=report), status),
+    )
+
+
+async def _keep_forms(conn: Conn, asset_id: int, number: int, forms: Forms, filename: str, actor: Actor) -> None:
+    """Write the rows of the editor's form of a workflow, with its definitions."""
+    editor, definitions = forms
+    digest = None if definitions is None else definitions.digest
+    await blobs.note_blobs(conn, [(stored.digest, stored.size_bytes, JSON) for stored in forms if stored is not None])
+    await editor_forms_sql.insert_editor_form(
+        conn, asset_id, number, editor.digest, digest, editor.size_bytes, filename, actor
     )
 
 
