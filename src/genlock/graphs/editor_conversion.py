@@ -49,16 +49,29 @@ class _Place(NamedTuple):
         return ":".join(self.path)
 
 
+class Holder(NamedTuple):
+    """Where a file holds a value: a node of a graph (empty for the outermost) by position, its saved values, which."""
+
+    graph: str
+    position: int
+    name: str
+    index: int
+    values: list[Any]
+    """The values of all widgets that are saved, for a file that saved fewer."""
+
+
 def convert_editor_file(value: Any, definitions: Mapping[str, NodeDefinition], name: str) -> dict[str, Any]:
     """Return the graph in API format of a workflow that the page saved; ``name`` is the file's, for errors.
 
     ``definitions`` are those of the server that runs it. Raises ``Invalid``, naming the node, for anything that cannot
     be converted with certainty.
     """
-    return _Conversion(read_editor_file(value, name), definitions).graph()
+    return Conversion(read_editor_file(value, name), definitions).graph()
 
 
-class _Conversion:
+class Conversion:
+    """The conversion of one file."""
+
     def __init__(self, file: EditorFile, definitions: Mapping[str, NodeDefinition]) -> None:
         self._definitions = definitions
         self._effort = Effort()
@@ -70,6 +83,7 @@ class _Conversion:
                     self._apply_primitive(scope, origin, link)
 
     def graph(self) -> dict[str, Any]:
+        """Return the graph in API format. Raises ``Invalid``, naming the node, for what cannot be converted."""
         graph: dict[str, Any] = {}
         for place in self._places(self._scopes.root, None):
             node = place.node.node
@@ -89,6 +103,51 @@ class _Conversion:
             title = node.title or definition.display_name
             graph[place.id] = {"inputs": inputs, "class_type": node.type, "_meta": {"title": title}}
         return graph
+
+    def holder(self, key: str, name: str) -> Holder | None:
+        """Return where the value of an input of a node that runs is; None if that is not in one place."""
+        place = self._place_of(key)
+        while place is not None:
+            slot = next((slot for slot in place.node.slots if slot.name == name), None)
+            if slot is None or slot.link is None:
+                return self._held_in(place, name)
+            link = place.scope.links[slot.link]
+            if link.origin == INPUT_NODE and place.outer is not None:
+                place, name = place.outer, self._port_name(place, link)
+                continue
+            origin = place.scope.nodes.get(link.origin)
+            if origin is None or origin.node.type != PRIMITIVE:
+                return None
+            given = origin.node.widgets
+            values = list(given) if isinstance(given, list) else []
+            return Holder(place.scope.graph.id, place.scope.graph.nodes.index(origin.node), "value", 0, values)
+        return None
+
+    def _held_in(self, place: _Place, name: str) -> Holder | None:
+        scope, node = place.scope, place.node
+        if self._scopes.subgraph_of(node) is not None:
+            values = scope.promoted[node.node.id]
+            index = scope.saved_at[node.node.id].get(name, list(values).index(name) if name in values else -1)
+            saved = list(values.values())
+        else:
+            names = [widget.name for widget in node.widgets if widget.saved]
+            index = names.index(name) if name in names else -1
+            saved = [widget.value for widget in node.widgets if widget.saved]
+        position = scope.graph.nodes.index(node.node)
+        return None if index < 0 else Holder(scope.graph.id, position, name, index, saved)
+
+    def _place_of(self, key: str) -> _Place | None:
+        scope: Scope | None = self._scopes.root
+        place: _Place | None = None
+        path: tuple[str, ...] = ()
+        for part in key.split(":"):
+            node = scope.nodes.get(part) if scope is not None else None
+            if scope is None or node is None:
+                return None
+            path = (*path, part)
+            place = _Place(path, scope, node, place)
+            scope = self._scopes.subgraph_of(node)
+        return place
 
     def _places(self, scope: Scope, outer: _Place | None) -> Iterator[_Place]:
         """Yield every node of a graph with the nodes inside of subgraphs; those of an idle one only at the top."""

@@ -43,6 +43,9 @@ class Scope:
     promoted: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """For each node of a subgraph, its values by the names of the subgraph's inputs."""
 
+    saved_at: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """For each node of a subgraph, the places of its values among those that were saved, where a list says them."""
+
     def port(self, name: str) -> Port | None:
         """Return the input ``name``."""
         return next((port for port in self.ports if port.name == name), None)
@@ -84,6 +87,7 @@ class Scopes:
         for host in hosts:
             self._arrange_slots(host)
             scope.promoted[host.node.id] = self._saved_values(host)
+            scope.saved_at[host.node.id] = {}
         for host in hosts:
             _Proxies(self, scope, host).apply()
         return scope
@@ -171,6 +175,7 @@ class _Proxies:
         existing = self._scopes.value_outside(self._scope, self._host, name) is not None
         if existing and index < len(self._saved) and self._saved[index] is not None:
             self._values[name] = self._saved[index]
+            self._scope.saved_at[self._host.node.id][name] = index
 
     def _connect(self, source: PlacedNode, proxy: EditorProxy, index: int) -> None:
         """Make an input of the subgraph that leads to the widget."""
