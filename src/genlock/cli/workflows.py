@@ -31,7 +31,7 @@ def show_workflow(
 ) -> None:
     """Show which node input takes which value, as detected in the graph or declared (`bind`, `--bindings`)."""
     name = _named(workflow)
-    _show(session, name, session.gl.bindings(name, project=project))
+    _show(session, name, session.gl.bindings(name, project=project), project)
 
 
 @command(workflows, "bind", example="genlock workflow bind walk start_image=8.image seed=10.seed")
@@ -55,7 +55,7 @@ def bind_workflow(
     if not fields:
         raise Invalid("Nothing is to be set.", hint="Write genlock workflow bind walk seed=10.seed.")
     name = _named(workflow)
-    _show(session, name, session.gl.set_bindings(name, fields, note=note, project=project))
+    _show(session, name, session.gl.set_bindings(name, fields, note=note, project=project), project)
 
 
 @command(workflows, "history", example="genlock workflow history walk")
@@ -98,7 +98,7 @@ def _place(text: str) -> dict[str, str]:
     return {"node": node, "input": name}
 
 
-def _show(session: Session, name: str, answer: "WorkflowBindings") -> None:
+def _show(session: Session, name: str, answer: "WorkflowBindings", project: str | None) -> None:
     declared = answer.declared or {}
     rows = [
         (place.word, place.node, place.class_type, _inside(place.input, place.inside), _value(place))

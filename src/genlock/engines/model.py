@@ -27,6 +27,9 @@ START_ROLES = (SEED_FRAME, Kind.VARIANT.value, Kind.SOURCE_IMAGE.value)
 LABELS = frozenset({"resolution_tier"})
 """Parameters that only name what other parameters already state."""
 
+EDITOR, DEFINITIONS = ":editor", ":definitions"
+"""Added to a workflow's key: the keys of the file that ComfyUI's page saved of it, and of its node definitions."""
+
 AWAY = "engine_away"
 LOST = "run_lost"
 """Codes of ``Unavailable`` if an engine does not respond, or has lost a run: the run may be tried elsewhere."""

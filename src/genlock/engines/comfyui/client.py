@@ -121,14 +121,17 @@ class ComfyClient:
             code="not_staged",
         )
 
-    async def submit(self, graph: bytes, prompt_id: str, client_id: str) -> None:
+    async def submit(self, graph: bytes, prompt_id: str, client_id: str, editor: bytes | None = None) -> None:
         """Queue a graph under the id ``prompt_id``; raise ``Invalid`` if the server refuses it, or any part of it.
 
+        ``editor``: the JSON of the workflow as the page saves it, which the server writes into what it generates.
         If the response was lost, the queue and the history tell whether the graph arrived: it is never queued twice.
         """
         # Genlock's extension sees this run too; the mark tells it that the worker writes the receipt.
-        body = b'{"client_id":%b,"extra_data":{"genlock":"render"},"prompt":%b,"prompt_id":%b}' % (
+        shown = b"" if editor is None else b',"extra_pnginfo":{"workflow":%b}' % editor
+        body = b'{"client_id":%b,"extra_data":{"genlock":"render"%b},"prompt":%b,"prompt_id":%b}' % (
             json.dumps(client_id).encode(),
+            shown,
             graph,
             json.dumps(prompt_id).encode(),
         )

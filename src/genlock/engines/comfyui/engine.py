@@ -4,6 +4,7 @@ bind ─▶ place files ─▶ submit under our own id ─▶ follow ─▶ refu
 """
 
 import asyncio
+import json
 from asyncio import Event
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,7 +13,7 @@ from time import perf_counter
 from typing import Any, cast
 from uuid import UUID, uuid4, uuid5
 
-from genlock.engines.comfyui.binding import Bound, bind, written
+from genlock.engines.comfyui.binding import Bound, Graph, bind, written
 from genlock.engines.comfyui.bindings import find
 from genlock.engines.comfyui.client import ComfyClient, connected
 from genlock.engines.comfyui.follow import Finished, Following, Patience
@@ -21,9 +22,10 @@ from genlock.engines.comfyui.outputs import fetch
 from genlock.engines.comfyui.placing import Placed, placed
 from genlock.engines.comfyui.staging import Staging
 from genlock.engines.inputs import read_workflow
-from genlock.engines.model import EngineInfo, EngineInput, Rendered, RenderSpec, Report
+from genlock.engines.model import DEFINITIONS, EDITOR, EngineInfo, EngineInput, Rendered, RenderSpec, Report
 from genlock.engines.stops import Stops
-from genlock.errors import Conflict, Unavailable
+from genlock.errors import Conflict, Invalid, Unavailable
+from genlock.graphs.editor_filling import filled
 from genlock.graphs.node_definitions import read_definitions
 from genlock.graphs.strict_json import read_json
 
@@ -88,6 +90,7 @@ class _Run:
         self._spec, self._inputs, self._report, self._stop = spec, inputs, report, stop
         self._work = spec.work or f"{spec.run} {uuid4()}"
         self._reported, self._submitted = 0.0, 0
+        self._editor: bytes | None = None
 
     async def render(self) -> Rendered:
         """Render and return the result."""
@@ -101,7 +104,9 @@ class _Run:
         _, environment = await _environment(self._client, classes)
         environment |= bound.services
         async with placed(self._client, self._staging, bound.files, self._inputs, self._secret) as places:
-            graph = written(bound.naming(places.names))
+            named = bound.naming(places.names)
+            graph = written(named)
+            self._editor = await asyncio.to_thread(self._editor_form, named)
             self._checkpoint()
             self._report_progress(_PLACED, "queued in ComfyUI")
             finished = await self._generate(graph, bound, places)
@@ -136,6 +141,23 @@ class _Run:
         definitions = read_definitions(classes)
         resolved = find(graph, declared, self._spec.produces, name, definitions)
         return bind(graph, resolved, self._spec, name, definitions), read
+
+    def _editor_form(self, graph: Graph) -> bytes | None:
+        """Return the workflow as the page saved it, with the values of ``graph``; None where there is none. Blocks.
+
+        It is for people who open the take in the page, and changes nothing that is generated.
+        """
+        workflows = self._spec.in_role("workflow")
+        key = workflows[0].key if len(workflows) == 1 else ""
+        if not {key + EDITOR, key + DEFINITIONS} <= self._inputs.keys():
+            return None
+        saved, object_info = (
+            read_json(self._inputs[key + part].read_bytes(), "The workflow") for part in (EDITOR, DEFINITIONS)
+        )
+        with suppress(Invalid):  # converted with definitions that a later version of Genlock reads differently
+            form = filled(saved, read_definitions(object_info), graph, "The workflow")
+            return None if form is None else json.dumps(form).encode()
+        return None
 
     async def _generate(self, graph: bytes, bound: Bound, places: Placed) -> Finished:
         """Run the graph, without cached results of other runs: the output was generated with these files.
@@ -179,7 +201,7 @@ class _Run:
         )
         async with following.listening(client_id):
             try:
-                await self._client.submit(graph, prompt_id, client_id)
+                await self._client.submit(graph, prompt_id, client_id, self._editor)
                 return await following.to_its_end()
             except BaseException:
                 await asyncio.shield(self._withdraw(prompt_id))

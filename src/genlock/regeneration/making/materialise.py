@@ -9,7 +9,7 @@ from genlock.blobs.os_errors import os_errors_as_unavailable
 from genlock.blobs.store import CHUNK_BYTES, Store
 from genlock.digest import Digest, from_raw
 from genlock.engines.media import last_frame_of
-from genlock.engines.model import LAST_FRAME, VIDEO, EngineInput, Rendered
+from genlock.engines.model import DEFINITIONS, EDITOR, LAST_FRAME, VIDEO, EngineInput, Rendered
 from genlock.errors import NotFound, Tampered, Unavailable
 from genlock.library.in_place import open_in_place
 from genlock.model import InputRole, Kind
@@ -51,6 +51,10 @@ def write_inputs(
         else:
             _copy_in_place(Path(place.in_place), line.digest, path)
         files[key_of(line)] = path
+        for part, digest in ((EDITOR, place.editor), (DEFINITIONS, place.definitions)):
+            if digest is not None and store.exists(digest):
+                files[key_of(line) + part] = path.with_name(f"{path.name}{part.replace(':', '.')}")
+                store.copy_out(digest, files[key_of(line) + part])
         inputs.append(_engine_input(line, place))
     return tuple(inputs), files
 

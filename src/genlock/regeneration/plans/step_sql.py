@@ -157,6 +157,9 @@ class VersionFile(NamedTuple):
     filename: str | None
     in_place: str | None = None
     bindings: dict[str, Any] | None = None
+    editor: Digest | None = None
+    """The workflow as ComfyUI's page saved it, if that and its node definitions are stored."""
+    definitions: Digest | None = None
 
 
 async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], VersionFile]:
@@ -165,15 +168,23 @@ async def places_of(conn: Conn, refs: Sequence[tuple[int, int]]) -> dict[tuple[i
         conn,
         """
         SELECT v.asset_id, v.number, v.filename, bindings_in_effect(v.asset_id, v.number, v.bindings) AS bindings,
+               digest_text(form.editor) AS editor, digest_text(form.definitions) AS definitions,
                coalesce(lies_at(v.asset_id, v.number, v.in_place), v.in_place) AS in_place
           FROM unnest(%(assets)s::bigint[], %(numbers)s::int[]) AS wanted (asset_id, number)
           JOIN asset_versions v ON v.asset_id = wanted.asset_id AND v.number = wanted.number
+          LEFT JOIN LATERAL (
+                SELECT f.editor, f.definitions FROM editor_forms f
+                 WHERE f.asset_id = v.asset_id AND f.number = v.number AND f.definitions IS NOT NULL
+                 ORDER BY f.id DESC
+                 LIMIT 1) AS form ON true
         """,
         assets=[asset for asset, _ in refs],
         numbers=[number for _, number in refs],
     )
     return {
-        (row["asset_id"], row["number"]): VersionFile(row["filename"], row["in_place"], row["bindings"])
+        (row["asset_id"], row["number"]): VersionFile(
+            row["filename"], row["in_place"], row["bindings"], row["editor"], row["definitions"]
+        )
         for row in records
     }
 
