@@ -55,7 +55,7 @@ class Holder(NamedTuple):
     graph: str
     position: int
     name: str
-    index: int
+    place: int
     values: list[Any]
     """The values of all widgets that are saved, for a file that saved fewer."""
 

@@ -18,7 +18,7 @@ Graph = Mapping[str, Mapping[str, Any]]
 
 
 def filled(saved: Any, definitions: Mapping[str, NodeDefinition], graph: Graph, name: str) -> dict[str, Any] | None:
-    """Return ``saved`` with the values of ``graph``, a part of its own graph; None if it cannot hold them.
+    """Return ``saved`` with the values of ``graph``, which was made of it; None if it cannot hold them.
 
     It cannot where several nodes of a subgraph share a widget that the graph gives different values. Raises
     ``Invalid`` if ``saved`` cannot be converted.
@@ -45,7 +45,7 @@ def filled(saved: Any, definitions: Mapping[str, NodeDefinition], graph: Graph, 
 
 
 def _agrees(converted: Mapping[str, Any] | None, node: Mapping[str, Any]) -> bool:
-    inputs = {} if converted is None else converted["inputs"]
+    inputs: Mapping[str, Any] = {} if converted is None else converted["inputs"]
     return all(field in inputs and inputs[field] == value for field, value in node["inputs"].items())
 
 
@@ -59,7 +59,7 @@ def _put(saved: dict[str, Any], holder: Holder, value: Any) -> None:
         cast("dict[str, Any]", values)[holder.name] = value
         return
     listed = list(cast("list[Any]", values or []))
-    listed += holder.values[len(listed) : holder.index + 1]
-    if holder.index < len(listed):
-        listed[holder.index] = value
+    listed += holder.values[len(listed) : holder.place + 1]
+    if holder.place < len(listed):
+        listed[holder.place] = value
     node["widgets_values"] = listed
