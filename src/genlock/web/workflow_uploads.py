@@ -50,7 +50,7 @@ class HeldFile:
         self._hash.update(chunk)
 
     def digest(self) -> bytes:
-        """The SHA-256 of everything so far: 32 bytes."""
+        """Return the SHA-256 of everything so far: 32 bytes."""
         return self._hash.digest()
 
 
