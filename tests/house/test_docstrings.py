@@ -27,7 +27,7 @@ def remove():
     """Remove a book; return whether it existed."""
 '''
 NOT_YET = (  # rooms that are not in the imperative yet
-    *(f"src/genlock/{room}/" for room in ("capture", "engines/comfyui", "graphs", "staleness")),
+    *(f"src/genlock/{room}/" for room in ("capture", "engines/comfyui", "graphs")),
     "comfyui/",
     *(f"tests/{room}/" for room in ("capture", "comfyui", "extension", "graphs")),
 )

@@ -1,4 +1,10 @@
-"""Writes of plans: create, start, cancel, retry, accept."""
+"""Writes of plans: create, start, cancel, retry, accept.
+
+draft ──start──▶ running ──▶ succeeded · failed
+  │                 │ ▲ └──▶ review ──accept──▶ succeeded
+  └────cancel───────┴─┼────▶ cancelled
+                      └─────retry── failed · cancelled
+"""
 
 import secrets
 

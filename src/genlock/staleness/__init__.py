@@ -1,1 +1,1 @@
-"""What no longer matches: causes, states, the report, the what-if and waivers."""
+"""Staleness: causes, states, the report, the what-if and waivers."""

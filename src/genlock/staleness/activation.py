@@ -23,7 +23,7 @@ from genlock.timeline.model import NewPin, Pin
 
 
 class ActiveChange(Model):
-    """The active version of an asset before and after. Without ``activation_id`` it was active already."""
+    """The active version of an asset before and after. ``activation_id`` is ``None`` if it did not change."""
 
     asset_id: int
     previous: int | None
@@ -102,7 +102,7 @@ async def recompute(conn: Conn, assets: Sequence[int] | None, scopes: Sequence[i
 
 
 async def _recompute_scopes(conn: Conn, project_id: int, scene_id: int | None) -> None:
-    # A new scope needs every asset; changing a pin within a scope is as rare and costs no more.
+    # A new scope needs every asset; changing a pin within a scope is as rare and not more expensive.
     scopes = await outdated_versions_sql.scopes_of(conn, project_id, scene_id)
     if scopes:
         await recompute(conn, None, scopes)

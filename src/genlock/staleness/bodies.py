@@ -11,7 +11,7 @@ from genlock.staleness.model import Impact
 
 
 def _reference(value: Any) -> Any:
-    """``12@3`` as the version 3 of asset 12."""
+    """Parse ``12@3`` as version 3 of asset 12."""
     asset, at, number = value.partition("@") if isinstance(value, str) else ("", "", "")
     if not at:
         return value
@@ -25,14 +25,14 @@ VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class ActivationRequest(Model):
-    """Which version is to be the active one, and why."""
+    """The version to activate, and why."""
 
     version: VersionNumber
     note: Note = ""
 
 
 class Activated(Model):
-    """The version that was active before, the one that is now, and what that made stale or fresh."""
+    """The previous and the new active version, and what became stale or fresh."""
 
     previous: int | None
     active: int
@@ -40,7 +40,7 @@ class Activated(Model):
 
 
 class VersionAdded(Model):
-    """The outcome of an upload: a new version, an equivalent one, or one that had these bytes already."""
+    """The outcome of an upload: a new version, an equivalent one, or one that already had these bytes."""
 
     outcome: Outcome
     version: Version
@@ -61,6 +61,6 @@ class VersionForm(Model):
 
 
 class InPlaceVersion(VersionForm):
-    """A file that stays where it lies, below one of the configured roots."""
+    """A file registered in place, below one of the configured roots."""
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]

@@ -24,7 +24,7 @@ from genlock.staleness.places_sql import JudgedSegments, judge_segments
 from genlock.staleness.report import group_id, parse_group
 
 PATH_STEPS = 6
-"""How many steps of a path come with a cause."""
+"""Number of steps of a path returned with a cause."""
 
 _REST = encode_cursor(PATH_STEPS)
 
@@ -37,7 +37,7 @@ _DIRECT = {
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """A cause of a segment: the segment's place, and the own cause that it goes back to."""
+    """A cause of a segment: the segment's place, and the own cause that it derives from."""
 
     run: int
     position: int
@@ -61,7 +61,7 @@ class _Facts:
     changes: dict[tuple[int, int], "_Change"] = field(default_factory=dict[tuple[int, int], "_Change"])
 
     def change(self, at: _At) -> "_Change":
-        """What changed at the root of a cause. Many segments have causes with the same root and source."""
+        """Return what changed at the root of a cause. Many segments have causes with the same root and source."""
         key = (at.root, at.origin.source)
         if key not in self.changes:
             self.changes[key] = _changed(at, self)
@@ -120,7 +120,7 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     runs, sources = judged.present.runs, judged.present.sources
     pairs = {(reason.run, reason.root) for reason in reasons}
     requested_pairs = integers([run * len(judged.present.roots) + root for run, root in pairs])
-    # Nothing behind the last requested segment of a run leads to it.
+    # Nothing after the last requested segment of a run leads to it.
     last = np.zeros(len(runs.id), np.int64)
     np.maximum.at(last, integers([reason.run for reason in reasons]), integers([each.position for each in reasons]))
     of_pairs = np.isin(judged.own.run * len(judged.present.roots) + judged.own.root, requested_pairs)
@@ -142,7 +142,7 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
     }
     waivers = _waivers(judged, last)
     begun = _origins(judged, reasons, _own_causes(judged, own, paths, waivers), members, waivers)
-    # Of a segment that was changed between two statements there is nothing to explain now.
+    # A segment that changed between two statements is not explained now.
     begun = [at for at in begun if (at.run, at.position) in members and (at.run, at.origin.position) in members]
     begins = {kind: _begins(judged, begun, members, kind) for kind in RootKind}
     refs = {ref for at in begun for ref in at.origin.versions}
@@ -186,13 +186,13 @@ async def _load(conn: Conn, judged: Judged, reasons: Sequence[Reason]) -> tuple[
 def _begins(
     judged: Judged, begun: Sequence[_At], members: Mapping[tuple[int, int], PathStep], kind: RootKind
 ) -> list[int]:
-    """The segments where causes with a kind of root begin."""
+    """Return the segments where causes with a kind of root begin."""
     roots = judged.present.roots
     return sorted({members[at.run, at.origin.position].id for at in begun if roots[at.root].kind == kind})
 
 
 def _waivers(judged: Judged, last: Ints) -> dict[tuple[int, int, int], int]:
-    """The first waiver of each run index, position and binding, up to the ``last`` position of each run."""
+    """Return the first waiver of each run index, position and binding, up to the ``last`` position of each run."""
     waivers = judged.present.waivers
     run = judged.present.run_index(waivers.run)
     rows = np.flatnonzero(waivers.position <= last[run])
@@ -206,7 +206,7 @@ def _waivers(judged: Judged, last: Ints) -> dict[tuple[int, int, int], int]:
 def _own_causes(
     judged: Judged, own: Ints, paths: Iterable[Mapping[str, Any]], waivers: Mapping[tuple[int, int, int], int]
 ) -> dict[tuple[int, int], list[OwnCause]]:
-    """The own causes with the given indices, by run and root."""
+    """Return the own causes with the given indices, by run and root."""
     versions: dict[tuple[int, ...], tuple[tuple[int, int], ...]] = {
         (row["content_id"], row["scope_id"], row["root_kind"], row["root_asset_id"], row["root_used"]): tuple(
             (asset, number) for asset, number in row["path"]
@@ -277,7 +277,7 @@ def _order(cause: Cause) -> tuple[bool, str, str, int]:
 
 
 def _causes(at: _At, segment_id: int, facts: _Facts, steps: int | None) -> Iterable[Cause]:
-    """A direct cause once for each input that has it, any other once; paths with at most ``steps`` steps."""
+    """Yield a direct cause once per input that has it, any other once; paths with at most ``steps`` steps."""
     own = at.origin.position == at.position
     if not own or at.origin.source < 0:
         frames = [line for line in facts.inputs.get(segment_id, ()) if line["role"] == "seed_frame"]
@@ -341,7 +341,7 @@ def _side(asset: int, number: int | None, digest: bytes, facts: _Facts) -> Side:
 
 
 def _decision(root: RootKey, run: int, begins: int, facts: _Facts) -> Mapping[str, Any]:
-    """Since when a cause holds, and who changed what."""
+    """Return since when a cause holds, and who changed what."""
     if root.kind == RootKind.CHAIN:
         return facts.links.get(begins, {})
     if root.kind == RootKind.UNMATCHED:
@@ -350,7 +350,7 @@ def _decision(root: RootKey, run: int, begins: int, facts: _Facts) -> Mapping[st
 
 
 def _path(at: _At, facts: _Facts, steps: int | None) -> tuple[tuple[PathStep, ...], int]:
-    """The first steps of a path, and how many it has."""
+    """Return the first steps of a path, and its total number of steps."""
     segments = at.position - at.origin.position + 1
     total = len(at.origin.versions) + segments
     versions = at.origin.versions[:steps]

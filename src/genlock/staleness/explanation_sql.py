@@ -1,4 +1,4 @@
-"""What explaining causes needs besides the judgement: paths, inputs, names, and who changed what and when."""
+"""Queries for explaining causes: paths, inputs, names, and who changed what and when."""
 
 from collections.abc import Sequence
 

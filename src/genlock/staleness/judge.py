@@ -42,7 +42,7 @@ class Covers(NamedTuple):
     own: Ints  # the index of the first own cause at ``start``; the others follow it
 
     def only(self, marked: Bools) -> "Covers":
-        """The intervals that are marked."""
+        """Return the marked intervals."""
         return Covers(
             self.run[marked],
             self.root[marked],
@@ -55,14 +55,14 @@ class Covers(NamedTuple):
 
 
 class OpenCauses(NamedTuple):
-    """Own causes that segments go back to, and that no waiver accepts for them: places, and indices into ``own``."""
+    """Own causes of segments that no waiver accepts for them: places, and indices into ``own``."""
 
     place: Ints
     own: Ints
 
 
 class OwnRow(NamedTuple):
-    """An own cause at a place. ``content`` is the input that gives it, none for a link."""
+    """An own cause at a place. ``content`` is its input, ``None`` for a link."""
 
     place: int
     root: int
@@ -72,7 +72,7 @@ class OwnRow(NamedTuple):
 
 
 class Waived(NamedTuple):
-    """Where a root is accepted by a waiver."""
+    """The places where a root is accepted by a waiver."""
 
     run: Ints
     root: Ints
@@ -80,7 +80,7 @@ class Waived(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """That a root holds for a segment; ``stale`` is false where it is only accepted."""
+    """A root that holds for a segment; ``stale`` is false if it is accepted."""
 
     run: int
     position: int
@@ -114,11 +114,11 @@ class Judged:
         return np.repeat(np.arange(len(self.base)), self.present.runs.length)
 
     def places(self, run: Ints, position: Ints) -> Ints:
-        """The place of each run and position; of the position after a run's last, the place after it."""
+        """Return the place of each run and position; for the position after a run's last, the place after it."""
         return self.base[run] + position - 1
 
     def covering(self, covers: Bools | slice = slice(None)) -> Ints:
-        """For each place how many roots of the given intervals cover it."""
+        """Return for each place the number of roots of the given intervals that cover it."""
         run = self.covers.run[covers]
         starts = np.bincount(self.places(run, self.covers.start[covers]), minlength=self.size + 1)
         ends = np.bincount(self.places(run, self.covers.end[covers]), minlength=self.size + 1)
@@ -142,36 +142,36 @@ class Judged:
         return states
 
     def state_of(self, run: Ints, position: Ints) -> list[State]:
-        """The states of segments by run index and position."""
+        """Return the states of segments by run index and position."""
         return [STATES[code] for code in self.states[self.places(run, position)].tolist()]
 
     def counts(self, code: int) -> Ints:
-        """For each run how many of its segments have a state."""
+        """Return for each run the number of its segments with a state."""
         return self.sums(self.states == code)
 
     def sums(self, values: Bools | Ints) -> Ints:
-        """For each run the sum of values over its places."""
+        """Return for each run the sum of values over its places."""
         total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
         return total[self.base + self.present.runs.length] - total[self.base]
 
     def root_indices(self, roots: Sequence[RootKey]) -> list[int]:
-        """The index of each root; -1 for one that nothing has."""
+        """Return the index of each root; -1 for an absent one."""
         index = {root: place for place, root in enumerate(self.present.roots)}
         return [index.get(root, -1) for root in roots]
 
     def stale_by(self, roots: Sequence[int]) -> Bools:
-        """Which places are stale by any of these roots."""
+        """Mark the places that are stale by any of these roots."""
         return self.covering(np.isin(self.covers.root, roots)) > 0
 
     def waived_by(self, roots: Sequence[int]) -> Bools:
-        """Which places have any of these roots accepted."""
+        """Mark the places that have any of these roots accepted."""
         marks = np.isin(self.accepted.root, roots)
         waived = np.zeros(self.size, np.bool_)
         waived[self.places(self.accepted.run[marks], self.accepted.position[marks])] = True
         return waived
 
     def own_causes(self) -> list[OwnRow]:
-        """Every own cause."""
+        """Return every own cause."""
         own = self.own
         sources = np.append(self.present.sources.content, 0)  # the last is for links, which do not have a content
         content = sources[np.where(own.source < 0, len(sources) - 1, own.source)]
@@ -180,7 +180,7 @@ class Judged:
         return [OwnRow(place, root, direct, waived, content or None) for place, root, direct, waived, content in rows]
 
     def reasons(self, places: Ints) -> list[Reason]:
-        """Every root that holds for the given places, in their ascending order, accepted ones included."""
+        """Return every root that holds for the given places, in ascending order, accepted ones included."""
         covers, accepted = self.covers, self.accepted
         places = np.unique(places)
         first = np.searchsorted(places, self.places(covers.run, covers.start))
@@ -203,7 +203,7 @@ class Judged:
 
 
 def open_causes(judged: Judged, roots: Sequence[int], marked: Bools) -> OpenCauses:
-    """For each marked place and each of ``roots`` that makes it stale: the nearest own causes, as far as not waived."""
+    """Return, for each marked place and each of ``roots`` that makes it stale, the nearest own causes not waived."""
     covers, present = judged.covers, judged.present
     selected_covers = np.flatnonzero(np.isin(covers.root, roots) & (covers.end > covers.start))
     index, offset = expanded(covers.end[selected_covers] - covers.start[selected_covers])
@@ -259,7 +259,7 @@ def judge(present: Present, world: int = BOTH) -> Judged:
 def _stops(
     present: Present, bindings: int, waivers: Ints, run: Ints, binding: Ints, start: Ints, end: Ints
 ) -> tuple[Ints, Bools]:
-    """The first waiver after each start of what is passed on from there, and whether it comes before the end."""
+    """Return the first waiver after each start of what is passed on from there, and whether it precedes the end."""
     if not len(waivers):
         return start, np.zeros(len(start), np.bool_)
     key = _key(present, bindings, run, binding, start)
@@ -269,7 +269,7 @@ def _stops(
 
 
 def _waiver_keys(present: Present, own: Own) -> tuple[int, Ints]:
-    """A number above every binding, and the sorted keys of the waivers."""
+    """Return a number above every binding, and the sorted keys of the waivers."""
     _, _, binding = present.bindings
     bindings = int(max(own.binding.max(initial=0), binding.max(initial=0))) + 1
     run = present.run_index(present.waivers.run)
@@ -277,12 +277,12 @@ def _waiver_keys(present: Present, own: Own) -> tuple[int, Ints]:
 
 
 def _key(present: Present, bindings: int, run: Ints, binding: Ints, position: Ints) -> Ints:
-    """One number for a run, what a waiver is bound to, and a position."""
+    """Return one number for a run, the binding of a waiver, and a position."""
     return (run * (bindings + 1) + binding) * present.stride + position
 
 
 def _order(present: Present, own: Own) -> Ints:
-    """One number for a run, a root and a position."""
+    """Return one number for a run, a root and a position."""
     return (own.run * len(present.roots) + own.root) * present.stride + own.position
 
 

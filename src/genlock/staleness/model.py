@@ -1,4 +1,4 @@
-"""Staleness as it is answered: states, causes, groups, the report, what-if, waivers."""
+"""Staleness in responses: states, causes, groups, the report, what-if, waivers."""
 
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -15,7 +15,7 @@ CHAIN = "chain"
 
 
 class State(StrEnum):
-    """What a segment is; the first that holds, in this order."""
+    """The state of a segment: the first that holds, in this order."""
 
     EMPTY = "empty"
     STALE = "stale"
@@ -55,7 +55,7 @@ class RootKind(IntEnum):
 
 
 class RootKey(NamedTuple):
-    """What makes two roots the same: asset and version numbers, 0 where there is none.
+    """The identity of a root: asset and version numbers, 0 if absent.
 
     ``expected`` is 0 except for ``RootKind.ASSET``: one group holds all segments that used unmatched bytes of an asset.
     """
@@ -67,7 +67,7 @@ class RootKey(NamedTuple):
 
 
 class Side(Model):
-    """One side of a change: the version, where it has a number, and the digest."""
+    """One side of a change: the version number, if it has one, and the digest."""
 
     version: int | None = None
     digest: Digest | None = None
@@ -83,7 +83,7 @@ class Root(Model):
 
 
 class PathStep(Model):
-    """One station on the way from a root to a segment. For a version ``id`` is the asset's."""
+    """A step of the path from a root to a segment. For a version ``id`` is the asset's."""
 
     type: Literal["version", "segment"]
     id: int
@@ -92,7 +92,7 @@ class PathStep(Model):
 
 
 class Cause(Model):
-    """One reason why a segment's selected take is stale, as data. Waived when ``waiver_id`` is set.
+    """A reason why a segment's selected take is stale, as data. Waived if ``waiver_id`` is set.
 
     ``path`` leads from the root to the segment and holds its first six steps; ``path_total`` counts them all, and
     ``path_rest`` is the URL of the rest, null when nothing is left out.
@@ -119,7 +119,7 @@ class Cause(Model):
 
 
 class SegmentView(Segment):
-    """A segment with its state, why it is in it, and its takes.
+    """A segment with its state, its causes, and its takes.
 
     ``takes`` are the newest ones, at most 100, and come only with a single segment; ``takes_total`` counts them all.
     ``pins`` are the first five that apply to it, and ``pins_total`` counts them all. ``unknown_because`` says why it is
@@ -164,7 +164,7 @@ class Totals(Model):
 
 
 class Estimate(Model):
-    """What redoing costs: medians of what was measured for the same workflow and size."""
+    """The cost of rendering again: medians measured for the same workflow and size."""
 
     gpu_seconds: float
     samples: int
@@ -193,7 +193,7 @@ class Group(Model):
 
 
 class Report(Model):
-    """What is out of date in a project, why, and what fixing it costs; groups with most segments first."""
+    """What is out of date in a project, why, and the cost of fixing it; groups with most segments first."""
 
     project_id: int
     as_of: datetime
@@ -204,7 +204,7 @@ class Report(Model):
 
 
 class SegmentChanges(Model):
-    """How many segments are in a state after a change and were in another one before it.
+    """Number of segments that are in a state after a change and were in another one before it.
 
     ``becomes_fresh`` counts those that were stale, unknown or waived; ``becomes_unknown`` those with too incomplete a
     receipt, here or before them in their run, to be called fresh once nothing is out of date any more.
@@ -216,7 +216,7 @@ class SegmentChanges(Model):
 
 
 class ProjectImpact(Model):
-    """A project's report as it is, or would be, after a version was made active.
+    """A project's report as it is, or would be, after an activation.
 
     ``groups`` are those with most segments, at most 100; ``total`` counts all of them.
     """
@@ -230,14 +230,14 @@ class ProjectImpact(Model):
 
 
 class Impact(Model):
-    """What making a version active does, or would do, project by project."""
+    """The actual or hypothetical effect of an activation, by project."""
 
     segments: SegmentChanges
     projects: tuple[ProjectImpact, ...]
 
 
 class Waiver(Model):
-    """A person accepted a cause for a segment, with a reason; it ends with the next real change."""
+    """A user accepted a cause for a segment, with a reason; it ends with the next real change."""
 
     id: int
     project_id: int
@@ -253,7 +253,7 @@ class Waiver(Model):
 
 
 class NewWaiver(Model):
-    """What to accept: an asset's change, or ``chain``, for segments, a scene or a whole project."""
+    """The cause to accept: an asset's change, or ``chain``, for segments, a scene or a whole project."""
 
     segment_ids: Annotated[tuple[int, ...], Field(min_length=1, max_length=10_000)] | None = None
     scene_id: int | None = None

@@ -36,7 +36,7 @@ SegmentRef = Callable[[int], Ref]
 def origins(
     own: Iterable[OwnCause], waived: Mapping[int, frozenset[int]], positions: Sequence[int], segment_at: SegmentRef
 ) -> dict[int, OwnCause]:
-    """For each of ``positions`` of a run the own cause that it has a root from.
+    """Return for each of ``positions`` of a run the own cause from which it has a root.
 
     ``own``: all own causes of the run with that root. ``waived``: by position, the bindings that waivers accept.
     Positions without the root are absent.
@@ -64,12 +64,12 @@ def origins(
 
 
 def _stopped(cause: OwnCause, waived: Mapping[int, frozenset[int]], position: int) -> bool:
-    """Whether a waiver of the segment before ``position`` accepts a cause that comes along."""
+    """Return whether a waiver of the segment before ``position`` accepts a cause that is passed on."""
     return cause.binding in waived.get(position - 1, frozenset())
 
 
 def _shorter(cause: OwnCause, other: OwnCause, segment_at: SegmentRef) -> bool:
-    """Whether the path by ``cause``, which begins at the same segment or later, is shorter or has lower ids."""
+    """Return whether the path by ``cause``, which begins at the same segment or later, is shorter or has lower ids."""
     between = cause.position - other.position
     if len(cause.versions) != len(other.versions) + between:
         return len(cause.versions) < len(other.versions) + between

@@ -73,7 +73,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """A content that should not be used in a scope, and one root of that. ``direct``: the root is its own asset's."""
+    """A content that should not be used in a scope, and one of its roots. ``direct``: the root is of that asset."""
 
     scope_id: int
     content_id: int
@@ -108,7 +108,7 @@ class Lineage:
         return {(content.asset_id, content.number): content.effective for content in self.contents}
 
     def node(self, ref: Ref) -> Node:
-        """The node that a version belongs to."""
+        """Return the node of a version."""
         return ref[0], self.effective[ref]
 
     @cached_property
@@ -196,14 +196,14 @@ def _in_scope(
 def _roots(
     lineage: Lineage, scope: Scope, expected: Mapping[int, int], ancestors: dict[Node, frozenset[Node]]
 ) -> dict[Node, Paths]:
-    """The roots of each node that is out of date, computed sources first."""
+    """Return the roots of each node that is out of date, computed sources first."""
     pinned = {
         lineage.node((asset, number)) for asset, number in scope.pins.items() if (asset, number) in lineage.effective
     }
     roots: dict[Node, Paths] = {}
     for node in lineage.sources_first:
         if node in pinned:
-            continue  # up to date by definition: a person chose it
+            continue  # up to date by definition: a user selected it
         each = [
             _roots_of(lineage, derivation, node, expected, roots, ancestors)
             for derivation in lineage.made_by.get(node, ())
@@ -221,7 +221,7 @@ def _roots_of(
     roots: Mapping[Node, Paths],
     ancestors: dict[Node, frozenset[Node]],
 ) -> Paths:
-    """The roots of a derivation: its superseded sources, and what its other sources pass on."""
+    """Return the roots of a derivation: its superseded sources, and those passed on by its other sources."""
     current = {
         asset
         for asset, number in derivation.sources

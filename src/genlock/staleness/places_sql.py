@@ -26,7 +26,7 @@ class JudgedSegments(NamedTuple):
     places: dict[int, Place]
 
     def states(self, segment_ids: Sequence[int]) -> dict[int, State]:
-        """The state of each segment."""
+        """Return the state of each segment."""
         codes = self.judged.state_of(
             integers([place.run for place in self.places.values()]),
             integers([place.position for place in self.places.values()]),

@@ -33,7 +33,7 @@ class Runs:
     workload: Ints
 
     def hold(self, run_ids: Ints, positions: Ints) -> Bools:
-        """Which of these places exist: a run can have changed between two statements."""
+        """Mark the places that exist: a run can have changed between two statements."""
         if not len(self.id):
             return np.zeros(len(run_ids), np.bool_)
         run = np.minimum(np.searchsorted(self.id, run_ids), len(self.id) - 1)
@@ -42,7 +42,7 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Why contents are out of date: one row for each content, scope, root and world. ``digests`` has a pair a row."""
+    """Why contents are out of date: one row per content, scope, root and world. ``digests`` has a pair per row."""
 
     content: Ints
     scope: Ints
@@ -66,7 +66,7 @@ class Uses:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Broken links: run ids and positions. ``digests`` has a pair of frames a row."""
+    """Broken links: run ids and positions. ``digests`` has a pair of frames per row."""
 
     run: Ints
     position: Ints
@@ -75,7 +75,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Waivers:
-    """Waivers in force: run ids, positions and the asset, 0 for a link. ``digests`` has the accepted pair a row."""
+    """Waivers in force: run ids, positions and the asset, 0 for a link. ``digests`` has the accepted pair per row."""
 
     id: Ints
     run: Ints
@@ -115,7 +115,7 @@ class Own(NamedTuple):
     source: Ints
 
     def only(self, rows: Ints) -> "Own":
-        """The own causes with these indices, in this order."""
+        """Return the own causes with these indices, in this order."""
         return Own(
             self.run[rows],
             self.position[rows],
@@ -129,7 +129,7 @@ class Own(NamedTuple):
 
 @dataclass(frozen=True)
 class Present:
-    """Everything that judging some runs takes."""
+    """The data for judging some runs."""
 
     runs: Runs
     sources: Sources
@@ -189,17 +189,17 @@ class Present:
         return by_source, by_link, by_waiver
 
     def run_index(self, run_ids: Ints) -> Ints:
-        """The index of each run id."""
+        """Return the index of each run id."""
         return np.searchsorted(self.runs.id, run_ids)
 
     def digests(self, source: int) -> tuple[bytes, bytes]:
-        """The digests of what was used and of what is expected, for a ``source`` as in ``Own``."""
+        """Return the digests of the used and the expected content, for a ``source`` as in ``Own``."""
         pair = self.links.digests[-1 - source] if source < 0 else self.sources.digests[source]
         pair = pair.tobytes()
         return pair[: PAIR_BYTES // 2], pair[PAIR_BYTES // 2 :]
 
     def own(self, world: int = BOTH) -> Own:
-        """The own causes of a world, in no order."""
+        """Return the own causes of a world, unordered."""
         sources, uses, links = self.sources, self.uses, self.links
         if not len(uses.run) and not len(links.run):  # most requests for single segments: nothing is out of date there
             none = integers()

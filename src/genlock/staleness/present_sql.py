@@ -159,7 +159,7 @@ SELECT * FROM
 
 @dataclass(frozen=True)
 class Instead:
-    """What is out of date among the contents of some assets in two worlds, in place of what the database says."""
+    """The out-of-date contents of some assets in two worlds, which replace those of the database."""
 
     assets: frozenset[int] = frozenset()
     before: frozenset[Outdated] = frozenset()
@@ -167,7 +167,7 @@ class Instead:
 
     @cached_property
     def sources(self) -> Sources:
-        """The rows of both worlds, each marked with the world in which it holds."""
+        """Return the rows of both worlds, each marked with the world in which it holds."""
         rows = [
             *((BOTH, row) for row in self.before & self.after),
             *((BEFORE, row) for row in self.before - self.after),
@@ -303,7 +303,7 @@ async def _ask(conn: Conn, query: LiteralString, params: Mapping[str, Any]) -> S
 
 
 def _sources(row: Mapping[str, Any], instead: Sources) -> Sources:
-    """The sources that the database has, and those of a what-if."""
+    """Return the sources in the database, and those of a what-if."""
     contents = read_integers(row["source_content"])
     columns = {name: read_integers(row[f"source_{name}"]) for name in ("scope", "direct", "kind", "asset", "used")}
     return Sources(
@@ -337,7 +337,7 @@ def _runs(row: Mapping[str, Any], projects: Sequence[int] | None) -> Runs:
 
 
 def _in_runs(runs: Runs, row: Mapping[str, Any], prefix: str, names: Sequence[str]) -> dict[str, Any]:
-    """Columns of places, without places that no longer exist."""
+    """Return columns of places, without places that no longer exist."""
     columns: dict[str, Any] = {
         name: (read_pairs if name == "digests" else read_integers)(row[f"{prefix}_{name}"]) for name in names
     }

@@ -1,4 +1,4 @@
-"""The two questions about provenance, answered with the states of today: what made this, and what used this."""
+"""Provenance with the current states: what made a take, and what used an asset."""
 
 from genlock.db.connection import Conn, pipelined
 from genlock.staleness import places_sql

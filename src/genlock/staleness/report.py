@@ -1,4 +1,4 @@
-"""The report of a project: what is out of date, why, and what fixing it costs.
+"""The report of a project: what is out of date, why, and the cost of fixing it.
 
 present ─▶ judge ─▶ tally: totals, groups with most segments first ─▶ a page of them ─▶ names, medians ─▶ sentences
 """
@@ -34,7 +34,7 @@ class Counted(NamedTuple):
 
 
 class Reported(NamedTuple):
-    """A report and the judgement that it was added up from."""
+    """A report and its judgement."""
 
     report: Report
     judged: Judged
@@ -106,14 +106,14 @@ async def count_groups(
 
 
 def group_id(root: RootKey) -> str:
-    """The id of the group with this root."""
+    """Return the id of the group with this root."""
     if root.kind == RootKind.ASSET:
         return f"asset-{root.asset}-{root.used}-{root.expected}"
     return f"unmatched-{root.asset}" if root.kind == RootKind.UNMATCHED else "chain"
 
 
 def parse_group(group: str) -> RootKey:
-    """The root of the group with this id. Raise ``Invalid``."""
+    """Return the root of the group with this id. Raise ``Invalid`` if the id is malformed."""
     kind, _, rest = group.partition("-")
     numbers = rest.split("-") if rest else []
     if all(number.isascii() and number.isdigit() and len(number) < 19 for number in numbers):

@@ -1,4 +1,4 @@
-"""What the groups of a report need besides the judgement: the names of assets, and what renders took."""
+"""Queries for the groups of a report: the names of assets, and render times."""
 
 from collections.abc import Sequence
 

@@ -105,7 +105,7 @@ async def _judged(conn: Conn, project_id: int, scene_id: int | None) -> Judged:
 
 
 async def _judged_in_order(conn: Conn, project_id: int, scene_id: int | None) -> tuple[SceneOrder, Judged]:
-    """The scenes of a project, or one of them, and a judgement that holds them."""
+    """Return the scenes of a project, or one of them, and a judgement that includes them."""
     if scene_id is None:
         async with pipelined(conn):
             request = await ask_present(conn, projects=[project_id])
@@ -128,7 +128,7 @@ async def _page_of_scenes(
     key: tuple[Any, ...],
     limit: int,
 ) -> SegmentPage:
-    """The page after ``key``: only the segments of the scenes that hold it are loaded. ``matches`` is by scene."""
+    """Return the page after ``key``, loading only the scenes that have its segments. ``matches`` is by scene."""
     after = np.flatnonzero((scenes.position >= key[0]) & (matches > 0))
     # How many of the scene that the cursor is in come after it is not known: it does not count.
     sure = np.cumsum(np.where(scenes.position[after] > key[0], matches[after], 0))
@@ -145,7 +145,7 @@ async def _page_of_scenes(
 
 
 def _by_scene(scenes: SceneOrder, scene_of_run: Ints, numbers: Ints) -> Ints:
-    """The sum of the numbers of each scene's runs; runs of other scenes do not count."""
+    """Return the sum of the numbers of each scene's runs; runs of other scenes are ignored."""
     order = np.argsort(scenes.id)
     place = np.searchsorted(scenes.id, scene_of_run, sorter=order)
     listed = np.isin(scene_of_run, scenes.id)
@@ -153,14 +153,14 @@ def _by_scene(scenes: SceneOrder, scene_of_run: Ints, numbers: Ints) -> Ints:
 
 
 def _with_state(judged: Judged, state: State) -> Callable[[Ordered], Bools]:
-    """A function that marks the segments in a state."""
+    """Return a function that marks the segments in a state."""
     if state is State.EMPTY:
         return lambda ordered: ordered.run_id == 0
     return _at_places(judged, judged.states == STATES.index(state))
 
 
 def _at_places(judged: Judged, marked: Bools) -> Callable[[Ordered], Bools]:
-    """A function that marks the segments at marked places."""
+    """Return a function that marks the segments at marked places."""
 
     def keep(ordered: Ordered) -> Bools:
         taken = ordered.run_id > 0
@@ -177,7 +177,7 @@ def _filtered(ordered: Ordered, matching: Bools) -> Ordered:
 
 
 def _page(rest: Ordered, limit: int, total: int, judged: Judged | None = None) -> SegmentPage:
-    """The first ``limit`` of the remaining segments."""
+    """Return the first ``limit`` of the remaining segments."""
     count = len(rest.segment_id)
     last = min(limit, count) - 1
     more = count > limit > 0

@@ -1,4 +1,4 @@
-"""Scenes in order, how many segments they have, and pages of segments without a filter."""
+"""Queries of scenes in order, their numbers of segments, and pages of segments without a filter."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Segments as users see them: with their state, why they are in it, their selected take and the pins that count."""
+"""Segments as shown to users: with their state, its causes, their selected take and the pins that apply."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from genlock.timeline import sql as timeline_sql
 from genlock.timeline.pin_sql import NO_PINS
 
 TAKES = 100
-"""The newest takes that come with a single segment; the others are a page away."""
+"""Number of newest takes returned with a segment; the others are on the pages of takes."""
 
 
 async def segment_views(
@@ -91,7 +91,7 @@ async def segment_view(conn: Conn, segment_id: int) -> SegmentView:
 
 
 def _unknown_because(state: State, take: Take | None) -> tuple[str, ...]:
-    """What makes a segment unknown: what its take's receipt lacks, weak evidence, or a segment before it."""
+    """Return why a segment is unknown: missing fields of its receipt, weak evidence, or an earlier segment."""
     if state is not State.UNKNOWN or take is None:
         return ()
     reasons = [f"missing: {name}" for name in take.missing]

@@ -1,4 +1,4 @@
-"""The one sentence that says what a group of stale segments has in common. Pure."""
+"""The sentence about what a group of stale segments has in common. Pure."""
 
 import re
 
@@ -19,7 +19,7 @@ def sentence(
     expected: int | None = None,
     pinned: bool = False,
 ) -> str:
-    """``12 segments across 3 scenes used clothed_v1.png — you are on v2``, and its relatives.
+    """Return ``12 segments across 3 scenes used clothed_v1.png — you are on v2``, or a variant of it.
 
     Without ``name`` the group is that of the chains. With a name but without ``used`` it is the unmatched one of that
     asset. ``filename`` is that of the used version; ``pinned`` says that every segment of the group follows a pin.
@@ -35,7 +35,7 @@ def sentence(
 
 
 def extension(kind: str | None, filename: str | None) -> str:
-    """The extension with its dot, for the kinds that show one; else nothing."""
+    """Return the extension with its dot, for kinds that show it; else an empty string."""
     if kind is None or filename is None or not RULES[Kind(kind)].in_sentences:
         return ""
     match = _EXTENSION.search(filename)

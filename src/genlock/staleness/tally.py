@@ -17,7 +17,7 @@ NO_TOTALS = Totals(segments=0, scenes=0, superseded=0, chain=0, derived=0, unmat
 
 
 class StateCounts(NamedTuple):
-    """How many segments have a selected take, and how many of those are in which state."""
+    """Number of segments with a selected take, by state."""
 
     taken: int
     fresh: int
@@ -27,7 +27,7 @@ class StateCounts(NamedTuple):
 
 
 class Takes(NamedTuple):
-    """Selected takes of runs whose workloads differ: run id, position, workload."""
+    """Selected takes of runs with several workloads: run id, position, workload."""
 
     run: Ints
     position: Ints
@@ -36,7 +36,7 @@ class Takes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a group of a project adds up to. ``expected`` is null where its segments expect different versions or none.
+    """The sums of a project's group. ``expected`` is null if its segments expect different versions or none.
 
     ``pinned``: a pin holds its asset wherever the group has segments. ``shares`` are the segments of each workload.
     """
@@ -52,12 +52,12 @@ class Sums:
 
 
 def counts_by_project(judged: Judged) -> dict[int, StateCounts]:
-    """How many segments of each project are in which state; projects without a selected take are absent."""
+    """Return each project's number of segments by state; projects without a selected take are absent."""
     return _counts(judged, judged.present.runs.project)
 
 
 def counts_by_scene(judged: Judged) -> dict[int, StateCounts]:
-    """How many segments of each scene are in which state; scenes without a selected take are absent."""
+    """Return each scene's number of segments by state; scenes without a selected take are absent."""
     return _counts(judged, judged.present.runs.scene)
 
 
@@ -70,7 +70,7 @@ def _counts(judged: Judged, key: Ints) -> dict[int, StateCounts]:
 
 
 def totals(judged: Judged) -> dict[int, Totals]:
-    """The totals of each project with a selected take."""
+    """Return the totals of each project with a selected take."""
     runs, covers = judged.present.runs, judged.covers
     kinds = np.array([root.kind for root in judged.present.roots])[covers.root]
     direct_roots = np.zeros(judged.size, np.int64)
@@ -97,14 +97,14 @@ def totals(judged: Judged) -> dict[int, Totals]:
 
 
 def mixed_runs(judged: Judged) -> list[int]:
-    """The ids of the runs with different workloads in which anything is stale; ``groups`` needs their takes."""
+    """Return the ids of the runs with several workloads in which anything is stale; ``groups`` needs their takes."""
     runs, covers = judged.present.runs, judged.covers
     mixed = covers.run[(covers.end > covers.start) & (runs.workload[covers.run] == 0)]
     return np.unique(runs.id[mixed]).tolist()
 
 
 def groups(judged: Judged, takes: Takes) -> list[Sums]:
-    """What each project's groups add up to, in no order. ``takes``: those of ``mixed_runs``."""
+    """Return the sums of each project's groups, unordered. ``takes`` are those of ``mixed_runs``."""
     runs, roots = judged.present.runs, judged.present.roots
     stale = judged.covers.end > judged.covers.start
     covers = judged.covers.only(stale)
@@ -139,7 +139,7 @@ def groups(judged: Judged, takes: Takes) -> list[Sums]:
 
 
 def changes(before: Judged, after: Judged) -> dict[int, SegmentChanges]:
-    """How many segments of each project become stale, unknown and fresh: in that state after, and not before.
+    """Return each project's number of segments that become stale, unknown and fresh between two judgements.
 
     A segment becomes fresh from whatever state it was in, stale, unknown or waived.
     """
@@ -157,7 +157,7 @@ def changes(before: Judged, after: Judged) -> dict[int, SegmentChanges]:
 
 
 def _pinned(judged: Judged, project: Ints, scene: Ints, asset: Ints) -> Bools:
-    """For each project, scene and asset whether a pin holds the asset there."""
+    """Mark for each project, scene and asset whether a pin applies to the asset there."""
     pins = judged.present.pins
     pinned = np.zeros(len(asset), np.bool_)
     for where, pairs in (
@@ -172,7 +172,7 @@ def _pinned(judged: Judged, project: Ints, scene: Ints, asset: Ints) -> Bools:
 
 
 def _shares(judged: Judged, run: Ints, start: Ints, end: Ints, group: Ints, takes: Takes) -> dict[int, dict[int, int]]:
-    """For each group the segments of each workload, where the workload is known."""
+    """Return for each group its segments by workload, where the workload is known."""
     workload = judged.present.runs.workload[run]
     by_place = np.zeros(judged.size, np.int64)
     by_place[judged.places(judged.present.run_index(takes.run), takes.position)] = takes.workload
@@ -198,13 +198,13 @@ def _total(which: Ints, values: Ints | Bools, size: int) -> Ints:
 
 
 def _by(key: Ints, values: Ints) -> dict[int, int]:
-    """The sum of the values for each key."""
+    """Return the sum of the values for each key."""
     keys, which = np.unique(key, return_inverse=True)
     return dict(zip(keys.tolist(), _total(which.reshape(-1), values, len(keys)).tolist(), strict=True))
 
 
 def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:
-    """The distinct pairs of two columns."""
+    """Return the distinct pairs of two columns."""
     stride = int(second.max(initial=0)) + 1
     pairs = np.sort(first * stride + second)  # much faster than numpy's hashing of distinct values
     return np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], stride)

@@ -1,4 +1,4 @@
-"""How many segments use an asset now, and how many of those are stale."""
+"""The number of segments that use an asset now, and how many of them are stale."""
 
 from genlock.db.connection import Conn
 from genlock.library.model import UsedBy

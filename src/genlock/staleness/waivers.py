@@ -1,4 +1,4 @@
-"""Waivers: a person accepts causes with a reason. A waiver is bound to digests, so the next change ends it."""
+"""Waivers: a user accepts causes with a reason. A waiver is bound to digests, so the next change ends it."""
 
 from datetime import UTC, datetime
 
@@ -66,7 +66,7 @@ async def withdraw(conn: Conn, waiver_id: int, actor: Actor) -> Waiver:
 
 
 async def _acceptable(conn: Conn, project_id: int, new: NewWaiver, asset_id: int | None) -> list[Acceptable]:
-    """The open causes with this asset (``None``: a chain link) as their root, of the segments named."""
+    """Return the open causes with this asset (``None``: a chain link) as their root, of the named segments."""
     async with pipelined(conn):
         request = await ask_present(
             conn,
@@ -90,7 +90,7 @@ async def _acceptable(conn: Conn, project_id: int, new: NewWaiver, asset_id: int
 
 
 def _bindings(judged: Judged, roots: list[int], marked: Bools) -> list[tuple[int, tuple[bytes, bytes]]]:
-    """What a waiver of each marked place would be bound to: the digests of what was used and of what is expected."""
+    """Return the binding of a waiver of each marked place: the digests of the used and the expected content."""
     causes = open_causes(judged, roots, marked)
     sources = judged.own.source[causes.own].tolist()
     return [

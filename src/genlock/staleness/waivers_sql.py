@@ -1,4 +1,4 @@
-"""The rows of waivers."""
+"""Queries of waivers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -88,7 +88,7 @@ async def insert(
 
 
 async def get(conn: Conn, waiver_id: int) -> Waiver:
-    """A waiver by id; ``NotFound`` when there is none."""
+    """Return a waiver by id. Raise ``NotFound`` if it does not exist."""
     return await single(
         conn,
         Waiver,

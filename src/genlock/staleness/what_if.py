@@ -1,4 +1,4 @@
-"""What making a version active does, or would do: one present judged in two worlds. Nothing is written but events.
+"""The impact, actual or hypothetical, of activating a version: one present judged in two worlds. Writes only events.
 
 affected versions before and after ─▶ the projects that use those that differ ─▶ judge both ─▶ changes, reports
 """

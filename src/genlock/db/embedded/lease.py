@@ -1,4 +1,7 @@
-"""The users of the server. Each holds a locked file, which the kernel unlocks when its process dies in any way."""
+"""The users of the server. Each holds a locked file, which the kernel unlocks when its process dies in any way.
+
+A lock says more than a process id with its start time could: it also holds between containers that share the folder.
+"""
 
 import fcntl
 import os

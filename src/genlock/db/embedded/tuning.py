@@ -10,7 +10,10 @@ CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/
 
 
 def settings(sockets: Path, *, durable: bool) -> dict[str, str]:
-    """Return every setting of the server's command line, which neither a file nor ALTER SYSTEM can override."""
+    """Return every setting of the server's command line, which neither a file nor ALTER SYSTEM can override.
+
+    How often it checkpoints is left to PostgreSQL's defaults, which keep recovery short, and to ALTER SYSTEM.
+    """
     memory = memory_bytes()
     switch = "on" if durable else "off"
     return {

@@ -36,7 +36,10 @@ _SAMPLES = 1000
 async def load(
     conn: Conn, project_id: int, scene_ids: Sequence[int], used: Iterable[tuple[int, int]] = ()
 ) -> Situation:
-    """Load some scenes of a project with everything that planning them may need."""
+    """Load some scenes of a project with everything that planning them may need.
+
+    ``used`` are (scope, asset) pairs that segments elsewhere use, whose regeneration matters as well.
+    """
     places = await _places(conn, scene_ids)
     receipts = [row["receipt_id"] for row in places if row["receipt_id"] is not None]
     facts = await library_sql.receipt_facts(conn, receipts)

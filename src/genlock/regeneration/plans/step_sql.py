@@ -1,4 +1,8 @@
-"""The row of a step while a worker executes it: claimed, kept alive, ended, each guarded by the fence."""
+"""The row of a step while a worker executes it: claimed, kept alive, ended, each guarded by the fence.
+
+The fence is the attempt: every claim raises it, and a worker that ends the step names the attempt it was given. A
+worker that was stalled and comes back no longer holds the step.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

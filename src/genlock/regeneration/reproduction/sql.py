@@ -1,4 +1,7 @@
-"""Queries of reproductions: requested, claimed by a worker, kept alive, finished under the fence."""
+"""Queries of reproductions: requested, claimed by a worker, kept alive, finished under the fence.
+
+The fence is the attempt, as for the steps of plans: a worker that finishes names the attempt it was given.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
