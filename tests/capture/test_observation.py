@@ -9,8 +9,8 @@ from tests.capture.test_arrival import captured, get
 UNSEEN = "node 4 (VHS_LoadImages): it reads the folder 'frames', and which files it reads is not observed"
 
 
-def switched() -> dict[str, Any]:
-    """Return a graph whose sampler gets one of two models through a switch."""
+def switched(decision: bool | None = None) -> dict[str, Any]:
+    """Return a graph whose sampler gets one of two models through a switch; None for one that a node decides."""
     switched_graph = graph()
     switched_graph["10"] = {
         "class_type": "LoraLoaderModelOnly",
@@ -18,8 +18,10 @@ def switched() -> dict[str, Any]:
     }
     switched_graph["11"] = {
         "class_type": "ComfySwitchNode",
-        "inputs": {"switch": True, "on_true": ["2", 0], "on_false": ["10", 0]},
+        "inputs": {"switch": ["12", 0] if decision is None else decision, "on_true": ["2", 0], "on_false": ["10", 0]},
     }
+    if decision is None:
+        switched_graph["12"] = {"class_type": "DecideByWeather", "inputs": {}}
     switched_graph["6"]["inputs"]["model"] = ["11", 0]
     return switched_graph
 
@@ -47,6 +49,13 @@ async def test_a_record_without_these_fields_counts_every_node(rooftop: httpx.As
     content = video()
     assert (await captured(rooftop, run_record(content, graph=switched()), content))["capture"]["state"] == "recorded"
     assert sorted(await loras(rooftop)) == ["rain", "storm.safetensors"]
+
+
+async def test_a_branch_that_a_constant_rules_out_is_no_input(rooftop: httpx.AsyncClient) -> None:
+    content = video()
+    record = run_record(content, graph=switched(decision=False))
+    assert (await captured(rooftop, record, content))["capture"]["state"] == "recorded"
+    assert await loras(rooftop) == ["storm.safetensors"]
 
 
 async def test_what_was_not_observed_is_named_and_the_segment_is_unknown(rooftop: httpx.AsyncClient) -> None:

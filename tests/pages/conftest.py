@@ -58,9 +58,9 @@ def studio(gl: Genlock, tmp_path: Path) -> Studio:
     return Studio(gl, story)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Generator[Browser]:
-    """Start Debian's Chromium."""
+    """Start Debian's Chromium. For one module: while Playwright runs, its event loop keeps async tests from running."""
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=require_chromium(), args=[*FLAGS, "--no-sandbox"])
 

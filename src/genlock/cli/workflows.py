@@ -12,6 +12,7 @@ from genlock.cli.following import transfer
 from genlock.cli.formatting import heading
 from genlock.cli.session import Session
 from genlock.cli.tables import table
+from genlock.cli.times import local_time
 from genlock.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ def show_history(
     """List the bindings that were set for a version after its upload, newest first."""
     name = _named(workflow)
     changes = list(session.gl.bindings_history(name, project=project))
-    rows = [(str(it.created_at), it.created_by, it.note, json.dumps(it.bindings, ensure_ascii=False)) for it in changes]
+    rows = [
+        (local_time(it.created_at), it.created_by, it.note, json.dumps(it.bindings, ensure_ascii=False))
+        for it in changes
+    ]
     session.show(changes, heading(f"{name}: bindings"), table(("at", "by", "note", "bindings"), rows))
 
 

@@ -12,9 +12,11 @@ export type LiveEvent = Schemas['Event'];
 type Message = { event: LiveEvent } | { state: State };
 type State = 'live' | 'reconnecting';
 type Listener = (event: LiveEvent) => void;
+type Concerns = (event: LiveEvent) => boolean;
 
 const CHANNEL = 'genlock-events';
 const PAUSE_MS = 2000;
+const COALESCED_MS = 300; // many events come together
 
 class Live {
   state = $state<State>('reconnecting');
@@ -38,6 +40,20 @@ class Live {
   on(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Call `action` once after events that concern the page, until the returned function is called. */
+  after(action: () => void, concerns: Concerns = () => true): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = this.on((event) => {
+      if (!concerns(event)) return;
+      clearTimeout(timer);
+      timer = setTimeout(action, COALESCED_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
   }
 
   async #follow(): Promise<never> {

@@ -26,12 +26,3 @@ export class Loading<T> {
     }
   };
 }
-
-/** Return a function that calls `action` once, `afterMs` after its last call. */
-export function coalesced(action: () => void, afterMs: number): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(action, afterMs);
-  };
-}

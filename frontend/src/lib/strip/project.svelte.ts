@@ -15,13 +15,10 @@ export class ProjectStrip {
   error = $state.raw<unknown>(null);
   #newest = 0;
 
-  constructor(
-    readonly id: number,
-    private readonly state: () => State | undefined,
-  ) {}
+  constructor(readonly id: number) {}
 
-  /** Load everything again. What is shown stays until the new answer is there. */
-  reload = async (): Promise<void> => {
+  /** Load everything again, with the segments in `state`. What is shown stays until the new answer is there. */
+  reload = async (state: State | undefined): Promise<void> => {
     this.#newest += 1;
     const mine = this.#newest;
     try {
@@ -39,7 +36,7 @@ export class ProjectStrip {
       this.project = project;
       this.report = report;
       this.scenes = scenes;
-      await this.#segments(mine);
+      await this.#segments(mine, state);
       if (mine === this.#newest) this.error = null;
     } catch (error) {
       if (mine === this.#newest) this.error = error;
@@ -61,9 +58,8 @@ export class ProjectStrip {
     return scenes;
   }
 
-  async #segments(mine: number): Promise<void> {
+  async #segments(mine: number, state: State | undefined): Promise<void> {
     const segments: Segment[] = [];
-    const state = this.state();
     const path = { project_id: this.id };
     for await (const page of pagesOf((cursor) =>
       read(

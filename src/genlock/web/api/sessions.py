@@ -7,12 +7,13 @@ from genlock.access import sessions, sessions_sql
 from genlock.access.model import BrowserSession, SignInCode, SignInLink
 from genlock.digest import digest_of
 from genlock.model import Page, Role
-from genlock.web.bodies import MAX_FIELD, body_limit, check_announced_size, read_json
+from genlock.web.bodies import MAX_BODY, body_limit, check_announced_size, read_json
 from genlock.web.context import services_of
 from genlock.web.cookies import clear_session, require_same_origin, session_secret, set_session
 from genlock.web.parsing import validate_json
 from genlock.web.responses import json_response, no_content
 from genlock.web.route import (
+    BODY_LIMIT,
     ApiRoute,
     CurrentActor,
     CurrentCaller,
@@ -43,17 +44,18 @@ async def create_sign_in_link(request: Request, conn: Transaction, actor: Curren
     response_model=BrowserSession,
     responses={status: problem_response(status) for status in (401, 403, 413, 422, 503)},
     openapi_extra={
+        BODY_LIMIT: MAX_BODY,
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/SignInCode"}}},
-        }
+        },
     },
 )
 async def sign_in(request: Request) -> Response:
     """Sign this browser in with the code of a link, and set its session cookie."""
     require_same_origin(request)
     services = services_of(request)
-    limit = body_limit(services.settings, MAX_FIELD)
+    limit = body_limit(services.settings, MAX_BODY)
     check_announced_size(request, limit)
     read = await read_json(request, limit, _CODE)
     code: SignInCode = await read.json() or validate_json(b"null", _CODE)  # an empty body is not a code
