@@ -12,6 +12,7 @@ from tests.engines.studio import SMALL, Job, ignore
 
 from genlock.engines.comfyui.engine import ComfyUIEngine
 from genlock.engines.comfyui.follow import Patience
+from genlock.engines.comfyui.offer import SERVICES
 from genlock.engines.comfyui.staging import Staging
 from genlock.engines.model import Engine, EngineInput, Produces, Rendered
 from genlock.engines.model import RenderSpec as Spec
@@ -36,6 +37,7 @@ class ComfyStudio:
     patience: Patience = field(default_factory=lambda: Patience(poll_s=0.2, away_s=4.0, reconnect_s=0.1))
     runs: int = 0
     video_type: str = "image/webp"
+    without: frozenset[str] = frozenset(SERVICES)
     seed_bits: int = 32
     graph: Graph = field(default_factory=workflows.image_to_video)
 

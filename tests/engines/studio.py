@@ -29,6 +29,8 @@ class Studio(Protocol):
     engine: Engine
     video_type: str
     seed_bits: int
+    without: frozenset[str]
+    """Parameters of the engine that the graph of these jobs has no place for."""
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
         """Return a small job; ``changes`` are parameters."""
@@ -45,6 +47,7 @@ class SketchStudio:
     runs: int = 0
     video_type: str = "video/mp4"
     seed_bits: int = 64
+    without: frozenset[str] = frozenset()
 
     def job(self, run: str, produces: Produces = "video", **changes: Any) -> Job:
         parameters = {**SMALL, **changes}
