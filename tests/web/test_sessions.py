@@ -72,9 +72,9 @@ async def test_other_links_do_not_work(app: FastAPI, database: str, client: http
     code = await new_code(client)
     with psycopg.connect(database) as owner:
         if why == "expired":
-            owner.execute("UPDATE sign_in_links SET expires_at = now()")
+            owner.execute("UPDATE genlock.sign_in_links SET expires_at = now()")
         elif why == "its token is revoked":
-            owner.execute("UPDATE tokens SET revoked_at = now()")
+            owner.execute("UPDATE genlock.tokens SET revoked_at = now()")
         else:
             code = "unknown"
     async with client_of(app, None) as stranger:
