@@ -110,13 +110,15 @@ async def _serve(settings: Settings, conninfo: str, listener: socket.socket, say
         await db.open()
         store = await asyncio.to_thread(open_store, settings)
         async with db.transaction() as conn:
-            link = await create_link(conn, await ensure_admin_token(conn, settings.token_file))
+            admin = await ensure_admin_token(conn, settings.token_file)
+            # Only for a terminal, never for a log: the link signs its reader in.
+            link = await create_link(conn, admin) if sys.stdout.isatty() else None
         app = create_app(db, store, settings)
 
         def ready() -> None:
             running = announce(settings.server_file, url_of(listener))
             say(f"Genlock {running.version} is ready at {running.url}")
-            if sys.stdout.isatty():  # never into a log: the link signs its reader in
+            if link is not None:
                 say(f"Open {running.url}{link.path}")
             say(f"Data: {settings.data}   Administrator's token: {settings.token_file}")
             if settings.scan_folders:
