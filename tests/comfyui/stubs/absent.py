@@ -54,6 +54,6 @@ def declare_absent(package: str) -> None:
 
 def _absent(name: str) -> type:
     def refuse(*arguments: Any, **named: Any) -> Any:
-        raise NotImplementedError(f"{name} is not installed in this test server")
+        raise NotImplementedError(f"{name} is not installed in this test server")  # meant: no test may get here
 
     return type(name.rpartition(".")[2], (), {"__new__": refuse, "__module__": name.rpartition(".")[0]})
