@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 workflows = group("Workflows: which node input of a graph takes which value.", example="genlock workflow show walk")
 _LONGEST = 60
 
+WorkflowName = Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")]
+Project = Annotated[
+    str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
+]
+
 
 @command(workflows, "show", example="genlock workflow show walk")
 def show_workflow(
     session: Session,
-    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
-    project: Annotated[
-        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
-    ] = None,
+    workflow: WorkflowName,
+    project: Project = None,
 ) -> None:
     """Show which node input takes which value, as detected in the graph or declared (`bind`, `--bindings`)."""
     name = _named(workflow)
@@ -38,16 +41,14 @@ def show_workflow(
 @command(workflows, "bind", example="genlock workflow bind walk start_image=8.image seed=10.seed")
 def bind_workflow(
     session: Session,
-    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
+    workflow: WorkflowName,
     places: Annotated[
         list[str] | None,
         typer.Argument(metavar="WORD=NODE.INPUT…", help="A place for a value; several with commas, none to detect it."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", metavar="FILE", help="JSON with bindings to set.")] = None,
     note: Annotated[str, typer.Option("--note", help="Why; kept with the change.")] = "",
-    project: Annotated[
-        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
-    ] = None,
+    project: Project = None,
 ) -> None:
     """Set where a value goes in a workflow. Each change is kept, and the version stays the same."""
     fields = {} if file is None else read_bindings(file)
@@ -62,10 +63,8 @@ def bind_workflow(
 @command(workflows, "history", example="genlock workflow history walk")
 def show_history(
     session: Session,
-    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
-    project: Annotated[
-        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
-    ] = None,
+    workflow: WorkflowName,
+    project: Project = None,
 ) -> None:
     """List the bindings that were set for a version after its upload, newest first."""
     name = _named(workflow)
@@ -120,12 +119,10 @@ def _show(session: Session, name: str, answer: "WorkflowBindings", project: str 
 @command(workflows, "download", example="genlock workflow download walk@2 walk.json")
 def download_workflow(
     session: Session,
-    workflow: Annotated[str, typer.Argument(metavar="NAME[@N]", help="A workflow, or one version of it.")],
+    workflow: WorkflowName,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder, or the file to write.")],
     api: Annotated[bool, typer.Option("--api/--editor", help="The graph that runs, or the file of the page.")] = False,
-    project: Annotated[
-        str | None, typer.Option("--project", help="Use this project's own workflow; by default the shared one.")
-    ] = None,
+    project: Project = None,
 ) -> None:
     """Download a workflow: the file that ComfyUI's page saved, to open it there, or the graph in API format."""
     name = workflow if ":" in workflow else f"workflow:{workflow}"

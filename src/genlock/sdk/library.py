@@ -229,7 +229,7 @@ class LibraryCalls(Calls):
     ) -> Path:
         """Write a version's bytes to ``path``, or into it under their filename if it is a folder, and verify them."""
         version = self.version(asset, number, project=project)
-        target = Path(path) / Path(version.filename).name if Path(path).is_dir() else Path(path)
+        target = _target(Path(path), version.filename)
         content = f"/assets/{version.asset_id}/versions/{version.number}/content"
         return download(self._http, content, target, version.digest, on_progress)
 
@@ -252,7 +252,7 @@ class LibraryCalls(Calls):
         """Write a workflow as ComfyUI's page saved it to ``path``, a file or a folder, and verify it."""
         version = self.version(asset, number, project=project)
         form = self.editor_form(asset, number, project=project)
-        target = Path(path) / Path(form.filename).name if Path(path).is_dir() else Path(path)
+        target = _target(Path(path), form.filename)
         content = f"/assets/{version.asset_id}/versions/{version.number}/editor/content"
         return download(self._http, content, target, form.digest, on_progress)
 
@@ -328,3 +328,8 @@ def _number(asset: Asset, number: int | None) -> int:
         plain = f"{asset.kind}:{asset.name}"
         raise Invalid(f"No version of {plain} is named.", hint=f"Name one, such as {plain}@1.", code=BAD_REFERENCE)
     return number
+
+
+def _target(path: Path, filename: str) -> Path:
+    """Return the file to write: ``path``, or if that is a folder the file of that name in it."""
+    return path / Path(filename).name if path.is_dir() else path
